@@ -1,0 +1,105 @@
+"""What there is to watch on this host: sites with their processes, storages and probe targets.
+
+Discovery makes an inventory anew every few seconds; it is never changed afterwards, so collectors
+read it without a lock.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+StorageKind = Literal["filestorage", "zeo", "relstorage", "temporary", "other"]
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process of this host.
+
+    The start time (seconds since the epoch) tells it from a later process of the same number.
+    """
+
+    pid: int
+    start_time: float
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database as one zope.conf mounts it."""
+
+    name: str
+    kind: StorageKind
+    mount_points: tuple[str, ...] = ("/",)
+    data_fs: Path | None = None
+    blob_dir: Path | None = None
+    zeo_servers: tuple[str, ...] = ()
+    zeo_storage: str = ""
+    pool_size: int = 7
+    cache_objects: int = 5000
+    cache_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Service:
+    """A Zope or a ZEO server, running or not, as its configuration files describe it."""
+
+    kind: Literal["zope", "zeo"]
+    name: str
+    config: Path
+    wsgi_ini: Path | None = None
+    home: Path | None = None
+    urls: tuple[str, ...] = ()
+    databases: tuple[Database, ...] = ()
+    threads: int | None = None
+    debug_mode: bool = False
+    pid_file: Path | None = None
+    access_log: Path | None = None
+    event_log: Path | None = None
+    process: Process | None = None
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Storage:
+    """A Data.fs, once, whoever mounts or serves it; `database` is the name Zope mounts it as."""
+
+    database: str
+    data_fs: Path
+    blob_dir: Path | None = None
+    owners: tuple[Process, ...] = ()
+
+
+@dataclass(frozen=True)
+class Target:
+    """An address to probe.
+
+    `expect` is the whole body but for white space at its ends, `expect_regex` a pattern (RE2) found
+    anywhere in it. Without `status`, any 2xx answer is a good one. `timeout` (seconds) covers all
+    from name resolution to the last byte. A target that discovery made up has `any_answer`: it may
+    redirect or refuse, so that only silence and 5xx count against it.
+    """
+
+    name: str
+    url: str
+    expect: str | None = None
+    expect_regex: str | None = None
+    status: tuple[int, ...] = ()
+    any_answer: bool = False
+    timeout: float = 5.0
+
+
+@dataclass(frozen=True)
+class Site:
+    """All that shares one storage, or that the configuration puts under one name."""
+
+    name: str
+    services: tuple[Service, ...] = ()
+    storages: tuple[Storage, ...] = ()
+    targets: tuple[Target, ...] = ()
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """All sites, and what kept discovery from seeing more."""
+
+    sites: tuple[Site, ...] = ()
+    problems: tuple[str, ...] = ()
