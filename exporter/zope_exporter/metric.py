@@ -1,7 +1,7 @@
 """Metric declarations and the samples they make.
 
-A metric is declared once, as a module constant beside the code that fills it, with its full name in
-one string literal. Exposition, the reference in the README and the naming lint read that declaration.
+A metric is declared once, as a module constant beside the code that fills it, with its full name
+in one string literal. Exposition, the README's reference and the naming lint read that declaration.
 """
 
 from dataclasses import dataclass

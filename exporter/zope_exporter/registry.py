@@ -29,9 +29,10 @@ COLLECTOR_DURATION = Metric(
 class Collector(Protocol):
     """Reads one kind of thing: `collect` is plain blocking code and either returns or raises."""
 
-    name: str
-    metrics: Sequence[Metric]
-
+    @property
+    def name(self) -> str: ...
+    @property
+    def metrics(self) -> Sequence[Metric]: ...
     def collect(self) -> Iterable[Sample]: ...
 
 
@@ -47,9 +48,10 @@ class Part:
 class PartedCollector(Protocol):
     """A collector of several independent sources; `parts` itself must not block."""
 
-    name: str
-    metrics: Sequence[Metric]
-
+    @property
+    def name(self) -> str: ...
+    @property
+    def metrics(self) -> Sequence[Metric]: ...
     def parts(self) -> Iterable[Part]: ...
 
 
@@ -86,6 +88,9 @@ class Registry:
         self, collectors: Iterable[AnyCollector], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.collectors = tuple(collectors)
+        names = [collector.name for collector in self.collectors]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two collectors of one name among {names}")
         self._clock = clock
         self._lock = threading.Lock()
         self._running: dict[tuple[str, str], _Run] = {}
@@ -99,9 +104,10 @@ class Registry:
         """
         started = self._clock()
         page = _Page()
-        runs = {collector: self._start(collector, page) for collector in self.collectors}
-        wait([run.outcome for group in runs.values() for run in group if not run.overdue], timeout)
-        for collector, group in runs.items():
+        runs = [(collector, self._start(collector, page)) for collector in self.collectors]
+        awaited = [run.outcome for _, group in runs for run in group if not run.overdue]
+        wait(awaited, started + timeout - self._clock())
+        for collector, group in runs:
             seconds = [page.take(collector, run, self._clock() - started) for run in group]
             page.summarise(collector.name, max(seconds, default=0.0))
         self._log_changes(page.failures)
@@ -195,7 +201,7 @@ class _Page:
         return outcome.seconds
 
     def fail(self, collector: str, source: str, error: BaseException) -> None:
-        failure = Failure(collector, source, str(error) or type(error).__name__)
+        failure = Failure(collector, source, _reason(error))
         if failure not in self.failures:
             self.failures.append(failure)
 
@@ -222,3 +228,10 @@ def _parts(collector: AnyCollector) -> Iterable[Part]:
     if isinstance(collector, PartedCollector):
         return collector.parts()
     return [Part("", collector.collect)]
+
+
+def _reason(error: BaseException) -> str:
+    try:
+        return str(error) or type(error).__name__
+    except Exception:  # an exception that cannot even say what it is must not cost the page
+        return type(error).__name__
