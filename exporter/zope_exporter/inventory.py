@@ -40,11 +40,15 @@ class Database:
 
 @dataclass(frozen=True)
 class Service:
-    """A Zope or a ZEO server, running or not, as its configuration files describe it."""
+    """A Zope or a ZEO server, running or not, as its configuration files describe it.
+
+    `config` is its zope.conf or zeo.conf, None where only a Data.fs or an address is known.
+    `address` is where a ZEO server listens; `databases` of one are the storages it serves.
+    """
 
     kind: Literal["zope", "zeo"]
     name: str
-    config: Path
+    config: Path | None
     wsgi_ini: Path | None = None
     home: Path | None = None
     urls: tuple[str, ...] = ()
@@ -54,6 +58,7 @@ class Service:
     pid_file: Path | None = None
     access_log: Path | None = None
     event_log: Path | None = None
+    address: str = ""
     process: Process | None = None
     problems: tuple[str, ...] = ()
 
