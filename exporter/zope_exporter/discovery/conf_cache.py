@@ -1,0 +1,107 @@
+"""Reading configuration files again only when they have changed."""
+
+import time
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+from .config_file import ConfigFileError
+from .source import Source
+
+# A file that changes twice within one tick of its file system's clock keeps its stamp.
+_SETTLED_NS = 2_000_000_000
+_Stamp = tuple[int, int, int] | None
+
+
+class Conf(Protocol):
+    """What every reader of configuration files returns."""
+
+    @property
+    def files(self) -> tuple[Path, ...]: ...
+    @property
+    def problems(self) -> tuple[str, ...]: ...
+
+
+C = TypeVar("C", bound=Conf)
+
+
+@dataclass(frozen=True)
+class Content(Generic[C]):
+    """What a file says, None if it cannot be read, with the variables it refers to."""
+
+    content: C | None = None
+    environ: dict[str, str] = field(default_factory=dict, repr=False)
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Kept(Generic[C]):
+    told: Hashable = field(repr=False)
+    stamps: dict[Path, _Stamp]
+    content: Content[C]
+
+
+class ConfCache(Generic[C]):
+    """What files said, until one of them changes or they are to be read in another way."""
+
+    def __init__(self, read: Callable[[Path, Source], C]) -> None:
+        self._read = read
+        self._kept: dict[Path, _Kept[C]] = {}
+
+    def get(self, path: Path | None, source: Source) -> Content[C]:
+        """Return what the file says, as the source's process reads it. Never raises."""
+        if path is None:
+            return Content()
+        told = _told(source)
+        kept = self._kept.pop(path, None)
+        if kept and kept.told == told and kept.stamps == _stamps(kept.stamps):
+            self._kept[path] = kept
+            return kept.content
+        started = time.time_ns()
+        environ = _Noted(source.environ)
+        try:
+            conf = self._read(path, replace(source, environ=environ))
+        except (ConfigFileError, OSError, ValueError) as error:
+            return Content(problems=(str(error),))
+        content = Content(conf, environ.noted, conf.problems)
+        stamps = _stamps(conf.files)
+        if all(stamp and stamp[0] < started - _SETTLED_NS for stamp in stamps.values()):
+            self._kept[path] = _Kept(told, stamps, content)
+        return content
+
+
+class _Noted(Mapping[str, str]):
+    """An environment that notes which of its variables are asked for."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.noted: dict[str, str] = {}
+
+    def __getitem__(self, name: str) -> str:
+        value = self._environ[name]
+        self.noted[name] = value
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._environ)
+
+    def __len__(self) -> int:
+        return len(self._environ)
+
+
+def _told(source: Source) -> Hashable:
+    environ = frozenset(source.environ.items())
+    return environ, source.variables, source.directory, source.wsgi_ini is None
+
+
+def _stamps(files: Iterable[Path]) -> dict[Path, _Stamp]:
+    return {file: _stamp(file) for file in files}
+
+
+def _stamp(path: Path) -> _Stamp:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino

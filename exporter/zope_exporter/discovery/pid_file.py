@@ -1,0 +1,38 @@
+"""The process a PID file means, if it is not a stale one."""
+
+from pathlib import Path
+
+import psutil
+
+from zope_exporter.inventory import Process
+
+from .command_line import CommandLineError, parse
+
+_TICK = 1.0
+
+
+def process_of(pid_file: Path, kind: str | None = None) -> Process | None:
+    """Return the running process that wrote the file; None if there is none.
+
+    With `kind` ("zope" or "zeo") only if its command line is that of such a server, for Zope leaves
+    its file behind when it is killed, and containers have process ids of their own.
+    """
+    try:
+        process = psutil.Process(int(pid_file.read_text("ascii")[:20]))
+        started = process.create_time()
+        # A later process of the same number is younger than the file.
+        if started > pid_file.stat().st_mtime + _TICK or not process.cmdline():
+            return None
+        if kind is None or _kind(process.cmdline()) in (kind, "unclear"):
+            return Process(process.pid, started)
+    except (OSError, ValueError, psutil.Error):
+        pass
+    return None
+
+
+def _kind(argv: list[str]) -> str | None:
+    try:
+        command = parse(argv)
+    except CommandLineError:
+        return "unclear"
+    return command.kind if command else None

@@ -1,0 +1,183 @@
+"""The Zope and ZEO processes of this host, by one pass over /proc."""
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Protocol
+
+import psutil
+
+from zope_exporter.inventory import Process
+
+from .command_line import CommandLine, CommandLineError, parse
+from .source import Source, real
+
+
+class RunningProcess(Protocol):
+    """What discovery asks of psutil.Process."""
+
+    @property
+    def pid(self) -> int: ...
+    def cmdline(self) -> list[str]: ...
+    def is_running(self) -> bool: ...
+    def create_time(self) -> float: ...
+    def ppid(self) -> int: ...
+    def cwd(self) -> str: ...
+    def environ(self) -> dict[str, str]: ...
+    def username(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Processes:
+    """The servers that run, and sentences about those that could not be looked into."""
+
+    sources: tuple[Source, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+def find_processes(
+    running: Callable[[], Iterable[RunningProcess]] = psutil.process_iter,
+    proc: Path = Path("/proc"),
+) -> Processes:
+    """Look at every process once. Never raises because of one of them."""
+    scan = _Scan(proc)
+    for process in running():
+        scan.look_at(process)
+    sources = scan.leaders()
+    if scan.hidden and not sources:
+        scan.problems.append(
+            "processes of other users are hidden from zope-exporter (/proc is mounted with hidepid "
+            "or ProtectProc is set); run it as the user of Zope or as root, or lift that"
+        )
+    return Processes(sources, tuple(scan.problems))
+
+
+@dataclass(frozen=True)
+class _Server:
+    source: Source
+    process: Process
+    parent: int
+    file: Path
+
+
+class _Scan:
+    """One pass over the processes: the servers seen so far, and what could not be seen."""
+
+    def __init__(self, proc: Path) -> None:
+        self.problems: list[str] = []
+        self.hidden = not (proc / "1").exists()
+        self._proc = proc
+        self._servers: list[_Server] = []
+
+    def look_at(self, process: RunningProcess) -> None:
+        try:
+            command = parse(process.cmdline())
+            # psutil keeps its objects from pass to pass; this one may be of an earlier process.
+            if command is not None and process.is_running():
+                self._look_into(process, command)
+        except CommandLineError as error:
+            self.problems.append(f"process {process.pid} is a Zope or ZEO server, but {error}")
+        except psutil.AccessDenied:
+            self.hidden = True
+        except (psutil.Error, OSError):  # it ended meanwhile, or is a zombie
+            return
+
+    def _look_into(self, process: RunningProcess, command: CommandLine) -> None:
+        directory, environ = self._surroundings(process)
+        file = Path(directory or "", command.wsgi_ini or command.config)
+        if not file.is_absolute():
+            return
+        if _sees_another(self._proc / str(process.pid) / "root", file):
+            self.problems.append(
+                f"process {process.pid} sees another {file} than zope-exporter does, as in a "
+                "container; run zope-exporter there, or give its files under sites: as seen here"
+            )
+            return
+        this = Process(process.pid, process.create_time())
+        source = Source(
+            command.kind,
+            config=None if command.wsgi_ini else file,
+            wsgi_ini=file if command.wsgi_ini else None,
+            variables=command.variables,
+            environ=environ,
+            directory=directory,
+            debug=command.debug,
+            process=this,
+        )
+        self._servers.append(_Server(source, this, process.ppid(), real(file)))
+
+    def _surroundings(self, process: RunningProcess) -> tuple[Path | None, dict[str, str]]:
+        """The working directory and the environment, as far as they may be read."""
+        directory, environ, unread = None, dict[str, str](), []
+        try:
+            directory = Path(process.cwd())
+        except psutil.AccessDenied:
+            unread.append("working directory")
+        try:
+            environ = process.environ()
+        except psutil.AccessDenied:
+            unread.append("environment")
+        if unread:
+            self.problems.append(_missing_right(process, unread))
+        return directory, environ
+
+    def leaders(self) -> tuple[Source, ...]:
+        """One process for each configuration file, the one that was started first.
+
+        What a server forks has its command line too: workers, and children about to run something
+        else.
+        """
+        servers = sorted(
+            self._servers, key=lambda each: (each.file, each.process.start_time, each.process.pid)
+        )
+        return tuple(
+            self._leader(file, list(same)) for file, same in groupby(servers, key=lambda s: s.file)
+        )
+
+    def _leader(self, file: Path, servers: list[_Server]) -> Source:
+        pids = {server.process.pid for server in servers}
+        first, *others = [each for each in servers if each.parent not in pids] or servers
+        if others:
+            rest = ", ".join(str(server.process.pid) for server in others)
+            self.problems.append(
+                f"{file} is also run by process {rest}; only process {first.process.pid} is watched"
+            )
+        return first.source
+
+
+def _missing_right(process: RunningProcess, unread: list[str]) -> str:
+    user = process.username()
+    # A process that changed its user, as a Zope started by root does, is closed even to that user.
+    become = "root" if user == _own_name() else f"{user} or root"
+    return (
+        f"the {' and '.join(unread)} of process {process.pid} of user {user} cannot be read; "
+        f"run zope-exporter as {become}, or give it CAP_SYS_PTRACE"
+    )
+
+
+def _own_name() -> str:
+    return psutil.Process(os.getpid()).username()
+
+
+def _sees_another(root: Path, file: Path) -> bool:
+    """Whether the process's mount namespace has something else under this path.
+
+    Services under systemd have a namespace of their own too, with the same files in it.
+    """
+    try:
+        theirs, ours = _identity(root / file.relative_to("/")), _identity(file)
+        if theirs is None and ours is None:
+            theirs, ours = _identity(root), _identity(Path("/"))
+    except OSError:  # no right to see: that was said of its environment already
+        return False
+    return theirs != ours
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return status.st_dev, status.st_ino

@@ -1,0 +1,83 @@
+"""Which services share a storage: one Data.fs, or one storage of one ZEO server."""
+
+import os
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import TypeVar
+
+from zope_exporter.inventory import Database, Service
+
+T = TypeVar("T")
+StorageKey = tuple[str, str | int, str | int]
+"""What identifies a storage: ("file", device, inode) or ("zeo", address, storage)."""
+
+
+class Sharing:
+    """Identifies storages, across the different names of a file and of this host."""
+
+    def __init__(self, services: Iterable[Service], local_hosts: Collection[str]) -> None:
+        self._local_hosts = local_hosts
+        self._served: dict[StorageKey, StorageKey] = {}
+        self._files: dict[Path, StorageKey] = {}
+        # Of two servers configured for one address the one that runs is the one that answers.
+        servers = sorted(
+            (each for each in services if each.kind == "zeo"), key=lambda each: not each.process
+        )
+        self._servers = sorted({each.address for each in servers if each.address})
+        for database in (database for server in servers for database in server.databases):
+            if database.data_fs:
+                for key in self._zeo_keys(database):
+                    self._served.setdefault(key, self._file_key(database.data_fs))
+
+    def keys(self, database: Database) -> tuple[StorageKey, ...]:
+        """Return all that identifies the storage of a database, its own file first."""
+        if database.kind == "temporary":
+            return ()
+        own = [self._file_key(database.data_fs)] if database.data_fs else []
+        zeo = self._zeo_keys(database)
+        return tuple(dict.fromkeys([*own, *zeo, *(self._served.get(key, key) for key in zeo)]))
+
+    def service_keys(self, service: Service) -> frozenset[StorageKey]:
+        return frozenset(key for database in service.databases for key in self.keys(database))
+
+    def _file_key(self, data_fs: Path) -> StorageKey:
+        # Once for each file: a pack may put another one in its place at any moment.
+        if data_fs not in self._files:
+            try:
+                status = data_fs.stat()
+                self._files[data_fs] = "file", status.st_dev, status.st_ino
+            except OSError:
+                self._files[data_fs] = "file", os.path.realpath(data_fs), ""
+        return self._files[data_fs]
+
+    def _zeo_keys(self, database: Database) -> list[StorageKey]:
+        storage = database.zeo_storage or "1"
+        return [("zeo", self._server(address), storage) for address in database.zeo_servers]
+
+    def _server(self, address: str) -> str:
+        """The address that a server known here is configured with, if this one leads to it."""
+        if "/" in address:
+            return os.path.realpath(address)
+        if address in self._servers or not self._is_local(address):
+            return address
+        port = address.rpartition(":")[2]
+        here = (server for server in self._servers if self._is_local(server))
+        same = (server for server in here if server.rpartition(":")[2] == port)
+        return next(same, f"127.0.0.1:{port}")
+
+    def _is_local(self, address: str) -> bool:
+        host = address.rpartition(":")[0].strip("[]")
+        return host.startswith("127.") or host == "::1" or host in self._local_hosts
+
+
+def connected(items: Iterable[tuple[T, frozenset[StorageKey]]]) -> list[list[T]]:
+    """Put together all that share a key, directly or through others; the first stays first."""
+    groups: list[tuple[list[T], frozenset[StorageKey]]] = []
+    for item, keys in items:
+        linked = [group for group in groups if group[1] & keys]
+        first = groups.index(linked[0]) if linked else len(groups)
+        members = [member for group in linked for member in group[0]]
+        shared = keys.union(*(group[1] for group in linked))
+        groups = [group for group in groups if group not in linked]
+        groups.insert(first, ([*members, item], shared))
+    return [members for members, _ in groups]

@@ -1,0 +1,87 @@
+"""zeo.conf, which runzeo reads."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .section import Section
+from .storages import read_storage
+from .values import Values
+from .zconfig import read
+from .zope_conf import read_logfile
+
+_NOT_STORAGES = frozenset({"zeo", "runner", "eventlog", "logger", "environment"})
+
+
+@dataclass(frozen=True)
+class ZeoStorage:
+    """A storage as clients ask for it; without `data_fs` it is not one that a file holds."""
+
+    name: str
+    data_fs: Path | None
+    blob_dir: Path | None
+
+
+@dataclass(frozen=True)
+class ZeoConf:
+    """What a zeo.conf says; the addresses are written as `zeo_address` writes them.
+
+    `files` are this file and all that it includes. Without a usable `address` the server does not
+    start; it is empty then, and a problem says so.
+    """
+
+    path: Path
+    address: str
+    monitor_address: str | None
+    storages: tuple[ZeoStorage, ...]
+    pid_file: Path | None
+    log: Path | None
+    files: tuple[Path, ...]
+    problems: tuple[str, ...]
+
+
+def read_zeo_conf(path: Path, environ: Mapping[str, str] = {}, cwd: Path | None = None) -> ZeoConf:
+    """Read a zeo.conf; raises ConfigFileError.
+
+    `environ` and `cwd` are the environment and the working directory of the ZEO process.
+    """
+    path = path.absolute()
+    top, problems = read(path, environ)
+    layout = path.parent.parent if path.parent.name == "etc" else path.parent
+    values = Values(environ, cwd, layout)
+    server = next(iter(top.find("zeo")), Section("zeo", "", {}))
+    address = _address(server, "address", values)
+    if not address:
+        values.problems.append(f"{path}: no usable address in <zeo>; add one, as 127.0.0.1:8100")
+    log, _ = read_logfile(top.find("eventlog"), values)
+    return ZeoConf(
+        path=path,
+        address=address or "",
+        monitor_address=_address(server, "monitor-address", values),
+        storages=_storages(path, top, values),
+        pid_file=values.path(server, "pid-filename") or _default_pid_file(environ),
+        log=log,
+        files=top.files,
+        problems=(*problems, *dict.fromkeys(values.problems)),
+    )
+
+
+def _address(server: Section, key: str, values: Values) -> str | None:
+    text = server.value(key)
+    return None if text is None else values.zeo_address(server, key, text)
+
+
+def _storages(path: Path, top: Section, values: Values) -> tuple[ZeoStorage, ...]:
+    storages = []
+    for section in top.sections:
+        if section.type not in _NOT_STORAGES:
+            storage = read_storage(section, values)
+            storages.append(ZeoStorage(section.name or "1", storage.data_fs, storage.blob_dir))
+    if not storages:
+        values.problems.append(f"{path}: serves no storage; add <filestorage 1>")
+    return tuple(storages)
+
+
+def _default_pid_file(environ: Mapping[str, str]) -> Path | None:
+    home = environ.get("INSTANCE_HOME")
+    return Path(home, "var", "ZEO.pid") if home else None

@@ -1,0 +1,95 @@
+"""The state file: one SQLite database for what must survive a restart."""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+SCHEMA_VERSION = 1
+FILE_NAME = "state.sqlite3"
+SYSTEM_DIRECTORY = Path("/var/lib/zope-exporter")
+
+
+class StateError(Exception):
+    """The state file cannot be used: names it, the reason and the remedy."""
+
+
+def state_directory(
+    configured: Path | None,
+    environ: Mapping[str, str] = os.environ,
+    system: Path = SYSTEM_DIRECTORY,
+) -> Path:
+    """Return the first directory that can be written, made with mode 0700 if it is missing.
+
+    Only the configured one is tried if there is one. Raises StateError.
+    """
+    tried = []
+    for directory in [configured] if configured else _defaults(environ, system):
+        if _usable(directory):
+            return directory
+        tried.append(str(directory))
+    raise StateError(
+        f"no state can be kept: {' and '.join(tried)} cannot be written; "
+        "give state_dir a directory that belongs to the exporter's user"
+    )
+
+
+def _defaults(environ: Mapping[str, str], system: Path) -> Iterator[Path]:
+    # systemd gives several, separated by colons, if the unit asks for several.
+    for directory in filter(None, environ.get("STATE_DIRECTORY", "").split(":")[:1]):
+        yield Path(directory)
+    yield system
+    home = Path(environ.get("HOME") or "/nonexistent")
+    yield Path(environ.get("XDG_STATE_HOME") or home / ".local/state", "zope-exporter")
+
+
+def _usable(directory: Path) -> bool:
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(directory, os.W_OK | os.X_OK)
+
+
+@contextmanager
+def open_state(file: Path, timeout: float = 2.0) -> Iterator[sqlite3.Connection]:
+    """Run one transaction in the state file; wait `timeout` seconds for others to finish theirs.
+
+    Raises StateError for everything that goes wrong in the database, also within the block.
+    """
+    try:
+        if not file.exists():
+            file.touch(mode=0o600)
+        # Isolation by hand: the module would begin a transaction only at the first write.
+        with closing(sqlite3.connect(file, timeout, isolation_level=None)) as state:
+            _prepare(state, file)
+            state.execute("BEGIN IMMEDIATE")
+            yield state
+            state.execute("COMMIT")
+    except (sqlite3.Error, OSError) as error:
+        raise StateError(f"{file}: {error}; {_remedy(error)}") from error
+
+
+def _prepare(state: sqlite3.Connection, file: Path) -> None:
+    (version,) = state.execute("PRAGMA user_version").fetchone()
+    if version > SCHEMA_VERSION:
+        raise StateError(
+            f"{file}: written by a newer zope-exporter; use that one, or move the file away"
+        )
+    if version == 0:
+        # Readers need not wait for a writer then, as with serve and check side by side.
+        state.execute("PRAGMA journal_mode = WAL")
+        state.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _remedy(error: Exception) -> str:
+    text = str(error)
+    if "not a database" in text or "malformed" in text:
+        return "move the file away"
+    if "full" in text:
+        return "make room on its file system"
+    if "locked" in text:
+        return "end the process that holds it"
+    return "let the exporter's user write the file and its directory"
