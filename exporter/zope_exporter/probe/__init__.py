@@ -1,0 +1,1 @@
+"""Probing an address from outside, as a visitor would."""
