@@ -1,0 +1,84 @@
+"""Processes this one starts: each in a session of its own, its output in a file, none outliving us.
+
+The kernel kills a child when the thread that started it ends, so children are started from the main
+thread. The child itself asks for that, in the few lines at the end of this file run as a script,
+and then becomes the wanted program: code between fork and exec is not safe beside threads.
+"""
+
+import ctypes
+import os
+import signal
+import subprocess  # noqa: TID251  this is the one module
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+PR_SET_PDEATHSIG = 1
+
+
+class Child:
+    """A running program. Left as a context, it is stopped with all of its process group."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        log: Path,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start `command`; `log` gets all it writes, also why it could not be started."""
+        script = [sys.executable, "-I", "-S", __file__, str(os.getpid())]
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(  # noqa: S603  no shell, and no input of users
+                [*script, *command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=cwd,
+                env=env,
+                # Ctrl-C at the terminal is for us alone: we end our children in our order.
+                start_new_session=True,
+            )
+        self.pid = self._process.pid
+
+    def wait(self, timeout: float) -> int | None:
+        """Wait up to `timeout` seconds for its end; its exit status, or None if it still runs."""
+        with suppress(subprocess.TimeoutExpired):
+            return self._process.wait(timeout)
+        return None
+
+    def stop(self, patience: float = 5.0) -> None:
+        """End it: TERM, and KILL to what is left after `patience` seconds.
+
+        Raises TimeoutError if the kernel does not let go of it within as many seconds more.
+        """
+        for order in signal.SIGTERM, signal.SIGKILL:
+            if self._process.poll() is None:
+                os.killpg(self.pid, order)
+                self.wait(patience)
+        if self._process.poll() is None:
+            raise TimeoutError(f"process {self.pid} outlives SIGKILL")
+
+    def __enter__(self) -> "Child":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def _become(parent: int, command: list[str]) -> None:
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "cannot be made to end with its parent")
+    if os.getppid() == parent:  # else it died before the kernel knew
+        os.execvp(command[0], command)  # noqa: S606
+
+
+if __name__ == "__main__":
+    _become(int(sys.argv[1]), sys.argv[2:])

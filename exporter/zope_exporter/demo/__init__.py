@@ -1,0 +1,1 @@
+"""A throwaway Zope with a past and with visitors, for the exporter to watch."""

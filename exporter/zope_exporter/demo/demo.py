@@ -1,0 +1,130 @@
+"""The demo from its first line to its last: prepare, show, remove."""
+
+import secrets
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from zope_exporter.child import Child
+
+from .address import browsable, choose_address
+from .ending import ended_by_signals, ignore_signals
+from .instance import USER, DemoError, Instance, free_port, last_words, require, require_space
+from .traffic import Traffic
+
+Echo = Callable[[str], None]
+
+SPACE_NEEDED = 64 << 20
+START_DEADLINE = 60.0
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A Zope that answers and has visitors; `state_dir` is where the exporter may write."""
+
+    instance: Instance
+    traffic: Traffic
+    state_dir: Path
+    pid: int
+
+
+def run_demo(
+    serve: Callable[[Path, str], None],
+    echo: Echo,
+    address: str | None = None,
+    agent: Path | None = None,
+) -> None:
+    """Show the demo to a person: `serve(state_dir, address)` runs the exporter until it is ended.
+
+    `address` is what the person asked for, `agent` the directory with the agent's Products package.
+    Raises DemoError if the demo cannot start.
+    """
+    address = choose_address(address, echo)
+    with demo_zope(echo, agent) as demo:
+        base = browsable(address)
+        echo("")
+        echo(f"  Zope         {demo.instance.url}/manage")
+        echo(f"               login {USER}, password {demo.instance.password}")
+        echo(f"  metrics      {base}/metrics")
+        echo(f"  status page  {base}/")
+        echo("")
+        echo("Ctrl-C ends it and removes everything.")
+        serve(demo.state_dir, address)
+
+
+@contextmanager
+def demo_zope(echo: Echo, agent: Path | None = None, parent: Path | None = None) -> Iterator[Demo]:
+    """A Zope in a temporary directory (in `parent`), stopped and removed at the end.
+
+    To be used in the main thread, where the first SIGINT, SIGTERM or SIGHUP raises SystemExit and
+    the next ones do nothing until everything is gone. SIGKILL leaves no process, but the directory.
+    Raises DemoError if Zope cannot be started.
+    """
+    with ended_by_signals(), ExitStack() as resources:
+        try:
+            yield _prepare(resources, echo, agent, parent)
+        finally:
+            ignore_signals()
+
+
+def _prepare(resources: ExitStack, echo: Echo, agent: Path | None, parent: Path | None) -> Demo:
+    require(("Zope", "Paste"))
+    where = parent
+    try:
+        where = parent or Path(tempfile.gettempdir())
+        require_space(where, SPACE_NEEDED)
+        top = tempfile.TemporaryDirectory(prefix="zope-exporter-demo-", dir=where)
+        resources.callback(_farewell, echo, Path(top.name))
+        return _start(resources, echo, Path(resources.enter_context(top)), agent)
+    except OSError as error:
+        raise DemoError(f"the demo cannot be prepared in {where}: {error}") from error
+
+
+def _start(resources: ExitStack, echo: Echo, top: Path, agent: Path | None) -> Demo:
+    echo(f"Preparing a Zope in {top}")
+    instance = Instance(top / "demo", top / "demo.log", free_port(), secrets.token_urlsafe(9))
+    traffic = Traffic(instance)
+    state_dir = top / "state"
+    state_dir.mkdir()
+    with _step(echo, "instance as mkwsgiinstance makes it"):
+        instance.create()
+    with _step(echo, "Data.fs with the transactions of a month"):
+        instance.fill()
+    resources.callback(traffic.stop)  # after Zope, so that no visitor waits for a slow answer
+    with _step(echo, "start of Zope"):
+        child = resources.enter_context(instance.start(agent))
+        _await_answer(instance, child)
+    traffic.start()
+    echo("  visitors: a few requests a second, some of them slow, refused or failing")
+    return Demo(instance, traffic, state_dir, child.pid)
+
+
+def _farewell(echo: Echo, top: Path) -> None:
+    with suppress(OSError):  # the terminal may be gone
+        echo(f"{top} could not be removed." if top.exists() else f"Stopped, and removed {top}.")
+
+
+@contextmanager
+def _step(echo: Echo, what: str) -> Iterator[None]:
+    started = time.monotonic()
+    yield
+    echo(f"  {what}: {time.monotonic() - started:.1f} s")
+
+
+def _await_answer(instance: Instance, child: Child) -> None:
+    deadline = time.monotonic() + START_DEADLINE
+    while time.monotonic() < deadline:
+        with suppress(httpx.TransportError):
+            httpx.get(instance.url, trust_env=False)
+            return
+        status = child.wait(0.1)
+        if status is not None:
+            raise DemoError(f"Zope ended with status {status}. {last_words(instance.log)}")
+    raise DemoError(
+        f"Zope did not answer within {START_DEADLINE:.0f} s. {last_words(instance.log)}"
+    )
