@@ -1,0 +1,222 @@
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from zope_exporter.config.document import MAX_BYTES
+from zope_exporter.config.load import ConfigError, load_config
+
+Write = Callable[[str], Path]
+
+FULL = """
+state_dir: state
+discover: false
+sites:
+  - name: intranet
+    instances:
+      - zope_conf: /srv/zope/etc/zope.conf
+        wsgi_ini: etc/zope.ini
+        name: client1
+      - data_fs: /srv/zope/var/Data.fs
+    zeo:
+      - {address: "127.0.0.1:8100", conf: /srv/zeo/etc/zeo.conf}
+    ping:
+      - {name: home, url: "http://127.0.0.1:8080/ping", expect: "1", timeout: 1s}
+      - {name: door, url: "https://user:geheim@localhost/", status: [401], timeout: 500ms}
+"""
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def write(text: str) -> Path:
+        path = tmp_path / "zope-exporter.yml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def problems(path: Path) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    assert all(line.startswith(str(path)) for line in str(caught.value).splitlines())
+    return [line.removeprefix(str(path)) for line in str(caught.value).splitlines()]
+
+
+def test_without_a_file_everything_has_a_default() -> None:
+    config = load_config(None)
+    assert config.discover
+    assert config.sites == ()
+    assert config.state_dir is None
+
+
+@pytest.mark.parametrize("text", ["", "# only a comment\n", "sites: []\n"])
+def test_a_file_that_says_nothing_is_the_defaults(write: Write, text: str) -> None:
+    assert load_config(write(text)) == load_config(None)
+
+
+def test_every_key_together(write: Write, tmp_path: Path) -> None:
+    config = load_config(write(FULL))
+    (site,) = config.sites
+    assert config.state_dir == tmp_path / "state"
+    assert site.instances[0].wsgi_ini == tmp_path / "etc/zope.ini"
+    assert site.instances[0].zope_conf == Path("/srv/zope/etc/zope.conf")
+    assert site.zeo[0].address == "127.0.0.1:8100"
+    assert [(ping.name, ping.timeout) for ping in site.ping] == [("home", 1.0), ("door", 0.5)]
+    assert site.ping[1].status == (401,)
+
+
+BAD = [
+    ("site: []", ":1: site: unknown key (did you mean sites?)"),
+    ("nonsense: 1", ":1: nonsense: unknown key (known here: discover, sites, state_dir)"),
+    ("discover: 17", ":1: discover: must be true or false"),
+    ("state_dir: [a]", ":1: state_dir: must be a path (put it in quotes)"),
+    ("sites: intranet", ":1: sites: must be a list (start each entry with a dash)"),
+    ("sites:\n- intranet", ":2: sites[0]: must hold keys with values"),
+    ("- sites", ":1: must hold keys with values"),
+    ("sites:\n- ping: []", ":2: sites[0].name: is required"),
+    ("sites:\n- name: 2026-11-22", ":2: sites[0].name: must be text (put it in quotes)"),
+    (
+        "sites:\n- name: ''",
+        ":2: sites[0].name: must be 1 to 100 printable characters (it becomes a label value)",
+    ),
+    (
+        "sites:\n- name: a\n- name: a",
+        ":1: sites: has two sites of the name a (names become label values)",
+    ),
+    (
+        "sites:\n- name: a\n  instances:\n  - name: b",
+        ":4: sites[0].instances[0]: names nothing to watch (give zope_conf, wsgi_ini or data_fs)",
+    ),
+    (
+        "sites:\n- name: a\n  instances:\n  - zope_config: b",
+        ":4: sites[0].instances[0].zope_config: unknown key (did you mean zope_conf?)",
+    ),
+    (
+        "sites:\n- name: a\n  zeo: [{conf: b, address: c}]",
+        ":3: sites[0].zeo[0].address: is not an address (host:port, or the path of a socket)",
+    ),
+    ("sites:\n- name: a\n  zeo: [{}]", ":3: sites[0].zeo[0].conf: is required"),
+    (
+        "sites:\n- {name: a, ping: [{name: b, url: 'http://localhost/', timeout: 5}]}",
+        ":2: sites[0].ping[0].timeout: is not a duration"
+        " (a number and a unit: 500ms, 5s, 10m, 26h, 7d)",
+    ),
+    (
+        "sites:\n- {name: a, ping: [{name: b, url: 'http://localhost/', timeout: 2m}]}",
+        ":2: sites[0].ping[0].timeout: must be more than 0 and at most 60s"
+        " (Prometheus itself waits 10s by default)",
+    ),
+    (
+        "sites:\n- {name: a, ping: [{name: b, url: 'http://localhost/', expect: 1}]}",
+        ":2: sites[0].ping[0].expect: must be text (put it in quotes)",
+    ),
+    (
+        "sites:\n- {name: a, ping: [{name: b, url: 'http://localhost/', expect_regex: '('}]}",
+        ":2: sites[0].ping[0].expect_regex: is not a regular expression: missing ): ("
+        " (RE2 syntax: no look-around, no back references)",
+    ),
+    (
+        "sites:\n- {name: a, ping: [{name: b, url: 'http://x/', expect: a, expect_regex: b}]}",
+        ":2: sites[0].ping[0]: has both expect and expect_regex (keep one)",
+    ),
+    (
+        "sites:\n- {name: a, ping: [{name: b, url: 'http://x/', status: [99]}]}",
+        ":2: sites[0].ping[0].status[0]: Input should be greater than or equal to 100",
+    ),
+    ("a: 1\na: 2", ":2: a: is given twice"),
+    ("a: [", ":1: is not valid YAML: expected the node content"),
+    ("a:\n\tb: 1", ":2: is not valid YAML: found character"),
+    ("a: !!python/object:os.system x", ":1: is not valid YAML: could not determine a constructor"),
+    ("a: *geheim", ":1: is not valid YAML: found undefined alias"),
+    ("a: 2026-02-31", ": is nested too deeply or holds an impossible date or number"),
+    ("[" * 5000, ": is nested too deeply or holds an impossible date or number"),
+    ("a: &a [*a]", ": grows too large when its aliases are resolved (write the values out)"),
+    ("x" * (MAX_BYTES + 1), f": is larger than {MAX_BYTES} bytes"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), BAD, ids=[text[:40] for text, _ in BAD])
+def test_what_is_wrong_is_said_with_line_key_and_remedy(
+    write: Write, text: str, message: str
+) -> None:
+    (found,) = problems(write(text))
+    assert found.startswith(message)
+
+
+def test_all_problems_are_told_at_once(write: Write) -> None:
+    found = problems(write("discover: 3\nsites:\n- nme: a\n- name: b\n  zeo: [{conf: 1}]\n"))
+    assert found == [
+        ":1: discover: must be true or false",
+        ":3: sites[0].name: is required",
+        ":3: sites[0].nme: unknown key (did you mean name?)",
+        ":5: sites[1].zeo[0].conf: must be a path (put it in quotes)",
+    ]
+
+
+def test_aliases_that_multiply_are_refused(write: Write) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 9)]
+    (found,) = problems(write("\n".join(lines)))
+    assert "grows too large" in found
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda path: path.absolute(), ": is missing"),
+        (lambda path: path.mkdir(), ": is not a regular file"),
+        (os.mkfifo, ": is not a regular file"),
+        (lambda path: path.write_bytes(b"a: \xff\xfe"), ": is not text"),
+        (lambda path: path.write_bytes(b"a: \x00"), ": is not text"),
+    ],
+)
+def test_what_is_no_file_of_text_is_said(
+    tmp_path: Path, make: Callable[[Path], object], message: str
+) -> None:
+    path = tmp_path / "c.yml"
+    make(path)
+    (found,) = problems(path)
+    assert found.startswith(message)
+
+
+SECRET = "k9x-hunter2-7Qz"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"sites: {SECRET}",
+        f"state_dir: [{SECRET}]",
+        f"a: *{SECRET}",
+        f"a: @{SECRET}",
+        f"a: !{SECRET} b",
+        f"a: '{SECRET}",
+        f"sites:\n- name: [{SECRET}]",
+        f"sites:\n- {{name: a, ping: [{{name: b, url: 'ftp://user:{SECRET}@h/'}}]}}",
+        f"sites:\n- {{name: a, ping: [{{name: b, url: 'http://u:{SECRET}@:99999/'}}]}}",
+        f"sites:\n- {{name: a, ping: [{{name: b, url: 'http://x/', timeout: {SECRET}}}]}}",
+        f"sites:\n- {{name: a, ping: [{{name: b, url: 'http://x/', status: [{SECRET}]}}]}}",
+        f"discover: {SECRET}",
+    ],
+)
+def test_no_value_is_ever_repeated(write: Write, text: str) -> None:
+    assert SECRET not in "\n".join(problems(write(text)))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    content=st.binary(max_size=200)
+    | st.text(alphabet="{}[]&*!|>'\"%@:-?, \n\tab1", max_size=60).map(str.encode)
+)
+def test_any_bytes_give_a_config_or_a_config_error(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "c.yml"
+    path.write_bytes(content)
+    try:
+        outcome: object = load_config(path)
+    except ConfigError as error:
+        outcome = error.problems
+    assert outcome
