@@ -1,0 +1,120 @@
+"""The routes of the exporter."""
+
+import gzip
+import math
+from collections.abc import Sequence
+from functools import partial
+from html import escape
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from zope_exporter import __version__
+from zope_exporter.exposition import encode
+from zope_exporter.registry import Registry
+
+from .limit import ScrapeLimit
+from .thread import in_thread
+
+HEALTHY = "/-/healthy"
+READY = "/-/ready"
+DEFAULT_TIMEOUT = 10.0  # what Prometheus waits unless told otherwise
+MARGIN = 0.5  # for the way back
+SHORTEST, LONGEST = 0.1, 60.0
+_PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+def make_app(
+    registry: Registry,
+    limit: ScrapeLimit,
+    *,
+    telemetry_path: str = "/metrics",
+    routes: Sequence[BaseRoute] = (),
+) -> Starlette:
+    """Return the app; `routes` come before its own, so that one for `/` replaces the landing page.
+
+    Raises ValueError for a telemetry path that cannot be one.
+    """
+    check_telemetry_path(telemetry_path)
+
+    async def metrics(request: Request) -> Response:
+        with limit.place() as free:
+            if not free:
+                return PlainTextResponse("Too many scrapes are running.\n", status_code=503)
+            return await in_thread(partial(_scrape, registry, request))
+
+    async def landing(_: Request) -> Response:
+        return HTMLResponse(_landing_page(telemetry_path), headers=_PAGE_HEADERS)
+
+    async def well(_: Request) -> Response:
+        return PlainTextResponse("zope-exporter is well.\n")
+
+    app = Starlette(
+        routes=[
+            *routes,
+            Route(telemetry_path, metrics, methods=["GET"]),
+            Route("/", landing, methods=["GET"]),
+            Route(HEALTHY, well, methods=["GET"]),
+            Route(READY, well, methods=["GET"]),
+        ]
+    )
+    app.router.redirect_slashes = False  # the redirect would go wherever the Host header says
+    return app
+
+
+def check_telemetry_path(path: str) -> None:
+    """Raise ValueError, naming flag and remedy, unless `path` can be the path of the metrics."""
+    taken = path in {HEALTHY, READY}
+    if not path.startswith("/") or taken or not path.isascii() or set(path) & set("{}?#% "):
+        raise ValueError(
+            f"--web.telemetry-path: {path!r} cannot be used; give a plain path such as /metrics"
+        )
+
+
+def scrape_timeout(header: str | None) -> float:
+    """Return the seconds a scrape may take, from `X-Prometheus-Scrape-Timeout-Seconds`."""
+    try:
+        seconds = float(header or "")
+    except ValueError:
+        seconds = DEFAULT_TIMEOUT
+    if not 0 < seconds < math.inf:
+        seconds = DEFAULT_TIMEOUT
+    return min(max(seconds - MARGIN, SHORTEST), LONGEST)
+
+
+def _scrape(registry: Registry, request: Request) -> Response:
+    headers = request.headers
+    scrape = registry.scrape(scrape_timeout(headers.get("x-prometheus-scrape-timeout-seconds")))
+    page, content_type = encode(scrape.samples, headers.get("accept", ""))
+    answer = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
+    if _takes_gzip(headers.get("accept-encoding", "")):
+        page = gzip.compress(page, compresslevel=6)
+        answer["Content-Encoding"] = "gzip"
+    return Response(page, headers=answer)
+
+
+def _takes_gzip(accept_encoding: str) -> bool:
+    for item in accept_encoding.lower().split(","):
+        coding, _, weight = item.replace(" ", "").partition(";")
+        if coding == "gzip":
+            return weight.rstrip("0") not in {"q=", "q=0."}
+    return False
+
+
+def _landing_page(telemetry_path: str) -> str:
+    links = {"Metrics": telemetry_path, "Healthy": HEALTHY, "Ready": READY}
+    items = "".join(
+        f'<li><a href="{escape(path)}">{escape(name)}</a></li>' for name, path in links.items()
+    )
+    return (
+        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>zope-exporter</title>'
+        f"</head><body><h1>zope-exporter</h1><p>Version {escape(__version__)}</p>"
+        f"<ul>{items}</ul></body></html>\n"
+    )

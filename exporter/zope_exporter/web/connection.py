@@ -1,0 +1,82 @@
+"""One connection: as uvicorn serves it, but never waiting long for the peer."""
+
+import asyncio
+
+import h11
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
+
+from .room import Room
+
+
+class Connection(H11Protocol):
+    """A connection that is cut off when the peer keeps us waiting.
+
+    The deadline starts when the turn passes to the peer and no byte puts it off, so that a request
+    or an answer of one byte a second ends as a silent one does.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, state: ServerState, room: Room, patience: float
+    ) -> None:
+        super().__init__(config, state, app_state={})
+        self._room = room
+        self._patience = patience
+        self._deadline: asyncio.TimerHandle | None = None
+        self._answered_early = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._see_whose_turn()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self.transport.close()  # closed already, but Python 3.10 does not see that over TLS
+        self._stop_deadline()
+        self._room.leave(self)
+
+    def data_received(self, data: bytes) -> None:
+        if not self._answered_early:
+            super().data_received(data)
+            self._see_whose_turn()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._see_whose_turn()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._see_whose_turn()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.conn.their_state is h11.SEND_BODY and not self.transport.is_closing():
+            # The answer did not need the body. To close now would reset the connection before the
+            # peer has read the answer, so its bytes are dropped until it closes or is cut off.
+            self._answered_early = True
+            if self.transport.can_write_eof():
+                self.transport.write_eof()
+        self._see_whose_turn()
+
+    def _see_whose_turn(self) -> None:
+        if self._our_turn():
+            self._stop_deadline()
+            self._room.serve(self)
+        elif self._deadline is None:
+            self._deadline = self.loop.call_later(self._patience, self.transport.abort)
+            self._room.wait_for(self, self.transport.abort)
+
+    def _our_turn(self) -> bool:
+        return (
+            self.cycle is not None
+            and not self.cycle.response_complete
+            and self.conn.their_state is not h11.SEND_BODY
+            and not self.flow.write_paused
+            and not self.transport.is_closing()
+        )
+
+    def _stop_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None

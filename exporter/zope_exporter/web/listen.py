@@ -1,0 +1,68 @@
+"""The address to listen on."""
+
+import errno
+import os
+import re
+import socket
+from ipaddress import ip_address
+
+FLAG = "--web.listen-address"
+BACKLOG = 1024
+_ADDRESS = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:\[\]]*)):(?P<port>\d{1,5})", re.ASCII)
+_REASONS = {
+    errno.EADDRINUSE: "the port is in use; stop what uses it or choose another",
+    errno.EACCES: "ports below 1024 need a privilege; choose a higher one",
+    errno.EADDRNOTAVAIL: "this host does not have the address; leave the host out to use all",
+}
+
+
+class ListenError(Exception):
+    """Nothing can be listened on there; names the flag, the reason and the remedy."""
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(f"{FLAG} {address!r}: {reason}")
+
+
+def listen(address: str) -> socket.socket:
+    """Return a socket listening on `[HOST]:PORT`, without a host on all addresses of both families.
+
+    Raises ListenError.
+    """
+    match = _ADDRESS.fullmatch(address)
+    if match is None or int(match["port"]) > 65535:
+        raise ListenError(address, "want [HOST]:PORT, such as :9673, 127.0.0.1:9673 or [::1]:9673")
+    host, port = match["six"] or match["host"], int(match["port"])
+    try:
+        return _bind_all(port) if host in {"", "::"} else _bind(host, port)
+    except socket.gaierror:
+        raise ListenError(address, "the host has no address; correct its name") from None
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise ListenError(address, _REASONS.get(error.errno or 0, reason)) from None
+
+
+def local_url(listener: socket.socket, scheme: str = "http") -> str:
+    """Return where what listens can be reached from this host."""
+    host, port = listener.getsockname()[:2]
+    if ip_address(host).is_unspecified:
+        host = "localhost"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def _bind_all(port: int) -> socket.socket:
+    if socket.has_dualstack_ipv6():
+        try:
+            return socket.create_server(
+                ("", port), family=socket.AF_INET6, backlog=BACKLOG, dualstack_ipv6=True
+            )
+        except OSError as error:
+            if error.errno != errno.EADDRNOTAVAIL:  # IPv6 is there but switched off
+                raise
+    return socket.create_server(("", port), backlog=BACKLOG)
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    # As the official exporters do: of a name with addresses of both families, the IPv4 one.
+    family, _, _, _, target = min(found, key=lambda entry: entry[0] != socket.AF_INET)
+    return socket.create_server(target[:2], family=family, backlog=BACKLOG)

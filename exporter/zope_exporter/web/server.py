@@ -1,0 +1,163 @@
+"""Serving HTTP: accepting connections, and ending in good order."""
+
+import asyncio
+import logging
+import socket
+from contextlib import suppress
+from functools import partial
+from types import FrameType
+
+import uvicorn
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from .auth import Guard
+from .connection import Connection
+from .follow import WebConfigFile
+from .listen import local_url
+from .room import DEFAULT_LIMITS, Limits, Room
+from .tls import Certificates
+
+log = logging.getLogger(__name__)
+
+GRACE = 1.0  # seconds a request in progress is given at the end
+LONGEST_HEAD = 16384  # bytes of a request before its body
+
+
+class Server(uvicorn.Server):
+    """A web server on a socket that listens already.
+
+    uvicorn parses and answers. Accepting is ours, because uvicorn has a deadline neither for the
+    TLS handshake nor for the request, and keeps the certificate it started with.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        listener: socket.socket,
+        web_config: WebConfigFile | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        """Raises ConfigError if the certificate of the web configuration cannot be used."""
+        self._app = Guard(app, web_config) if web_config else app
+        self._listener = listener
+        self._limits = limits
+        self._room = Room(limits)
+        self._arrivals: set[asyncio.Task[None]] = set()
+        self._accepting: asyncio.Task[None] | None = None
+        tls = web_config.current().tls_server_config if web_config else None
+        self._certificates = Certificates(web_config, tls) if web_config and tls else None
+        super().__init__(
+            uvicorn.Config(
+                self._answer,
+                loop="asyncio",
+                http="h11",
+                ws="none",
+                lifespan="off",
+                interface="asgi3",
+                log_config=None,
+                log_level="error",  # it warns of every bad request: anyone could fill a disk
+                access_log=False,
+                workers=1,
+                proxy_headers=False,
+                server_header=False,
+                timeout_keep_alive=int(limits.patience) + 1,  # ours comes first
+            )
+        )
+
+    @property
+    def url(self) -> str:
+        """Where this server can be reached from this host."""
+        return local_url(self._listener, "https" if self._certificates else "http")
+
+    def stop(self) -> None:
+        """Have `run` return soon; from any thread."""
+        self.should_exit = True
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        # uvicorn would raise the signal again at the end, and the caller could not clean up.
+        self.stop()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002
+        await super().startup(sockets=[])
+        self._listener.setblocking(False)
+        self._accepting = asyncio.create_task(self._accept())
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002
+        # In uvicorn's own, a peer that does not read can hold up the end, and a cut off request
+        # leaves a traceback in the log.
+        if self._accepting is not None:
+            self._accepting.cancel()
+        self._listener.close()
+        for arrival in self._arrivals:
+            arrival.cancel()
+        if self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks, timeout=GRACE)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        for task in self.server_state.tasks:
+            task.cancel()
+        await asyncio.gather(*self.server_state.tasks, *self._arrivals, return_exceptions=True)
+        await asyncio.sleep(0)  # in which the aborted connections close their sockets
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = _refusal(scope) or self._app
+        with suppress(asyncio.CancelledError):  # only the end of the server cancels a request
+            await answer(scope, receive, send)
+
+    async def _accept(self) -> None:
+        while True:
+            await self._accept_one()
+
+    async def _accept_one(self) -> None:
+        try:
+            arrived, _ = await asyncio.get_running_loop().sock_accept(self._listener)
+        except ConnectionAbortedError:  # the peer has gone already
+            return
+        except OSError as error:  # out of descriptors
+            log.warning("a connection could not be accepted: %s", error)
+            self._room.show_one_out()
+            await asyncio.sleep(0.1)  # nothing tells when there is a descriptor again
+            return
+        try:
+            await self._room.place()
+        except asyncio.CancelledError:
+            arrived.close()
+            raise
+        arrival = asyncio.create_task(self._connect(arrived))
+        self._arrivals.add(arrival)
+        self._room.wait_for(arrival, arrival.cancel)
+        arrival.add_done_callback(partial(self._settled, arrived))
+
+    def _settled(self, arrived: socket.socket, arrival: asyncio.Task[None]) -> None:
+        self._arrivals.discard(arrival)
+        self._room.leave(arrival)
+        if arrival.cancelled():
+            arrived.close()  # nobody may have taken it over yet
+
+    async def _connect(self, arrived: socket.socket) -> None:
+        context = self._certificates.context() if self._certificates else None
+        if self._certificates and context is None:
+            arrived.close()
+            return
+        with suppress(OSError):  # gone, too slow, or no TLS: all the peer's doing
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: Connection(
+                    self.config, self.server_state, self._room, self._limits.patience
+                ),
+                arrived,
+                ssl=context,
+                ssl_handshake_timeout=self._limits.patience if context else None,
+            )
+
+
+def _refusal(scope: Scope) -> PlainTextResponse | None:
+    names = {name for name, _ in scope["headers"]}
+    if {b"content-length", b"transfer-encoding"} <= names:
+        # h11 goes by one of them; a proxy that goes by the other sees other requests than we do.
+        return PlainTextResponse("Two lengths for one body.\n", 400, {"Connection": "close"})
+    # h11 bounds only a head that comes in pieces.
+    fields = sum(len(name) + len(value) for name, value in scope["headers"])
+    if fields + len(scope["raw_path"]) + len(scope["query_string"]) > LONGEST_HEAD:
+        return PlainTextResponse("The request is too long.\n", 431, {"Connection": "close"})
+    return None

@@ -1,0 +1,156 @@
+"""The web configuration file, in the schema Prometheus' own exporters share."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+import bcrypt
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from zope_exporter.config.document import ConfigError, Document, Problem, read
+from zope_exporter.config.load import validate
+from zope_exporter.config.schema import FilePath, wrong
+
+# What the schema knows and we do not do; to pass over it in silence would drop a protection.
+_UNSUPPORTED = (
+    "rate_limit",
+    "http_server_config.http2",
+    "tls_server_config.cert",
+    "tls_server_config.key",
+    "tls_server_config.client_ca",
+    "tls_server_config.client_allowed_sans",
+    "tls_server_config.cipher_suites",
+    "tls_server_config.prefer_server_cipher_suites",
+    "tls_server_config.curve_preferences",
+)
+# The headers that may be set, with the values they may have; without a list any value goes.
+_HEADERS: dict[str, tuple[str, ...]] = {
+    "Content-Security-Policy": (),
+    "Strict-Transport-Security": (),
+    "X-Content-Type-Options": ("nosniff",),
+    "X-Frame-Options": ("deny", "sameorigin"),
+    "X-XSS-Protection": (),
+}
+_BCRYPT = re.compile(r"\$2[aby]\$(0[4-9]|[12]\d|3[01])(\$[./A-Za-z0-9]{53})")
+
+
+def _user(name: str) -> str:
+    if ":" in name or not name.isprintable():
+        raise wrong("no such user can log in", "a name has no colon and no control character")
+    return name
+
+
+def _bcrypt_hash(text: str) -> str:
+    match = _BCRYPT.fullmatch(text)
+    try:
+        # At the lowest cost, since the rounds tell nothing about whether it is well-formed.
+        bcrypt.checkpw(b"", b"$2b$04" + match[2].encode() if match else b"")
+    except ValueError:
+        raise wrong("is not a bcrypt hash", "make one with: htpasswd -nBC 10 NAME") from None
+    return text
+
+
+def _headers(headers: dict[str, str]) -> dict[str, str]:
+    for name, value in headers.items():
+        if name not in _HEADERS:
+            raise wrong("names a header that cannot be set", f"only {', '.join(_HEADERS)}")
+        allowed = _HEADERS[name]
+        if allowed and value.lower() not in allowed:
+            raise wrong(f"gives {name} a value it does not have", f"write {' or '.join(allowed)}")
+        if not value.isascii() or not value.isprintable():
+            raise wrong(f"gives {name} a value no header can have", "use printable ASCII only")
+    return headers
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class TLSConfig(_Section):
+    """How to speak TLS; all files are PEM and are read again when they change."""
+
+    cert_file: FilePath
+    key_file: FilePath
+    client_ca_file: FilePath | None = None
+    client_auth_type: Literal[
+        "NoClientCert", "VerifyClientCertIfGiven", "RequireAndVerifyClientCert"
+    ] = "NoClientCert"
+    min_version: Literal["TLS12", "TLS13"] = "TLS12"
+    max_version: Literal["TLS12", "TLS13"] = "TLS13"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "TLSConfig":
+        if self.client_ca_file and self.client_auth_type == "NoClientCert":
+            raise wrong(
+                "client_ca_file has no effect without client_auth_type",
+                "set client_auth_type: RequireAndVerifyClientCert",
+            )
+        if self.client_auth_type != "NoClientCert" and not self.client_ca_file:
+            raise wrong(
+                f"client_auth_type {self.client_auth_type} has nothing to verify against",
+                "give client_ca_file",
+            )
+        if self.min_version > self.max_version:
+            raise wrong("min_version is above max_version", "no client could ever connect")
+        return self
+
+
+class HTTPConfig(_Section):
+    """Headers to add to every answer."""
+
+    headers: Annotated[dict[str, str], AfterValidator(_headers)] = Field(default={})
+
+
+class WebConfig(_Section):
+    """What is asked of those who connect; bcrypt hashes by user name."""
+
+    tls_server_config: TLSConfig | None = None
+    http_server_config: HTTPConfig = HTTPConfig()
+    basic_auth_users: Annotated[
+        dict[Annotated[str, AfterValidator(_user)], Annotated[str, AfterValidator(_bcrypt_hash)]],
+        Field(repr=False),
+    ] = {}
+
+
+def load_web_config(path: Path) -> WebConfig:
+    """Read a web configuration file.
+
+    Raises ConfigError, which lists every problem and shows neither a hash nor a key.
+    """
+    document = read(path)
+    data, problems = _without_unusable(document)
+    try:
+        config = validate(WebConfig, replace(document, data=data))
+    except ConfigError as error:
+        raise ConfigError(path, [*problems, *map(_masked, error.problems)]) from None
+    if problems:
+        raise ConfigError(path, problems)
+    return config
+
+
+def _without_unusable(document: Document) -> tuple[object, list[Problem]]:
+    """Take out sections that say nothing (a protection forgotten?) and keys we do not support."""
+    problems: list[Problem] = []
+    if not isinstance(document.data, dict):
+        return document.data, problems
+    data = {key: dict(v) if isinstance(v, dict) else v for key, v in document.data.items()}
+    for name in WebConfig.model_fields:
+        if name in data and data[name] in (None, {}):
+            del data[name]
+            line = document.line((name,))
+            problems.append(Problem(line, name, "is empty", "fill it in or remove it"))
+    for name in _UNSUPPORTED:
+        *parents, key = name.split(".")
+        section = data.get(parents[0]) if parents else data
+        if isinstance(section, dict) and key in section:
+            del section[key]
+            line = document.line((*parents, key))
+            problems.append(Problem(line, name, "is not supported by zope-exporter", "remove it"))
+    return data, problems
+
+
+def _masked(problem: Problem) -> Problem:
+    key = problem.key.removesuffix(".[key]")
+    # Name and hash are easily swapped.
+    return replace(problem, key="basic_auth_users" if "$" in key else key)
