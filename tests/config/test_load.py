@@ -133,6 +133,8 @@ BAD = [
     ("a: !!python/object:os.system x", ":1: is not valid YAML: could not determine a constructor"),
     ("a: *geheim", ":1: is not valid YAML: found undefined alias"),
     ("a: 2026-02-31", ": is nested too deeply or holds an impossible date or number"),
+    ("a: !!bool x", ": is nested too deeply or holds an impossible date or number"),
+    ("a: !!timestamp x", ": is nested too deeply or holds an impossible date or number"),
     ("[" * 5000, ": is nested too deeply or holds an impossible date or number"),
     ("a: &a [*a]", ": grows too large when its aliases are resolved (write the values out)"),
     ("x" * (MAX_BYTES + 1), f": is larger than {MAX_BYTES} bytes"),

@@ -2,7 +2,6 @@ import os
 import signal
 import subprocess
 import sys
-import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,20 +12,20 @@ import pytest
 from ZODB.FileStorage import FileStorage
 
 from tests.support.processes import eventually, is_gone
-from zope_exporter.demo.demo import Demo, demo_zope, run_demo
+from zope_exporter.demo.demo import Demo, demo_zope
 from zope_exporter.demo.instance import USER, DemoError, free_port
 
 
 @pytest.fixture(scope="module")
-def agent(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def products(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with a Products package that says that Zope has initialised it."""
-    directory = tmp_path_factory.mktemp("agent")
-    products = directory / "Products"
-    (products / "Told").mkdir(parents=True)
-    (products / "__init__.py").write_text(
+    directory = tmp_path_factory.mktemp("products")
+    package = directory / "Products"
+    (package / "Told").mkdir(parents=True)
+    (package / "__init__.py").write_text(
         "__path__ = __import__('pkgutil').extend_path(__path__, __name__)\n"
     )
-    (products / "Told/__init__.py").write_text(
+    (package / "Told/__init__.py").write_text(
         "def initialize(context):\n"
         "    import os\n"
         "    open(os.path.join(os.environ['INSTANCE_HOME'], 'told'), 'w').close()\n"
@@ -35,8 +34,8 @@ def agent(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory, agent: Path) -> Iterator[Demo]:
-    with demo_zope(lambda _: None, agent, tmp_path_factory.mktemp("demo")) as demo:
+def demo(tmp_path_factory: pytest.TempPathFactory, products: Path) -> Iterator[Demo]:
+    with demo_zope(lambda _: None, products, tmp_path_factory.mktemp("demo")) as demo:
         yield demo
 
 
@@ -85,7 +84,7 @@ def test_zope_runs_as_on_any_host_and_listens_on_loopback_only(demo: Demo) -> No
     assert listening == [("127.0.0.1", demo.instance.port)]
 
 
-def test_the_agent_is_loaded(demo: Demo) -> None:
+def test_further_products_are_initialised(demo: Demo) -> None:
     assert (demo.instance.home / "told").exists()
 
 
@@ -96,19 +95,6 @@ def test_leaving_leaves_nothing(tmp_path: Path) -> None:
     assert is_gone(demo.pid)
     assert list(tmp_path.iterdir()) == []
     assert said[-1] == f"Stopped, and removed {demo.instance.home.parent}."
-
-
-def test_the_exporter_is_told_where_to_write_and_listen_and_the_person_where_to_look() -> None:
-    said: list[str] = []
-    served: list[tuple[Path, str]] = []
-    address = f"127.0.0.1:{free_port()}"
-    run_demo(lambda state_dir, where: served.append((state_dir, where)), said.append, address)
-    [(state_dir, where)] = served
-    assert where == address
-    assert not state_dir.exists()
-    text = "\n".join(said)
-    for part in (f"http://{address}/metrics", f"http://{address}/\n", "/manage", "Ctrl-C ends it"):
-        assert part in text
 
 
 def test_a_zope_that_dies_at_its_start_shows_its_last_words(tmp_path: Path) -> None:
@@ -137,29 +123,12 @@ def test_a_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
         pass
 
 
-PROGRAM = """
-    import sys
-    import uvicorn
-    from zope_exporter.demo.demo import run_demo
-
-    async def app(scope, receive, send):
-        assert scope["type"] == "http"
-
-    def serve(state_dir, address):
-        port = int(address.rpartition(":")[2])
-        server = uvicorn.Server(uvicorn.Config(app, port=port, lifespan="off", log_level="error"))
-        server.run()
-
-    run_demo(serve, lambda line: print(line, flush=True), sys.argv[1])
-"""
-
-
 @contextmanager
-def a_persons_demo(directory: Path) -> Iterator[subprocess.Popen[str]]:
+def a_persons_demo(directory: Path, *flags: str) -> Iterator[subprocess.Popen[str]]:
     """A process that runs the whole demo, in a shell set up for a Zope of its own."""
-    address = f"127.0.0.1:{free_port()}"
+    flags = flags or ("--web.listen-address", f"127.0.0.1:{free_port()}")
     env = {**os.environ, "TMPDIR": str(directory), "ZOPE_CONFIG": str(directory / "own.conf")}
-    command = [sys.executable, "-c", textwrap.dedent(PROGRAM), address]
+    command = [sys.executable, "-u", "-m", "zope_exporter", "demo", *flags]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as process:
         try:
             yield process
@@ -181,15 +150,19 @@ def children(process: subprocess.Popen[str]) -> list[int]:
     return [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_it_and_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 0), (signal.SIGTERM, 0), (signal.SIGHUP, 129)]
+)
+def test_a_signal_ends_it_and_leaves_nothing(
+    tmp_path: Path, number: signal.Signals, status: int
+) -> None:
     with a_persons_demo(tmp_path) as process:
         read_until(process, "Ctrl-C ends it")
         [zope] = children(process)
         assert eventually(lambda: listens(process.pid))
         process.send_signal(number)
         read_until(process, "Stopped, and removed")
-        assert process.wait(30) == 128 + number
+        assert process.wait(30) == status
         assert is_gone(zope)
     assert list(tmp_path.iterdir()) == []
 
@@ -214,3 +187,17 @@ def test_a_kill_leaves_no_process(tmp_path: Path, step: str) -> None:
         process.kill()
         process.wait(30)
     assert eventually(lambda: all(is_gone(pid) for pid in running))
+
+
+def test_the_exporter_watches_the_demo_and_the_person_is_told_where_to_look(tmp_path: Path) -> None:
+    with a_persons_demo(tmp_path) as process:
+        assert process.stdout is not None
+        metrics = next(line.split()[-1] for line in process.stdout if " metrics " in line)
+        read_until(process, "Ctrl-C ends it")
+
+        def watched() -> bool:
+            page = httpx.get(metrics, trust_env=False, timeout=30).text
+            return 'zope_process_up{site="demo",zope="demo"} 1.0' in page
+
+        assert eventually(watched)
+        process.send_signal(signal.SIGTERM)

@@ -8,6 +8,9 @@ import yaml
 MAX_BYTES = 1 << 20
 MAX_NODES = 100_000
 
+# What PyYAML lets out for deep nesting, 31 February, !!bool x, !!timestamp x and the like.
+_UNREADABLE = (RecursionError, ValueError, OverflowError, KeyError, AttributeError)
+
 Location = tuple[str | int, ...]
 
 
@@ -86,7 +89,7 @@ def read(path: Path) -> Document:
     except yaml.reader.ReaderError as error:
         reason = f"is not text: {error.reason}"
         raise ConfigError(path, [Problem(None, "", reason, "save it as UTF-8")]) from None
-    except (RecursionError, ValueError, OverflowError):  # the latter two: impossible dates, numbers
+    except _UNREADABLE:
         reason = "is nested too deeply or holds an impossible date or number"
         raise ConfigError(path, [Problem(None, "", reason)]) from None
     return Document(path, data, root)

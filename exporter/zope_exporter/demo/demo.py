@@ -12,7 +12,6 @@ import httpx
 
 from zope_exporter.child import Child
 
-from .address import browsable, choose_address
 from .ending import ended_by_signals, ignore_signals
 from .instance import USER, DemoError, Instance, free_port, last_words, require, require_space
 from .traffic import Traffic
@@ -33,46 +32,41 @@ class Demo:
     pid: int
 
 
-def run_demo(
-    serve: Callable[[Path, str], None],
-    echo: Echo,
-    address: str | None = None,
-    agent: Path | None = None,
-) -> None:
-    """Show the demo to a person: `serve(state_dir, address)` runs the exporter until it is ended.
+def run_demo(exporter_url: str, serve: Callable[[Path], None], echo: Echo) -> None:
+    """Show the demo to a person: `serve(state_dir)` runs the exporter until it is ended.
 
-    `address` is what the person asked for, `agent` the directory with the agent's Products package.
     Raises DemoError if the demo cannot start.
     """
-    address = choose_address(address, echo)
-    with demo_zope(echo, agent) as demo:
-        base = browsable(address)
+    with demo_zope(echo) as demo:
         echo("")
         echo(f"  Zope         {demo.instance.url}/manage")
         echo(f"               login {USER}, password {demo.instance.password}")
-        echo(f"  metrics      {base}/metrics")
-        echo(f"  status page  {base}/")
+        echo(f"  metrics      {exporter_url}/metrics")
+        echo(f"  status page  {exporter_url}/")
         echo("")
         echo("Ctrl-C ends it and removes everything.")
-        serve(demo.state_dir, address)
+        serve(demo.state_dir)
 
 
 @contextmanager
-def demo_zope(echo: Echo, agent: Path | None = None, parent: Path | None = None) -> Iterator[Demo]:
+def demo_zope(
+    echo: Echo, products: Path | None = None, parent: Path | None = None
+) -> Iterator[Demo]:
     """A Zope in a temporary directory (in `parent`), stopped and removed at the end.
 
+    `products` is a directory of further Products packages for it.
     To be used in the main thread, where the first SIGINT, SIGTERM or SIGHUP raises SystemExit and
     the next ones do nothing until everything is gone. SIGKILL leaves no process, but the directory.
     Raises DemoError if Zope cannot be started.
     """
     with ended_by_signals(), ExitStack() as resources:
         try:
-            yield _prepare(resources, echo, agent, parent)
+            yield _prepare(resources, echo, products, parent)
         finally:
             ignore_signals()
 
 
-def _prepare(resources: ExitStack, echo: Echo, agent: Path | None, parent: Path | None) -> Demo:
+def _prepare(resources: ExitStack, echo: Echo, products: Path | None, parent: Path | None) -> Demo:
     require(("Zope", "Paste"))
     where = parent
     try:
@@ -80,12 +74,12 @@ def _prepare(resources: ExitStack, echo: Echo, agent: Path | None, parent: Path 
         require_space(where, SPACE_NEEDED)
         top = tempfile.TemporaryDirectory(prefix="zope-exporter-demo-", dir=where)
         resources.callback(_farewell, echo, Path(top.name))
-        return _start(resources, echo, Path(resources.enter_context(top)), agent)
+        return _start(resources, echo, Path(resources.enter_context(top)), products)
     except OSError as error:
         raise DemoError(f"the demo cannot be prepared in {where}: {error}") from error
 
 
-def _start(resources: ExitStack, echo: Echo, top: Path, agent: Path | None) -> Demo:
+def _start(resources: ExitStack, echo: Echo, top: Path, products: Path | None) -> Demo:
     echo(f"Preparing a Zope in {top}")
     instance = Instance(top / "demo", top / "demo.log", free_port(), secrets.token_urlsafe(9))
     traffic = Traffic(instance)
@@ -97,7 +91,7 @@ def _start(resources: ExitStack, echo: Echo, top: Path, agent: Path | None) -> D
         instance.fill()
     resources.callback(traffic.stop)  # after Zope, so that no visitor waits for a slow answer
     with _step(echo, "start of Zope"):
-        child = resources.enter_context(instance.start(agent))
+        child = resources.enter_context(instance.start(products))
         _await_answer(instance, child)
     traffic.start()
     echo("  visitors: a few requests a second, some of them slow, refused or failing")

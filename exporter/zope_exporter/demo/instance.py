@@ -61,9 +61,9 @@ class Instance:
         """Write the Data.fs."""
         self._run(["-m", "zope_exporter.demo.history", str(self.data_fs)])
 
-    def start(self, agent: Path | None) -> Child:
-        """Start Zope as an administrator does; `agent` is a directory more on its Python path."""
-        return self._child([script("runwsgi"), str(self.zope_ini)], agent)
+    def start(self, products: Path | None) -> Child:
+        """Start Zope as an administrator does; `products` is one more directory for Python."""
+        return self._child([script("runwsgi"), str(self.zope_ini)], products)
 
     def _run(self, arguments: Sequence[str]) -> None:
         with self._child(arguments) as child:
@@ -72,11 +72,13 @@ class Instance:
             what = "took too long" if status is None else f"ended with status {status}"
             raise DemoError(f"{' '.join(arguments)} {what}. {last_words(self.log)}")
 
-    def _child(self, arguments: Sequence[str], agent: Path | None = None) -> Child:
+    def _child(self, arguments: Sequence[str], products: Path | None = None) -> Child:
         # These two would make Zope open the site of the person who tries the demo.
         env = {k: v for k, v in os.environ.items() if k not in ("ZOPE_CONFIG", "INSTANCE_HOME")}
-        if agent is not None:
-            env["PYTHONPATH"] = os.pathsep.join([str(agent), env.get("PYTHONPATH", "")]).rstrip(":")
+        if products is not None:
+            env["PYTHONPATH"] = os.pathsep.join([str(products), env.get("PYTHONPATH", "")]).rstrip(
+                ":"
+            )
         return Child([sys.executable, *arguments], self.log, cwd=self.home, env=env)
 
 

@@ -1,0 +1,21 @@
+FROM python:3.13-slim AS build
+WORKDIR /src
+COPY pyproject.toml README.md ./
+COPY exporter exporter
+RUN python -m venv /opt/zope-exporter \
+    && /opt/zope-exporter/bin/pip install --no-cache-dir .
+
+FROM python:3.13-slim
+COPY --from=build /opt/zope-exporter /opt/zope-exporter
+# The one place it writes to; the root file system may be read-only.
+RUN install -d -m 0700 -o 65532 -g 65532 /var/lib/zope-exporter
+VOLUME /var/lib/zope-exporter
+ENV PATH=/opt/zope-exporter/bin:$PATH \
+    MALLOC_ARENA_MAX=2 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+USER 65532:65532
+EXPOSE 9673
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s CMD \
+    ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:9673/-/healthy', timeout=4)"]
+ENTRYPOINT ["zope-exporter"]

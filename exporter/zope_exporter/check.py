@@ -1,0 +1,55 @@
+"""One look at everything, as a table for people and an exit code for cron and Nagios."""
+
+from collections.abc import Iterator, Sequence
+
+from .config.schema import Config
+from .sidecar import Sidecar
+from .verdict import Finding, Severity, judge
+
+COLLECT_SECONDS = 20.0
+
+
+def look(config: Config) -> list[Finding]:
+    """Search this host, collect once, and return what there is to say."""
+    sidecar = Sidecar(config)
+    try:
+        inventory = sidecar.watcher.rescan(COLLECT_SECONDS)
+        return judge(inventory, sidecar.registry.scrape(COLLECT_SECONDS))
+    finally:
+        sidecar.stop()
+
+
+def worst(findings: Sequence[Finding]) -> Severity:
+    """Return the severity of the whole."""
+    return max((finding.severity for finding in findings), default=Severity.OK)
+
+
+def report(findings: Sequence[Finding], quiet: bool) -> Iterator[str]:
+    """Yield the lines to print: a summary as Nagios wants it first, then a line for each finding.
+
+    When `quiet`, only what is wrong is told, and nothing at all if nothing is.
+    """
+    wrong = [finding for finding in findings if finding.severity is not Severity.OK]
+    if quiet and not wrong:
+        return
+    yield f"{worst(findings).name}: {_summary(len(findings), len(wrong))}"
+    shown = wrong if quiet else findings
+    widths = [
+        max((len(cell) for cell in column), default=0)
+        for column in zip(*map(_cells, shown), strict=True)
+    ]
+    for finding in shown:
+        cells = (cell.ljust(width) for cell, width in zip(_cells(finding), widths, strict=True))
+        yield "  ".join((*cells, finding.text))
+
+
+def _summary(looked_at: int, wrong: int) -> str:
+    return (
+        f"{wrong} of {looked_at} findings need attention"
+        if wrong
+        else f"{looked_at} things are well"
+    )
+
+
+def _cells(finding: Finding) -> tuple[str, str, str]:
+    return finding.severity.name, finding.site, finding.subject

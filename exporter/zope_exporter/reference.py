@@ -1,0 +1,45 @@
+"""The reference of metrics and configuration, made from the code so that it cannot differ."""
+
+from collections.abc import Iterable, Iterator
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from .config.schema import Config, section_of
+from .metric import Metric
+
+
+def metrics_reference(metrics: Iterable[Metric]) -> str:
+    """Return a Markdown table of metrics: name, kind, labels, help."""
+    rows = sorted(f"| `{m.name}` | {m.kind} | {_labels(m)} | {m.help} |" for m in metrics)
+    return "\n".join(["| metric | kind | labels | meaning |", "|---|---|---|---|", *rows])
+
+
+def configuration_reference() -> str:
+    """Return a Markdown table of all configuration keys, in the order of the schema."""
+    return "\n".join(["| key | default | meaning |", "|---|---|---|", *_rows(Config, "")])
+
+
+def _labels(metric: Metric) -> str:
+    return ", ".join(f"`{label}`" for label in metric.labels)
+
+
+def _rows(model: type[BaseModel], prefix: str) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        section = section_of(field.annotation)
+        key = f"{prefix}{name}"
+        meaning = " ".join((field.description or "").split())
+        yield f"| `{key}` | {_default(field)} | {meaning} |"
+        if section is not None:
+            yield from _rows(section, f"{key}[].")
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value = field.default
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, float):
+        return f"`{value:g}s`"
+    return ""

@@ -1,0 +1,34 @@
+"""Serving metrics: the exporter behind its web server."""
+
+import logging
+import socket
+from pathlib import Path
+
+from . import __version__
+from .config.schema import Config
+from .sidecar import Sidecar
+from .web.app import make_app
+from .web.follow import WebConfigFile
+from .web.server import Server
+
+log = logging.getLogger(__name__)
+
+
+def serve_on(
+    listener: socket.socket, config: Config, web_config_file: Path | None, telemetry_path: str
+) -> None:
+    """Serve on a socket that listens already, until SIGINT or SIGTERM.
+
+    Raises ConfigError if the web configuration cannot be used, ValueError for a telemetry path that
+    cannot be one.
+    """
+    web_config = WebConfigFile(web_config_file) if web_config_file else None
+    sidecar = Sidecar(config)
+    try:
+        app = make_app(sidecar.registry, sidecar.limit, telemetry_path=telemetry_path)
+        server = Server(app, listener, web_config)
+        log.info("zope-exporter %s listens on %s", __version__, server.url)
+        server.run()
+    finally:
+        sidecar.stop()
+    log.info("ended")
