@@ -1,0 +1,85 @@
+"""Real Zopes to test with; each environment is made when a test first wants it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.buildouts import Buildout
+from tests.support.environments import Environment, environment
+from tests.support.instances import ZopeInstance
+from tests.support.require import require
+from tests.support.zeo import ZeoServer
+
+
+@pytest.fixture(scope="session")
+def zope63() -> Environment:
+    return require(environment, "zope63")
+
+
+@pytest.fixture(scope="session")
+def zope5() -> Environment:
+    return require(environment, "zope5")
+
+
+@pytest.fixture(scope="session")
+def zope48() -> Environment:
+    return require(environment, "zope48")
+
+
+@pytest.fixture(scope="session")
+def zope213() -> Environment:
+    return require(environment, "zope213")
+
+
+@pytest.fixture(scope="session")
+def buildout() -> Environment:
+    return require(environment, "buildout")
+
+
+@pytest.fixture(params=["zope63", "zope5", "zope48", "zope213"])
+def any_zope(request: pytest.FixtureRequest) -> Environment:
+    """Each generation in turn."""
+    found: Environment = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def ending() -> Iterator[ExitStack]:
+    """What is entered here ends with the test."""
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def start_zope(tmp_path: Path, ending: ExitStack) -> Callable[..., ZopeInstance]:
+    """Start an instance of an environment, its directory below `tmp_path` called `name`."""
+
+    def start(zope: Environment, name: str = "instance", **options: Any) -> ZopeInstance:
+        return ending.enter_context(ZopeInstance(zope, tmp_path / name, **options))
+
+    return start
+
+
+@pytest.fixture
+def start_zeo(tmp_path: Path, ending: ExitStack) -> Callable[..., ZeoServer]:
+    """Start a ZEO server of an environment, its directory below `tmp_path` called `name`."""
+
+    def start(zope: Environment, name: str = "zeo", **options: Any) -> ZeoServer:
+        return ending.enter_context(ZeoServer(zope, tmp_path / name, **options))
+
+    return start
+
+
+@pytest.fixture
+def make_buildout(
+    buildout: Environment, tmp_path: Path, ending: ExitStack
+) -> Callable[..., Buildout]:
+    """Make a buildout below `tmp_path`, of which nothing runs yet."""
+
+    def make(name: str = "buildout", **options: Any) -> Buildout:
+        return ending.enter_context(Buildout(buildout, tmp_path / name, **options))
+
+    return make

@@ -1,0 +1,81 @@
+"""Prometheus itself reads what we serve."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.debian import tool
+from tests.support.environments import Environment
+from tests.support.exporter import serving
+from tests.support.instances import ZopeInstance
+from tests.support.processes import eventually
+from tests.support.require import require
+from tests.support.server import Server, free_port
+
+CONFIG = """\
+global: {{scrape_interval: 1s, scrape_timeout: 1s}}
+scrape_configs:
+- job_name: zope
+  static_configs: [{{targets: ["{target}"]}}]
+"""
+
+
+@pytest.fixture
+def prometheus() -> Path:
+    return require(tool, "prometheus")
+
+
+@pytest.fixture
+def promtool() -> Path:
+    return require(tool, "promtool")
+
+
+def test_prometheus_scrapes_a_real_zope(
+    zope63: Environment, start_zope: Callable[..., ZopeInstance], prometheus: Path, tmp_path: Path
+) -> None:
+    start_zope(zope63, "scraped")
+    with serving(tmp_path / "state", log=tmp_path / "exporter.log") as exporter:
+        config = tmp_path / "prometheus.yml"
+        config.write_text(CONFIG.format(target=exporter.url.removeprefix("http://")))
+        address = f"127.0.0.1:{free_port()}"
+        flags = (f"--config.file={config}", f"--web.listen-address={address}")
+        server = Server(
+            [prometheus, *flags, f"--storage.tsdb.path={tmp_path / 'tsdb'}"], tmp_path / "log"
+        )
+
+        def query(expression: str) -> float | None:
+            try:
+                answer = httpx.get(
+                    f"http://{address}/api/v1/query", params={"query": expression}, trust_env=False
+                )
+            except httpx.TransportError:
+                return None
+            found = json.loads(answer.text)["data"]["result"]
+            return float(found[0]["value"][1]) if found else None
+
+        try:
+            eventually(lambda: query("up{job='zope'}") == 1)
+            assert query("zope_process_up{zope='scraped'}") == 1
+            assert query("zope_ping_up{target='scraped'}") == 1
+            assert query("zope_filestorage_size_bytes{site='scraped', database='main'}")
+            assert query("min(zope_collector_success)") == 1
+        finally:
+            server.end()
+
+
+def test_promtool_has_nothing_to_say_about_the_page(
+    zope63: Environment, start_zope: Callable[..., ZopeInstance], promtool: Path, tmp_path: Path
+) -> None:
+    start_zope(zope63, "linted")
+    with serving(tmp_path / "state", log=tmp_path / "exporter.log") as exporter:
+        eventually(lambda: exporter.value("zope_process_up", site="linted", zope="linted") == 1)
+        page = httpx.get(f"{exporter.url}/metrics", trust_env=False).text
+    run = subprocess.run(
+        [promtool, "check", "metrics"], input=page, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stderr == ""

@@ -1,0 +1,80 @@
+"""Programs from the distribution's packages, unpacked without being installed or started."""
+
+import os
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.cache import UnavailableError, cache_directory, cached
+from tests.support.commands import CommandError, run
+
+
+@dataclass(frozen=True)
+class Packaged:
+    packages: tuple[str, ...]  # the program's own, then the libraries not every system has
+    path: str
+
+
+PROGRAMS = {
+    "alertmanager": Packaged(("prometheus-alertmanager",), "usr/bin/prometheus-alertmanager"),
+    "amtool": Packaged(("prometheus-alertmanager",), "usr/bin/amtool"),
+    "logrotate": Packaged(("logrotate", "libpopt0"), "usr/sbin/logrotate"),
+    "prometheus": Packaged(("prometheus",), "usr/bin/prometheus"),
+    "promtool": Packaged(("prometheus",), "usr/bin/promtool"),
+}
+
+
+def tool(program: str, cache: Path | None = None) -> Path:
+    """The program from PATH, else unpacked below `cache`; UnavailableError if neither can be."""
+    packaged = PROGRAMS[program]
+    if on_path := shutil.which(program) or shutil.which(Path(packaged.path).name):
+        return Path(on_path)
+    home = (cache or cache_directory()) / f"debian-{packaged.packages[0]}"
+    try:
+        cached(home, lambda home: _unpack(packaged.packages, home))
+    except CommandError as error:
+        raise UnavailableError(f"{program}: {error}") from error
+    return home / program
+
+
+def _unpack(packages: tuple[str, ...], home: Path) -> None:
+    log = home.with_name(home.name + ".log")
+    log.unlink(missing_ok=True)
+    _download(packages, home, log)
+    for archive in home.glob("*.deb"):
+        run(["dpkg", "-x", archive, home], log)
+        archive.unlink()
+    for program, packaged in PROGRAMS.items():
+        if packaged.packages == packages:
+            _write_launcher(home / program, home / packaged.path)
+
+
+def _download(packages: tuple[str, ...], home: Path, log: Path) -> None:
+    try:
+        run(["apt-get", "download", *packages], log, cwd=home)
+    except CommandError:
+        # No package lists yet, or older ones than the archive. One list that cannot be fetched
+        # makes the update fail though the package may be in another: the download tells.
+        lists = home / "apt"
+        options = [] if os.getuid() == 0 else _lists_of_its_own(lists)
+        with suppress(CommandError):
+            run(["apt-get", *options, "update"], log)
+        run(["apt-get", *options, "download", *packages], log, cwd=home)
+        shutil.rmtree(lists, ignore_errors=True)
+
+
+def _lists_of_its_own(lists: Path) -> list[str]:
+    """The options for users who may not write the system's package lists."""
+    (lists / "partial").mkdir(parents=True)
+    (lists / "archives/partial").mkdir(parents=True)
+    return ["-o", f"Dir::State::Lists={lists}", "-o", f"Dir::Cache={lists}"]
+
+
+def _write_launcher(launcher: Path, program: Path) -> None:
+    """The libraries lie where the loader does not look by itself."""
+    home = launcher.parent
+    libraries = {found.parent for found in home.glob("**/lib/*/*.so.*")} or {home}
+    search = ":".join(map(str, sorted(libraries)))
+    launcher.write_text(f'#!/bin/sh\nLD_LIBRARY_PATH="{search}" exec "{program}" "$@"\n')
+    launcher.chmod(0o755)
