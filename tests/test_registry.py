@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from zope_exporter.collector import Part
 from zope_exporter.metric import Metric, Sample
-from zope_exporter.registry import Part, Registry, Scrape
+from zope_exporter.registry import Registry, Scrape
 
 ONE = Metric("zope_one", "gauge", "One.", ("source",))
 OTHER = Metric("zope_other", "gauge", "Never declared by a collector here.", ("source",))
@@ -159,12 +160,25 @@ def test_a_hanging_source_costs_its_own_series_only(hanging: Hanging) -> None:
 
 
 def test_a_hanging_source_costs_one_thread_and_is_not_waited_for_again(hanging: Hanging) -> None:
-    registry = Registry([Parted({"slow": hanging, "quick": good})])
+    now = 0.0
+    registry = Registry([Parted({"slow": hanging, "quick": good})], clock=lambda: now)
     registry.scrape(0.05)
+    now = 3600.0
     for _ in range(5):
         # Waiting for it again would use up this timeout and hang the test.
         assert values(registry.scrape(3600), "zope_one") == {("good",): 1}
     assert len(hanging.threads) == 1
+
+
+def test_a_scrape_in_a_hurry_does_not_spoil_the_next_one(hanging: Hanging) -> None:
+    registry = Registry([Parted({"slow": hanging})])
+    assert values(registry.scrape(0.05), "zope_one") == {}
+    scrapes: list[Scrape] = []
+    patient = threading.Thread(target=lambda: scrapes.append(registry.scrape(SOON)))
+    patient.start()
+    hanging.let_go.set()
+    patient.join(SOON)
+    assert values(scrapes[0], "zope_one") == {("slow",): 1}
 
 
 def test_a_source_that_came_back_is_read_anew(hanging: Hanging) -> None:

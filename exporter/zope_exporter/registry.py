@@ -3,11 +3,11 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
 
+from .collector import AnyCollector, Part, PartedCollector
 from .metric import Metric, Sample
 
 log = logging.getLogger(__name__)
@@ -24,38 +24,6 @@ COLLECTOR_DURATION = Metric(
     "Time the slowest source of a collector took, up to the deadline of the scrape.",
     ("collector",),
 )
-
-
-class Collector(Protocol):
-    """Reads one kind of thing: `collect` is plain blocking code and either returns or raises."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def metrics(self) -> Sequence[Metric]: ...
-    def collect(self) -> Iterable[Sample]: ...
-
-
-@dataclass(frozen=True)
-class Part:
-    """One source of a collector that can fail or hang without the others, such as one Data.fs."""
-
-    source: str
-    collect: Callable[[], Iterable[Sample]]
-
-
-@runtime_checkable
-class PartedCollector(Protocol):
-    """A collector of several independent sources; `parts` itself must not block."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def metrics(self) -> Sequence[Metric]: ...
-    def parts(self) -> Iterable[Part]: ...
-
-
-AnyCollector = Collector | PartedCollector
 
 
 @dataclass(frozen=True)
@@ -99,13 +67,14 @@ class Registry:
     def scrape(self, timeout: float) -> Scrape:
         """Read all sources at once; return within `timeout` seconds with what has come until then.
 
-        A source that hung in an earlier scrape is neither started again nor waited for: until it
-        returns it costs one thread and its own series.
+        A source that is still being read from before is not read twice, and no longer waited for
+        than `timeout` in all: one that hangs costs one thread and its own series.
         """
         started = self._clock()
         page = _Page()
         runs = [(collector, self._start(collector, page)) for collector in self.collectors]
-        awaited = [run.outcome for _, group in runs for run in group if not run.overdue]
+        recent = started - timeout
+        awaited = [run.outcome for _, group in runs for run in group if run.started > recent]
         wait(awaited, started + timeout - self._clock())
         for collector, group in runs:
             seconds = [page.take(collector, run, self._clock() - started) for run in group]
@@ -126,7 +95,7 @@ class Registry:
         with self._lock:
             run = self._running.get(key)
             if run is None:
-                run = self._running[key] = _Run(part.source)
+                run = self._running[key] = _Run(part.source, self._clock())
                 work = threading.Thread(
                     target=self._work, args=(key, part, run), name=f"collect {name}", daemon=True
                 )
@@ -138,7 +107,6 @@ class Registry:
         return run
 
     def _work(self, key: tuple[str, str], part: Part, run: "_Run") -> None:
-        started = self._clock()
         samples: list[Sample] = []
         failure: BaseException | None = None
         try:
@@ -147,7 +115,7 @@ class Registry:
             failure = error
         with self._lock:
             del self._running[key]
-        run.outcome.set_result(_Outcome(samples, failure, self._clock() - started))
+        run.outcome.set_result(_Outcome(samples, failure, self._clock() - run.started))
 
     def _log_changes(self, failures: list[Failure]) -> None:
         now = frozenset(failures)
@@ -171,8 +139,8 @@ class _Run:
     """One source being read in a thread of its own; overlapping scrapes share it."""
 
     source: str
+    started: float
     outcome: "Future[_Outcome]" = field(default_factory=Future)
-    overdue: bool = False
 
 
 class _Page:
@@ -186,7 +154,6 @@ class _Page:
     def take(self, collector: AnyCollector, run: _Run, waited: float) -> float:
         """Add what a source gave; return the seconds it took, or has been waited for in vain."""
         if not run.outcome.done():
-            run.overdue = True
             self.fail(collector.name, run.source, TimeoutError("no answer in time"))
             return waited
         outcome = run.outcome.result()

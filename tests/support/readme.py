@@ -1,6 +1,5 @@
 """The README tables made from the code: `python -m tests.support.readme` writes them anew."""
 
-import re
 from pathlib import Path
 
 from zope_exporter.reference import configuration_reference, metrics_reference
@@ -16,12 +15,11 @@ def with_tables(text: str) -> str:
         "configuration": configuration_reference(),
     }
     for name, table in tables.items():
-        section = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
-        text, count = section.subn(
-            lambda match, table=table: f"{match[1]}\n{table}\n\n{match[2]}", text
-        )
-        if count != 1:
-            raise ValueError(f"{README} has {count} sections for {name}")
+        before, begin, rest = text.partition(f"<!-- {name} -->\n")
+        _, end, after = rest.partition("<!-- end -->")
+        if not begin or not end:
+            raise ValueError(f"{README} has no section for {name}")
+        text = f"{before}{begin}\n{table}\n\n{end}{after}"
     return text
 
 

@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
+from zope_exporter.collector import AnyCollector
 from zope_exporter.metric import Metric, Sample
-from zope_exporter.registry import AnyCollector, Registry
+from zope_exporter.registry import Registry
 from zope_exporter.web.app import make_app
 from zope_exporter.web.follow import WebConfigFile
 from zope_exporter.web.limit import ScrapeLimit

@@ -1,7 +1,7 @@
 """Everything that is collected, in one explicit list."""
 
+from zope_exporter.collector import AnyCollector
 from zope_exporter.discovery.watcher import Watcher
-from zope_exporter.registry import AnyCollector
 
 from .discovery import DiscoveryCollector
 from .exporter import ExporterCollector

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from persistent.TimeStamp import TimeStamp
 
+from zope_exporter.collector import Part
 from zope_exporter.filestorage import datafile
 from zope_exporter.filestorage.beside import files_beside, leftover_bytes
 from zope_exporter.filestorage.errors import (
@@ -23,7 +24,6 @@ from zope_exporter.filestorage.owners import Identity, OpenFile, open_files, wri
 from zope_exporter.filestorage.tail import Transaction, read_tail
 from zope_exporter.inventory import Inventory, Storage
 from zope_exporter.metric import Metric, Sample
-from zope_exporter.registry import Part
 
 Found = TypeVar("Found")
 

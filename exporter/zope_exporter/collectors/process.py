@@ -8,9 +8,9 @@ from pathlib import Path
 import psutil
 
 from zope_exporter.cgroup import memory_limit
+from zope_exporter.collector import Part
 from zope_exporter.inventory import Inventory, Process, Service
 from zope_exporter.metric import Metric, Sample
-from zope_exporter.registry import Part
 
 LABELS = ("site", "zope")
 
