@@ -19,6 +19,9 @@ class Packaged:
 PROGRAMS = {
     "alertmanager": Packaged(("prometheus-alertmanager",), "usr/bin/prometheus-alertmanager"),
     "amtool": Packaged(("prometheus-alertmanager",), "usr/bin/amtool"),
+    "blackbox_exporter": Packaged(
+        ("prometheus-blackbox-exporter",), "usr/bin/prometheus-blackbox-exporter"
+    ),
     "logrotate": Packaged(("logrotate", "libpopt0"), "usr/sbin/logrotate"),
     "prometheus": Packaged(("prometheus",), "usr/bin/prometheus"),
     "promtool": Packaged(("prometheus",), "usr/bin/promtool"),

@@ -78,3 +78,12 @@ def test_a_port_in_use() -> None:
 def test_a_privileged_port() -> None:
     with pytest.raises(ListenError, match="ports below 1024 need a privilege; choose a higher one"):
         listen("127.0.0.1:1")
+
+
+def test_what_is_accepted_sends_without_delay() -> None:
+    with (
+        listen("127.0.0.1:0") as listener,
+        socket.create_connection(listener.getsockname()),
+        listener.accept()[0] as accepted,
+    ):
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

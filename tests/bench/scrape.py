@@ -1,0 +1,113 @@
+"""What a scrape of one real site costs, beside blackbox_exporter probing the same Zope.
+
+Run as `python tests/bench/scrape.py`, from anywhere; it takes about two minutes.
+"""
+
+import os
+import signal
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import httpx
+import psutil
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+
+from tests.support.debian import tool  # noqa: E402
+from tests.support.exporter import Running, serving  # noqa: E402
+from tests.support.processes import eventually  # noqa: E402
+from tests.support.server import Server, free_port  # noqa: E402
+from zope_exporter.demo.demo import Demo, demo_zope  # noqa: E402
+
+SCRAPES = 200
+IDLE_SECONDS = 60
+BLACKBOX = "modules: {http: {prober: http, timeout: 5s}}\n"
+
+
+def main() -> None:
+    with demo_zope(lambda _: None) as demo, tempfile.TemporaryDirectory() as directory:
+        demo.traffic.stop()  # only the scrapes are to be measured
+        here = Path(directory)
+        with serving(demo.state_dir, log=here / "log") as exporter, blackbox(here) as probe:
+            eventually(lambda: exporter.value("zope_process_up", site="demo", zope="demo") == 1)
+            compare(f"{exporter.url}/metrics", f"{probe}?module=http&target={demo.instance.url}")
+            tell_idle(psutil.Process(exporter.process.pid))
+            tell_hanging(demo, exporter)
+
+
+@contextmanager
+def blackbox(directory: Path) -> Iterator[str]:
+    config = directory / "blackbox.yml"
+    config.write_text(BLACKBOX)
+    address = f"127.0.0.1:{free_port()}"
+    flags = (f"--config.file={config}", f"--web.listen-address={address}")
+    server = Server([tool("blackbox_exporter"), *flags], directory / "blackbox.log")
+    try:
+        server.wait_until(lambda: answers(f"http://{address}/-/healthy"))
+        yield f"http://{address}/probe"
+    finally:
+        server.end()
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url, trust_env=False).is_success
+    except httpx.TransportError:
+        return False
+
+
+def compare(ours: str, theirs: str) -> None:
+    """Scrape both in turn, so that both meet the same moments of the machine."""
+    with httpx.Client(trust_env=False, timeout=30) as client:
+        client.get(ours)
+        pairs = [(timed(client, ours), timed(client, theirs)) for _ in range(SCRAPES)]
+    for name, seconds in zip(
+        ("zope-exporter", "blackbox_exporter"), zip(*pairs, strict=True), strict=True
+    ):
+        cuts = statistics.quantiles(seconds, n=100)
+        click.echo(f"{name}: p50 {cuts[49] * 1e3:.1f} ms, p95 {cuts[94] * 1e3:.1f} ms")
+
+
+def timed(client: httpx.Client, url: str) -> float:
+    return took(lambda: client.get(url).raise_for_status())
+
+
+def took(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def tell_idle(process: psutil.Process) -> None:
+    before = process.cpu_times()
+    signal.sigtimedwait([], IDLE_SECONDS)
+    after = process.cpu_times()
+    spent = after.user + after.system - before.user - before.system
+    memory = process.memory_info().rss
+    click.echo(f"idle CPU {spent / IDLE_SECONDS:.2%}, RSS {memory / 1e6:.1f} MB")
+
+
+def tell_hanging(demo: Demo, exporter: Running) -> None:
+    """Scrape while Zope is stopped in its tracks: its port accepts but nobody answers."""
+    os.kill(demo.pid, signal.SIGSTOP)
+    try:
+        headers = {"X-Prometheus-Scrape-Timeout-Seconds": "3"}
+        url = f"{exporter.url}/metrics"
+        with httpx.Client(trust_env=False, timeout=30, headers=headers) as client:
+            seconds = took(lambda: client.get(url))
+            page = client.get(url).text
+    finally:
+        os.kill(demo.pid, signal.SIGCONT)
+    there = [name for name in ("zope_process_up", "zope_filestorage_size_bytes") if name in page]
+    click.echo(f"Zope hanging, scrape timeout 3 s: {seconds:.2f} s, with {' and '.join(there)}")
+
+
+if __name__ == "__main__":
+    main()
