@@ -16,12 +16,7 @@ from tests.support.processes import eventually
 from tests.support.require import require
 from tests.support.server import Server, free_port
 
-CONFIG = """\
-global: {{scrape_interval: 1s, scrape_timeout: 1s}}
-scrape_configs:
-- job_name: zope
-  static_configs: [{{targets: ["{target}"]}}]
-"""
+SHIPPED = Path(__file__).parents[2] / "alerts/prometheus.yml"
 
 
 @pytest.fixture
@@ -40,7 +35,9 @@ def test_prometheus_scrapes_a_real_zope(
     start_zope(zope63, "scraped")
     with serving(tmp_path / "state", log=tmp_path / "exporter.log") as exporter:
         config = tmp_path / "prometheus.yml"
-        config.write_text(CONFIG.format(target=exporter.url.removeprefix("http://")))
+        target = exporter.url.removeprefix("http://")
+        shipped = SHIPPED.read_text().replace("127.0.0.1:9673", target)
+        config.write_text(shipped.replace("scrape_interval: 30s", "scrape_interval: 10s"))
         address = f"127.0.0.1:{free_port()}"
         flags = (f"--config.file={config}", f"--web.listen-address={address}")
         server = Server(
@@ -79,3 +76,10 @@ def test_promtool_has_nothing_to_say_about_the_page(
     )
     assert run.returncode == 0, run.stderr
     assert run.stderr == ""
+
+
+def test_promtool_accepts_the_shipped_configuration(promtool: Path) -> None:
+    run = subprocess.run(
+        [promtool, "check", "config", SHIPPED], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
