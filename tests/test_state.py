@@ -1,4 +1,3 @@
-import os
 import sqlite3
 import stat
 import subprocess
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.rights import public_directory, unprivileged
 from zope_exporter.state import SCHEMA_VERSION, StateError, open_state, state_directory
 
 FILE = Path("state.sqlite3")
@@ -121,9 +121,10 @@ def test_a_full_disk_is_an_error_that_leaves_the_file_usable(tmp_path: Path) -> 
     assert add(tmp_path / FILE) == [1, 1]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_file_is_an_error(tmp_path: Path) -> None:
-    add(tmp_path / FILE)
-    (tmp_path / FILE).chmod(0o400)
-    with pytest.raises(StateError, match="let the exporter's user write the file"):
-        add(tmp_path / FILE)
+def test_a_read_only_file_is_an_error() -> None:
+    remedy = "let the exporter's user write the file"
+    with public_directory() as directory:
+        add(directory / FILE)
+        (directory / FILE).chmod(0o444)
+        with unprivileged(), pytest.raises(StateError, match=remedy):
+            add(directory / FILE)

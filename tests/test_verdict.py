@@ -161,13 +161,15 @@ def test_what_cannot_be_known_is_not_invented() -> None:
 def test_failures_problems_and_debug_mode_are_said() -> None:
     zope = replace(ZOPE, debug_mode=True, problems=("zope.conf: $HOME is not defined",))
     failures = (
-        Failure("filestorage", "intranet/main", "Data.fs is missing"),
+        Failure("filestorage", "intranet/main", "process 42 cannot be seen"),
+        Failure("filestorage", "intranet/other", "Data.fs is missing"),
         Failure("process", "intranet/client1", "open files: run as root"),
     )
     assert wrong(judged(replace(SITE, services=(zope,)), failures=failures)) == [
         "WARNING client1: runs in debug mode, which is slow and shows tracebacks",
         "WARNING client1: zope.conf: $HOME is not defined",
-        "CRITICAL filestorage main: Data.fs is missing",
+        "WARNING filestorage main: process 42 cannot be seen",
+        "CRITICAL filestorage other: Data.fs is missing",
         "WARNING process client1: open files: run as root",
     ]
 

@@ -130,8 +130,8 @@ def test_without_rights_the_missing_one_is_named(tmp_path: Path) -> None:
         command = [sys.executable, "-c", DROP_RIGHTS_AND_FIND, str(server.pid)]
         said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert said.stdout.startswith(
-        f"() the working directory and environment of process {server.pid} of user root "
-        "cannot be read; run zope-exporter as root"
+        f"() process {server.pid} of user root was started with zope.ini, but its working directory"
+        " cannot be read; run zope-exporter as root"
     )
     assert "CAP_SYS_PTRACE" in said.stdout
 
@@ -195,9 +195,17 @@ def test_an_absolute_path_needs_no_right(tmp_path: Path) -> None:
     (tmp_path / "proc/70/root").symlink_to("/")
     found = find_processes(lambda: [other], tmp_path / "proc")
     assert [source.wsgi_ini for source in found.sources] == [Path("/x/zope.ini")]
-    assert (
-        "of process 70 of user zope cannot be read; run zope-exporter as zope or root"
-        in (found.problems[0])
+    assert found.problems == ()
+
+
+def test_a_relative_path_without_the_right_to_see_to_what_is_told(tmp_path: Path) -> None:
+    other = Fake(["python", "runwsgi", "etc/zope.ini"], denied={"cwd"})
+    (tmp_path / "proc/1").mkdir(parents=True)
+    found = find_processes(lambda: [other], tmp_path / "proc")
+    assert found.sources == ()
+    assert found.problems == (
+        "process 70 of user zope was started with etc/zope.ini, but its working directory cannot"
+        " be read; run zope-exporter as zope or root, or give it CAP_SYS_PTRACE",
     )
 
 

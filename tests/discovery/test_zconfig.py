@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.rights import public_directory, unprivileged
 from zope_exporter.discovery.config_file import MAX_BYTES, ConfigFileError
 from zope_exporter.discovery.section import Section, Unresolved
 from zope_exporter.discovery.zconfig import MAX_DEPTH, read
@@ -74,7 +75,7 @@ def test_the_exporters_own_environment_is_never_taken(tmp_path: Path) -> None:
     assert problems == (
         f"{path}, line 3: a $ without a name; write $$ for a dollar sign",
         f"{path}, line 4: a name after $ is not defined; add %define, or write $$",
-        f"{path}: not in the environment of its process: PATH; "
+        f"{path}: not seen in the environment of its process: PATH; "
         "set it where the process is started, or let the exporter's user see it",
     )
 
@@ -194,15 +195,13 @@ def test_a_file_without_end_is_not_read_to_its_end(tmp_path: Path) -> None:
         read(path)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_an_unreadable_file(tmp_path: Path) -> None:
-    path = write(tmp_path, "key value\n")
-    path.chmod(0)
-
-    with pytest.raises(
-        ConfigFileError, match=r"Permission denied; .* let the exporter's user read"
-    ):
-        read(path)
+def test_an_unreadable_file() -> None:
+    refusal = r"Permission denied; .* let the exporter's user read"
+    with public_directory() as directory:
+        path = write(directory, "key value\n")
+        path.chmod(0)
+        with unprivileged(), pytest.raises(ConfigFileError, match=refusal):
+            read(path)
 
 
 @settings(deadline=None)

@@ -246,7 +246,7 @@ def test_without_its_environment_a_container_keeps_what_is_known() -> None:
     assert conf.client_home == Path("/$(CLIENT_HOME)")
     assert conf.databases == (Database("main", "zeo", blob_dir=Path("/app/var/blobstorage")),)
     assert conf.problems == (
-        f"{path}: not in the environment of its process: CLIENT_HOME, DEBUG_MODE, "
+        f"{path}: not seen in the environment of its process: CLIENT_HOME, DEBUG_MODE, "
         "DEFAULT_ZPUBLISHER_ENCODING, SECURITY_POLICY_IMPLEMENTATION, VERBOSE_SECURITY, "
         "ZEO_ADDRESS, ZEO_CLIENT_CACHE_SIZE, ZEO_CLIENT_READ_ONLY_FALLBACK, ZEO_READ_ONLY, "
         "ZEO_SHARED_BLOB_DIR, ZEO_STORAGE, ZODB_CACHE_SIZE; "

@@ -22,7 +22,10 @@ PROGRAMS = {
     "blackbox_exporter": Packaged(
         ("prometheus-blackbox-exporter",), "usr/bin/prometheus-blackbox-exporter"
     ),
+    "goaccess": Packaged(("goaccess", "libmaxminddb0", "libncursesw6"), "usr/bin/goaccess"),
     "logrotate": Packaged(("logrotate", "libpopt0"), "usr/sbin/logrotate"),
+    "mawk": Packaged(("mawk",), "usr/bin/mawk"),
+    "mtail": Packaged(("mtail",), "usr/bin/mtail"),
     "prometheus": Packaged(("prometheus",), "usr/bin/prometheus"),
     "promtool": Packaged(("prometheus",), "usr/bin/promtool"),
 }

@@ -1,8 +1,8 @@
-import os
 import socket
 
 import pytest
 
+from tests.support.rights import unprivileged
 from tests.support.web import connect, exchange, get, serving, status
 from zope_exporter.web.listen import ListenError, listen
 
@@ -74,9 +74,9 @@ def test_a_port_in_use() -> None:
             listen(f":{port}")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may use any port")
 def test_a_privileged_port() -> None:
-    with pytest.raises(ListenError, match="ports below 1024 need a privilege; choose a higher one"):
+    reason = "ports below 1024 need a privilege; choose a higher one"
+    with unprivileged(), pytest.raises(ListenError, match=reason):
         listen("127.0.0.1:1")
 
 

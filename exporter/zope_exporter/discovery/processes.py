@@ -85,9 +85,10 @@ class _Scan:
             return
 
     def _look_into(self, process: RunningProcess, command: CommandLine) -> None:
-        directory, environ = self._surroundings(process)
+        directory = _directory(process)
         file = Path(directory or "", command.wsgi_ini or command.config)
         if not file.is_absolute():
+            self.problems.append(_missing_right(process, file))
             return
         if _sees_another(self._proc / str(process.pid) / "root", file):
             self.problems.append(
@@ -101,27 +102,12 @@ class _Scan:
             config=None if command.wsgi_ini else file,
             wsgi_ini=file if command.wsgi_ini else None,
             variables=command.variables,
-            environ=environ,
+            environ=_environ(process),
             directory=directory,
             debug=command.debug,
             process=this,
         )
         self._servers.append(_Server(source, this, process.ppid(), real(file)))
-
-    def _surroundings(self, process: RunningProcess) -> tuple[Path | None, dict[str, str]]:
-        """The working directory and the environment, as far as they may be read."""
-        directory, environ, unread = None, dict[str, str](), []
-        try:
-            directory = Path(process.cwd())
-        except psutil.AccessDenied:
-            unread.append("working directory")
-        try:
-            environ = process.environ()
-        except psutil.AccessDenied:
-            unread.append("environment")
-        if unread:
-            self.problems.append(_missing_right(process, unread))
-        return directory, environ
 
     def leaders(self) -> tuple[Source, ...]:
         """One process for each configuration file, the one that was started first.
@@ -147,13 +133,27 @@ class _Scan:
         return first.source
 
 
-def _missing_right(process: RunningProcess, unread: list[str]) -> str:
+def _directory(process: RunningProcess) -> Path | None:
+    try:
+        return Path(process.cwd())
+    except psutil.AccessDenied:
+        return None
+
+
+def _environ(process: RunningProcess) -> dict[str, str]:
+    try:
+        return process.environ()
+    except psutil.AccessDenied:
+        return {}  # what its configuration takes from there is missed when that is read
+
+
+def _missing_right(process: RunningProcess, file: Path) -> str:
     user = process.username()
     # A process that changed its user, as a Zope started by root does, is closed even to that user.
     become = "root" if user == _own_name() else f"{user} or root"
     return (
-        f"the {' and '.join(unread)} of process {process.pid} of user {user} cannot be read; "
-        f"run zope-exporter as {become}, or give it CAP_SYS_PTRACE"
+        f"process {process.pid} of user {user} was started with {file}, but its working directory "
+        f"cannot be read; run zope-exporter as {become}, or give it CAP_SYS_PTRACE"
     )
 
 

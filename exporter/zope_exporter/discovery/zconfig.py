@@ -38,7 +38,8 @@ def read(path: Path, environ: Mapping[str, str] = {}) -> tuple[Section, tuple[st
     reading.parse(path, read_text(path, reading.problems), top, {})
     if reading.missing:
         reading.problems.append(
-            f"{path}: not in the environment of its process: {', '.join(sorted(reading.missing))}; "
+            f"{path}: not seen in the environment of its process: "
+            f"{', '.join(sorted(reading.missing))}; "
             "set it where the process is started, or let the exporter's user see it"
         )
     return top.closed(tuple(reading.files)), tuple(dict.fromkeys(reading.problems))
