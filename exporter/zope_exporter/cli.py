@@ -148,6 +148,7 @@ def check(config_file: Path | None, quiet: bool) -> None:
     """
     from .check import look, report, worst
 
+    set_up_logging("error", "logfmt")  # the findings say the rest
     with mistakes_told():
         findings = look(load_config(config_file))
     for line in report(findings, quiet):
