@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
-from .config_file import ConfigFileError
+from zope_exporter.zope_config.config_file import ConfigFileError
+
 from .source import Source
 
 # A file that changes twice within one tick of its file system's clock keeps its stamp.

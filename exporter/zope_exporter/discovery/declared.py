@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from zope_exporter.inventory import Database, Service, Target
-
-from .address import zeo_address
+from zope_exporter.zope_config.address import zeo_address
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from zope_exporter.discovery.address import reachable, zeo_address
-from zope_exporter.discovery.config_file import ConfigFileError
-from zope_exporter.discovery.zeo_conf import ZeoConf, ZeoStorage, read_zeo_conf
-from zope_exporter.discovery.zope_conf import ZopeConf, read_zope_conf
+from zope_exporter.zope_config.address import reachable, zeo_address
+from zope_exporter.zope_config.config_file import ConfigFileError
+from zope_exporter.zope_config.zeo_conf import ZeoConf, ZeoStorage, read_zeo_conf
+from zope_exporter.zope_config.zope_conf import ZopeConf, read_zope_conf
 
 FILES = Path(__file__).parent / "files"
 

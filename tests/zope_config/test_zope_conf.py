@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from zope_exporter.discovery.wsgi_ini import read_wsgi_ini
-from zope_exporter.discovery.zope_conf import ZopeConf, read_zope_conf
 from zope_exporter.inventory import Database
+from zope_exporter.zope_config.wsgi_ini import read_wsgi_ini
+from zope_exporter.zope_config.zope_conf import ZopeConf, read_zope_conf
 
 FILES = Path(__file__).parent / "files"
 

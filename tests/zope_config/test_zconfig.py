@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.rights import public_directory, unprivileged
-from zope_exporter.discovery.config_file import MAX_BYTES, ConfigFileError
-from zope_exporter.discovery.section import Section, Unresolved
-from zope_exporter.discovery.zconfig import MAX_DEPTH, read
+from zope_exporter.zope_config.config_file import MAX_BYTES, ConfigFileError
+from zope_exporter.zope_config.section import Section, Unresolved
+from zope_exporter.zope_config.zconfig import MAX_DEPTH, read
 
 LINES = [
     b"%define NAME value",

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zope_exporter.discovery.config_file import MAX_BYTES, ConfigFileError
-from zope_exporter.discovery.paste_ini import read_paste_ini
-from zope_exporter.discovery.wsgi_ini import WsgiIni, read_wsgi_ini
+from zope_exporter.zope_config.config_file import MAX_BYTES, ConfigFileError
+from zope_exporter.zope_config.paste_ini import read_paste_ini
+from zope_exporter.zope_config.wsgi_ini import WsgiIni, read_wsgi_ini
 
 FILES = Path(__file__).parent / "files"
 ZOPE = "[app:main]\nuse = egg:Zope#main\nzope_conf = /srv/zope/etc/zope.conf\n"

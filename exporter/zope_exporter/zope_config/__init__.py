@@ -1,0 +1,1 @@
+"""What the configuration files of Zope and ZEO say, read without Zope."""
