@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from .config.schema import Config, section_of
+from .config.schema import Config
+from .config.types import section_of
 from .metric import Metric
 
 

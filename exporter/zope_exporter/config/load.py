@@ -8,7 +8,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from .document import ConfigError, Document, Location, Problem, read
-from .schema import Config, section_of
+from .schema import Config
+from .types import section_of
 
 Model = TypeVar("Model", bound=BaseModel)
 

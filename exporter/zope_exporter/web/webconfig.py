@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import bcrypt
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from zope_exporter.config.document import ConfigError, Document, Problem, read
 from zope_exporter.config.load import validate
-from zope_exporter.config.schema import FilePath, wrong
+from zope_exporter.config.types import FilePath, Section, wrong
 
 # What the schema knows and we do not do; to pass over it in silence would drop a protection.
 _UNSUPPORTED = (
@@ -63,11 +63,7 @@ def _headers(headers: dict[str, str]) -> dict[str, str]:
     return headers
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class TLSConfig(_Section):
+class TLSConfig(Section):
     """How to speak TLS; all files are PEM and are read again when they change."""
 
     cert_file: FilePath
@@ -96,13 +92,13 @@ class TLSConfig(_Section):
         return self
 
 
-class HTTPConfig(_Section):
+class HTTPConfig(Section):
     """Headers to add to every answer."""
 
     headers: Annotated[dict[str, str], AfterValidator(_headers)] = Field(default={})
 
 
-class WebConfig(_Section):
+class WebConfig(Section):
     """What is asked of those who connect; bcrypt hashes by user name."""
 
     tls_server_config: TLSConfig | None = None

@@ -1,0 +1,83 @@
+"""What all configuration files are made of: sections, and values with errors for people."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import re2
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationInfo
+from pydantic_core import PydanticCustomError
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+
+
+def wrong(reason: str, remedy: str = "") -> PydanticCustomError:
+    """Make the error of a validator; `remedy` is shown to the reader beside the reason."""
+    return PydanticCustomError("wrong", "{reason}", {"reason": reason, "remedy": remedy})
+
+
+def _seconds(value: object) -> float:
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise wrong("is not a duration", "a number and a unit: 500ms, 5s, 10m, 26h, 7d")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+def _name(text: str) -> str:
+    if not text.strip() or len(text) > 100 or not text.isprintable():
+        raise wrong("must be 1 to 100 printable characters", "it becomes a label value")
+    return text
+
+
+def _regex(pattern: str) -> str:
+    quiet = re2.Options()
+    quiet.log_errors = False
+    try:
+        re2.compile(pattern, quiet)
+    except re2.error as error:
+        reason = f"is not a regular expression: {_decoded(error)}"
+        raise wrong(reason, "RE2 syntax: no look-around, no back references") from None
+    return pattern
+
+
+def _decoded(error: Exception) -> str:
+    (text,) = error.args or ("",)
+    return text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
+
+
+def _from_directory(path: Path, info: ValidationInfo) -> Path:
+    # As in Prometheus' own files, a relative path starts at the file it stands in.
+    directory: Path = (info.context or {}).get("directory", Path())
+    return directory / path
+
+
+def unique(what: str) -> AfterValidator:
+    def check(items: Sequence[Any]) -> Sequence[Any]:
+        names = [item.name for item in items if item.name is not None]
+        for name in names:
+            if names.count(name) > 1:
+                raise wrong(f"has two {what} of the name {name}", "names become label values")
+        return items
+
+    return AfterValidator(check)
+
+
+Name = Annotated[str, AfterValidator(_name)]
+FilePath = Annotated[Path, AfterValidator(_from_directory)]
+Seconds = Annotated[float, BeforeValidator(_seconds)]
+Regex = Annotated[str, AfterValidator(_regex)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True
+    )
+
+
+def section_of(annotation: object) -> type[BaseModel] | None:
+    """Return the model a field holds, be it one, optional or in a list."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for found in map(section_of, get_args(annotation)) if found), None)
