@@ -105,8 +105,8 @@ class WebConfig(Section):
     http_server_config: HTTPConfig = HTTPConfig()
     basic_auth_users: Annotated[
         dict[Annotated[str, AfterValidator(_user)], Annotated[str, AfterValidator(_bcrypt_hash)]],
-        Field(repr=False),
-    ] = {}
+        Field(default_factory=dict, repr=False),
+    ]
 
 
 def load_web_config(path: Path) -> WebConfig:
