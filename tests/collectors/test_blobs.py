@@ -1,0 +1,78 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.blobs import make_blobs
+from zope_exporter.blob_scan import BlobScanner
+from zope_exporter.collectors.blobs import BlobCollector
+from zope_exporter.exposition import encode
+from zope_exporter.inventory import Database, Inventory, Service, Site, Storage
+from zope_exporter.registry import Registry, Scrape
+
+GOLDEN = Path(__file__).with_name("golden") / "blobs.txt"
+NOON = 1_780_000_000.0
+
+
+class Watched:
+    """A collector for the storages of one site, scraped when their first walks have ended."""
+
+    def __init__(self, *storages: Storage) -> None:
+        client = Database("main", "zeo", blob_dir=Path("/nowhere/blobcache"))
+        zope = Service("zope", "client", None, databases=(client,))
+        self.storages = list(storages)
+        self.scanners: list[BlobScanner] = []
+        self.collector = BlobCollector(
+            lambda: Inventory((Site("intranet", (zope,), tuple(self.storages)),)), self._scanner
+        )
+
+    def _scanner(self, blob_dir: Path, data_fs: Path) -> BlobScanner:
+        scanner = BlobScanner(blob_dir, data_fs, clock=lambda: NOON)
+        self.scanners.append(scanner)
+        return scanner
+
+    def scrape(self) -> Scrape:
+        registry = Registry([self.collector])
+        registry.scrape(30)
+        assert all(scanner.wait(30) for scanner in self.scanners)
+        return registry.scrape(30)
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[Watched]:
+    make_blobs(tmp_path / "Data.fs", tmp_path / "blobs", 5)
+    watched = Watched(Storage("main", tmp_path / "Data.fs", tmp_path / "blobs"))
+    yield watched
+    watched.collector.stop()
+
+
+def test_golden_page(watched: Watched) -> None:
+    scrape = watched.scrape()
+    samples = [sample for sample in scrape.samples if "_blob_" in sample.metric.name]
+    assert scrape.failures == []
+    assert encode(samples, "")[0].decode() == GOLDEN.read_text()
+
+
+def test_nothing_is_said_before_the_first_walk_is_complete(tmp_path: Path) -> None:
+    watched = Watched(Storage("main", tmp_path / "Data.fs", tmp_path / "missing"))
+    try:
+        scrape = watched.scrape()
+    finally:
+        watched.collector.stop()
+    names = [sample.metric.name for sample in scrape.samples if "blob" in sample.metric.name]
+    assert names == ["zope_blob_scan_files"]
+    [failure] = scrape.failures
+    assert str(failure).startswith(f"blobs intranet/main: {tmp_path}/missing cannot be read: No ")
+
+
+def test_a_storage_without_blobs_and_a_blob_cache_are_not_walked(tmp_path: Path) -> None:
+    watched = Watched(Storage("main", tmp_path / "Data.fs"))
+    assert [sample.labels for sample in watched.scrape().samples] == [("blobs",)] * 2
+    assert watched.scanners == []
+
+
+def test_a_storage_that_is_gone_is_walked_no_more(watched: Watched) -> None:
+    watched.scrape()
+    watched.storages.clear()
+    scrape = watched.scrape()
+    assert [sample.labels for sample in scrape.samples] == [("blobs",)] * 2
