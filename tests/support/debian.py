@@ -14,6 +14,7 @@ from tests.support.commands import CommandError, run
 class Packaged:
     packages: tuple[str, ...]  # the program's own, then the libraries not every system has
     path: str
+    version: str = "--version"  # the option that asks for it
 
 
 PROGRAMS = {
@@ -28,6 +29,7 @@ PROGRAMS = {
     "mtail": Packaged(("mtail",), "usr/bin/mtail"),
     "prometheus": Packaged(("prometheus",), "usr/bin/prometheus"),
     "promtool": Packaged(("prometheus",), "usr/bin/promtool"),
+    "rsyslogd": Packaged(("rsyslog", "libestr0", "libfastjson4"), "usr/sbin/rsyslogd", "-v"),
 }
 
 

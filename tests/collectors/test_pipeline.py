@@ -1,0 +1,20 @@
+from dataclasses import replace
+from pathlib import Path
+
+from zope_exporter.collectors.pipeline import PipelineCollector
+from zope_exporter.exposition import encode
+from zope_exporter.inventory import Inventory, Service, Site
+
+GOLDEN = Path(__file__).with_name("golden")
+
+SHIPPED = ("egg:Zope#httpexceptions", "egg:Paste#translogger", "egg:Zope#main")
+ZOPE = Service("zope", "shipped", Path("/srv/intranet/etc/zope.conf"), pipeline_code=SHIPPED)
+MENDED = replace(ZOPE, name="mended", pipeline_code=(SHIPPED[1], SHIPPED[0], SHIPPED[2]))
+SILENT = replace(ZOPE, name="silent", pipeline_code=SHIPPED[2:])
+ZEO = Service("zeo", "zeo", Path("/srv/intranet/etc/zeo.conf"))
+
+
+def test_golden_page() -> None:
+    inventory = Inventory((Site("intranet", (ZOPE, MENDED, SILENT, ZEO)),))
+    page, _ = encode(PipelineCollector(lambda: inventory).collect(), "")
+    assert page.decode() == (GOLDEN / "pipeline.txt").read_text()
