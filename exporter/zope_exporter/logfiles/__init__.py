@@ -1,0 +1,1 @@
+"""Following the log files of Zope and counting what they say."""

@@ -1,0 +1,77 @@
+"""The files of one log that are being read: the current one, and those before it."""
+
+import time
+from collections.abc import Callable, Iterable
+
+from .file import LogFile
+from .position import Position, beginning
+from .reading import Reading
+
+GRACE = 60.0
+_REMEMBERED = 8
+
+
+class Readings:
+    """What is being read of a log, in the order it was written, and what was read to its end.
+
+    After a rotation the old file stays open, for a process that has not reopened its log still
+    writes to it: until it has not grown for GRACE seconds and the new file has content.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.current: Reading | None = None
+        self.older: list[Reading] = []
+        self.past: list[Position] = []
+        self._clock = clock
+
+    def all(self) -> list[Reading]:
+        return [*self.older, *([self.current] if self.current else [])]
+
+    def add(self, readings: Iterable[Reading]) -> None:
+        """Read these after the older ones; the last of them is the current one from now on."""
+        *before, self.current = readings
+        self.older += before
+        for reading in list(self.older):
+            if reading.file.identity == self.current.file.identity:  # put back in place
+                self.drop(reading)
+
+    def start(self, file: LogFile) -> Reading:
+        """Return a reading from the beginning; of a file put back in place, from where it was."""
+        return self.go_on(file, self.known(file) or beginning(file))
+
+    def known(self, file: LogFile) -> Position | None:
+        """Return how far a file was read that is not the current one."""
+        positions = [*self.past, *(reading.position for reading in self.older)]
+        held = (each for each in reversed(positions) if each.seen and each.holds(file))
+        return next(held, None)
+
+    def go_on(self, file: LogFile, position: Position) -> Reading:
+        return Reading(file, position, self._clock())
+
+    def ended(self, reading: Reading) -> bool:
+        """Tell whether nothing more is to be expected of a file that was read to its end."""
+        if not reading.file.growing:
+            return True
+        if self._clock() - reading.grown < GRACE:
+            return False
+        # A file kept open by us alone would keep the room it takes after it was deleted.
+        if reading is self.current or self.current is None:
+            return reading.file.deleted()
+        succeeded = self.current.position.seen or not reading.position.seen
+        return bool(succeeded) or reading.file.deleted()
+
+    def end(self, reading: Reading) -> None:
+        """Forget a file that has ended, but not how far it was read."""
+        self.past = [*self.past, reading.position][-_REMEMBERED:]
+        self.drop(reading)
+
+    def drop(self, reading: Reading) -> None:
+        reading.file.close()
+        if reading is self.current:
+            self.current = None
+        else:
+            self.older.remove(reading)
+
+    def close(self) -> None:
+        for reading in self.all():
+            reading.file.close()

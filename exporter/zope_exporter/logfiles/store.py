@@ -1,0 +1,80 @@
+"""Positions and counters of the logs, kept in the state file."""
+
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from zope_exporter.state import StateError, open_state
+
+from .lines import JSON
+from .sources import LogSource
+
+T = TypeVar("T")
+_TABLE = """
+CREATE TABLE IF NOT EXISTS logs (
+    site TEXT NOT NULL,
+    log TEXT NOT NULL,
+    path BLOB NOT NULL,
+    state TEXT NOT NULL,
+    PRIMARY KEY (site, log, path)
+)
+"""
+_LOST = "until then a restart of zope-exporter forgets what it has counted in the logs"
+
+
+class LogKey(NamedTuple):
+    """What tells the logs in the state file apart."""
+
+    site: str
+    log: str
+    path: bytes  # a path need not be text
+
+
+def key_of(source: LogSource) -> LogKey:
+    return LogKey(source.site, source.log, os.fsencode(source.path))
+
+
+class LogStore:
+    """Keeps the state of every log; without a usable state file it keeps nothing.
+
+    `problem` says why, in a sentence with the remedy, and is None while all is well.
+    """
+
+    def __init__(self, state: Path | None, problem: str | None = None) -> None:
+        self._state = state
+        self.problem = problem
+
+    def load(self) -> dict[LogKey, Mapping[str, JSON]]:
+        """Return what is kept, an empty state for what cannot be read. Never raises."""
+        rows = self._try(lambda state: state.execute("SELECT * FROM logs").fetchall())
+        return {LogKey(*key): _decoded(state) for *key, state in rows or ()}
+
+    def save(self, states: Mapping[LogKey, Mapping[str, JSON]]) -> bool:
+        """Keep the states of some logs, all or none; tell whether that worked. Never raises."""
+        rows = [(*key, json.dumps(state)) for key, state in states.items()]
+        insert = "INSERT OR REPLACE INTO logs VALUES (?, ?, ?, ?)"
+        return self._try(lambda state: state.executemany(insert, rows)) is not None
+
+    def _try(self, work: Callable[[sqlite3.Connection], T]) -> T | None:
+        if self._state is None:
+            return None
+        try:
+            with open_state(self._state) as state:
+                state.execute(_TABLE)
+                result = work(state)
+        except StateError as error:
+            self.problem = f"{error}; {_LOST}"
+            return None
+        self.problem = None
+        return result
+
+
+def _decoded(state: str) -> Mapping[str, JSON]:
+    try:
+        decoded = json.loads(state)
+    except (ValueError, TypeError, RecursionError):
+        return {}
+    return decoded if isinstance(decoded, dict) else {}

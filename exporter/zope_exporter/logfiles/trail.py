@@ -1,0 +1,168 @@
+"""Finding out which files a log consists of, whatever has happened to them."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from .errors import LogMissingError
+from .file import LogFile, open_log
+from .lines import JSON
+from .position import Position, beginning, end, from_json
+from .reading import LONGEST_LINE, Reading
+from .readings import Readings
+from .resets import Reason
+from .rotation import find
+
+
+class Trail:
+    """Keeps the readings of a log up to date with the files there are.
+
+    A file that was there at the first sight of the log is read from its end on: what happened
+    before is history. A file that comes later is read from its beginning. `reset` is called
+    whenever lines may have been lost.
+    """
+
+    def __init__(self, path: Path, readings: Readings, reset: Callable[[Reason], None]) -> None:
+        self.path = os.fspath(path)
+        self._readings = readings
+        self._reset = reset
+        self._first_sight = True
+        self._sought: Position | None = None
+        self._sought_older: list[Position] = []
+
+    def save(self) -> dict[str, JSON]:
+        readings = self._readings
+        current = readings.current.position if readings.current else self._sought
+        older = [*self._sought_older, *(reading.position for reading in readings.older)]
+        return {
+            "first_sight": self._first_sight,
+            "current": current.as_json() if current else None,
+            "older": [position.as_json() for position in older],
+            "past": [position.as_json() for position in readings.past],
+        }
+
+    def load(self, state: Mapping[str, JSON]) -> None:
+        """Go on from what `save` returned. Raises ValueError for anything else."""
+        current, older, past = (state.get(key) for key in ("current", "older", "past"))
+        if not isinstance(older, list) or not isinstance(past, list):
+            raise ValueError("no positions in a log")
+        known = [from_json(each) for each in [*older, *past, *([current] if current else [])]]
+        # Of an empty file only the inode is known, which may be another file's by now.
+        self._sought_older = [position for position in known[: len(older)] if position.seen]
+        self._readings.past = known[len(older) :][: len(past)]
+        self._sought = known[-1] if current else None
+        self._first_sight = bool(state.get("first_sight"))
+
+    def update(self) -> None:
+        """Find out which files there are to read. Raises LogError, OSError."""
+        file = self._open()
+        try:
+            self._find_older_again(file)
+            self._arrange(file)
+        except BaseException:
+            if file is not None:
+                file.close()
+            raise
+        if file is None:
+            raise LogMissingError(self.path)
+
+    def _arrange(self, file: LogFile | None) -> None:
+        current = self._readings.current
+        if file is not None and self._first_sight:
+            self._readings.current = self._readings.go_on(file, end(file, LONGEST_LINE))
+        elif self._sought is not None:
+            self._resume(self._sought, file)
+        elif file is not None and current is None:
+            self._readings.add([self._readings.start(file)])
+        elif file is not None and current is not None:
+            self._continue(current, file)
+        self._first_sight = False
+
+    def _continue(self, current: Reading, file: LogFile) -> None:
+        if current.file.identity == file.identity:
+            file.close()
+            if not current.holds():
+                self.truncated(current)
+        elif current.position.seen and current.position.holds(file):
+            # Copied and put in its place, as editors do: the old file has nothing more to say.
+            current.file.close()
+            self._readings.current = self._readings.go_on(file, current.position)
+        elif current.holds():
+            found, newer = self._rotated(current.position, file)
+            if found is not None:
+                found.close()
+            self._readings.add([current, *map(self._readings.start, [*newer, file])])
+        else:
+            self.truncated(current, file)
+
+    def truncated(self, reading: Reading, successor: LogFile | None = None) -> None:
+        """Go on with the beginning of a file that is not what it was, then with its successor."""
+        file = reading.file
+        copy, newer = self._rotated(reading.position, successor or file)
+        self._reset("truncated" if copy is None else "copytruncate")
+        first = [] if copy is None else [self._readings.go_on(copy, reading.position)]
+        if successor is not None:
+            # It may be among them, renamed or compressed; ours is the one that late lines go to.
+            start = beginning(file)
+            for again in [each for each in newer if start.holds(each)]:
+                newer.remove(again)
+                again.close()
+            newer.insert(0, file)
+        self._readings.add([*first, *map(self._readings.start, [*newer, successor or file])])
+
+    def _resume(self, position: Position, file: LogFile | None) -> None:
+        """Find the file again that an earlier run, or a look before an error, had come to."""
+        if file is not None and position.holds(file):
+            self._readings.current, self._sought = self._readings.go_on(file, position), None
+            return
+        found, newer = self._rotated(position, file)
+        if found is None and file is None:
+            return
+        same_inode = file is not None and file.identity == position.identity
+        if found is None:
+            self._reset("truncated" if same_inode else "replaced")
+        elif same_inode:
+            self._reset("copytruncate")
+        first = [] if found is None else [self._readings.go_on(found, position)]
+        last = [] if file is None else [file]
+        self._readings.add([*first, *map(self._readings.start, [*newer, *last])])
+        self._sought = None
+
+    def _find_older_again(self, current: LogFile | None) -> None:
+        while self._sought_older:
+            position = self._sought_older[0]
+            found, newer = self._rotated(position, current)
+            for file in newer:
+                file.close()
+            self._sought_older.pop(0)
+            if found is not None:
+                self._readings.older.append(self._readings.go_on(found, position))
+            elif current is not None and position.holds(current):
+                self._readings.past.append(position)
+            else:
+                self._reset("replaced")
+
+    def lose_current(self) -> None:
+        """Look for the current file anew; its descriptor is of no use any more."""
+        current = self._readings.current
+        if current is not None:
+            self._sought = current.position
+            self._readings.drop(current)
+
+    def _open(self) -> LogFile | None:
+        try:
+            return open_log(os.path.realpath(self.path))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def _rotated(
+        self, position: Position, current: LogFile | None
+    ) -> tuple[LogFile | None, list[LogFile]]:
+        paths = {self.path, os.path.realpath(self.path), position.path}
+        found, newer = find(position, paths, current.identity if current else None)
+        if found is not None and not position.seen and self._readings.known(found):
+            # An empty file has gone, and its inode is that of one that was read before.
+            for file in [found, *newer]:
+                file.close()
+            return None, []
+        return found, newer
