@@ -1,0 +1,29 @@
+"""What the messages received by syslog say, and how many were lost."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+
+from zope_exporter.collector import Part
+from zope_exporter.logfiles.counters import COUNTED
+from zope_exporter.metric import Sample
+from zope_exporter.syslog import tally
+from zope_exporter.syslog.receiver import SyslogReceiver
+
+
+class SyslogCollector:
+    """The counters of logs that come by syslog are the same metrics as of those in files."""
+
+    name = "syslog"
+    metrics = (*tally.METRICS, *COUNTED)
+
+    def __init__(self, receivers: Sequence[SyslogReceiver]) -> None:
+        self._receivers = receivers
+
+    def parts(self) -> Iterable[Part]:
+        return [Part(receiver.site, partial(_collect, receiver)) for receiver in self._receivers]
+
+
+def _collect(receiver: SyslogReceiver) -> Iterator[Sample]:
+    yield from receiver.collect()
+    if receiver.problem is not None:
+        raise receiver.problem
