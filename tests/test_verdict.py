@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from zope_exporter.check import report, worst
-from zope_exporter.collectors import filestorage, ping, process
+from zope_exporter.collectors import filestorage, logs, ping, process
 from zope_exporter.inventory import Database, Inventory, Process, Service, Site, Storage, Target
 from zope_exporter.metric import Metric, Sample
 from zope_exporter.registry import Failure, Scrape
@@ -120,6 +120,13 @@ def test_quiet_says_nothing_of_a_healthy_site_and_only_what_is_wrong_of_another(
             "main",
             50e9,
             "WARNING main: a pack may not find room: 40 GB free (40%), Data.fs 50 GB",
+        ),
+        (
+            logs.REOPEN_NEEDED,
+            "client1-event",
+            1,
+            "WARNING client1-event: Zope still writes to the file that was renamed or deleted"
+            " (have logrotate copytruncate it, or restart Zope after a rotation)",
         ),
         (
             ping.CERTIFICATE_EXPIRY,

@@ -3,37 +3,32 @@
 from collections.abc import Iterator, Sequence
 
 from .config.schema import Config
-from .sidecar import Sidecar
+from .sidecar import look
 from .verdict import Finding, Severity, judge
 
 COLLECT_SECONDS = 20.0
 
 
-def look(config: Config) -> list[Finding]:
+def findings(config: Config) -> list[Finding]:
     """Search this host, collect once, and return what there is to say."""
-    sidecar = Sidecar(config)
-    try:
-        inventory = sidecar.watcher.rescan(COLLECT_SECONDS)
-        return judge(inventory, sidecar.registry.scrape(COLLECT_SECONDS))
-    finally:
-        sidecar.stop()
+    return judge(*look(config, COLLECT_SECONDS))
 
 
-def worst(findings: Sequence[Finding]) -> Severity:
+def worst(found: Sequence[Finding]) -> Severity:
     """Return the severity of the whole."""
-    return max((finding.severity for finding in findings), default=Severity.OK)
+    return max((finding.severity for finding in found), default=Severity.OK)
 
 
-def report(findings: Sequence[Finding], quiet: bool) -> Iterator[str]:
+def report(found: Sequence[Finding], quiet: bool) -> Iterator[str]:
     """Yield the lines to print: a summary as Nagios wants it first, then a line for each finding.
 
     When `quiet`, only what is wrong is told, and nothing at all if nothing is.
     """
-    wrong = [finding for finding in findings if finding.severity is not Severity.OK]
+    wrong = [finding for finding in found if finding.severity is not Severity.OK]
     if quiet and not wrong:
         return
-    yield f"{worst(findings).name}: {_summary(len(findings), len(wrong))}"
-    shown = wrong if quiet else findings
+    yield f"{worst(found).name}: {_summary(len(found), len(wrong))}"
+    shown = wrong if quiet else found
     widths = [
         max((len(cell) for cell in column), default=0)
         for column in zip(*map(_cells, shown), strict=True)

@@ -146,14 +146,14 @@ def check(config_file: Path | None, quiet: bool) -> None:
 
     Exits as Nagios plugins do: 0 well, 1 warning, 2 critical, 3 unknown.
     """
-    from .check import look, report, worst
+    from .check import findings, report, worst
 
     set_up_logging("error", "logfmt")  # the findings say the rest
     with mistakes_told():
-        findings = look(load_config(config_file))
-    for line in report(findings, quiet):
+        found = findings(load_config(config_file))
+    for line in report(found, quiet):
         click.echo(line)
-    sys.exit(worst(findings).exit_code)
+    sys.exit(worst(found).exit_code)
 
 
 @main.command()

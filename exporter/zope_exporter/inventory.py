@@ -44,6 +44,8 @@ class Service:
 
     `config` is its zope.conf or zeo.conf, None where only a Data.fs or an address is known.
     `address` is where a ZEO server listens; `databases` of one are the storages it serves.
+    `pipeline` are the WSGI filters and the application as the ini file names them, the outermost
+    first, and `pipeline_code` is the code behind each.
     """
 
     kind: Literal["zope", "zeo"]
@@ -58,6 +60,10 @@ class Service:
     pid_file: Path | None = None
     access_log: Path | None = None
     event_log: Path | None = None
+    event_log_format: str | None = None
+    event_log_date_format: str | None = None
+    pipeline: tuple[str, ...] = ()
+    pipeline_code: tuple[str, ...] = ()
     address: str = ""
     process: Process | None = None
     problems: tuple[str, ...] = ()

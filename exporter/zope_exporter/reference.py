@@ -7,6 +7,7 @@ from pydantic.fields import FieldInfo
 
 from .config.schema import Config
 from .config.types import section_of
+from .logfiles.known_patterns import KNOWN_PATTERNS
 from .metric import Metric
 
 
@@ -14,6 +15,12 @@ def metrics_reference(metrics: Iterable[Metric]) -> str:
     """Return a Markdown table of metrics: name, kind, labels, help."""
     rows = sorted(f"| `{m.name}` | {m.kind} | {_labels(m)} | {m.help} |" for m in metrics)
     return "\n".join(["| metric | kind | labels | meaning |", "|---|---|---|---|", *rows])
+
+
+def patterns_reference() -> str:
+    """Return a Markdown table of the patterns that are counted in every event log."""
+    rows = [f"| `{pattern.name}` | {pattern.meaning} |" for pattern in KNOWN_PATTERNS]
+    return "\n".join(["| pattern | stands for |", "|---|---|", *rows])
 
 
 def configuration_reference() -> str:

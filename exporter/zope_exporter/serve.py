@@ -1,7 +1,9 @@
 """Serving metrics: the exporter behind its web server."""
 
+import ctypes
 import logging
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 from . import __version__
@@ -13,6 +15,8 @@ from .web.server import Server
 
 log = logging.getLogger(__name__)
 
+M_ARENA_MAX = -8  # of glibc's malloc.h
+
 
 def serve_on(
     listener: socket.socket, config: Config, web_config_file: Path | None, telemetry_path: str
@@ -23,6 +27,7 @@ def serve_on(
     cannot be one.
     """
     web_config = WebConfigFile(web_config_file) if web_config_file else None
+    _bound_heaps()
     sidecar = Sidecar(config)
     try:
         app = make_app(sidecar.registry, sidecar.limit, telemetry_path=telemetry_path)
@@ -32,3 +37,9 @@ def serve_on(
     finally:
         sidecar.stop()
     log.info("ended")
+
+
+def _bound_heaps() -> None:
+    # Each scrape runs in many short threads, and glibc would keep a heap for every one of them.
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)

@@ -1,62 +1,105 @@
 """The exporter put together from its configuration."""
 
-from .collectors import build
-from .config.schema import Config, InstanceConfig, PingConfig, SiteConfig, ZeoConfig
-from .discovery.declared import Declared, DeclaredService
+from collections.abc import Callable
+from pathlib import Path
+
+from .collectors import build, build_passing
+from .config.schema import Config
+from .declaring import declared_site, extra_logs, syslog_settings
 from .discovery.memory import open_memory
 from .discovery.survey import Survey
 from .discovery.watcher import Watcher
-from .inventory import Inventory, Target
+from .inventory import Inventory
+from .logfiles.counters import CounterMaker
+from .logfiles.sources import LogSource, log_sources
+from .logfiles.store import LogStore
+from .logfiles.watch import LogWatch
 from .metric import Metric
-from .registry import Registry
+from .registry import Registry, Scrape
+from .state import FILE_NAME, StateError, state_directory
+from .syslog.receiver import SyslogReceiver
 from .web.limit import ScrapeLimit
 
 
 class Sidecar:
-    """Watches this host and can be scraped; `stop` ends the watching."""
+    """Watches this host and can be scraped; `stop` ends all that goes on in the background."""
 
     def __init__(self, config: Config) -> None:
-        declared = [_declared(site) for site in config.sites]
-        survey = Survey(open_memory(config.state_dir), declared, config.discover)
-        self.watcher = Watcher(survey)
+        state, problem = _state_file(config)
+        store = LogStore(state, problem)
+        counters = CounterMaker(_patterns(config))
         self.limit = ScrapeLimit()
-        self.registry = Registry([*build(self.watcher), self.limit])
+        self._watcher = Watcher(_survey(config))
+        self._logs = LogWatch(_log_sources(config, self._watcher), counters.of_file, store)
+        self._receivers = [
+            SyslogReceiver(site, settings, counters.of_syslog(site), store)
+            for site, settings in syslog_settings(config)
+        ]
+        collectors = build(self._watcher, self._logs, self._receivers, state)
+        self.registry = Registry([*collectors, self.limit])
+        self._logs.start()
 
     def stop(self) -> None:
-        self.watcher.stop()
+        """End everything, and keep the state of it for the next run."""
+        for collector in self.registry.collectors:
+            stop = getattr(collector, "stop", None)
+            if stop is not None:
+                stop()
+        for receiver in self._receivers:
+            receiver.stop()
+        self._logs.stop()
+        self._watcher.stop()
+
+
+def look(config: Config, timeout: float) -> tuple[Inventory, Scrape]:
+    """Search this host and collect once, beside a sidecar that may be running.
+
+    What takes long or would take something away from that sidecar is left out. Raises TimeoutError
+    or SearchError if the search does not end well within `timeout` seconds.
+    """
+    watcher = Watcher(_survey(config))
+    counters = CounterMaker(_patterns(config))
+    logs = LogWatch(_log_sources(config, watcher), counters.of_file, LogStore(None))
+    try:
+        inventory = watcher.rescan(timeout)
+        logs.start()
+        return inventory, Registry(build_passing(watcher, logs)).scrape(timeout)
+    finally:
+        logs.stop()
+        watcher.stop()
+
+
+def idle_registry() -> Registry:
+    """Return a registry of all collectors that has nothing to collect from."""
+    watcher = Watcher(Inventory)
+    watcher.stop()
+    logs = LogWatch(tuple, CounterMaker({}).of_file, LogStore(None))
+    return Registry([*build(watcher, logs, (), None), ScrapeLimit()])
 
 
 def declared_metrics() -> tuple[Metric, ...]:
     """Return every metric the exporter can expose."""
-    watcher = Watcher(Inventory)
-    watcher.stop()
-    registry = Registry([*build(watcher), ScrapeLimit()])
+    registry = idle_registry()
     parts = [registry.metrics, *(collector.metrics for collector in registry.collectors)]
-    return tuple(metric for metrics in parts for metric in metrics)
+    return tuple(dict.fromkeys(metric for metrics in parts for metric in metrics))
 
 
-def _declared(site: SiteConfig) -> Declared:
-    services = [_zope(instance) for instance in site.instances] + [_zeo(zeo) for zeo in site.zeo]
-    return Declared(site.name, tuple(services), tuple(_target(ping) for ping in site.ping))
+def _survey(config: Config) -> Survey:
+    declared = [declared_site(site) for site in config.sites]
+    return Survey(open_memory(config.state_dir), declared, config.discover)
 
 
-def _zope(instance: InstanceConfig) -> DeclaredService:
-    return DeclaredService(
-        "zope",
-        config=instance.zope_conf,
-        wsgi_ini=instance.wsgi_ini,
-        name=instance.name or "",
-        data_fs=instance.data_fs,
-        blob_dir=instance.blob_dir,
-        access_log=instance.access_log,
-        event_log=instance.event_log,
-        pid_file=instance.pid_file,
-    )
+def _log_sources(config: Config, watcher: Watcher) -> Callable[[], list[LogSource]]:
+    extra = extra_logs(config)
+    return lambda: log_sources(watcher.inventory(), extra)
 
 
-def _zeo(zeo: ZeoConfig) -> DeclaredService:
-    return DeclaredService("zeo", config=zeo.conf, address=zeo.address or "")
+def _patterns(config: Config) -> dict[str, dict[str, str]]:
+    return {site.name: site.logs.patterns for site in config.sites}
 
 
-def _target(ping: PingConfig) -> Target:
-    return Target(**ping.model_dump())
+def _state_file(config: Config) -> tuple[Path | None, str | None]:
+    try:
+        return state_directory(config.state_dir) / FILE_NAME, None
+    except StateError as error:
+        return None, str(error)

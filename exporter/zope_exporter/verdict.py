@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
-from .collectors import filestorage, ping, process
+from .collectors import filestorage, logs, ping, process
 from .inventory import Inventory, Service, Site, Storage, Target
-from .metric import Metric
+from .logfiles.pipeline import explain_gaps
+from .metric import Metric, Sample
 from .probe.result import REASONS
 from .probe.url import without_credentials
 from .registry import Failure, Scrape
@@ -69,10 +70,21 @@ def judge(
             findings += _storage(site, storage, values, now())
         for target in site.targets:
             findings += _target(site, target, values, now())
+    findings += [_renamed(*sample.labels) for sample in scrape.samples if _is_renamed(sample)]
     findings += [_failure(failure, values) for failure in scrape.failures]
     if not inventory.sites:
         findings.append(Finding(Severity.UNKNOWN, "", "discovery", NOTHING))
     return findings
+
+
+def _is_renamed(sample: Sample) -> bool:
+    return sample.metric == logs.REOPEN_NEEDED and bool(sample.value)
+
+
+def _renamed(site: str, log: str) -> Finding:
+    remedy = "have logrotate copytruncate it, or restart Zope after a rotation"
+    text = f"Zope still writes to the file that was renamed or deleted ({remedy})"
+    return Finding(Severity.WARNING, site, log, text)
 
 
 def _failure(failure: Failure, values: Values) -> Finding:
@@ -97,6 +109,11 @@ def _service(site: Site, service: Service, values: Values, now: float) -> Iterat
         where = service.config or service.wsgi_ini
         known = f"; configured in {where}" if where else ""
         yield found(Severity.CRITICAL, f"is not running{known} ({remedy})")
+    gaps = service.wsgi_ini and explain_gaps(
+        service.wsgi_ini, service.pipeline, service.pipeline_code
+    )
+    if gaps:  # as shipped, and no reason to wake anybody
+        yield found(Severity.OK, gaps)
     if service.debug_mode:
         yield found(Severity.WARNING, "runs in debug mode, which is slow and shows tracebacks")
     for problem in service.problems:

@@ -23,6 +23,11 @@ sites:
       - data_fs: /srv/zope/var/Data.fs
     zeo:
       - {address: "127.0.0.1:8100", conf: /srv/zeo/etc/zeo.conf}
+    logs:
+      access: [log/Z2.log, {path: /srv/apache/access.log, format: "%h %l %u %t \\"%r\\" %>s %b"}]
+      event: [{path: event.log}]
+      syslog: {listen: "udp:127.0.0.1:5140", event: {tag: zope}}
+      patterns: {payment: "Payment .* refused"}
     ping:
       - {name: home, url: "http://127.0.0.1:8080/ping", expect: "1", timeout: 1s}
       - {name: door, url: "https://user:geheim@localhost/", status: [401], timeout: 500ms}
@@ -67,6 +72,13 @@ def test_every_key_together(write: Write, tmp_path: Path) -> None:
     assert site.zeo[0].address == "127.0.0.1:8100"
     assert [(ping.name, ping.timeout) for ping in site.ping] == [("home", 1.0), ("door", 0.5)]
     assert site.ping[1].status == (401,)
+    assert [log.path for log in site.logs.access] == [
+        tmp_path / "log/Z2.log",
+        Path("/srv/apache/access.log"),
+    ]
+    assert site.logs.syslog
+    assert site.logs.syslog.access.facility == "local0"
+    assert site.logs.syslog.event.facility is None
 
 
 BAD = [
@@ -128,6 +140,31 @@ BAD = [
         ":2: sites[0].ping[0].status[0]: Input should be greater than or equal to 100",
     ),
     ("a: 1\na: 2", ":2: a: is given twice"),
+    (
+        "sites:\n- {name: a, logs: {access: [{path: a, format: '%Q'}]}}",
+        ":2: sites[0].logs.access[0].format: ",
+    ),
+    (
+        "sites:\n- {name: a, logs: {event: [{path: a, format: '%(message)s'}]}}",
+        ":2: sites[0].logs.event[0].format: ",
+    ),
+    (
+        "sites:\n- {name: a, logs: {syslog: {listen: 'tcp:1'}}}",
+        ":2: sites[0].logs.syslog.listen: is not an address"
+        " (udp:127.0.0.1:5140, udp:[::1]:5140 or unix:/path)",
+    ),
+    (
+        "sites:\n- {name: a, logs: {syslog: {listen: 'unix:/a', access: {facility: b}}}}",
+        ":2: sites[0].logs.syslog.access.facility: is not a facility of syslog (one of auth,",
+    ),
+    (
+        "sites:\n- {name: a, logs: {patterns: {bad: '('}}}",
+        ":2: sites[0].logs.patterns.bad: is not a regular expression: missing ): (",
+    ),
+    (
+        "sites:\n- {name: a, logs: {patterns: {POSKeyError: a}}}",
+        ":2: sites[0].logs: pattern POSKeyError is built in; give yours another name",
+    ),
     ("a: [", ":1: is not valid YAML: expected the node content"),
     ("a:\n\tb: 1", ":2: is not valid YAML: found character"),
     ("a: !!python/object:os.system x", ":1: is not valid YAML: could not determine a constructor"),

@@ -25,7 +25,7 @@ PROGRAMS = {
     ),
     "goaccess": Packaged(("goaccess", "libmaxminddb0", "libncursesw6"), "usr/bin/goaccess"),
     "logrotate": Packaged(("logrotate", "libpopt0"), "usr/sbin/logrotate"),
-    "mawk": Packaged(("mawk",), "usr/bin/mawk"),
+    "mawk": Packaged(("mawk",), "usr/bin/mawk", "-Wversion"),
     "mtail": Packaged(("mtail",), "usr/bin/mtail"),
     "prometheus": Packaged(("prometheus",), "usr/bin/prometheus"),
     "promtool": Packaged(("prometheus",), "usr/bin/promtool"),

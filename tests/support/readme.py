@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
-from zope_exporter.reference import configuration_reference, metrics_reference
+from zope_exporter.reference import (
+    configuration_reference,
+    metrics_reference,
+    patterns_reference,
+)
 from zope_exporter.sidecar import declared_metrics
 
 README = Path(__file__).parents[2] / "README.md"
@@ -12,6 +16,7 @@ def with_tables(text: str) -> str:
     """Return the README with its tables as the code has them."""
     tables = {
         "metrics": metrics_reference(declared_metrics()),
+        "patterns": patterns_reference(),
         "configuration": configuration_reference(),
     }
     for name, table in tables.items():

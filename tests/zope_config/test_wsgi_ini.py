@@ -43,6 +43,7 @@ def test_as_zope_6_makes_it() -> None:
         event_log_format=(
             "%(asctime)s %(levelname)s [%(name)s:%(lineno)s][%(threadName)s] %(message)s"
         ),
+        event_log_date_format="%Y-%m-%d %H:%M:%S",
         pipeline=("egg:Zope#httpexceptions", "translogger", "zope"),
         components=("egg:Zope#httpexceptions", "egg:Paste#translogger", "egg:Zope#main"),
         debug_mode=False,

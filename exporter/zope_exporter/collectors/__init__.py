@@ -1,23 +1,51 @@
-"""Everything that is collected, in one explicit list."""
+"""Everything that is collected, in explicit lists."""
+
+from collections.abc import Sequence
+from pathlib import Path
 
 from zope_exporter.collector import AnyCollector
 from zope_exporter.discovery.watcher import Watcher
+from zope_exporter.logfiles.counters import COUNTED
+from zope_exporter.logfiles.watch import LogWatch
+from zope_exporter.syslog.receiver import SyslogReceiver
 
+from .blobs import BlobCollector
+from .datafs import DataFsCollector
 from .discovery import DiscoveryCollector
 from .exporter import ExporterCollector
 from .filestorage import FileStorageCollector
+from .logs import LogsCollector
 from .ping import PingCollector
+from .pipeline import PipelineCollector
 from .process import ProcessCollector
+from .syslog import SyslogCollector
 
 RESCAN_SECONDS = 3.0
 
 
-def build(watcher: Watcher) -> list[AnyCollector]:
-    """Return the collectors; they read what the watcher has found at the time of each scrape."""
+def build_passing(watcher: Watcher, logs: LogWatch) -> list[AnyCollector]:
+    """Return the collectors that have all to say at once: what one look at this host takes."""
     return [
         DiscoveryCollector(watcher),
         ExporterCollector(),
         FileStorageCollector(watcher.inventory),
+        LogsCollector(logs, COUNTED),
         PingCollector(watcher.inventory),
+        PipelineCollector(watcher.inventory),
         ProcessCollector(watcher.inventory, lambda: watcher.rescan(RESCAN_SECONDS)),
+    ]
+
+
+def build(
+    watcher: Watcher, logs: LogWatch, receivers: Sequence[SyslogReceiver], state: Path | None
+) -> list[AnyCollector]:
+    """Return all collectors; they read what the watcher has found at the time of each scrape.
+
+    `state` is the state file, None to keep nothing.
+    """
+    return [
+        *build_passing(watcher, logs),
+        BlobCollector(watcher.inventory),
+        DataFsCollector(watcher.inventory, state),
+        SyslogCollector(receivers),
     ]

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator
 
-from zope_exporter.inventory import Inventory
+from zope_exporter.inventory import Inventory, Service
 from zope_exporter.logfiles.pipeline import ACCESS_LOG_COMPLETE, access_log_complete
 from zope_exporter.metric import Sample
 
 
 class PipelineCollector:
-    """Reads what discovery found in the ini files; says nothing of a Zope that has none."""
+    """Reads what discovery found in the configuration; says nothing of what it cannot know."""
 
     name = "pipeline"
     metrics = (ACCESS_LOG_COMPLETE,)
@@ -19,6 +19,12 @@ class PipelineCollector:
     def collect(self) -> Iterator[Sample]:
         for site in self._inventory().sites:
             for service in site.services:
-                complete = access_log_complete(service.pipeline_code)
+                complete = _complete(service)
                 if complete is not None:
                     yield ACCESS_LOG_COMPLETE(complete, site=site.name, zope=service.name)
+
+
+def _complete(service: Service) -> bool | None:
+    if service.kind == "zope" and service.wsgi_ini is None and service.access_log is not None:
+        return True  # only the server of Zope 2 is told by zope.conf to log, and that logs them all
+    return access_log_complete(service.pipeline_code)

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 from zope_exporter.probe.url import check_url
 from zope_exporter.zope_config.address import zeo_address
 
+from .logs import LogsConfig
 from .types import FilePath, Name, Regex, Seconds, Section, unique, wrong
 
 MAX_PROBE_SECONDS = 60.0
@@ -97,6 +98,8 @@ class SiteConfig(Section):
     """Its ZEO servers on this host."""
     ping: Annotated[tuple[PingConfig, ...], unique("targets")] = ()
     """Addresses to probe; without any, every Zope of the site is probed at its root."""
+    logs: LogsConfig = LogsConfig()
+    """Logs that are not found by themselves, and what to look for in all of the site's."""
 
 
 class Config(Section):

@@ -101,17 +101,27 @@ def _with_conf(service: Service, conf: ZopeConf) -> Service:
         pid_file=conf.pid_file,
         access_log=conf.access_log,
         event_log=conf.event_log,
+        event_log_format=conf.event_log_format,
+        event_log_date_format=conf.event_log_date_format,
     )
 
 
 def _with_ini(service: Service, ini: WsgiIni) -> Service:
+    if ini.event_log:
+        service = replace(
+            service,
+            event_log=ini.event_log,
+            event_log_format=ini.event_log_format,
+            event_log_date_format=ini.event_log_date_format,
+        )
     return replace(
         service,
         urls=ini.urls,
         threads=ini.threads,
         debug_mode=service.debug_mode or ini.debug_mode,
         access_log=ini.access_log or service.access_log,
-        event_log=ini.event_log or service.event_log,
+        pipeline=ini.pipeline,
+        pipeline_code=ini.components,
     )
 
 

@@ -30,6 +30,7 @@ class WsgiIni:
     event_log: Path | None
     access_log_format: str | None
     event_log_format: str | None
+    event_log_date_format: str | None
     pipeline: tuple[str, ...]
     components: tuple[str, ...]
     debug_mode: bool
@@ -65,6 +66,7 @@ def read_wsgi_ini(
         event_log=places.of("the event log", event.name if event else None),
         access_log_format=access.format if access else None,
         event_log_format=event.format if event else None,
+        event_log_date_format=event.date_format if event else None,
         pipeline=tuple(component.name for component in pipeline),
         components=tuple(component.use for component in pipeline),
         debug_mode=_is_on(zope, "debug_mode"),

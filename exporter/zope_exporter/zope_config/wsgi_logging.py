@@ -15,6 +15,7 @@ class LogFile:
 
     name: str
     format: str | None
+    date_format: str | None
 
 
 def log_file(ini: PasteIni, logger: str) -> LogFile | None:
@@ -33,8 +34,8 @@ def log_file(ini: PasteIni, logger: str) -> LogFile | None:
                 f"{ini.path}: args in [{section}] have no plain file name; name the log by hand"
             )
         elif not name.startswith(("/dev/", "/proc/")):
-            formatter = ini.get(section, "formatter")
-            return LogFile(name, ini.raw(f"formatter_{formatter}", "format"))
+            formatter = f"formatter_{ini.get(section, 'formatter')}"
+            return LogFile(name, ini.raw(formatter, "format"), ini.raw(formatter, "datefmt"))
     return None
 
 

@@ -53,7 +53,7 @@ def read_zeo_conf(path: Path, environ: Mapping[str, str] = {}, cwd: Path | None 
     address = _address(server, "address", values)
     if not address:
         values.problems.append(f"{path}: no usable address in <zeo>; add one, as 127.0.0.1:8100")
-    log, _ = read_logfile(top.find("eventlog"), values)
+    log, _, _ = read_logfile(top.find("eventlog"), values)
     return ZeoConf(
         path=path,
         address=address or "",

@@ -38,6 +38,7 @@ class ZopeConf:
     event_log: Path | None
     access_log_format: str | None
     event_log_format: str | None
+    event_log_date_format: str | None
     files: tuple[Path, ...]
     problems: tuple[str, ...]
 
@@ -62,8 +63,8 @@ def read_zope_conf(
         instance_home = layout
     client_home = _place(top, "clienthome", values) or instance_home / "var"
     access = tuple(logger for logger in top.find("logger") if logger.name == "access")
-    access_log, access_log_format = read_logfile(access, values)
-    event_log, event_log_format = read_logfile(top.find("eventlog"), values)
+    access_log, access_log_format, _ = read_logfile(access, values)
+    event_log, event_log_format, date_format = read_logfile(top.find("eventlog"), values)
     return ZopeConf(
         path=path,
         instance_home=instance_home,
@@ -78,18 +79,22 @@ def read_zope_conf(
         event_log=event_log,
         access_log_format=access_log_format,
         event_log_format=event_log_format,
+        event_log_date_format=date_format,
         files=top.files,
         problems=(*problems, *dict.fromkeys(values.problems)),
     )
 
 
-def read_logfile(loggers: tuple[Section, ...], values: Values) -> tuple[Path | None, str | None]:
-    """Path and format of the first file that one of some loggers writes."""
+def read_logfile(
+    loggers: tuple[Section, ...], values: Values
+) -> tuple[Path | None, str | None, str | None]:
+    """Path, format and date format of the first file that one of some loggers writes."""
     for logger in loggers:
         for file in logger.find("logfile"):
             if file.value("path") not in ("STDOUT", "STDERR"):
-                return values.path(file, "path"), file.value("format")
-    return None, None
+                path = values.path(file, "path")
+                return path, file.value("format"), file.value("dateformat")
+    return None, None, None
 
 
 def _place(top: Section, key: str, values: Values) -> Path | None:

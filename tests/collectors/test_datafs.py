@@ -1,0 +1,181 @@
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from persistent.TimeStamp import TimeStamp
+from ZODB.serialize import referencesf
+
+from tests.support import datafs
+from tests.support.history import LATER, History, zodb_numbers
+from zope_exporter.collectors.datafs import DataFsCollector
+from zope_exporter.exposition import encode
+from zope_exporter.inventory import Inventory, Site, Storage
+from zope_exporter.registry import Registry, Scrape
+
+GOLDEN = Path(__file__).with_name("golden")
+PATIENCE = 30.0
+SCANNED = "scan_timestamp_seconds"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "Data.fs"
+    with datafs.storage_at(path) as storage:
+        history = History(storage)
+        history.store([(0, 10, [1, 2]), (1, 100, []), (2, 200, []), (3, 300, [])])
+        history.store([(1, 50, [])])
+        history.undo([0])
+        history.delete(2)
+    return path
+
+
+@pytest.fixture
+def watch(tmp_path: Path) -> Iterator[Callable[..., "Watched"]]:
+    with ExitStack() as ending:
+
+        def start(*paths: Path, keep: bool = True) -> Watched:
+            return ending.enter_context(Watched(paths, tmp_path / "state" if keep else None))
+
+        yield start
+
+
+class Watched:
+    """A collector as in service, for one or more Data.fs, each mounted by two sites."""
+
+    def __init__(self, paths: tuple[Path, ...], state: Path | None) -> None:
+        storages = tuple(Storage(path.stem, path) for path in paths)
+        self.inventory = Inventory((Site("intranet", storages=storages),))
+        self.collector = DataFsCollector(lambda: self.inventory, state)
+        self._registry = Registry([self.collector])
+
+    def __enter__(self) -> "Watched":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.collector.stop()
+
+    def scrape(self) -> Scrape:
+        return self._registry.scrape(PATIENCE)
+
+    def values(self, database: str = "Data") -> dict[str, float]:
+        scrape = self.scrape()
+        assert scrape.failures == []
+        return by_name(scrape, database)
+
+    def scanned(self, database: str = "Data") -> dict[str, float]:
+        """The values once a scan is complete."""
+        ended = threading.Event()
+        for _ in range(int(PATIENCE / 0.05)):
+            values = self.values(database)
+            if SCANNED in values and values["scan_progress_ratio"] == 1:
+                return values
+            ended.wait(0.05)
+        raise AssertionError("no scan has come to its end")
+
+
+def by_name(scrape: Scrape, database: str = "Data") -> dict[str, float]:
+    return {
+        " ".join([sample.metric.name.removeprefix("zope_filestorage_"), *sample.labels[2:]]): (
+            sample.value
+        )
+        for sample in scrape.samples
+        if sample.labels[:2] == ("intranet", database)
+    }
+
+
+def test_golden_page(path: Path, watch: Callable[..., Watched]) -> None:
+    with datafs.storage_at(path) as storage:
+        storage.pack(LATER, referencesf, gc=False)
+    path.with_name("Data.fs.old").unlink()
+    watched = watch(path)
+    watched.scanned()
+    samples = [
+        sample._replace(value=0) if SCANNED in sample.metric.name else sample
+        for sample in watched.scrape().samples
+        if not sample.metric.name.startswith("zope_collector")
+    ]
+    page, _ = encode(samples, "")
+    assert page.decode() == (GOLDEN / "datafs.txt").read_text()
+
+
+def test_what_is_not_known_yet_is_absent(path: Path, watch: Callable[..., Watched]) -> None:
+    watched = watch(path)
+    [part] = watched.collector.parts()
+    watched.collector.stop()
+    names = {sample.metric.name for sample in part.collect()}
+    assert "zope_filestorage_scan_progress_ratio" in names
+    values = watched.values()
+    assert not {"class_bytes other", "garbage_bytes unreachable", SCANNED} & set(values)
+    assert "last_pack_timestamp_seconds" not in values
+
+
+def test_numbers(path: Path, watch: Callable[..., Watched]) -> None:
+    expected = zodb_numbers(path)
+    values = watch(path).scanned()
+    assert values["objects"] == expected.objects
+    assert values["transactions_total"] == expected.transactions == 4
+    assert values["garbage_bytes superseded"] == expected.superseded
+    assert values["garbage_bytes unreachable"] > 300
+    assert "last_pack_timestamp_seconds" not in values
+
+
+def test_restart_has_all_values_at_once(path: Path, watch: Callable[..., Watched]) -> None:
+    values = watch(path).scanned()
+    with datafs.storage_at(path) as storage:
+        History(storage, number=10).store([(1, 10, [])])
+    again = watch(path).values()
+    assert set(again) == set(values)
+    assert again["transactions_total"] == values["transactions_total"] + 1
+
+
+def test_works_without_a_state_file(path: Path, watch: Callable[..., Watched]) -> None:
+    assert watch(path, keep=False).scanned()["transactions_total"] == 4
+
+
+def test_last_pack(path: Path, watch: Callable[..., Watched]) -> None:
+    with datafs.storage_at(path) as storage:
+        storage.pack(LATER, referencesf, gc=False)
+        History(storage, number=10).store([(1, 10, [])])
+    old = path.with_name("Data.fs.old")
+    packed = old.stat().st_ctime
+    assert watch(path).scanned()["last_pack_timestamp_seconds"] == pytest.approx(packed)
+    old.unlink()
+    last_packed = TimeStamp(datafs.tid(3)).timeTime()
+    assert watch(path).scanned()["last_pack_timestamp_seconds"] == last_packed
+
+
+def test_several_databases(tmp_path: Path, path: Path, watch: Callable[..., Watched]) -> None:
+    other, missing = tmp_path / "Catalog.fs", tmp_path / "Missing.fs"
+    datafs.write(other, 7)
+    watched = watch(path, other)
+    assert watched.scanned("Data")["transactions_total"] == 4
+    assert watched.scanned("Catalog")["transactions_total"] == 7
+    storages = (Storage("Missing", missing), *watched.inventory.sites[0].storages)
+    watched.inventory = Inventory((Site("intranet", storages=storages),))
+    scrape = watched.scrape()
+    assert by_name(scrape, "Catalog")["transactions_total"] == 7
+    assert by_name(scrape, "Missing") == {}
+    [failure] = scrape.failures
+    assert f"{missing} is missing" in str(failure)
+
+
+def test_damaged_file(path: Path, watch: Callable[..., Watched]) -> None:
+    watched = watch(path)
+    values = watched.scanned()
+    with path.open("ab") as file:
+        file.write(b"\xff" * 8 + (52).to_bytes(8, "big") + b"?" + bytes(43))
+    scrape = watched.scrape()
+    [failure] = scrape.failures
+    assert f"{path} is damaged at byte" in str(failure)
+    assert "fstest" in str(failure)
+    found = by_name(scrape)
+    assert found["transactions_total"] == values["transactions_total"]
+
+
+def test_other_file(tmp_path: Path, watch: Callable[..., Watched]) -> None:
+    path = tmp_path / "Data.fs"
+    path.write_bytes(b"SQLite format 3\0" * 10)
+    [failure] = watch(path).scrape().failures
+    assert f"{path} does not begin with FS21 or FS30" in str(failure)
