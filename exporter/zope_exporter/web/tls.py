@@ -4,8 +4,6 @@ import logging
 import ssl
 from pathlib import Path
 
-from cryptography import x509
-
 from zope_exporter.config.document import ConfigError, Problem
 
 from .follow import WebConfigFile, file_state
@@ -107,6 +105,8 @@ def _bad_pair(tls: TLSConfig, error: ssl.SSLError | ValueError) -> Problem:
     if isinstance(error, ssl.SSLError) and error.reason == "KEY_VALUES_MISMATCH":
         reason = f"{tls.key_file} does not belong to {tls.cert_file}"
         return _problem("key_file", reason, "give the key the certificate was made with")
+    from cryptography import x509  # costs 8 MB, and only a mistake is worth it
+
     try:
         x509.load_pem_x509_certificates(tls.cert_file.read_bytes())
     except (OSError, ValueError):
