@@ -1,0 +1,205 @@
+"""Transactions and data records of a Data.fs, each checked as it is read; no data is interpreted.
+
+Reading is by pread only: a mapped file that is cut off kills whoever touches the missing part.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from struct import Struct
+from typing import NamedTuple
+
+from .errors import FileStorageError, NotAFileStorageError
+from .tail import FIRST_TRANSACTION, LENGTH, MAGICS, TRANSACTION_HEADER, VOTED
+
+UNDONE = b"u"
+PACKED = b"p"
+NORMAL = b" "
+
+# oid, tid, previous record, transaction, 0, data length, and the back pointer of one without data
+RECORD = Struct(">QQQQHQQ")
+RECORD_HEADER_SIZE = 42
+TRANSACTION_OFFSET = 24  # in a record, where it says where its transaction begins
+WINDOW = 1 << 20
+LONGEST_CHAIN = 10_000
+LARGEST_FILE = 1 << 62
+
+
+class DamagedError(FileStorageError):
+    """The file contradicts itself at a place that no commit in progress explains."""
+
+
+class Transaction(NamedTuple):
+    """A whole transaction in the file: `start`, its first record, and `end` after the last byte."""
+
+    tid: int
+    status: bytes
+    start: int
+    records: int
+    end: int
+
+    @property
+    def overhead(self) -> int:
+        """Bytes it takes besides its records."""
+        return self.records - self.start + LENGTH.size
+
+
+# oid, position, previous record, data length (0: as the back pointer says) and back pointer;
+# to make millions of named tuples takes longer than to read them.
+Record = tuple[int, int, int, int, int]
+
+
+class DataFile:
+    """A Data.fs open for reading.
+
+    What is read forwards comes out of a window of `window` bytes, the only memory that it takes.
+    """
+
+    def __init__(self, path: Path, descriptor: int, window: int = WINDOW) -> None:
+        self.path = path
+        self.descriptor = descriptor
+        self.window = bytearray(window)
+        self.base = 0
+        self.filled = 0
+        if os.pread(descriptor, FIRST_TRANSACTION, 0) not in MAGICS:
+            raise NotAFileStorageError(
+                f"{path} does not begin with FS21 or FS30: not a FileStorage, or damaged"
+            )
+
+    def size(self) -> int:
+        return os.fstat(self.descriptor).st_size
+
+    def load(self, position: int) -> None:
+        """Read the window again, from `position` on."""
+        self.base = position
+        self.filled = os.preadv(self.descriptor, [self.window], position)
+
+    def read(self, size: int, position: int) -> bytes:
+        """Return that many bytes; DamagedError if the file ends before."""
+        if 0 <= position < LARGEST_FILE:
+            found = os.pread(self.descriptor, size, position)
+            if len(found) == size:
+                return found
+        raise self.damaged(position, "the file ends here")
+
+    def transactions(self, position: int, tid: int) -> Iterator[Transaction]:
+        """Give each committed transaction from `position` on, the one before having `tid`.
+
+        It ends where a commit is in progress, or where the file was cut off.
+        """
+        size = self.size()
+        while position + TRANSACTION_HEADER.size <= size:
+            self._hold(position, TRANSACTION_HEADER.size)
+            found = self._transaction(position, size)
+            if found is None:
+                return
+            if found.tid <= tid:
+                raise self.damaged(position, "its id is not above that of the transaction before")
+            yield found
+            tid, position = found.tid, found.end
+
+    def transaction(self, position: int) -> Transaction:
+        """Return the committed transaction that starts there, whatever the window holds."""
+        header = self.read(TRANSACTION_HEADER.size, position)
+        tid, length, status, *texts = TRANSACTION_HEADER.unpack(header)
+        records = position + TRANSACTION_HEADER.size + sum(texts)
+        return Transaction(
+            int.from_bytes(tid, "big"), status, position, records, position + length + LENGTH.size
+        )
+
+    def records(self, transaction: Transaction) -> Iterator[Record]:
+        """Give each record of a transaction in the order of the file."""
+        own_tid, _, own_start, position, end = transaction
+        end -= LENGTH.size
+        window, unpack = self.window, RECORD.unpack_from
+        base, last = self.base, self.base + self.filled - RECORD.size
+        while position < end:
+            if not base <= position <= last:
+                self._hold(position, RECORD.size)
+                base, last = self.base, self.base + self.filled - RECORD.size
+            oid, tid, previous, start, version, length, back = unpack(window, position - base)
+            if length:
+                back, following = 0, position + RECORD_HEADER_SIZE + length
+            else:
+                following = position + RECORD.size
+            if (
+                tid != own_tid
+                or start != own_start
+                or version
+                or previous >= position
+                or back >= position
+                or following > end
+            ):
+                raise self.damaged(position, "a data record does not fit its transaction")
+            yield oid, position, previous, length, back
+            position = following
+
+    def pointed(self, position: int, oid: int) -> tuple[int, int, int]:
+        """Return transaction, data length and back pointer of a record that a pointer leads to."""
+        found, _, _, start, version, length, back = RECORD.unpack(self.read(RECORD.size, position))
+        if length:
+            back = 0
+        if found != oid or version or start >= position or back >= position:
+            raise self.damaged(position, "no record of the object that a pointer here belongs to")
+        return start, length, back
+
+    def resolve(self, oid: int, back: int) -> tuple[int, int]:
+        """Return what a pack writes in place of a back pointer.
+
+        That is where the data begins, 0 for none, and the size of the record, 0 if it is dropped.
+        """
+        if not back:
+            return 0, 0
+        for _ in range(LONGEST_CHAIN):
+            start, length, following = self.pointed(back, oid)
+            if length:
+                self._check_length(back, start, length)
+                return back + RECORD_HEADER_SIZE, RECORD_HEADER_SIZE + length
+            if not following:
+                return 0, RECORD.size
+            back = following
+        raise self.damaged(back, f"more than {LONGEST_CHAIN} back pointers in a row")
+
+    def _check_length(self, position: int, start: int, length: int) -> None:
+        """Make sure that a record ends where the next one begins, or its transaction ends."""
+        after, end = position + RECORD_HEADER_SIZE + length, self.transaction(start).end
+        if after != end - LENGTH.size and (
+            after > end or self.read(LENGTH.size, after + TRANSACTION_OFFSET) != LENGTH.pack(start)
+        ):
+            raise self.damaged(position, "the length of a data record does not lead to the next")
+
+    def damaged(self, position: int, what: str) -> DamagedError:
+        return DamagedError(
+            f"{self.path} is damaged at byte {position}: {what}. Copy it and check the copy with"
+            " `python -m ZODB.scripts.fstest`, then restore a backup"
+        )
+
+    def _transaction(self, position: int, size: int) -> Transaction | None:
+        tid, length, status, *texts = TRANSACTION_HEADER.unpack_from(
+            self.window, position - self.base
+        )
+        end = position + length + LENGTH.size
+        if status == VOTED or end > size:
+            return None
+        if status not in (NORMAL, PACKED, UNDONE):
+            raise self.damaged(position, f"a transaction has the unknown status {status!r}")
+        records = position + TRANSACTION_HEADER.size + sum(texts)
+        if records > end - LENGTH.size:
+            raise self.damaged(position, "a transaction is shorter than its own header")
+        if records < end - LENGTH.size and self._number(records + TRANSACTION_OFFSET) != position:
+            raise self.damaged(position, "no data record follows the header of a transaction")
+        # The header of the next transaction follows it, so that both come with one read.
+        if self._number(end - LENGTH.size) != length:
+            raise self.damaged(position, "the two lengths of a transaction differ")
+        return Transaction(int.from_bytes(tid, "big"), status, position, records, end)
+
+    def _number(self, position: int) -> int:
+        self._hold(position, LENGTH.size)
+        (number,) = LENGTH.unpack_from(self.window, position - self.base)
+        return int(number)
+
+    def _hold(self, position: int, size: int) -> None:
+        if position < self.base or position + size > self.base + self.filled:
+            self.load(position)
+            if self.filled < size:
+                raise self.damaged(position, "the file ends here")
