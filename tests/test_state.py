@@ -2,6 +2,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -128,3 +129,24 @@ def test_a_read_only_file_is_an_error() -> None:
         (directory / FILE).chmod(0o444)
         with unprivileged(), pytest.raises(StateError, match=remedy):
             add(directory / FILE)
+
+
+def test_many_may_use_a_new_file_at_once(tmp_path: Path) -> None:
+    start = threading.Barrier(16)
+    failures: list[StateError] = []
+
+    def use() -> None:
+        start.wait()
+        try:
+            for _ in range(5):
+                add(tmp_path / FILE, timeout=60)
+        except StateError as error:
+            failures.append(error)
+
+    users = [threading.Thread(target=use) for _ in range(16)]
+    for user in users:
+        user.start()
+    for user in users:
+        user.join()
+    assert failures == []
+    assert add(tmp_path / FILE) == [1] * 81

@@ -64,23 +64,22 @@ def open_state(file: Path, timeout: float = 2.0) -> Iterator[sqlite3.Connection]
             file.touch(mode=0o600)
         # Isolation by hand: the module would begin a transaction only at the first write.
         with closing(sqlite3.connect(file, timeout, isolation_level=None)) as state:
-            _prepare(state, file)
+            # Not in WAL mode: going into it, and the last one out of it, does not wait for others.
             state.execute("BEGIN IMMEDIATE")
+            _check_version(state, file)
             yield state
             state.execute("COMMIT")
     except (sqlite3.Error, OSError) as error:
         raise StateError(f"{file}: {error}; {_remedy(error)}") from error
 
 
-def _prepare(state: sqlite3.Connection, file: Path) -> None:
+def _check_version(state: sqlite3.Connection, file: Path) -> None:
     (version,) = state.execute("PRAGMA user_version").fetchone()
     if version > SCHEMA_VERSION:
         raise StateError(
             f"{file}: written by a newer zope-exporter; use that one, or move the file away"
         )
     if version == 0:
-        # Readers need not wait for a writer then, as with serve and check side by side.
-        state.execute("PRAGMA journal_mode = WAL")
         state.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
