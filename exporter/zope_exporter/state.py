@@ -63,7 +63,7 @@ def open_state(file: Path, timeout: float = 2.0) -> Iterator[sqlite3.Connection]
         if not file.exists():
             file.touch(mode=0o600)
         # Isolation by hand: the module would begin a transaction only at the first write.
-        with closing(sqlite3.connect(file, timeout, isolation_level=None)) as state:
+        with closing(sqlite3.connect(file, timeout=timeout, isolation_level=None)) as state:
             # Not in WAL mode: going into it, and the last one out of it, does not wait for others.
             state.execute("BEGIN IMMEDIATE")
             _check_version(state, file)
