@@ -2,7 +2,7 @@
 
     python tests/bench/follow.py [SECONDS]
 
-The counter only counts newlines, so that these are the costs of the follower, the state file and
+These are the costs of all it takes: the follower, the parser of access logs, the state file and
 the watch. Every half interval there is a scrape.
 """
 
@@ -13,45 +13,21 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 
+from zope_exporter.logfiles.access import REQUESTS, AccessCounter
 from zope_exporter.logfiles.follower import FollowedLog
-from zope_exporter.logfiles.lines import JSON
 from zope_exporter.logfiles.sources import LogSource
 from zope_exporter.logfiles.store import LogStore
 from zope_exporter.logfiles.watch import INTERVAL, LogWatch
-from zope_exporter.metric import Metric, Sample
 
 LOGS = 50
 LINES_PER_SECOND = 2000
 LINE = b'127.0.0.1 - - [01/Jan/2026:12:00:00 +0100] "GET /%d HTTP/1.1" 200 12345 "-" "%s"\n'
-LINES = Metric("zope_bench_lines_total", "counter", "Lines.", ("site", "log"))
 ROUNDS = 2000
-
-
-class Newlines:
-    metrics = (LINES,)
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def feed(self, block: bytes) -> None:
-        self.count += block.count(b"\n")
-
-    def skip(self) -> None:
-        self.count += 1
-
-    def save(self) -> Mapping[str, JSON]:
-        return {"count": self.count}
-
-    def load(self, state: Mapping[str, JSON]) -> None:
-        self.count = int(str(state["count"]))
-
-    def samples(self, site: str, log: str) -> Iterator[Sample]:
-        yield LINES(self.count, site=site, log=log)
 
 
 def follow(directory: Path) -> None:
@@ -60,7 +36,7 @@ def follow(directory: Path) -> None:
         LogSource("site", str(number), directory / f"{number}.log", "access")
         for number in range(LOGS)
     ]
-    watch = LogWatch(lambda: sources, lambda _: Newlines(), LogStore(directory / "state"))
+    watch = LogWatch(lambda: sources, lambda _: AccessCounter(), LogStore(directory / "state"))
     watch.start()
     watch.refresh(30)
     process = psutil.Process()
@@ -73,7 +49,8 @@ def follow(directory: Path) -> None:
         watch.refresh(30)
     watch.refresh(30)
     spent, seconds = process.cpu_times(), time.monotonic() - started
-    counted = sum(watch.snapshot(source).counted[0].value for source in sources)
+    samples = [sample for source in sources for sample in watch.snapshot(source).counted]
+    counted = sum(sample.value for sample in samples if sample.metric is REQUESTS)
     cpu = spent.user + spent.system - before.user - before.system
     report = {"cpu": cpu / seconds, "rss": process.memory_info().rss, "counted": counted}
     sys.stdout.write(json.dumps(report) + "\n")
@@ -116,7 +93,7 @@ def write(directory: Path, seconds: float) -> int:
 def single(directory: Path) -> None:
     path = directory / "one.log"
     path.write_bytes(b"".join(LINE % (number, b"y") for number in range(1000)))
-    log = FollowedLog(path, Newlines)
+    log = FollowedLog(path, AccessCounter)
     log.look()
     threading.Event().wait(1.5)  # until the file counts as settled
     log.look()
