@@ -1,7 +1,6 @@
 """The exporter put together from its configuration."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 from .collectors import build, build_passing
 from .config.schema import Config
@@ -16,7 +15,7 @@ from .logfiles.store import LogStore
 from .logfiles.watch import LogWatch
 from .metric import Metric
 from .registry import Registry, Scrape
-from .state import FILE_NAME, StateError, state_directory
+from .state import state_file
 from .syslog.receiver import SyslogReceiver
 from .web.limit import ScrapeLimit
 
@@ -25,7 +24,7 @@ class Sidecar:
     """Watches this host and can be scraped; `stop` ends all that goes on in the background."""
 
     def __init__(self, config: Config) -> None:
-        state, problem = _state_file(config)
+        state, problem = state_file(config.state_dir)
         store = LogStore(state, problem)
         counters = CounterMaker(_patterns(config))
         self.limit = ScrapeLimit()
@@ -96,10 +95,3 @@ def _log_sources(config: Config, watcher: Watcher) -> Callable[[], list[LogSourc
 
 def _patterns(config: Config) -> dict[str, dict[str, str]]:
     return {site.name: site.logs.patterns for site in config.sites}
-
-
-def _state_file(config: Config) -> tuple[Path | None, str | None]:
-    try:
-        return state_directory(config.state_dir) / FILE_NAME, None
-    except StateError as error:
-        return None, str(error)

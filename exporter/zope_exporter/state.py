@@ -2,13 +2,16 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 SCHEMA_VERSION = 1
 FILE_NAME = "state.sqlite3"
 SYSTEM_DIRECTORY = Path("/var/lib/zope-exporter")
+
+Result = TypeVar("Result")
 
 
 class StateError(Exception):
@@ -33,6 +36,16 @@ def state_directory(
         f"no state can be kept: {' and '.join(tried)} cannot be written; "
         "give state_dir a directory that belongs to the exporter's user"
     )
+
+
+def state_file(
+    configured: Path | None, environ: Mapping[str, str] = os.environ
+) -> tuple[Path | None, str | None]:
+    """Return the state file, or None and why there can be none."""
+    try:
+        return state_directory(configured, environ) / FILE_NAME, None
+    except StateError as error:
+        return None, str(error)
 
 
 def _defaults(environ: Mapping[str, str], system: Path) -> Iterator[Path]:
@@ -81,6 +94,33 @@ def _check_version(state: sqlite3.Connection, file: Path) -> None:
         )
     if version == 0:
         state.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+class OptionalTable:
+    """A table of the state file, for who can go on without it.
+
+    `lost` says in half a sentence what that costs, `problem` why it is so; None while all is well.
+    """
+
+    def __init__(self, file: Path | None, table: str, lost: str, problem: str | None) -> None:
+        self._file = file
+        self._table = table
+        self._lost = lost
+        self.problem = problem
+
+    def attempt(self, work: Callable[[sqlite3.Connection], Result]) -> Result | None:
+        """Return what `work` gives in one transaction with the table made, None if that fails."""
+        if self._file is None:
+            return None
+        try:
+            with open_state(self._file) as state:
+                state.execute(self._table)
+                result = work(state)
+        except StateError as error:
+            self.problem = f"{error}; {self._lost}"
+            return None
+        self.problem = None
+        return result
 
 
 def _remedy(error: Exception) -> str:

@@ -3,14 +3,13 @@
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
-from zope_exporter.state import FILE_NAME, StateError, open_state, state_directory
+from zope_exporter.state import OptionalTable, StateError, state_file
 
-T = TypeVar("T")
 _TABLE = """
 CREATE TABLE IF NOT EXISTS services (
     id INTEGER PRIMARY KEY,  -- the order in which they were found
@@ -68,14 +67,18 @@ class Memory:
     """
 
     def __init__(self, state: Path | None, problem: str | None = None) -> None:
-        self._state = state
+        self._table = OptionalTable(state, _TABLE, _LOST, problem)
         self._known: dict[tuple[str, bytes, bytes], Remembered] = {}
         self._unsaved: dict[tuple[str, bytes, bytes], Remembered | None] = {}
-        self.problem = problem
+
+    @property
+    def problem(self) -> str | None:
+        """Why nothing is kept at the moment, and what that costs; None while all is well."""
+        return self._table.problem
 
     def load(self) -> tuple[Remembered, ...]:
         """Return all services in the order in which they were found. Never raises."""
-        stored = self._try(_select)
+        stored = self._table.attempt(_select)
         if stored is not None:
             self._known = {service.key: service for service in stored}
             self._apply()
@@ -89,7 +92,7 @@ class Memory:
         self._unsaved.update({service.key: None for service in forgotten})
         self._unsaved.update({service.key: service for service in services})
         self._apply()
-        if self._unsaved and self._try(self._write) is not None:
+        if self._unsaved and self._table.attempt(self._write) is not None:
             self._unsaved.clear()
 
     def forget(self, name: str) -> tuple[Remembered, ...]:
@@ -113,31 +116,19 @@ class Memory:
                 state.execute(_UPSERT, _row(service))
         return True
 
-    def _try(self, work: Callable[[sqlite3.Connection], T]) -> T | None:
-        if self._state is None:
-            return None
-        try:
-            with open_state(self._state) as state:
-                state.execute(_TABLE)
-                result = work(state)
-        except (StateError, ValueError) as error:  # ValueError: rows that are not as we write them
-            self.problem = f"{error}; {_LOST}"
-            return None
-        self.problem = None
-        return result
-
 
 def open_memory(configured: Path | None, environ: Mapping[str, str] = os.environ) -> Memory:
     """Return the memory in the state directory; without one, in memory only, with the problem."""
-    try:
-        return Memory(state_directory(configured, environ) / FILE_NAME)
-    except StateError as error:
-        return Memory(None, f"{error}; {_LOST}")
+    file, problem = state_file(configured, environ)
+    return Memory(file, problem and f"{problem}; {_LOST}")
 
 
 def _select(state: sqlite3.Connection) -> list[Remembered]:
     rows = state.execute(f"SELECT {_COLUMNS} FROM services ORDER BY id")  # noqa: S608
-    return [_remembered(row) for row in rows]
+    try:
+        return [_remembered(row) for row in rows]
+    except ValueError as error:  # rows that are not as we write them
+        raise StateError(str(error)) from error
 
 
 def _row(service: Remembered) -> tuple[str | bytes, ...]:

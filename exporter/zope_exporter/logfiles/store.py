@@ -2,17 +2,15 @@
 
 import json
 import os
-import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
-from zope_exporter.state import StateError, open_state
+from zope_exporter.state import OptionalTable
 
 from .lines import JSON
 from .sources import LogSource
 
-T = TypeVar("T")
 _TABLE = """
 CREATE TABLE IF NOT EXISTS logs (
     site TEXT NOT NULL,
@@ -44,32 +42,22 @@ class LogStore:
     """
 
     def __init__(self, state: Path | None, problem: str | None = None) -> None:
-        self._state = state
-        self.problem = problem
+        self._table = OptionalTable(state, _TABLE, _LOST, problem)
+
+    @property
+    def problem(self) -> str | None:
+        return self._table.problem
 
     def load(self) -> dict[LogKey, Mapping[str, JSON]]:
         """Return what is kept, an empty state for what cannot be read. Never raises."""
-        rows = self._try(lambda state: state.execute("SELECT * FROM logs").fetchall())
+        rows = self._table.attempt(lambda state: state.execute("SELECT * FROM logs").fetchall())
         return {LogKey(*key): _decoded(state) for *key, state in rows or ()}
 
     def save(self, states: Mapping[LogKey, Mapping[str, JSON]]) -> bool:
         """Keep the states of some logs, all or none; tell whether that worked. Never raises."""
         rows = [(*key, json.dumps(state)) for key, state in states.items()]
         insert = "INSERT OR REPLACE INTO logs VALUES (?, ?, ?, ?)"
-        return self._try(lambda state: state.executemany(insert, rows)) is not None
-
-    def _try(self, work: Callable[[sqlite3.Connection], T]) -> T | None:
-        if self._state is None:
-            return None
-        try:
-            with open_state(self._state) as state:
-                state.execute(_TABLE)
-                result = work(state)
-        except StateError as error:
-            self.problem = f"{error}; {_LOST}"
-            return None
-        self.problem = None
-        return result
+        return self._table.attempt(lambda state: state.executemany(insert, rows)) is not None
 
 
 def _decoded(state: str) -> Mapping[str, JSON]:
