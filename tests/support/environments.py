@@ -80,7 +80,8 @@ def _make_old_virtual_environment(
 def _fetch_constraints(pip: Command, recipe: Recipe, scratch: Path, log: Path) -> Path:
     name = recipe.zope.partition("==")[0]
     source: Command = ["--no-cache-dir", "--no-deps", "--no-binary", name, "--dest", scratch]
-    run([*pip, "download", *source, recipe.zope], log)
+    # An old pip downloads what a constraint of the user's names as well, and fails at it.
+    run([*pip, "download", *source, recipe.zope], log, {"PIP_CONSTRAINT": os.devnull})
     [archive] = scratch.glob("*.tar.gz")
     with tarfile.open(archive) as members:
         top = members.getnames()[0].split("/")[0]
