@@ -65,11 +65,12 @@ def serving(
     web_config: Path | None = None,
     limits: Limits = DEFAULT_LIMITS,
     address: str = "127.0.0.1:0",
+    token_prefix: str | None = None,
 ) -> Iterator[Server]:
     """Serve in a thread, for as long as the context lasts."""
     config = WebConfigFile(web_config) if web_config else None
     with listen(address) as listener:
-        server = Server(app or app_of(Steady()), listener, config, limits)
+        server = Server(app or app_of(Steady()), listener, config, limits, token_prefix)
         thread = threading.Thread(target=server.run, name="server")
         thread.start()
         try:

@@ -15,6 +15,7 @@ from zope_exporter import __version__
 from zope_exporter.exposition import encode
 from zope_exporter.registry import Registry
 
+from .entrance import API
 from .limit import ScrapeLimit
 from .thread import in_thread
 
@@ -71,7 +72,8 @@ def make_app(
 
 def check_telemetry_path(path: str) -> None:
     """Raise ValueError, naming flag and remedy, unless `path` can be the path of the metrics."""
-    taken = path in {HEALTHY, READY}
+    # Below API nobody is asked for a password.
+    taken = path in {HEALTHY, READY} or path.startswith(API)
     if not path.startswith("/") or taken or not path.isascii() or set(path) & set("{}?#% "):
         raise ValueError(
             f"--web.telemetry-path: {path!r} cannot be used; give a plain path such as /metrics"

@@ -79,19 +79,26 @@ class PasswordCheck:
 
 
 class Guard:
-    """ASGI middleware that does to every request what the web configuration says now."""
+    """ASGI middleware that does to every request what the web configuration says now.
 
-    def __init__(self, app: ASGIApp, config: WebConfigFile) -> None:
+    Paths that begin with `token_prefix` ask for a token themselves: a request has room for one
+    `Authorization` only, so they are spared the password.
+    """
+
+    def __init__(
+        self, app: ASGIApp, config: WebConfigFile, token_prefix: str | None = None
+    ) -> None:
         self._app = app
         self._config = config
+        self._token_prefix = token_prefix
         self._check = PasswordCheck()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             config = self._config.current()
         except ConfigError:
-            refusal = PlainTextResponse("The web configuration is broken; see the log.\n", 500)
-            return await refusal(scope, receive, send)
+            broken = PlainTextResponse("The web configuration is broken; see the log.\n", 500)
+            return await broken(scope, receive, send)
         headers = config.http_server_config.headers
 
         async def send_with_headers(message: Message) -> None:
@@ -99,7 +106,9 @@ class Guard:
                 MutableHeaders(scope=message).update(headers)
             await send(message)
 
-        answer = await self._refusal(config.basic_auth_users, scope) or self._app
+        own = self._token_prefix is not None and scope["path"].startswith(self._token_prefix)
+        refusal = None if own else await self._refusal(config.basic_auth_users, scope)
+        answer = refusal or self._app
         return await answer(scope, receive, send_with_headers)
 
     async def _refusal(self, users: Mapping[str, str], scope: Scope) -> PlainTextResponse | None:

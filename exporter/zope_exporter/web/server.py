@@ -37,9 +37,13 @@ class Server(uvicorn.Server):
         listener: socket.socket,
         web_config: WebConfigFile | None = None,
         limits: Limits = DEFAULT_LIMITS,
+        token_prefix: str | None = None,
     ) -> None:
-        """Raises ConfigError if the certificate of the web configuration cannot be used."""
-        self._app = Guard(app, web_config) if web_config else app
+        """Paths of the app that begin with `token_prefix` ask for a token, not for a password.
+
+        Raises ConfigError if the certificate of the web configuration cannot be used.
+        """
+        self._app = Guard(app, web_config, token_prefix) if web_config else app
         self._listener = listener
         self._limits = limits
         self._room = Room(limits)

@@ -1,0 +1,181 @@
+"""The token file: who may use the API, and for what."""
+
+import hashlib
+import hmac
+import logging
+import re
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from zope_exporter.config.document import ConfigError, Problem
+
+from .follow import file_state
+
+log = logging.getLogger(__name__)
+
+PERMISSIONS = ("pack", "backup", "verify", "alertmanager", "requests")
+LONGEST_FILE = 65536
+SHORTEST_TOKEN = 16  # characters; shorter ones are used, but `weaknesses` tells
+_TOKEN = re.compile(r"[!-9;-~]+")  # visible ASCII but for the colon, which separates
+_FORM = "a line is TOKEN, NAME: TOKEN or NAME: TOKEN: ACTION, ACTION"
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a token, by the name the file gives, and what that token allows."""
+
+    name: str
+    permissions: frozenset[str]
+
+    def may(self, permission: str) -> bool:
+        return permission in self.permissions
+
+
+@dataclass(frozen=True)
+class _Entry:
+    line: int
+    holder: Holder
+    token: str = field(repr=False)
+
+
+class TokenFile:
+    """The tokens of a file, which is read again whenever it has changed."""
+
+    def __init__(self, path: Path) -> None:
+        """Read the file.
+
+        Raises ConfigError, which never shows a token, with all that is wrong with it.
+        """
+        self.path = path
+        self._secret = secrets.token_bytes(32)
+        self._state = file_state(path)
+        self._holders = self._hashed(_load(path))
+        self._error: ConfigError | None = None
+        self._warn()
+
+    def holder(self, authorization: str | None) -> Holder | None:
+        """Return who an `Authorization` header proves to be, None if that is nobody.
+
+        Raises ConfigError while the file is broken or gone: nobody can tell who may come in then.
+        """
+        state = file_state(self.path)
+        if state != self._state:
+            self._read_again()
+            self._state = state
+        if self._error is not None:
+            raise self._error
+        scheme, _, token = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        digest, found = self._digest(token.strip()), None
+        for known, holder in self._holders:  # all of them: the time must not tell which is near
+            if hmac.compare_digest(digest, known):
+                found = holder
+        return found
+
+    def _read_again(self) -> None:
+        try:
+            self._holders = self._hashed(_load(self.path))
+        except ConfigError as error:
+            self._error = error
+            log.error("refusing everything that needs a token until this is repaired: %s", error)
+        else:
+            self._error = None
+            log.info("%s: read again", self.path)
+            self._warn()
+
+    def _warn(self) -> None:
+        for weakness in weaknesses(self.path):
+            log.warning("%s", weakness)
+
+    def _hashed(self, entries: list[_Entry]) -> list[tuple[bytes, Holder]]:
+        return [(self._digest(entry.token), entry.holder) for entry in entries]
+
+    def _digest(self, token: str) -> bytes:
+        # All of one length, so that a comparison does not tell how long a token is.
+        return hashlib.blake2b(token.encode("utf-8", "replace"), key=self._secret).digest()
+
+
+def weaknesses(path: Path) -> list[str]:
+    """Return what makes the tokens of a file less of a secret than they should be.
+
+    These are no errors, since a Kubernetes secret is mounted readable for all. Raises ConfigError
+    if the file cannot be used at all.
+    """
+    entries = _load(path)
+    found = []
+    state = path.stat()
+    if state.st_mode & 0o004:
+        found.append(f"{path}: every user of this host can read the tokens (chmod 640 {path})")
+    found += [
+        f"{path}:{entry.line}: the token is short (make one with: openssl rand -hex 32)"
+        for entry in entries
+        if len(entry.token) < SHORTEST_TOKEN
+    ]
+    return found
+
+
+def _load(path: Path) -> list[_Entry]:
+    entries: list[_Entry] = []
+    problems: list[Problem] = []
+    seen: set[str] = set()
+    for number, line in enumerate(_text(path).split("\n"), 1):
+        try:
+            entry = _entry(number, line)
+        except ValueError as error:
+            problems.append(Problem(number, "", str(error), _FORM))
+            continue
+        if entry is not None and entry.token in seen:
+            problems.append(Problem(number, "", "holds a token given before", "keep one"))
+        if entry is not None:
+            seen.add(entry.token)
+            entries.append(entry)
+    if problems:
+        raise ConfigError(path, problems)
+    return entries
+
+
+def _entry(number: int, line: str) -> _Entry | None:
+    line = line.strip()
+    if not line or line.startswith("#"):
+        return None
+    first, *rest = (part.strip() for part in line.split(":"))
+    if not rest:
+        name, token, actions = f"line {number}", first, None
+    else:
+        name, token, actions = first, rest[0], ":".join(rest[1:]) if rest[1:] else None
+    if not name or not name.isprintable():
+        raise ValueError("names nobody")
+    if not _TOKEN.fullmatch(token):
+        raise ValueError("holds no token of visible ASCII characters")
+    return _Entry(number, Holder(name, frozenset(_permissions(actions))), token)
+
+
+def _permissions(actions: str | None) -> Iterator[str]:
+    if actions is None:
+        yield from PERMISSIONS
+        return
+    for action in actions.replace(",", " ").split():
+        if action not in PERMISSIONS:  # not shown: it may be a part of a token
+            raise ValueError(f"allows what does not exist; there is {', '.join(PERMISSIONS)}")
+        yield action
+
+
+def _text(path: Path) -> str:
+    try:
+        if not path.is_file():
+            missing = "is missing" if not path.exists() else "is not a regular file"
+            raise ConfigError(path, [Problem(None, "", missing)])
+        with path.open("rb") as file:
+            content = file.read(LONGEST_FILE + 1)
+    except OSError as error:
+        reason = f"cannot be read: {error.strerror}"
+        raise ConfigError(path, [Problem(None, "", reason)]) from None
+    if len(content) > LONGEST_FILE:
+        raise ConfigError(path, [Problem(None, "", f"is larger than {LONGEST_FILE} bytes")])
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ConfigError(path, [Problem(None, "", "is not text", "save it as UTF-8")]) from None
