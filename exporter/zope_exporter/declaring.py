@@ -50,6 +50,7 @@ def _zope(instance: InstanceConfig) -> DeclaredService:
         access_log=instance.access_log,
         event_log=instance.event_log,
         pid_file=instance.pid_file,
+        agent=instance.agent,
     )
 
 

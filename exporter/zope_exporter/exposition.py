@@ -1,6 +1,7 @@
 """Samples as a page Prometheus reads: text or OpenMetrics, as the `Accept` header asks."""
 
 from collections.abc import Iterable
+from math import inf
 
 from prometheus_client import exposition
 from prometheus_client.core import Metric as Family
@@ -24,7 +25,9 @@ class _Families:
             if family is None:
                 family = self._families[sample.metric] = _family(sample.metric)
             labels = dict(zip(sample.metric.labels, sample.labels, strict=True))
-            family.add_sample(sample.metric.name, labels, sample.value)
+            if sample.bound is not None:
+                labels["le"] = "+Inf" if sample.bound == inf else repr(sample.bound)
+            family.add_sample(sample.metric.name + sample.suffix, labels, sample.value)
 
     def collect(self) -> list[Family]:
         return sorted(self._families.values(), key=lambda family: family.name)

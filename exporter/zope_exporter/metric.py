@@ -4,10 +4,13 @@ A metric is declared once, as a module constant beside the code that fills it, w
 in one string literal. Exposition, the README's reference and the naming lint read that declaration.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from math import inf
 from typing import Literal, NamedTuple
 
-Kind = Literal["counter", "gauge", "info"]
+Kind = Literal["counter", "gauge", "info", "histogram"]
 
 
 @dataclass(frozen=True)
@@ -20,23 +23,49 @@ class Metric:
     labels: tuple[str, ...] = ()
 
     def __call__(self, value: float = 1.0, **labels: str) -> "Sample":
-        """Make a sample of this metric.
+        """Make a sample of this metric, which is no histogram.
 
         Raises LabelError unless exactly the declared labels are given, and all of them as text.
         """
+        if self.kind == "histogram":
+            raise LabelError(f"{self.name} is a histogram, whose samples come together")
+        return Sample(self, self._values(labels), float(value))
+
+    def buckets(
+        self, bounds: Sequence[float], counts: Sequence[float], total: float, **labels: str
+    ) -> Iterator["Sample"]:
+        """Make all samples of a histogram.
+
+        `counts` are those of each bucket alone, one more than `bounds` for what exceeds the last
+        bound; `total` is the sum of all that was observed. Raises LabelError as a call does, and
+        ValueError if counts and bounds do not fit.
+        """
+        if self.kind != "histogram":
+            raise LabelError(f"{self.name} is no histogram")
+        values = self._values(labels)
+        reached = list(accumulate(counts))
+        for bound, count in zip([*bounds, inf], reached, strict=True):
+            yield Sample(self, values, float(count), "_bucket", float(bound))
+        yield Sample(self, values, float(total), "_sum")
+        yield Sample(self, values, float(reached[-1]), "_count")
+
+    def _values(self, labels: dict[str, str]) -> tuple[str, ...]:
         if labels.keys() != set(self.labels):
             raise LabelError(f"{self.name} takes the labels {self.labels}, not {tuple(labels)}")
-        return Sample(
-            self, tuple(_text(self.name, labels[name]) for name in self.labels), float(value)
-        )
+        return tuple(_text(self.name, labels[name]) for name in self.labels)
 
 
 class Sample(NamedTuple):
-    """One value of one series; `labels` are the values in the order of `metric.labels`."""
+    """One value of one series; `labels` are the values in the order of `metric.labels`.
+
+    Those of a histogram have a `suffix`, and its buckets their upper bound.
+    """
 
     metric: Metric
     labels: tuple[str, ...]
     value: float
+    suffix: str = ""
+    bound: float | None = None
 
 
 class LabelError(ValueError):

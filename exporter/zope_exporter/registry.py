@@ -149,7 +149,7 @@ class _Page:
     def __init__(self) -> None:
         self.samples: list[Sample] = []
         self.failures: list[Failure] = []
-        self._seen: set[tuple[str, tuple[str, ...]]] = set()
+        self._seen: set[tuple[str, tuple[str, ...], float | None]] = set()
 
     def take(self, collector: AnyCollector, run: _Run, waited: float) -> float:
         """Add what a source gave; return the seconds it took, or has been waited for in vain."""
@@ -184,9 +184,10 @@ class _Page:
             return f"gave {sample.metric.name} without declaring it"
         if len(sample.labels) != len(sample.metric.labels):
             return f"gave {sample.metric.name} with {len(sample.labels)} label values"
-        series = sample.metric.name, sample.labels
+        name = sample.metric.name + sample.suffix
+        series = name, sample.labels, sample.bound
         if series in self._seen:
-            return f"gave {sample.metric.name}{sample.labels} twice"
+            return f"gave {name}{sample.labels} twice"
         self._seen.add(series)
         return None
 

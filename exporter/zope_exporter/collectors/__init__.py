@@ -9,6 +9,7 @@ from zope_exporter.logfiles.counters import COUNTED
 from zope_exporter.logfiles.watch import LogWatch
 from zope_exporter.syslog.receiver import SyslogReceiver
 
+from .agent import AgentCollector
 from .blobs import BlobCollector
 from .datafs import DataFsCollector
 from .discovery import DiscoveryCollector
@@ -26,6 +27,7 @@ RESCAN_SECONDS = 3.0
 def build_passing(watcher: Watcher, logs: LogWatch) -> list[AnyCollector]:
     """Return the collectors that have all to say at once: what one look at this host takes."""
     return [
+        AgentCollector(watcher.inventory),
         DiscoveryCollector(watcher),
         ExporterCollector(),
         FileStorageCollector(watcher.inventory),

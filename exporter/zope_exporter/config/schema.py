@@ -8,7 +8,7 @@ from zope_exporter.probe.url import check_url
 from zope_exporter.zope_config.address import zeo_address
 
 from .logs import LogsConfig
-from .types import FilePath, Name, Regex, Seconds, Section, unique, wrong
+from .types import FilePath, Name, Regex, Seconds, Section, UnixSocket, unique, wrong
 
 MAX_PROBE_SECONDS = 60.0
 
@@ -74,6 +74,9 @@ class InstanceConfig(Section):
     """The event log."""
     pid_file: FilePath | None = None
     """File with the process id, for a Zope whose command line does not tell its configuration."""
+    agent: UnixSocket | None = None
+    """Socket of the agent inside this Zope, as `unix:/path`; by default that of its process in its
+    client home."""
 
     @model_validator(mode="after")
     def _something_to_go_by(self) -> "InstanceConfig":

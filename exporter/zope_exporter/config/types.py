@@ -53,6 +53,13 @@ def _from_directory(path: Path, info: ValidationInfo) -> Path:
     return directory / path
 
 
+def _unix_socket(value: object) -> str:
+    kind, _, path = value.partition(":") if isinstance(value, str) else ("", "", "")
+    if kind != "unix" or not path:
+        raise wrong("is not a socket", "such as unix:/srv/zope/var/agent.sock")
+    return path
+
+
 def unique(what: str) -> AfterValidator:
     def check(items: Sequence[Any]) -> Sequence[Any]:
         names = [item.name for item in items if item.name is not None]
@@ -66,6 +73,7 @@ def unique(what: str) -> AfterValidator:
 
 Name = Annotated[str, AfterValidator(_name)]
 FilePath = Annotated[Path, AfterValidator(_from_directory)]
+UnixSocket = Annotated[FilePath, BeforeValidator(_unix_socket)]
 Seconds = Annotated[float, BeforeValidator(_seconds)]
 Regex = Annotated[str, AfterValidator(_regex)]
 

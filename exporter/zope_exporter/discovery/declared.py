@@ -25,6 +25,7 @@ class DeclaredService:
     access_log: Path | None = None
     event_log: Path | None = None
     pid_file: Path | None = None
+    agent: Path | None = None
 
     @property
     def process_file(self) -> Path | None:
@@ -42,6 +43,7 @@ class DeclaredService:
             access_log=self.access_log or service.access_log,
             event_log=self.event_log or service.event_log,
             pid_file=self.pid_file or service.pid_file,
+            agent_socket=self.agent,
         )
 
     def _address(self) -> str:

@@ -1,0 +1,1 @@
+"""The agents inside Zope processes, from outside: finding them, asking them, installing them."""

@@ -1,0 +1,132 @@
+"""What an agent answers: JSON from a process that may be broken, believed number by number."""
+
+import json
+from typing import Any, NoReturn
+
+from .errors import AgentError
+
+PROTOCOL = 1
+_LARGEST = 2.0**63
+_LONGEST_TEXT = 4096
+_MOST_PROBLEMS = 20
+
+Step = str | int
+
+
+class Answer:
+    """A JSON object from an agent.
+
+    What is absent or null is unknown, and None here. What is there but cannot be is None too, and
+    one of the `problems`: it costs only the values that would be wrong.
+    """
+
+    def __init__(self, body: bytes) -> None:
+        """Raises AgentError for anything but a JSON object of our protocol."""
+        try:
+            document = json.loads(body, parse_constant=_refuse)
+        except (ValueError, RecursionError):
+            raise AgentError("the agent's answer is not JSON") from None
+        if not isinstance(document, dict):
+            raise AgentError("the agent's answer is not a JSON object")
+        _check_protocol(document.get("protocol"))
+        self._document: dict[str, Any] = document
+        self.problems: list[str] = []
+        for part in self.keys("errors")[:_MOST_PROBLEMS]:
+            self.problems.append(f"{_shown(part)}: {_shown(self.text('errors', part) or '')}")
+
+    def number(self, *path: Step) -> float | None:
+        """A number from 0 to 2**63."""
+        value = self._at(path)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            if 0 <= value <= _LARGEST:
+                return float(value)
+            self._wrong(path, "is a number that cannot be")
+        elif value is not None:
+            self._wrong(path, "is no number")
+        return None
+
+    def flag(self, *path: Step) -> bool | None:
+        """True or false."""
+        value = self._at(path)
+        if isinstance(value, bool):
+            return value
+        if value is not None:
+            self._wrong(path, "is neither true nor false")
+        return None
+
+    def text(self, *path: Step) -> str | None:
+        """A text of at most 4096 characters."""
+        value = self._at(path)
+        if isinstance(value, str) and len(value) <= _LONGEST_TEXT:
+            return value
+        if value is not None:
+            self._wrong(path, "is no text of reasonable length")
+        return None
+
+    def keys(self, *path: Step) -> tuple[str, ...]:
+        """The keys of an object, none if it is not there."""
+        value = self._at(path)
+        if isinstance(value, dict):
+            return tuple(value)
+        if value is not None:
+            self._wrong(path, "is no object")
+        return ()
+
+    def length(self, *path: Step) -> int | None:
+        """How many items a list has."""
+        value = self._at(path)
+        if isinstance(value, list):
+            return len(value)
+        if value is not None:
+            self._wrong(path, "is no list")
+        return None
+
+    def numbers(self, *path: Step) -> list[float] | None:
+        """The numbers of a list; None if one of them is none."""
+        length = self.length(*path)
+        if length is None:
+            return None
+        found = [self.number(*path, index) for index in range(length)]
+        return None if None in found else [number for number in found if number is not None]
+
+    def counts(self, *path: Step) -> dict[str, float]:
+        """The numbers of an object by their names."""
+        found = {name: self.number(*path, name) for name in self.keys(*path)}
+        return {name: number for name, number in found.items() if number is not None}
+
+    def doubt(self, problem: str) -> None:
+        """Note what cannot be."""
+        if len(self.problems) < _MOST_PROBLEMS and problem not in self.problems:
+            self.problems.append(problem)
+
+    def _at(self, path: tuple[Step, ...]) -> Any:
+        value: Any = self._document
+        for step in path:
+            if isinstance(value, dict):
+                value = value.get(str(step))
+            elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+                value = value[step]
+            elif value is not None:
+                self._wrong(path, "is not where it should be")
+                return None
+        return value
+
+    def _wrong(self, path: tuple[Step, ...], problem: str) -> None:
+        self.doubt(f"{'.'.join(_shown(str(step)) for step in path)} {problem}")
+
+
+def _check_protocol(protocol: object) -> None:
+    if type(protocol) is not int or protocol != PROTOCOL:
+        spoken = protocol if type(protocol) is int and 0 <= protocol < 1000 else "unknown"
+        raise AgentError(
+            f"the agent speaks protocol {spoken}, and zope-exporter speaks {PROTOCOL}:"
+            " zope-exporter agent install, and restart Zope"
+        )
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(constant)
+
+
+def _shown(text: str) -> str:
+    return "".join(sign if sign.isprintable() else "?" for sign in text[:200])

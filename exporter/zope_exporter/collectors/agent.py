@@ -1,0 +1,70 @@
+"""What only a Zope itself knows: asked of the agent inside each, where there is one."""
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+
+from zope_exporter.agents import databases, instance, serving, storages
+from zope_exporter.agents.answer import Answer
+from zope_exporter.agents.client import AgentClient
+from zope_exporter.agents.errors import AgentError
+from zope_exporter.agents.sockets import find_sockets
+from zope_exporter.collector import Part
+from zope_exporter.inventory import Inventory, Service
+from zope_exporter.metric import Metric, Sample
+
+UP = Metric(
+    "zope_agent_up",
+    "gauge",
+    "Whether the agent inside Zope answered (1) or not (0); absent where there is none.",
+    serving.ZOPE,
+)
+
+# Beyond what an agent takes when all threads of its Zope burn CPU.
+TIMEOUT = 5.0
+
+_SAMPLES = (
+    instance.instance_samples,
+    databases.database_samples,
+    databases.conflict_samples,
+    storages.storage_samples,
+    serving.serving_samples,
+)
+
+
+class AgentCollector:
+    """Asks the agent of every Zope; a Zope that has none is simply without these series."""
+
+    name = "agent"
+    metrics: tuple[Metric, ...] = (
+        *(UP, *instance.METRICS, *databases.METRICS, *storages.METRICS, *serving.METRICS),
+    )
+
+    def __init__(self, inventory: Callable[[], Inventory], timeout: float = TIMEOUT) -> None:
+        self._inventory = inventory
+        self._timeout = timeout
+
+    def parts(self) -> Iterable[Part]:
+        for site in self._inventory().sites:
+            for service in site.services:
+                if service.kind == "zope":
+                    collect = partial(self._collect, site.name, service)
+                    yield Part(f"{site.name}/{service.name}", collect)
+
+    def _collect(self, site: str, service: Service) -> Iterator[Sample]:
+        for socket in find_sockets(service):
+            of = {"site": site, "zope": service.name}
+            try:
+                answer = self._ask(socket, service)
+            except AgentError:
+                yield UP(0, **of)
+                raise
+            yield UP(1, **of)
+            for samples in _SAMPLES:
+                yield from samples(answer, **of)
+            if answer.problems:
+                raise AgentError(f"the agent lacks {'; '.join(answer.problems)}")
+
+    def _ask(self, socket: Path, service: Service) -> Answer:
+        pid = service.process.pid if service.process else None
+        return AgentClient(socket, self._timeout, pid).status()

@@ -1,0 +1,112 @@
+"""The page the agent collector makes of what agents answer, and of those that do not."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.support.fake_agent import STATUS, answering, fake_agent, http
+from zope_exporter.agents import serving
+from zope_exporter.collectors.agent import UP, AgentCollector
+from zope_exporter.exposition import encode
+from zope_exporter.inventory import Inventory, Process, Service, Site
+from zope_exporter.registry import Registry, Scrape
+
+GOLDEN = Path(__file__).with_name("golden")
+ME = Process(os.getpid(), psutil.Process().create_time())
+OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+
+
+def zope(tmp_path: Path, name: str = "client1", process: Process | None = ME) -> Service:
+    return Service("zope", name, None, client_home=tmp_path, process=process)
+
+
+def inventory(*services: Service) -> Inventory:
+    return Inventory((Site("intranet", services),))
+
+
+def scrape(*services: Service) -> Scrape:
+    return Registry([AgentCollector(lambda: inventory(*services), timeout=20)]).scrape(30)
+
+
+def own_socket(tmp_path: Path) -> Path:
+    return tmp_path / f"zope-exporter-{os.getpid()}.sock"
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> Iterator[Path]:
+    with fake_agent(own_socket(tmp_path), answering(http(STATUS))) as path:
+        yield path
+
+
+@pytest.mark.usefixtures("agent")
+@pytest.mark.parametrize(("accept", "golden"), [("", "agent.txt"), (OPENMETRICS, "agent_om.txt")])
+def test_golden_page(tmp_path: Path, accept: str, golden: str) -> None:
+    collector = AgentCollector(lambda: inventory(zope(tmp_path)))
+    samples = [sample for part in collector.parts() for sample in part.collect()]
+    page, _ = encode(samples, accept)
+    assert page.decode() == (GOLDEN / golden).read_text()
+
+
+@pytest.mark.usefixtures("agent")
+def test_a_zope_without_agent_has_no_series_and_is_no_failure(tmp_path: Path) -> None:
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    unknown = Service("zope", "unknown", None)
+    stopped = zope(tmp_path, "stopped", None)
+    zeo = Service("zeo", "zeo", None, client_home=tmp_path, process=ME)
+    page = scrape(zope(tmp_path), zope(bare, "bare"), unknown, stopped, zeo)
+    assert page.failures == []
+    assert {s.labels[1] for s in page.samples if "zope" in s.metric.labels} == {"client1"}
+
+
+def test_one_agent_that_talks_nonsense_is_named_and_costs_only_its_own_series(
+    tmp_path: Path, agent: Path
+) -> None:
+    bad = Service("zope", "bad", None, agent_socket=tmp_path / "bad.sock", process=ME)
+    with fake_agent(tmp_path / "bad.sock", answering(b"\0" * 100)):
+        page = scrape(zope(tmp_path), bad)
+    assert [str(failure) for failure in page.failures] == [
+        "agent intranet/bad: the agent's answer is not whole, or not HTTP"
+    ]
+    ups = {sample.labels[1]: sample.value for sample in page.samples if sample.metric == UP}
+    assert ups == {"client1": 1, "bad": 0}
+    assert [s.metric for s in page.samples if s.labels[1:2] == ("bad",)] == [UP]
+    assert agent.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "missing", "reason"),
+    [
+        (
+            {"errors": {"workers": "AttributeError: task_dispatcher"}, "workers": None},
+            serving.THREADS,
+            "workers: AttributeError: task_dispatcher",
+        ),
+        (
+            {"workers": {"threads": -4, "busy": 1}},
+            serving.THREADS,
+            "workers.threads is a number that cannot be",
+        ),
+        ({"workers": [4]}, serving.THREADS, "workers.threads is not where it should be"),
+        (
+            {"requests": {"duration": {"bounds": [2, 1], "counts": [1, 1, 1], "sum": 3}}},
+            serving.DURATION,
+            "requests.duration has buckets that do not fit",
+        ),
+    ],
+)
+def test_a_part_that_failed_is_absent_and_named(
+    tmp_path: Path, change: dict[str, Any], missing: object, reason: str
+) -> None:
+    answer = http({**STATUS, **change})
+    with fake_agent(own_socket(tmp_path), answering(answer)):
+        page = scrape(zope(tmp_path))
+    found = {sample.metric for sample in page.samples}
+    assert missing not in found
+    assert UP in found
+    (failure,) = page.failures
+    assert reason in failure.reason
