@@ -1,0 +1,73 @@
+"""Counts what the connections of a database load and store, whoever else does so as well."""
+
+from __future__ import absolute_import
+
+import threading
+
+_LEFT = "_zope_exporter_left"  # at a connection: its counters as of our last look
+
+
+class CountingMonitor(object):
+    """An activity monitor around `inner`, the one the database has had or None."""
+
+    def __init__(self, inner):
+        self.inner = inner
+        self._lock = threading.Lock()
+        self.loads = 0
+        self.stores = 0
+        self.transactions = 0
+        self.closes = 0
+
+    def closedConnection(self, connection):  # noqa: N802 -- ZODB calls it so
+        """Count what has been done since the connection was closed before."""
+        loads, stores = connection.getTransferCounts()
+        left_loads, left_stores = getattr(connection, _LEFT, (0, 0))
+        if loads < left_loads or stores < left_stores:  # cleared by someone meanwhile
+            left_loads = left_stores = 0
+        with self._lock:
+            self.loads += loads - left_loads
+            self.stores += stores - left_stores
+            self.transactions += stores > left_stores
+            self.closes += 1
+        if self.inner is None:
+            connection.getTransferCounts(True)
+        else:
+            self.inner.closedConnection(connection)
+        setattr(connection, _LEFT, connection.getTransferCounts())
+
+    def status(self):
+        with self._lock:
+            return {
+                "loads": self.loads,
+                "stores": self.stores,
+                "transactions": self.transactions,
+                "closes": self.closes,
+            }
+
+    def __getattr__(self, name):
+        # Zope 2's management pages ask the monitor they have set for its history.
+        return getattr(self.inner, name)
+
+
+class Activity(object):
+    """The monitors of all databases seen, by identity of the database."""
+
+    def __init__(self):
+        self._monitors = {}
+
+    def watch(self, database):
+        """Count from now on, if that is not done yet; return the monitor."""
+        present = database.getActivityMonitor()
+        ours = self._monitors.get(id(database))
+        if ours is None:
+            ours = self._monitors[id(database)] = CountingMonitor(present)
+            database.setActivityMonitor(ours)
+        elif present is not ours and not _leads_to(present, ours):
+            # Someone has replaced it: then theirs is the one to be called.
+            ours.inner = present
+            database.setActivityMonitor(ours)
+        return ours
+
+
+def _leads_to(monitor, ours):
+    return any(value is ours for value in getattr(monitor, "__dict__", {}).values())

@@ -1,0 +1,158 @@
+"""The agent: its socket, and what it answers there."""
+
+from __future__ import absolute_import
+
+import atexit
+import json
+import os
+import time
+
+from Products.ZopeExporterAgent import __version__
+from Products.ZopeExporterAgent.activity import Activity
+from Products.ZopeExporterAgent.conflicts import Conflicts
+from Products.ZopeExporterAgent.conversation import RefusedError
+from Products.ZopeExporterAgent.databases import database_status, open_databases
+from Products.ZopeExporterAgent.instance import Instance
+from Products.ZopeExporterAgent.long_requests import long_requests
+from Products.ZopeExporterAgent.packs import Packs
+from Products.ZopeExporterAgent.parts import UnknownError, gather, text
+from Products.ZopeExporterAgent.requests import Requests
+from Products.ZopeExporterAgent.server import Server
+from Products.ZopeExporterAgent.socket_file import SocketFile
+from Products.ZopeExporterAgent.waitress_server import Waitress
+from Products.ZopeExporterAgent.wsgi import CountedApplication
+
+SOON = 0.05  # seconds between looks for a server that will listen in a moment
+LATER = 1.0
+
+
+class Agent(object):
+    """Of one process. Threads of the web server tell it things, its own thread answers."""
+
+    def __init__(self, configuration, settings, config_files):
+        self._configuration = configuration
+        self._settings = settings
+        self._start = time.time()
+        self._instance = Instance(configuration, config_files)
+        self._has_filter = False
+        self._activity = Activity()
+        self._packs = Packs()
+        self.requests = Requests()
+        self._conflicts = Conflicts(self.requests)
+        self._web_server = Waitress(self.requests)
+        directory = settings.socket_directory or configuration.clienthome
+        self._socket = SocketFile(directory, settings.socket_mode, settings.socket_group)
+        self.path = self._socket.path
+        self._server = Server(self._socket.listener, self.answer, self._tick)
+
+    def start(self):
+        self._conflicts.subscribe()
+        self._tick()
+        self._server.start()
+        atexit.register(self._socket.close)
+
+    def counted(self, application):
+        """The application, its requests counted from here on."""
+        self._has_filter = True
+        return CountedApplication(application, self.requests)
+
+    def _tick(self):
+        """Take notice of what was opened since the last time; seconds until the next."""
+        for database in open_databases().values():
+            self._activity.watch(database)
+        is_attached = self._web_server.attach()
+        return SOON if not is_attached and time.time() - self._start < 60 else LATER
+
+    def answer(self, request):
+        """The status and the answer for a request to the socket."""
+        methods = self._routes().get(request.path)
+        if methods is None:
+            raise RefusedError(404, "no such page")
+        if request.method not in methods:
+            raise RefusedError(405, "not by this method")
+        return methods[request.method](request)
+
+    def _routes(self):
+        return {
+            "/v1/status": {"GET": lambda _: (200, self.status())},
+            "/v1/requests": {"GET": lambda _: (200, self._long_requests())},
+            "/v1/pack": {
+                "GET": lambda _: (200, {"packs": self._packs.status()}),
+                "POST": self._pack,
+            },
+        }
+
+    def status(self):
+        errors = {"settings.%d" % n: p for n, p in enumerate(self._settings.problems)}
+        self._tick()
+        found = gather(
+            [
+                ("agent", self._agent_status),
+                ("instance", lambda: gather(self._instance.parts(), errors, "instance.")),
+                ("databases", lambda: self._databases_status(errors)),
+                ("conflicts", lambda: self._conflicts.status(open_databases())),
+                ("requests", self._requests_status),
+                ("workers", self._workers_status),
+            ],
+            errors,
+        )
+        found["errors"] = errors
+        return found
+
+    def _agent_status(self):
+        return {
+            "version": __version__,
+            "pid": os.getpid(),
+            "start": self._start,
+            "instance_home": text(self._configuration.instancehome),
+            "client_home": text(self._configuration.clienthome),
+        }
+
+    def _databases_status(self, errors):
+        in_progress = self.requests.in_progress()
+        oldest = in_progress[0].start if in_progress else None
+        return {
+            text(name): database_status(name, database, self._activity, self._packs, oldest, errors)
+            for name, database in open_databases().items()
+        }
+
+    def _requests_status(self):
+        if not self._has_filter:
+            self._require_server()
+        return self.requests.status(self._settings.long_request_threshold, time.time())
+
+    def _workers_status(self):
+        self._require_server()
+        return self._web_server.status()
+
+    def _require_server(self):
+        if not self._web_server.listeners:
+            raise UnknownError("no web server is known to run in this process")
+
+    def _long_requests(self):
+        threshold = self._settings.long_request_threshold
+        return {
+            "threshold_seconds": threshold,
+            "requests": long_requests(self.requests, threshold, time.time()),
+        }
+
+    def _pack(self, request):
+        if request.peer not in (os.geteuid(), 0):
+            raise RefusedError(403, "only the user that Zope runs as may pack")
+        name, days = _read_order(request.body)
+        database = open_databases().get(name)
+        if database is None:
+            raise RefusedError(404, "no such database")
+        return 202, {"id": self._packs.start(name, database, days)}
+
+
+def _read_order(body):
+    try:
+        order = json.loads(body.decode("utf-8"))
+        name, days = order["database"], float(order["days"])
+        if not 0 <= days <= 36500:
+            raise ValueError
+        # Python 2's names are bytes.
+        return str(name), days
+    except (KeyError, TypeError, ValueError):
+        raise RefusedError(400, "not a database and a number of days")

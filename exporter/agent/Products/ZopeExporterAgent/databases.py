@@ -1,0 +1,82 @@
+"""What the databases of this process tell without a lock, a connection, or a look at a storage."""
+
+from __future__ import absolute_import
+
+import time
+
+from Products.ZopeExporterAgent import relstorage, zeo_client
+from Products.ZopeExporterAgent.parts import gather
+
+# A connection that no request holds may just be on its way back to the pool, or be a script's.
+LEAKED_AFTER = 5.0  # seconds
+
+
+def open_databases():
+    """All databases opened so far, temporary and mounted ones too, by their names."""
+    import Zope2
+
+    found = {}
+    for root in list(Zope2.opened):
+        found.update(root.databases)
+    return found
+
+
+def database_status(name, database, activity, packs, oldest_request, errors):
+    """One database's part of /v1/status; `oldest_request` is when the oldest in progress began."""
+    storage = innermost(database.storage)
+    return gather(
+        [
+            ("connections", lambda: connections(database, oldest_request, time.time())),
+            ("cache", lambda: cache(database)),
+            ("activity", lambda: activity.watch(database).status()),
+            ("pack_running", lambda: packs.is_running(name, storage)),
+            ("zeo", lambda: zeo_client.status(storage)),
+            ("relstorage", lambda: relstorage.status(storage)),
+            ("storage", lambda: type(storage).__name__),
+        ],
+        errors,
+        "databases.%s." % name,
+    )
+
+
+def innermost(storage):
+    """The storage behind one that only compresses or encrypts."""
+    while type(storage).__name__ in ("ZlibStorage", "CipherStorage", "EncryptingStorage"):
+        storage = storage.base
+    return storage
+
+
+def all_connections(database):
+    """Every connection of the current pool, open or not, without the database's lock."""
+    known = database.pool.all
+    if hasattr(known, "as_weakref_list"):  # ZODB 3
+        found = [reference() for reference in known.as_weakref_list()]
+        return [connection for connection in found if connection is not None]
+    return list(known)
+
+
+def connections(database, oldest_request, now):
+    opened = [connection.opened for connection in all_connections(database)]
+    in_use = [moment for moment in opened if moment is not None]
+    held_since = now - LEAKED_AFTER
+    if oldest_request is not None:
+        held_since = min(held_since, oldest_request)
+    return {
+        "in_use": len(in_use),
+        "idle": len(opened) - len(in_use),
+        "leaked": sum(moment < held_since for moment in in_use),
+        "pool_size": database.pool.size,
+        "oldest_open": min(in_use) if in_use else None,
+    }
+
+
+def cache(database):
+    caches = [connection._cache for connection in all_connections(database)]
+    active = sum(cache.cache_non_ghost_count for cache in caches)
+    return {
+        "active": active,
+        "ghosts": max(0, sum(len(cache) for cache in caches) - active),
+        "target_objects": database.getCacheSize(),
+        "bytes": sum(cache.total_estimated_size for cache in caches),
+        "target_bytes": database.getCacheSizeBytes(),
+    }

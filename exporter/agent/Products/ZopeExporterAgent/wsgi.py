@@ -1,0 +1,79 @@
+"""Around a WSGI application: what its clients are really answered, and when that ends."""
+
+from __future__ import absolute_import
+
+
+class CountedApplication(object):
+    """The application, its requests told to `requests`."""
+
+    def __init__(self, application, requests):
+        self.application = application
+        self._requests = requests
+
+    def __call__(self, environ, start_response):
+        requests = self._requests
+        request = requests.begin(environ)
+        if request is None:  # inside another one of us, as when the filter is used as well
+            return self.application(environ, start_response)
+
+        def start(status, headers, *exc_info):
+            request.status = status[:3]
+            return start_response(status, headers, *exc_info)
+
+        try:
+            answer = self.application(environ, start)
+        except BaseException as error:
+            _broken(request, error)
+            requests.handled(request)
+            requests.end(request)
+            raise
+        requests.handled(request)
+        if hasattr(answer, "__len__"):
+            return SizedAnswer(answer, request, requests)
+        return Answer(answer, request, requests)
+
+    def __getattr__(self, name):
+        # Whoever looks for something at the application finds it.
+        return getattr(self.application, name)
+
+
+class Answer(object):
+    """The iterable that an application returned; servers close it when they are done with it."""
+
+    def __init__(self, answer, request, requests):
+        self._answer = answer
+        self._request = request
+        self._requests = requests
+
+    def __iter__(self):
+        has_begun = False
+        try:
+            for piece in self._answer:
+                has_begun = has_begun or bool(piece)
+                yield piece
+        except Exception as error:
+            if has_begun:  # the client has its status already
+                self._request.exception = type(error).__name__
+            else:
+                _broken(self._request, error)
+            raise
+
+    def close(self):
+        try:
+            close = getattr(self._answer, "close", None)
+            if close is not None:
+                close()
+        finally:
+            self._requests.end(self._request)
+
+
+class SizedAnswer(Answer):
+    """Servers make a Content-Length for an answer of one piece."""
+
+    def __len__(self):
+        return len(self._answer)
+
+
+def _broken(request, error):
+    request.status = "500"  # what every server makes of it
+    request.exception = type(error).__name__
