@@ -43,7 +43,8 @@ class Service:
     """A Zope or a ZEO server, running or not, as its configuration files describe it.
 
     `config` is its zope.conf or zeo.conf, None where only a Data.fs or an address is known.
-    The agent of a Zope makes its socket in `client_home`, or is at `agent_socket` if that is given.
+    The agent of a Zope makes its socket in `agent_home`, which is the client home unless zope.conf
+    says otherwise; `agent_socket` is the socket itself, or its directory, if given by hand.
     `address` is where a ZEO server listens; `databases` of one are the storages it serves.
     `pipeline` are the WSGI filters and the application as the ini file names them, the outermost
     first, and `pipeline_code` is the code behind each.
@@ -66,7 +67,7 @@ class Service:
     pipeline: tuple[str, ...] = ()
     pipeline_code: tuple[str, ...] = ()
     address: str = ""
-    client_home: Path | None = None
+    agent_home: Path | None = None
     agent_socket: Path | None = None
     process: Process | None = None
     problems: tuple[str, ...] = ()

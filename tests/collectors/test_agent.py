@@ -21,7 +21,7 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 
 
 def zope(tmp_path: Path, name: str = "client1", process: Process | None = ME) -> Service:
-    return Service("zope", name, None, client_home=tmp_path, process=process)
+    return Service("zope", name, None, agent_home=tmp_path, process=process)
 
 
 def inventory(*services: Service) -> Inventory:
@@ -57,7 +57,7 @@ def test_a_zope_without_agent_has_no_series_and_is_no_failure(tmp_path: Path) ->
     bare.mkdir()
     unknown = Service("zope", "unknown", None)
     stopped = zope(tmp_path, "stopped", None)
-    zeo = Service("zeo", "zeo", None, client_home=tmp_path, process=ME)
+    zeo = Service("zeo", "zeo", None, agent_home=tmp_path, process=ME)
     page = scrape(zope(tmp_path), zope(bare, "bare"), unknown, stopped, zeo)
     assert page.failures == []
     assert {s.labels[1] for s in page.samples if "zope" in s.metric.labels} == {"client1"}

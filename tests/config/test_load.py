@@ -20,6 +20,7 @@ sites:
       - zope_conf: /srv/zope/etc/zope.conf
         wsgi_ini: etc/zope.ini
         name: client1
+        agent: unix:var/agent.sock
       - data_fs: /srv/zope/var/Data.fs
     zeo:
       - {address: "127.0.0.1:8100", conf: /srv/zeo/etc/zeo.conf}
@@ -69,6 +70,7 @@ def test_every_key_together(write: Write, tmp_path: Path) -> None:
     assert config.state_dir == tmp_path / "state"
     assert site.instances[0].wsgi_ini == tmp_path / "etc/zope.ini"
     assert site.instances[0].zope_conf == Path("/srv/zope/etc/zope.conf")
+    assert site.instances[0].agent == tmp_path / "var/agent.sock"
     assert site.zeo[0].address == "127.0.0.1:8100"
     assert [(ping.name, ping.timeout) for ping in site.ping] == [("home", 1.0), ("door", 0.5)]
     assert site.ping[1].status == (401,)
@@ -106,6 +108,10 @@ BAD = [
     (
         "sites:\n- name: a\n  instances:\n  - zope_config: b",
         ":4: sites[0].instances[0].zope_config: unknown key (did you mean zope_conf?)",
+    ),
+    (
+        "sites:\n- name: a\n  instances:\n  - {zope_conf: b, agent: /srv/agent.sock}",
+        ":4: sites[0].instances[0].agent: is not a socket (such as unix:/srv/zope/var/agent.sock)",
     ),
     (
         "sites:\n- name: a\n  zeo: [{conf: b, address: c}]",

@@ -206,6 +206,7 @@ def test_what_is_given_by_hand_outranks_the_files(tmp_path: Path, host: Host) ->
         access_log=Path("/hand/access.log"),
         event_log=Path("/hand/event.log"),
         pid_file=Path("/hand/pid"),
+        agent=Path("/hand/agent.sock"),
     )
     inventory = host.survey(Declared("intranet", (by_hand,)))
     service, (storage,) = only(inventory), inventory.sites[0].storages
@@ -214,6 +215,8 @@ def test_what_is_given_by_hand_outranks_the_files(tmp_path: Path, host: Host) ->
     assert service.access_log == Path("/hand/access.log")
     assert service.event_log == Path("/hand/event.log")
     assert service.pid_file == Path("/hand/pid")
+    assert service.agent_socket == Path("/hand/agent.sock")
+    assert service.agent_home == tmp_path / "shop/var"
 
 
 def test_an_instance_of_which_only_the_data_fs_is_known(tmp_path: Path, host: Host) -> None:

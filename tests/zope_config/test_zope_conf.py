@@ -285,6 +285,15 @@ def test_places_that_are_not_given_are_zopes_own(tmp_path: Path) -> None:
     assert not conf.debug_mode
 
 
+def test_the_agent_makes_its_socket_in_the_client_home_unless_told_otherwise(
+    tmp_path: Path,
+) -> None:
+    config = "<product-config zope-exporter>", "socket-mode 0660", "</product-config>"
+    assert read_lines(tmp_path, *config).agent_home == Path("/srv/zope/var")
+    config = "<product-config zope-exporter>", "Socket-Directory $RUN", "</product-config>"
+    assert read_lines(tmp_path, "%define RUN /run/zope", *config).agent_home == Path("/run/zope")
+
+
 def test_all_files_are_told_for_change_detection() -> None:
     conf = read_zope_conf(FILES / "zope5" / "zope.conf")
 

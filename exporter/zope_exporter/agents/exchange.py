@@ -37,10 +37,12 @@ def exchange(path: Path, request: bytes, deadline: float, pid: int | None = None
             f"{path} may not be used: run zope-exporter as the user of Zope, or set socket-mode and"
             " socket-group in <product-config zope-exporter>"
         ) from None
+    except ConnectionRefusedError:
+        raise AgentError(f"nobody listens at {path}: the agent that made it is dead") from None
     except BlockingIOError:
         raise AgentError("the agent takes no more questions") from None
     except OSError as error:
-        raise AgentError(f"{path}: {error.strerror or error}") from None
+        raise AgentError(f"{path} cannot be used: {error.strerror or error}") from None
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """Finding the socket of the agent inside a Zope."""
 
-import os
 import stat
 from pathlib import Path
 
@@ -14,20 +13,30 @@ def find_sockets(service: Service) -> list[Path]:
     """Return the socket of a Zope's agent, or nothing where there is none.
 
     Several Zopes may have one client home, and leave the sockets of processes that were killed in
-    it: only that of the very process counts. Raises OSError where it may not be looked for.
+    it: only that of the very process counts.
+    One in a directory that may not be looked into is as good as none.
     """
-    if service.agent_socket is not None:
-        return [service.agent_socket]
-    if service.client_home is None or service.process is None:
+    given = service.agent_socket
+    if given is not None and not _is_directory(given):
+        return [given]
+    directory = given or service.agent_home
+    if directory is None or service.process is None:
         return []
-    path = service.client_home / f"zope-exporter-{service.process.pid}.sock"
+    path = directory / f"zope-exporter-{service.process.pid}.sock"
     return [path] if _is_of(path, service.process) else []
+
+
+def _is_directory(path: Path) -> bool:
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except OSError:  # whoever connects says so better
+        return False
 
 
 def _is_of(path: Path, process: Process) -> bool:
     try:
-        status = os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
+        status = path.lstat()
+    except OSError:
         return False
     # In a container each Zope in turn may have the same number.
     is_new = status.st_mtime > process.start_time - _START_SECONDS

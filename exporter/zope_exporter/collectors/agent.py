@@ -32,6 +32,12 @@ _SAMPLES = (
 )
 
 
+def samples_of(answer: Answer, site: str, zope: str) -> Iterator[Sample]:
+    """Yield all that an answer holds; what it lacks or has wrong is in its problems then."""
+    for samples in _SAMPLES:
+        yield from samples(answer, site, zope)
+
+
 class AgentCollector:
     """Asks the agent of every Zope; a Zope that has none is simply without these series."""
 
@@ -60,8 +66,7 @@ class AgentCollector:
                 yield UP(0, **of)
                 raise
             yield UP(1, **of)
-            for samples in _SAMPLES:
-                yield from samples(answer, **of)
+            yield from samples_of(answer, **of)
             if answer.problems:
                 raise AgentError(f"the agent lacks {'; '.join(answer.problems)}")
 

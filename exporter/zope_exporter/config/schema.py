@@ -75,8 +75,8 @@ class InstanceConfig(Section):
     pid_file: FilePath | None = None
     """File with the process id, for a Zope whose command line does not tell its configuration."""
     agent: UnixSocket | None = None
-    """Socket of the agent inside this Zope, as `unix:/path`; by default that of its process in its
-    client home."""
+    """Socket of the agent inside this Zope, or the directory it is in, as `unix:/path`; by default
+    what zope.conf says."""
 
     @model_validator(mode="after")
     def _something_to_go_by(self) -> "InstanceConfig":

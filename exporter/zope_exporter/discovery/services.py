@@ -94,7 +94,7 @@ def _with_conf(service: Service, conf: ZopeConf) -> Service:
     return replace(
         service,
         home=conf.instance_home,
-        client_home=conf.client_home,
+        agent_home=conf.agent_home,
         urls=tuple(f"http://{address}/" for address in conf.http_addresses),
         databases=conf.databases,
         threads=conf.threads,

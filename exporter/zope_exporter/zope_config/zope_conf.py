@@ -23,12 +23,14 @@ class ZopeConf:
     """What a zope.conf says, with Zope's defaults for what it does not say.
 
     Only a Zope with ZServer says here where it listens, how many threads it runs and what it logs;
-    a Zope with WSGI says so in its ini file. `files` are this file and all that it includes.
+    a Zope with WSGI says so in its ini file. The agent makes its socket in `agent_home`. `files`
+    are this file and all that it includes.
     """
 
     path: Path
     instance_home: Path
     client_home: Path
+    agent_home: Path
     databases: tuple[Database, ...]
     debug_mode: bool
     pid_file: Path
@@ -69,6 +71,7 @@ def read_zope_conf(
         path=path,
         instance_home=instance_home,
         client_home=client_home,
+        agent_home=_agent_home(top, values) or client_home,
         databases=_databases(path, top, values),
         debug_mode=values.boolean(top, "debug-mode"),
         pid_file=_place(top, "pid-filename", values)
@@ -103,6 +106,13 @@ def _place(top: Section, key: str, values: Values) -> Path | None:
         # The default may not quietly stand in for what is only known with its variable.
         return Path("/", text)
     return values.path(top, key)
+
+
+def _agent_home(top: Section, values: Values) -> Path | None:
+    for section in top.find("product-config"):
+        if section.name == "zope-exporter":
+            return _place(section, "socket-directory", values)
+    return None
 
 
 def _databases(path: Path, top: Section, values: Values) -> tuple[Database, ...]:
