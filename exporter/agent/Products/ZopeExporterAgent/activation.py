@@ -13,24 +13,29 @@ from Products.ZopeExporterAgent.settings import read_settings
 log = logging.getLogger(__name__)
 
 _lock = threading.Lock()
-_agents = {}  # by process id: a forked child has none until it serves requests of its own
+_agents = {}  # by process id: a forked child has none of its own at first
 
 
 def activate():
-    """The agent of this process, started if it was not."""
+    """The agent of this process, started if it was not; None if it cannot be, logged once."""
     with _lock:
-        agent = _agents.get(os.getpid())
-        if agent is None:
-            agent = _agents[os.getpid()] = _start()
-        return agent
+        pid = os.getpid()
+        if pid not in _agents:
+            _agents[pid] = _start_if_possible()
+        return _agents[pid]
 
 
 def activate_at_start(_event):
     """The subscriber that agent.zcml registers."""
+    activate()
+
+
+def _start_if_possible():
     try:
-        activate()
+        return _start()
     except Exception:
         log.exception("The agent is not active, Zope goes on without it.")
+        return None
 
 
 def _start():

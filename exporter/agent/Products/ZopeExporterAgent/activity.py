@@ -18,6 +18,9 @@ class CountingMonitor(object):
         self.transactions = 0
         self.closes = 0
 
+    def renew_lock(self):
+        self._lock = threading.Lock()
+
     def closedConnection(self, connection):  # noqa: N802 -- ZODB calls it so
         """Count what has been done since the connection was closed before."""
         loads, stores = connection.getTransferCounts()
@@ -54,6 +57,10 @@ class Activity(object):
 
     def __init__(self):
         self._monitors = {}
+
+    def renew_locks(self):
+        for monitor in self._monitors.values():
+            monitor.renew_lock()
 
     def watch(self, database):
         """Count from now on, if that is not done yet; return the monitor."""

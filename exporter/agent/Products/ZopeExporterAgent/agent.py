@@ -4,6 +4,7 @@ from __future__ import absolute_import
 
 import atexit
 import json
+import logging
 import os
 import time
 
@@ -21,8 +22,13 @@ from Products.ZopeExporterAgent.server import Server
 from Products.ZopeExporterAgent.socket_file import SocketFile
 from Products.ZopeExporterAgent.waitress_server import Waitress
 from Products.ZopeExporterAgent.wsgi import CountedApplication
+from Products.ZopeExporterAgent.zserver import ZServer
 
-SOON = 0.05  # seconds between looks for a server that will listen in a moment
+log = logging.getLogger(__name__)
+
+# Between looks for a web server: it listens soon after Zope is up, and requests come at once.
+SOON = 0.005  # seconds
+START = 60.0  # for so long it may still be about to listen
 LATER = 1.0
 
 
@@ -37,31 +43,53 @@ class Agent(object):
         self._has_filter = False
         self._activity = Activity()
         self._packs = Packs()
-        self.requests = Requests()
-        self._conflicts = Conflicts(self.requests)
-        self._web_server = Waitress(self.requests)
+        self._requests = Requests()
+        self._conflicts = Conflicts(self._requests)
+        self._web_servers = [Waitress(self._requests), ZServer(self._requests)]
+        self._problems = {"settings.%d" % n: text(p) for n, p in enumerate(settings.problems)}
         directory = settings.socket_directory or configuration.clienthome
         self._socket = SocketFile(directory, settings.socket_mode, settings.socket_group)
         self.path = self._socket.path
-        self._server = Server(self._socket.listener, self.answer, self._tick)
+        self._server = Server(self._socket.listener, self.answer, self._look_around)
 
     def start(self):
-        self._conflicts.subscribe()
-        self._tick()
+        """Begin to count and to answer; what cannot be counted is named in every answer."""
+        gather([("conflicts", self._conflicts.subscribe)], self._problems)
+        self._look_around()
         self._server.start()
         atexit.register(self._socket.close)
+        if hasattr(os, "register_at_fork"):  # not in Python 2
+            os.register_at_fork(after_in_child=self._let_go)
+
+    def _let_go(self):
+        """In a forked child: the socket is the parent's, and what it held at that moment is not."""
+        self._server.stop()
+        self._socket.close()
+        for counter in (self._requests, self._conflicts, self._activity, self._packs):
+            counter.renew_locks()
 
     def counted(self, application):
         """The application, its requests counted from here on."""
         self._has_filter = True
-        return CountedApplication(application, self.requests)
+        return CountedApplication(application, self._requests)
 
-    def _tick(self):
-        """Take notice of what was opened since the last time; seconds until the next."""
+    def _look_around(self):
+        """Take notice of what has been opened meanwhile; seconds until the next look."""
+        # Whatever fails here fails again where it is reported.
+        found = gather([("databases", self._watch_databases), ("workers", self._web_server)], {})
+        is_starting = not found.get("workers") and time.time() - self._start < START
+        return SOON if is_starting else LATER
+
+    def _watch_databases(self):
         for database in open_databases().values():
             self._activity.watch(database)
-        is_attached = self._web_server.attach()
-        return SOON if not is_attached and time.time() - self._start < 60 else LATER
+
+    def _web_server(self):
+        """The web server of this process, its requests counted; None if there is none yet."""
+        for server in self._web_servers:
+            if server.attach():
+                return server
+        return None
 
     def answer(self, request):
         """The status and the answer for a request to the socket."""
@@ -83,8 +111,9 @@ class Agent(object):
         }
 
     def status(self):
-        errors = {"settings.%d" % n: p for n, p in enumerate(self._settings.problems)}
-        self._tick()
+        """All that is known; a part that failed is absent and named in `errors`."""
+        self._look_around()
+        errors = dict(self._problems)
         found = gather(
             [
                 ("agent", self._agent_status),
@@ -92,7 +121,7 @@ class Agent(object):
                 ("databases", lambda: self._databases_status(errors)),
                 ("conflicts", lambda: self._conflicts.status(open_databases())),
                 ("requests", self._requests_status),
-                ("workers", self._workers_status),
+                ("workers", lambda: self._require_web_server().status()),
             ],
             errors,
         )
@@ -109,7 +138,7 @@ class Agent(object):
         }
 
     def _databases_status(self, errors):
-        in_progress = self.requests.in_progress()
+        in_progress = self._requests.in_progress()
         oldest = in_progress[0].start if in_progress else None
         return {
             text(name): database_status(name, database, self._activity, self._packs, oldest, errors)
@@ -117,23 +146,21 @@ class Agent(object):
         }
 
     def _requests_status(self):
-        if not self._has_filter:
-            self._require_server()
-        return self.requests.status(self._settings.long_request_threshold, time.time())
+        if not self._has_filter and not self._require_web_server().counts_requests:
+            raise UnknownError("the web server was at work before the agent")
+        return self._requests.status(self._settings.long_request_threshold, time.time())
 
-    def _workers_status(self):
-        self._require_server()
-        return self._web_server.status()
-
-    def _require_server(self):
-        if not self._web_server.listeners:
+    def _require_web_server(self):
+        server = self._web_server()
+        if server is None:
             raise UnknownError("no web server is known to run in this process")
+        return server
 
     def _long_requests(self):
         threshold = self._settings.long_request_threshold
         return {
             "threshold_seconds": threshold,
-            "requests": long_requests(self.requests, threshold, time.time()),
+            "requests": long_requests(self._requests, threshold, time.time()),
         }
 
     def _pack(self, request):

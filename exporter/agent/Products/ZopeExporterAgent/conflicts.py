@@ -19,6 +19,9 @@ class Conflicts(object):
         self._lock = threading.Lock()
         self._counts = {}
 
+    def renew_locks(self):
+        self._lock = threading.Lock()
+
     def subscribe(self):
         from zope.component import provideHandler
         from ZPublisher.interfaces import IPubFailure

@@ -15,10 +15,8 @@ def open_databases():
     """All databases opened so far, temporary and mounted ones too, by their names."""
     import Zope2
 
-    found = {}
-    for root in list(Zope2.opened):
-        found.update(root.databases)
-    return found
+    root = getattr(Zope2, "DB", None)  # not there before Zope has opened it
+    return {} if root is None else dict(root.databases)
 
 
 def database_status(name, database, activity, packs, oldest_request, errors):

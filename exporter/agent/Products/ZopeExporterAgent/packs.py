@@ -20,6 +20,9 @@ class Packs(object):
         self._last = {}
         self._number = 0
 
+    def renew_locks(self):
+        self._lock = threading.Lock()
+
     def start(self, name, database, days):
         """Begin to pack away what is older than `days`; the number of the pack."""
         with self._lock:

@@ -17,11 +17,11 @@ class RequestInProgress(object):
 
     __slots__ = ("began", "environ", "exception", "start", "status", "thread_id")
 
-    def __init__(self, environ):
+    def __init__(self, environ, began):
         self.environ = environ
         self.thread_id = _ident()
         self.start = time.time()
-        self.began = _monotonic()
+        self.began = began
         self.status = None  # the three digits, once they are known
         self.exception = None  # name of the class
 
@@ -29,7 +29,8 @@ class RequestInProgress(object):
 class Requests(object):
     """Counts what servers tell of; any thread may ask."""
 
-    def __init__(self):
+    def __init__(self, clock=_monotonic):
+        self._clock = clock
         self._lock = threading.Lock()
         self._in_progress = {}  # by identity
         self._handled = {}  # by thread: the one whose code runs there
@@ -38,9 +39,13 @@ class Requests(object):
         self._counts = [0] * (len(BOUNDS) + 1)
         self._seconds = 0.0
 
+    def renew_locks(self):
+        """In a forked child, where no thread is left that would release them."""
+        self._lock = threading.Lock()
+
     def begin(self, environ):
         """A worker's thread takes up a request; None if it already counts as one in progress."""
-        request = RequestInProgress(environ)
+        request = RequestInProgress(environ, self._clock())
         if self._handled.setdefault(request.thread_id, request) is not request:
             return None
         self._in_progress[id(request)] = request
@@ -54,7 +59,7 @@ class Requests(object):
         """Its answer has been given; further calls change nothing."""
         if self._in_progress.pop(id(request), None) is None:
             return
-        seconds = max(0.0, _monotonic() - request.began)
+        seconds = max(0.0, self._clock() - request.began)
         place = bisect.bisect_left(BOUNDS, seconds)
         with self._lock:
             self._counts[place] += 1

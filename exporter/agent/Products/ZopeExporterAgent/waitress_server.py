@@ -14,6 +14,7 @@ class Waitress(object):
     def __init__(self, requests):
         self._requests = requests
         self.listeners = []
+        self.counts_requests = True
 
     def attach(self):
         """Count the requests of all listeners; return whether there are any."""
