@@ -50,4 +50,6 @@ def _default(field: FieldInfo) -> str:
         return f"`{str(value).lower()}`"
     if isinstance(value, float):
         return f"`{value:g}s`"
+    if isinstance(value, int | str):
+        return f"`{value}`"
     return ""

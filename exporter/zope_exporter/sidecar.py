@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from .actions.catalog import ActionCatalog
 from .collectors import build, build_passing
 from .config.schema import Config
 from .declaring import declared_site, extra_logs, syslog_settings
@@ -9,6 +10,8 @@ from .discovery.memory import open_memory
 from .discovery.survey import Survey
 from .discovery.watcher import Watcher
 from .inventory import Inventory
+from .jobs.runner import Runner
+from .jobs.store import JobStore
 from .logfiles.counters import CounterMaker
 from .logfiles.sources import LogSource, log_sources
 from .logfiles.store import LogStore
@@ -34,12 +37,15 @@ class Sidecar:
             SyslogReceiver(site, settings, counters.of_syslog(site), store)
             for site, settings in syslog_settings(config)
         ]
-        collectors = build(self._watcher, self._logs, self._receivers, state)
+        catalog = ActionCatalog(config, self._watcher.inventory, JobStore(state, problem))
+        self.runner = Runner(catalog, catalog.store)
+        collectors = build(self._watcher, self._logs, catalog, self._receivers, state)
         self.registry = Registry([*collectors, self.limit])
         self._logs.start()
 
     def stop(self) -> None:
-        """End everything, and keep the state of it for the next run."""
+        """End everything, and keep the state of it for the next run; jobs are waited for."""
+        self.runner.stop()
         for collector in self.registry.collectors:
             stop = getattr(collector, "stop", None)
             if stop is not None:
@@ -59,10 +65,11 @@ def look(config: Config, timeout: float) -> tuple[Inventory, Scrape]:
     watcher = Watcher(_survey(config))
     counters = CounterMaker(_patterns(config))
     logs = LogWatch(_log_sources(config, watcher), counters.of_file, LogStore(None))
+    catalog = ActionCatalog(config, watcher.inventory, JobStore(*state_file(config.state_dir)))
     try:
         inventory = watcher.rescan(timeout)
         logs.start()
-        return inventory, Registry(build_passing(watcher, logs)).scrape(timeout)
+        return inventory, Registry(build_passing(watcher, logs, catalog)).scrape(timeout)
     finally:
         logs.stop()
         watcher.stop()
@@ -73,7 +80,8 @@ def idle_registry() -> Registry:
     watcher = Watcher(Inventory)
     watcher.stop()
     logs = LogWatch(tuple, CounterMaker({}).of_file, LogStore(None))
-    return Registry([*build(watcher, logs, (), None), ScrapeLimit()])
+    catalog = ActionCatalog(Config(), watcher.inventory, JobStore(None))
+    return Registry([*build(watcher, logs, catalog, (), None), ScrapeLimit()])
 
 
 def declared_metrics() -> tuple[Metric, ...]:

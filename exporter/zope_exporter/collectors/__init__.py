@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from zope_exporter.actions.catalog import ActionCatalog
 from zope_exporter.collector import AnyCollector
 from zope_exporter.discovery.watcher import Watcher
 from zope_exporter.logfiles.counters import COUNTED
 from zope_exporter.logfiles.watch import LogWatch
 from zope_exporter.syslog.receiver import SyslogReceiver
 
+from .actions import ActionsCollector
 from .agent import AgentCollector
+from .backup import BackupCollector
 from .blobs import BlobCollector
 from .datafs import DataFsCollector
 from .discovery import DiscoveryCollector
@@ -24,10 +27,12 @@ from .syslog import SyslogCollector
 RESCAN_SECONDS = 3.0
 
 
-def build_passing(watcher: Watcher, logs: LogWatch) -> list[AnyCollector]:
+def build_passing(watcher: Watcher, logs: LogWatch, catalog: ActionCatalog) -> list[AnyCollector]:
     """Return the collectors that have all to say at once: what one look at this host takes."""
     return [
         AgentCollector(watcher.inventory),
+        ActionsCollector(catalog.store, catalog.configured),
+        BackupCollector(catalog.plans),
         DiscoveryCollector(watcher),
         ExporterCollector(),
         FileStorageCollector(watcher.inventory),
@@ -39,14 +44,18 @@ def build_passing(watcher: Watcher, logs: LogWatch) -> list[AnyCollector]:
 
 
 def build(
-    watcher: Watcher, logs: LogWatch, receivers: Sequence[SyslogReceiver], state: Path | None
+    watcher: Watcher,
+    logs: LogWatch,
+    catalog: ActionCatalog,
+    receivers: Sequence[SyslogReceiver],
+    state: Path | None,
 ) -> list[AnyCollector]:
     """Return all collectors; they read what the watcher has found at the time of each scrape.
 
     `state` is the state file, None to keep nothing.
     """
     return [
-        *build_passing(watcher, logs),
+        *build_passing(watcher, logs, catalog),
         BlobCollector(watcher.inventory),
         DataFsCollector(watcher.inventory, state),
         SyslogCollector(receivers),

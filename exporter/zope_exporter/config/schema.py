@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 from zope_exporter.probe.url import check_url
 from zope_exporter.zope_config.address import zeo_address
 
+from .actions import ActionsConfig, BackupConfig
 from .logs import LogsConfig
 from .types import FilePath, Name, Regex, Seconds, Section, UnixSocket, unique, wrong
 
@@ -103,6 +104,8 @@ class SiteConfig(Section):
     """Addresses to probe; without any, every Zope of the site is probed at its root."""
     logs: LogsConfig = LogsConfig()
     """Logs that are not found by themselves, and what to look for in all of the site's."""
+    backup: BackupConfig | None = None
+    """Where and how to back up its databases."""
 
 
 class Config(Section):
@@ -113,3 +116,5 @@ class Config(Section):
     """Whether to look for running Zopes and ZEO servers beside those given under `sites`."""
     sites: Annotated[tuple[SiteConfig, ...], unique("sites")] = ()
     """What to watch beyond, or other than, what is found by itself."""
+    actions: ActionsConfig | None = None
+    """What may be asked for over HTTP; without this section, nothing."""

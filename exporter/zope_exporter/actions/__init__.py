@@ -1,0 +1,1 @@
+"""What an administrator lets be done to databases: from names and configuration to the engines."""

@@ -1,0 +1,55 @@
+"""Which databases are backed up, where to, and how often that must be."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from zope_exporter.config.actions import BackupConfig
+from zope_exporter.config.schema import Config
+from zope_exporter.inventory import Inventory, Storage
+
+from .databases import SiteDatabase, site_databases
+
+ROOT_DATABASE = "main"
+
+
+@dataclass(frozen=True)
+class BackupPlan:
+    """The backups of one database; `settings` are those of its site."""
+
+    site: str
+    database: str
+    storage: Storage
+    repository: Path
+    settings: BackupConfig
+
+
+def backup_plans(config: Config, inventory: Inventory) -> Iterator[BackupPlan]:
+    """Yield the plan of every database that is on this host and shall be backed up."""
+    for database in site_databases(inventory):
+        plan = backup_plan(config, database)
+        if plan is not None:
+            yield plan
+
+
+def backup_plan(config: Config, database: SiteDatabase) -> BackupPlan | None:
+    """Return the plan of a database, None if it is not to be backed up here."""
+    settings = next((site.backup for site in config.sites if site.name == database.site), None)
+    if settings is None or database.storage is None:
+        return None
+    if settings.databases and database.name not in settings.databases:
+        return None
+    repository = repository_of(settings.repository, database.name)
+    return BackupPlan(database.site, database.name, database.storage, repository, settings)
+
+
+def repository_of(root: Path, database: str) -> Path:
+    """Return where the backups of a database are.
+
+    That of `main` is the directory itself, and stays so when a second database is mounted.
+    """
+    if database == ROOT_DATABASE:
+        return root
+    name = quote(database, safe=" ").replace(".", "%2E")  # neither a path nor a parent directory
+    return root / "databases" / name

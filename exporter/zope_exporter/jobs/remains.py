@@ -1,0 +1,64 @@
+"""What an action whose process died has left on the disk, and what that means."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from zope_exporter.wording import size
+
+from .job import Job
+
+RESCUE = "do not start Zope or ZEO, which would delete the blobs; rename {pack} to {data_fs} first"
+GOES_ON = "a Zope or ZEO server that was asked to pack goes on with it by itself"
+
+
+def remains(job: Job) -> list[str]:
+    """Return what is to be said, a sentence each; nothing if nothing is left."""
+    return [*_of_pack(job), *_of_backup(job)]
+
+
+def _of_pack(job: Job) -> Iterator[str]:
+    data_fs = job.places.data_fs
+    if job.task.action != "pack":
+        return
+    if job.begun is not None:
+        yield GOES_ON
+    if data_fs is None:
+        return
+    pack = data_fs.with_name(data_fs.name + ".pack")
+    if not _is_there(pack):
+        return
+    if _is_there(data_fs):
+        yield f"left {pack} ({_size(pack)}), which the next pack overwrites"
+    else:
+        yield f"{data_fs} is missing: {RESCUE.format(pack=pack, data_fs=data_fs)}"
+
+
+def _of_backup(job: Job) -> Iterator[str]:
+    repository = job.places.repository
+    if job.task.action != "backup" or repository is None:
+        return
+    found = sorted(path for path in _entries(repository) if _is_temporary(path))
+    for path in found:
+        yield f"left {path} ({_size(path)}), which the next backup removes"
+
+
+def _is_temporary(path: Path) -> bool:
+    return path.name.endswith(".tmp")
+
+
+def _entries(directory: Path) -> list[Path]:
+    try:
+        return list(directory.iterdir())
+    except OSError:
+        return []
+
+
+def _is_there(path: Path) -> bool:
+    return path.is_file()
+
+
+def _size(path: Path) -> str:
+    try:
+        return size(path.stat().st_size)
+    except OSError:
+        return "unreadable"

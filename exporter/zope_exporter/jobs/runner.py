@@ -1,0 +1,118 @@
+"""Running jobs in the background: one at a time for each database, the others in a queue."""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+
+from zope_exporter.state import StateError
+
+from .execution import execute
+from .job import Job, Outcome, Task
+from .lock import LockPlace, Patience
+from .recorder import Recorder
+from .report import RefusedError
+from .store import JobStore
+from .work import Catalog, Pending, Submission, Work
+
+log = logging.getLogger(__name__)
+
+# A backup that cron began may last; a job of ours comes after it.
+PATIENCE_SECONDS = 3600.0
+# systemd kills 90 s after it has asked for the end.
+STOP_SECONDS = 60.0
+
+
+class Runner:
+    """Takes requests until it is stopped. `submit`, `jobs` and `job` raise StateError."""
+
+    def __init__(
+        self, catalog: Catalog, store: JobStore, patience: float = PATIENCE_SECONDS
+    ) -> None:
+        self._catalog = catalog
+        self._store = store
+        self._stopping = threading.Event()
+        self._patience = Patience(patience, self._stopping.wait)
+        self._mutex = threading.Lock()
+        self._queues: dict[LockPlace, deque[Pending]] = {}
+        self._threads: set[threading.Thread] = set()
+
+    def targets(self, action: str) -> Sequence[tuple[str, str]]:
+        """Return the site and database of everything the action can be done to."""
+        return self._catalog.targets(action)
+
+    def submit(self, action: str, site: str, database: str, origin: str) -> Submission:
+        """Queue a job and return at once."""
+        try:
+            work = self._catalog.work(Task(site, database, action))
+            return Submission(self._enqueue(work, origin))
+        except RefusedError as error:
+            return Submission(None, error.code, error.reason)
+
+    def jobs(self) -> Sequence[Job]:
+        """Return the jobs that are remembered, the newest first, also those of the shell."""
+        self._store.bury()
+        return self._store.jobs()
+
+    def job(self, number: int) -> Job | None:
+        """Return one of them."""
+        self._store.bury()
+        return self._store.job(number)
+
+    def stop(self, timeout: float = STOP_SECONDS) -> None:
+        """End the jobs where that does no harm; give up on those that do not within `timeout`.
+
+        The queued ones are interrupted at once.
+        """
+        with self._mutex:
+            self._stopping.set()
+            threads = list(self._threads)
+        until = time.monotonic() + timeout
+        for thread in threads:
+            thread.join(max(0.0, until - time.monotonic()))
+        with self._mutex:
+            left = [pending for queue in self._queues.values() for pending in queue]
+        for pending in left:
+            self._give_up(pending)
+
+    def _enqueue(self, work: Work, origin: str) -> Job:
+        with self._mutex:
+            if self._stopping.is_set():
+                raise RefusedError("stopping", "zope-exporter is about to end", "try again later")
+            pending = self._store.add(work, origin, work.cooldown)
+            queue = self._queues.setdefault(work.lock, deque())
+            queue.append(pending)
+            if len(queue) == 1:
+                thread = threading.Thread(
+                    target=self._work_off, args=(work.lock,), name=str(work.task), daemon=True
+                )
+                self._threads.add(thread)
+                thread.start()
+        return pending.job
+
+    def _work_off(self, place: LockPlace) -> None:
+        pending: Pending | None = self._queues[place][0]
+        while pending is not None:
+            recorder = Recorder(self._store, pending.job.id, self._stopping.is_set)
+            execute(self._store, pending, recorder, self._patience)
+            pending = self._next(place)
+
+    def _next(self, place: LockPlace) -> Pending | None:
+        """Forget the first of the queue, which has ended, and return the one after it."""
+        with self._mutex:
+            queue = self._queues[place]
+            queue.popleft()
+            if queue:
+                return queue[0]
+            del self._queues[place]
+            self._threads.discard(threading.current_thread())
+            return None
+
+    def _give_up(self, pending: Pending) -> None:
+        reason = "zope-exporter ended, and the action came to no point where it could"
+        try:
+            self._store.end(pending.job.id, Outcome("interrupted", "abandoned", reason))
+        except StateError as error:
+            log.error("how job %s ended cannot be kept: %s", pending.job.id, error)
+        pending.life.end()

@@ -1,0 +1,83 @@
+"""What is counted of actions over all jobs, those included that the history has forgotten."""
+
+from dataclasses import dataclass
+from sqlite3 import Connection
+
+from .job import UNSUCCESSFUL, Job, State, Task
+
+TABLE = """
+CREATE TABLE IF NOT EXISTS job_tallies (
+    site TEXT NOT NULL,
+    database TEXT NOT NULL,
+    action TEXT NOT NULL,
+    ended INTEGER NOT NULL DEFAULT 0,
+    unsuccessful INTEGER NOT NULL DEFAULT 0,
+    last_begun REAL,
+    last_success REAL,
+    last_duration REAL,
+    PRIMARY KEY (site, database, action)
+)
+"""
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many jobs of a task ended, and how many of these without success.
+
+    `last_success` is in seconds since the epoch, `last_duration` of that one in seconds.
+    """
+
+    task: Task
+    ended: int
+    unsuccessful: int
+    last_success: float | None
+    last_duration: float | None
+
+
+def read_tallies(state: Connection) -> list[Tally]:
+    """Return the tallies of every task that was ever asked for."""
+    return [
+        Tally(
+            Task(row["site"], row["database"], row["action"]),
+            row["ended"],
+            row["unsuccessful"],
+            row["last_success"],
+            row["last_duration"],
+        )
+        for row in state.execute("SELECT * FROM job_tallies")
+    ]
+
+
+def last_begin(state: Connection, task: Task) -> float | None:
+    """Return when a job of the task last began to run, in seconds since the epoch."""
+    query = "SELECT last_begun FROM job_tallies WHERE site = ? AND database = ? AND action = ?"
+    row = state.execute(query, task).fetchone()
+    return None if row is None else row["last_begun"]
+
+
+def tally_request(state: Connection, task: Task) -> None:
+    """Have a tally of the task from now on."""
+    insert = "INSERT OR IGNORE INTO job_tallies (site, database, action) VALUES (?, ?, ?)"
+    state.execute(insert, task)
+
+
+def tally_begin(state: Connection, task: Task, now: float) -> None:
+    state.execute(
+        "UPDATE job_tallies SET last_begun = ? WHERE site = ? AND database = ? AND action = ?",
+        (now, *task),
+    )
+
+
+def tally_end(state: Connection, job: Job, end: State, now: float) -> None:
+    state.execute(
+        "UPDATE job_tallies SET ended = ended + 1, unsuccessful = unsuccessful + ?"
+        " WHERE site = ? AND database = ? AND action = ?",
+        (end in UNSUCCESSFUL, *job.task),
+    )
+    if end == "succeeded":
+        took = max(0.0, now - (job.begun or now))
+        state.execute(
+            "UPDATE job_tallies SET last_success = ?, last_duration = ?"
+            " WHERE site = ? AND database = ? AND action = ?",
+            (now, took, *job.task),
+        )

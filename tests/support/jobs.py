@@ -1,0 +1,60 @@
+"""Jobs whose work the test decides on, and processes that run them."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from zope_exporter.jobs.job import Facts, Places, Task
+from zope_exporter.jobs.lock import LockPlace
+from zope_exporter.jobs.report import RefusedError, Report
+from zope_exporter.jobs.work import Work
+
+MAIN = Task("intranet", "main", "pack")
+
+
+@dataclass
+class Gate:
+    """Work that says when it began, and goes on when it is told to or asked to stop."""
+
+    begun: threading.Event = field(default_factory=threading.Event)
+    go_on: threading.Event = field(default_factory=threading.Event)
+
+    def __call__(self, report: Report) -> Facts:
+        report.stage("waiting in the test", 100)
+        report.advance(25)
+        self.begun.set()
+        while not self.go_on.wait(0.01):
+            report.check()
+        return {"freed_bytes": 5}
+
+
+def nothing(_: Report) -> Facts:
+    return {}
+
+
+def work(
+    directory: Path,
+    run: Callable[[Report], Facts] = nothing,
+    task: Task = MAIN,
+    places: Places | None = None,
+    cooldown: float = 0.0,
+) -> Work:
+    """Work on a database in `directory`."""
+    place = LockPlace(directory, directory / "fallback.lock")
+    return Work(task, run, place, places or Places(), cooldown)
+
+
+class ListedWork:
+    """A catalog of the works given."""
+
+    def __init__(self, *works: Work) -> None:
+        self._works = {work.task: work for work in works}
+
+    def targets(self, action: str) -> Sequence[tuple[str, str]]:
+        return [(task.site, task.database) for task in self._works if task.action == action]
+
+    def work(self, task: Task) -> Work:
+        if task not in self._works:
+            raise RefusedError("unknown", "there is no such thing")
+        return self._works[task]
