@@ -32,6 +32,12 @@ sites:
     ping:
       - {name: home, url: "http://127.0.0.1:8080/ping", expect: "1", timeout: 1s}
       - {name: door, url: "https://user:geheim@localhost/", status: [401], timeout: 500ms}
+    backup: {repository: backups, databases: [main], max_age: 2d, keep_full: 2, gzip: true}
+actions:
+  token_file: token
+  pack: {days: 7, require_backup: false, cooldown: 12h}
+  verify: {cooldown: 1h}
+  on_alert: {ZopePackOverdue: pack, ZopeBackupOverdue: backup}
 """
 
 
@@ -81,11 +87,29 @@ def test_every_key_together(write: Write, tmp_path: Path) -> None:
     assert site.logs.syslog
     assert site.logs.syslog.access.facility == "local0"
     assert site.logs.syslog.event.facility is None
+    assert site.backup
+    assert (site.backup.repository, site.backup.max_age) == (tmp_path / "backups", 2 * 86400)
+    assert config.actions
+    assert (config.actions.token_file, config.actions.pack.days) == (tmp_path / "token", 7)
+    assert config.actions.on_alert["ZopePackOverdue"] == "pack"
 
 
 BAD = [
     ("site: []", ":1: site: unknown key (did you mean sites?)"),
-    ("nonsense: 1", ":1: nonsense: unknown key (known here: discover, sites, state_dir)"),
+    ("nonsense: 1", ":1: nonsense: unknown key (known here: actions, discover, sites, state_dir)"),
+    ("actions: {}", ":1: actions.token_file: is required"),
+    (
+        "actions: {token_file: t, on_alert: {ZopePackOverdue: restore}}",
+        ":1: actions.on_alert.ZopePackOverdue: Input should be 'pack', 'backup' or 'verify'",
+    ),
+    (
+        "actions: {token_file: t, pack: {cooldwn: 6h}}",
+        ":1: actions.pack.cooldwn: unknown key (did you mean cooldown?)",
+    ),
+    (
+        "sites:\n- {name: a, backup: {repository: r, keep_full: 0}}",
+        ":2: sites[0].backup.keep_full: Input should be greater than or equal to 1",
+    ),
     ("discover: 17", ":1: discover: must be true or false"),
     ("state_dir: [a]", ":1: state_dir: must be a path (put it in quotes)"),
     ("sites: intranet", ":1: sites: must be a list (start each entry with a dash)"),
