@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from zope_exporter.agents.absence import Absence
 from zope_exporter.check import report, worst
 from zope_exporter.collectors import filestorage, logs, ping, process
+from zope_exporter.finding import Finding, Severity
 from zope_exporter.inventory import Database, Inventory, Process, Service, Site, Storage, Target
 from zope_exporter.metric import Metric, Sample
 from zope_exporter.registry import Failure, Scrape
-from zope_exporter.verdict import Finding, Severity, judge
+from zope_exporter.verdict import judge
 
 NOW = 1_800_000_000.0
 DATA_FS = Path("/srv/intranet/var/Data.fs")
@@ -54,7 +56,8 @@ def judged(
 ) -> list[Finding]:
     values = {**WELL, **(changes or {})}
     samples = [Sample(*key, value) for key, value in values.items() if value is not None]
-    return judge(Inventory((site,)), Scrape(samples, list(failures)), lambda: NOW)
+    scrape = Scrape(samples, list(failures))
+    return judge(Inventory((site,)), scrape, lambda: NOW, lambda _: Absence("not installed"))
 
 
 def wrong(findings: list[Finding]) -> list[str]:
@@ -67,9 +70,10 @@ def wrong(findings: list[Finding]) -> list[str]:
 
 def test_a_healthy_site_says_what_was_found() -> None:
     assert list(report(judged(), quiet=False)) == [
-        "OK: 3 things are well",
+        "OK: 4 things are well",
         "OK  intranet  client1    pid 42, up for 2 h, 61.2 MB, 4 worker threads,"
         " http://127.0.0.1:8080, database main (filestorage), log /srv/intranet/var/log/event.log",
+        "OK  intranet  client1    no agent: not installed",
         "OK  intranet  main       /srv/intranet/var/Data.fs, 3 GB, last transaction 2 min ago",
         "OK  intranet  ping home  https://127.0.0.1/ok: status 200 in 12 ms",
     ]
@@ -79,7 +83,7 @@ def test_quiet_says_nothing_of_a_healthy_site_and_only_what_is_wrong_of_another(
     assert list(report(judged(), quiet=True)) == []
     findings = judged(changes={(filestorage.LEFTOVER, ("intranet", "main")): 5e6})
     assert list(report(findings, quiet=True)) == [
-        "WARNING: 1 of 4 findings need attention",
+        "WARNING: 1 of 5 findings need attention",
         "WARNING  intranet  main  a pack or commit that died left 5 MB beside"
         " /srv/intranet/var/Data.fs",
     ]

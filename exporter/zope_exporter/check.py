@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from .config.schema import Config
+from .finding import Finding, Severity
 from .sidecar import look
-from .verdict import Finding, Severity, judge
+from .verdict import judge
 
 COLLECT_SECONDS = 20.0
 

@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess  # noqa: TID251  this is the one module
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -71,6 +72,20 @@ class Child:
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
+
+
+def run(command: Sequence[str], timeout: float, cwd: Path | None = None) -> tuple[int, str]:
+    """Run a program to its end; return its exit status and all it wrote.
+
+    Raises TimeoutError if it does not end within `timeout` seconds.
+    """
+    with tempfile.TemporaryDirectory(prefix="zope-exporter-") as directory:
+        log = Path(directory, "output")
+        with Child(command, log, cwd) as child:
+            status = child.wait(timeout)
+        if status is None:
+            raise TimeoutError(f"{command[0]} did not end within {timeout:g} s")
+        return status, log.read_text(errors="replace")
 
 
 def _become(parent: int, command: list[str]) -> None:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from . import __version__
+from .agents.cli import agent
 from .config.document import ConfigError
 from .config.load import load_config
 from .logs import FORMATS, LEVELS, set_up_logging
@@ -99,6 +100,9 @@ def main() -> None:
     Without a command it serves metrics. Without a configuration it finds the Zope and ZEO
     processes of this host by itself.
     """
+
+
+main.add_command(agent)
 
 
 @main.command()

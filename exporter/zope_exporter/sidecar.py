@@ -56,6 +56,18 @@ class Sidecar:
         self._watcher.stop()
 
 
+def search(config: Config, timeout: float) -> Inventory:
+    """Search this host once.
+
+    Raises TimeoutError or SearchError if that does not end well within `timeout` seconds.
+    """
+    watcher = Watcher(_survey(config))
+    try:
+        return watcher.rescan(timeout)
+    finally:
+        watcher.stop()
+
+
 def look(config: Config, timeout: float) -> tuple[Inventory, Scrape]:
     """Search this host and collect once, beside a sidecar that may be running.
 

@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import IntEnum
 
+from .agents.absence import Absence, why_absent
+from .agents.verdict import judge_agent, judge_databases
 from .collectors import filestorage, logs, ping, process
+from .finding import Finding, Severity, Values
 from .inventory import Inventory, Service, Site, Storage, Target
 from .logfiles.pipeline import explain_gaps
 from .metric import Metric, Sample
@@ -24,48 +25,24 @@ NOTHING = (
 )
 
 
-class Severity(IntEnum):
-    """Ordered by how much it matters; `exit_code` is what Nagios calls it."""
-
-    OK = 0
-    WARNING = 1
-    UNKNOWN = 2
-    CRITICAL = 3
-
-    @property
-    def exit_code(self) -> int:
-        return {Severity.UNKNOWN: 3, Severity.CRITICAL: 2}.get(self, int(self))
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at, and how it is."""
-
-    severity: Severity
-    site: str
-    subject: str
-    text: str
-
-
-class Values:
-    """The values of a scrape, looked up by metric and labels."""
-
-    def __init__(self, scrape: Scrape) -> None:
-        self._values = {(sample.metric, sample.labels): sample.value for sample in scrape.samples}
-
-    def get(self, metric: Metric, *labels: str) -> float | None:
-        return self._values.get((metric, labels))
-
-
 def judge(
-    inventory: Inventory, scrape: Scrape, now: Callable[[], float] = time.time
+    inventory: Inventory,
+    scrape: Scrape,
+    now: Callable[[], float] = time.time,
+    absence: Callable[[Service], Absence] = why_absent,
 ) -> list[Finding]:
-    """Return what there is to say about each thing of the inventory, site by site."""
+    """Return what there is to say about each thing of the inventory, site by site.
+
+    `absence` looks for the reason why a Zope that runs has no agent.
+    """
     values = Values(scrape)
     findings = [Finding(Severity.WARNING, "", "discovery", text) for text in inventory.problems]
     for site in inventory.sites:
         for service in site.services:
             findings += _service(site, service, values, now())
+            if service.kind == "zope" and values.get(process.UP, site.name, service.name):
+                findings += judge_agent(site.name, service, values, absence)
+                findings += judge_databases(site.name, service, values)
         for storage in site.storages:
             findings += _storage(site, storage, values, now())
         for target in site.targets:

@@ -197,7 +197,8 @@ def test_the_exporter_watches_the_demo_and_the_person_is_told_where_to_look(tmp_
 
         def watched() -> bool:
             page = httpx.get(metrics, trust_env=False, timeout=30).text
-            return 'zope_process_up{site="demo",zope="demo"} 1.0' in page
+            of_agent = 'zope_agent_up{site="demo",zope="demo"} 1.0' in page
+            return 'zope_process_up{site="demo",zope="demo"} 1.0' in page and of_agent
 
         assert eventually(watched)
         process.send_signal(signal.SIGTERM)

@@ -13,10 +13,12 @@ WAIT = "print('ready', flush=True); import sys; sys.stdin.read()"
 
 
 @contextmanager
-def child(code: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+def child(
+    code: str, *arguments: str, program: str = sys.executable
+) -> Iterator[subprocess.Popen[str]]:
     """Run Python code, which may print lines, then `ready`, and is killed in the end."""
     with subprocess.Popen(
-        [sys.executable, "-c", code, *arguments],
+        [program, "-c", code, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

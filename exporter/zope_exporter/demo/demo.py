@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 
+from zope_exporter.agents.package import source as agent_source
 from zope_exporter.child import Child
 
 from .ending import ended_by_signals, ignore_signals
@@ -35,9 +36,11 @@ class Demo:
 def run_demo(exporter_url: str, serve: Callable[[Path], None], echo: Echo) -> None:
     """Show the demo to a person: `serve(state_dir)` runs the exporter until it is ended.
 
+    The demo's Zope has the agent.
+
     Raises DemoError if the demo cannot start.
     """
-    with demo_zope(echo) as demo:
+    with demo_zope(echo, agent_source()) as demo:
         echo("")
         echo(f"  Zope         {demo.instance.url}/manage")
         echo(f"               login {USER}, password {demo.instance.password}")

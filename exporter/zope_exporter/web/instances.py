@@ -1,0 +1,66 @@
+"""What the requests of a Zope that take long are doing, for those who hold a token."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from zope_exporter.agents.absence import why_absent
+from zope_exporter.agents.client import AgentClient
+from zope_exporter.agents.errors import AgentError
+from zope_exporter.agents.sockets import find_sockets
+from zope_exporter.inventory import Inventory, Service
+
+from .entrance import API, RefusedRequestError, answer, protected
+from .thread import in_thread
+from .tokens import Holder, TokenFile
+
+TIMEOUT = 5.0
+
+
+def instance_routes(
+    inventory: Callable[[], Inventory], tokens: TokenFile, timeout: float = TIMEOUT
+) -> list[Route]:
+    """Return the routes about single Zopes; `timeout` is what its agent is given to answer."""
+
+    async def requests(request: Request, _: Holder) -> Response:
+        name, site = request.path_params["name"], request.query_params.get("site")
+        return await in_thread(lambda: _long_requests(inventory(), name, site, timeout))
+
+    endpoint = protected(tokens, "requests", requests)
+    return [Route(f"{API}instances/{{name:path}}/requests", endpoint, methods=["GET"])]
+
+
+def _long_requests(
+    inventory: Inventory, name: str, site_name: str | None, timeout: float
+) -> Response:
+    site, service = _find(inventory, name, site_name)
+    sockets = find_sockets(service)
+    if not sockets:
+        reason = why_absent(service).reason
+        raise RefusedRequestError(503, f"{site}/{name} has no agent: {reason}")
+    pid = service.process.pid if service.process else None
+    try:
+        found = AgentClient(sockets[0], timeout, pid).requests()
+    except AgentError as error:
+        raise RefusedRequestError(502, f"{site}/{name}: {error}") from None
+    requests = [asdict(request) for request in found]
+    return answer({"site": site, "zope": name, "requests": requests})
+
+
+def _find(inventory: Inventory, name: str, site_name: str | None) -> tuple[str, Service]:
+    found = [
+        (site.name, service)
+        for site in inventory.sites
+        for service in site.services
+        if service.kind == "zope" and service.name == name and site_name in (None, site.name)
+    ]
+    if not found:
+        raise RefusedRequestError(404, "there is no Zope of this name")
+    if len(found) > 1:
+        sites = " or ".join(f"?site={quote(site)}" for site, _ in found)
+        raise RefusedRequestError(409, f"there are several Zopes of this name: add {sites}")
+    return found[0]
