@@ -4,16 +4,22 @@ from collections.abc import Iterator
 
 from .config.logs import SyslogRouteConfig
 from .config.schema import Config, InstanceConfig, PingConfig, SiteConfig, ZeoConfig
-from .discovery.declared import Declared, DeclaredService
-from .inventory import Target
+from .discovery.declared import Declared, DeclaredService, DeclaredZeo
+from .inventory import Target, TlsFiles
 from .logfiles.sources import ExtraLog
 from .syslog.route import Route, SyslogSettings
 
 
 def declared_site(site: SiteConfig) -> Declared:
     """Return what a site of the configuration is for discovery."""
-    services = [_zope(instance) for instance in site.instances] + [_zeo(zeo) for zeo in site.zeo]
-    return Declared(site.name, tuple(services), tuple(_target(ping) for ping in site.ping))
+    services = [_zope(instance) for instance in site.instances]
+    services += [_zeo(zeo) for zeo in site.zeo if zeo.conf]
+    return Declared(
+        site.name,
+        tuple(services),
+        tuple(_target(ping) for ping in site.ping),
+        tuple(_elsewhere(zeo) for zeo in site.zeo if not zeo.conf),
+    )
 
 
 def extra_logs(config: Config) -> list[ExtraLog]:
@@ -55,7 +61,22 @@ def _zope(instance: InstanceConfig) -> DeclaredService:
 
 
 def _zeo(zeo: ZeoConfig) -> DeclaredService:
-    return DeclaredService("zeo", config=zeo.conf, address=zeo.address or "")
+    return DeclaredService(
+        "zeo",
+        config=zeo.conf,
+        address=zeo.address or "",
+        monitor_address=zeo.monitor_address or "",
+        tls=_tls(zeo),
+    )
+
+
+def _elsewhere(zeo: ZeoConfig) -> DeclaredZeo:
+    return DeclaredZeo(zeo.address or "", zeo.monitor_address or "", _tls(zeo))
+
+
+def _tls(zeo: ZeoConfig) -> TlsFiles | None:
+    files = zeo.ca_file, zeo.cert_file, zeo.key_file
+    return TlsFiles(*files, zeo.server_hostname or "") if any(files) else None
 
 
 def _target(ping: PingConfig) -> Target:

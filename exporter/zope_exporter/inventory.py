@@ -23,6 +23,21 @@ class Process:
 
 
 @dataclass(frozen=True)
+class TlsFiles:
+    """What a client of a TLS server needs: files in PEM format, read when they are used.
+
+    `ca` is a file or a directory of certificates to trust, None for those of the system. `hostname`
+    is the name in the server's certificate where that is not the host it is reached by.
+    """
+
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    hostname: str = ""
+    check_hostname: bool = True
+
+
+@dataclass(frozen=True)
 class Database:
     """A database as one zope.conf mounts it."""
 
@@ -33,6 +48,7 @@ class Database:
     blob_dir: Path | None = None
     zeo_servers: tuple[str, ...] = ()
     zeo_storage: str = ""
+    zeo_tls: TlsFiles | None = None
     pool_size: int = 7
     cache_objects: int = 5000
     cache_bytes: int = 0
@@ -45,7 +61,9 @@ class Service:
     `config` is its zope.conf or zeo.conf, None where only a Data.fs or an address is known.
     The agent of a Zope makes its socket in `agent_home`, which is the client home unless zope.conf
     says otherwise; `agent_socket` is the socket itself, or its directory, if given by hand.
-    `address` is where a ZEO server listens; `databases` of one are the storages it serves.
+    `address` is where a ZEO server listens, `monitor_address` where that of Zope 2 tells how it is,
+    `tls` what it takes to be its client if it `wants_tls`; `databases` of one are the storages it
+    serves.
     `pipeline` are the WSGI filters and the application as the ini file names them, the outermost
     first, and `pipeline_code` is the code behind each.
     """
@@ -67,6 +85,9 @@ class Service:
     pipeline: tuple[str, ...] = ()
     pipeline_code: tuple[str, ...] = ()
     address: str = ""
+    monitor_address: str = ""
+    wants_tls: bool = False
+    tls: TlsFiles | None = None
     agent_home: Path | None = None
     agent_socket: Path | None = None
     process: Process | None = None
@@ -81,6 +102,23 @@ class Storage:
     data_fs: Path
     blob_dir: Path | None = None
     owners: tuple[Process, ...] = ()
+
+
+@dataclass(frozen=True)
+class ZeoServer:
+    """A ZEO server, here or elsewhere, as one site knows it.
+
+    `storages` are those this site uses; of the others that the server has, the site shows all but
+    those used `elsewhere`, or none if that is None. With a `problem` it cannot be asked.
+    """
+
+    name: str
+    address: str
+    storages: tuple[str, ...] = ()
+    elsewhere: frozenset[str] | None = frozenset()
+    tls: TlsFiles | None = None
+    monitor: str = ""
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,6 +148,7 @@ class Site:
     services: tuple[Service, ...] = ()
     storages: tuple[Storage, ...] = ()
     targets: tuple[Target, ...] = ()
+    zeo: tuple[ZeoServer, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -141,7 +141,18 @@ BAD = [
         "sites:\n- name: a\n  zeo: [{conf: b, address: c}]",
         ":3: sites[0].zeo[0].address: is not an address (host:port, or the path of a socket)",
     ),
-    ("sites:\n- name: a\n  zeo: [{}]", ":3: sites[0].zeo[0].conf: is required"),
+    (
+        "sites:\n- name: a\n  zeo: [{}]",
+        ":3: sites[0].zeo[0]: names no server (give conf or address)",
+    ),
+    (
+        "sites:\n- name: a\n  zeo: [{conf: b, key_file: c}]",
+        ":3: sites[0].zeo[0]: has a key_file without cert_file (give both)",
+    ),
+    (
+        "sites:\n- name: a\n  zeo: [{conf: b, server_hostname: c}]",
+        ":3: sites[0].zeo[0]: has server_hostname without TLS (give ca_file and cert_file)",
+    ),
     (
         "sites:\n- {name: a, ping: [{name: b, url: 'http://localhost/', timeout: 5}]}",
         ":2: sites[0].ping[0].timeout: is not a duration"

@@ -35,6 +35,7 @@ def test_as_the_recipe_writes_it() -> None:
         path=path,
         address="127.0.0.1:8100",
         monitor_address="127.0.0.1:8101",
+        wants_tls=False,
         storages=(
             ZeoStorage(
                 "1",
@@ -57,6 +58,7 @@ def test_a_socket_an_unnamed_storage_and_no_log() -> None:
         path=path,
         address="/srv/zeo/var/zeo.sock",
         monitor_address=None,
+        wants_tls=False,
         storages=(
             ZeoStorage("1", Path("/srv/zeo/var/Data.fs"), Path("/srv/zeo/var/blobs")),
             ZeoStorage("scratch", None, None),

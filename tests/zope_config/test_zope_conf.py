@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from zope_exporter.inventory import Database
+from zope_exporter.inventory import Database, TlsFiles
 from zope_exporter.zope_config.wsgi_ini import read_wsgi_ini
 from zope_exporter.zope_config.zope_conf import ZopeConf, read_zope_conf
 
@@ -140,6 +140,7 @@ ZEO = Database("main", "zeo", zeo_storage="1")
                     "mount_points": ("/audit",),
                     "zeo_servers": ("127.0.0.1:8200",),
                     "zeo_storage": "1",
+                    "zeo_tls": TlsFiles(certificate=Path("/srv/plone/etc/client.pem")),
                 },
             ],
         ),

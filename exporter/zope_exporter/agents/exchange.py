@@ -3,7 +3,6 @@
 Not httpx: its timeouts begin anew with every byte, and it does not tell which process answers.
 """
 
-import os
 import socket
 import struct
 import time
@@ -11,11 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from zope_exporter.unix_address import unix_address
+
 from .errors import AgentError
 
 LARGEST = 4 << 20
 _PIECE = 1 << 16
-_LONGEST_ADDRESS = 107  # bytes the kernel takes for the path of a socket
 _CREDENTIALS = struct.Struct("3i")
 
 
@@ -47,23 +47,10 @@ def exchange(path: Path, request: bytes, deadline: float, pid: int | None = None
 
 @contextmanager
 def _connected(path: Path, deadline: float) -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link, _address(path) as address:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link, unix_address(path) as address:
         link.settimeout(_left(deadline))
         link.connect(address)
         yield link
-
-
-@contextmanager
-def _address(path: Path) -> Iterator[bytes]:
-    """A name of the socket that is short enough, however long its path is."""
-    if len(os.fsencode(path)) <= _LONGEST_ADDRESS:
-        yield os.fsencode(path)
-        return
-    directory = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield os.fsencode(f"/proc/self/fd/{directory}/{path.name}")
-    finally:
-        os.close(directory)
 
 
 def _check_owner(path: Path, link: socket.socket, pid: int | None) -> None:

@@ -23,6 +23,7 @@ from .ping import PingCollector
 from .pipeline import PipelineCollector
 from .process import ProcessCollector
 from .syslog import SyslogCollector
+from .zeo import ZeoCollector
 
 RESCAN_SECONDS = 3.0
 
@@ -40,6 +41,7 @@ def build_passing(watcher: Watcher, logs: LogWatch, catalog: ActionCatalog) -> l
         PingCollector(watcher.inventory),
         PipelineCollector(watcher.inventory),
         ProcessCollector(watcher.inventory, lambda: watcher.rescan(RESCAN_SECONDS)),
+        ZeoCollector(watcher.inventory),
     ]
 
 

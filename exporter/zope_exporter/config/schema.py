@@ -34,6 +34,7 @@ def _zeo_address(text: str) -> str:
         raise wrong("is not an address", "host:port, or the path of a socket") from None
 
 
+ZeoAddress = Annotated[str, AfterValidator(_zeo_address)]
 StatusCode = Annotated[int, Field(ge=100, le=599)]
 
 
@@ -87,10 +88,30 @@ class InstanceConfig(Section):
 
 
 class ZeoConfig(Section):
-    conf: FilePath
-    """The zeo.conf of the server."""
-    address: Annotated[str, AfterValidator(_zeo_address)] | None = None
+    conf: FilePath | None = None
+    """The zeo.conf of a server on this host."""
+    address: ZeoAddress | None = None
     """Where it listens, as host:port or a socket path, if not where its zeo.conf says."""
+    monitor_address: ZeoAddress | None = None
+    """The monitor-address of a server of Zope 2, if its zeo.conf cannot be read."""
+    ca_file: FilePath | None = None
+    """File or directory with the certificates by which to know a server with TLS."""
+    cert_file: FilePath | None = None
+    """Certificate to show to the server, in PEM format."""
+    key_file: FilePath | None = None
+    """Its key without a password, if it is not in cert_file."""
+    server_hostname: str | None = None
+    """The name in the server's certificate, if not the host of its address."""
+
+    @model_validator(mode="after")
+    def _something_to_ask(self) -> "ZeoConfig":
+        if self.conf is None and self.address is None:
+            raise wrong("names no server", "give conf or address")
+        if self.key_file and not self.cert_file:
+            raise wrong("has a key_file without cert_file", "give both")
+        if self.server_hostname and not (self.ca_file or self.cert_file):
+            raise wrong("has server_hostname without TLS", "give ca_file and cert_file")
+        return self
 
 
 class SiteConfig(Section):
@@ -99,7 +120,7 @@ class SiteConfig(Section):
     instances: Annotated[tuple[InstanceConfig, ...], unique("instances")] = ()
     """Its Zopes, where they are not found by themselves or another name is wanted."""
     zeo: tuple[ZeoConfig, ...] = ()
-    """Its ZEO servers on this host."""
+    """Its ZEO servers, where they are not found by themselves or ask for a certificate."""
     ping: Annotated[tuple[PingConfig, ...], unique("targets")] = ()
     """Addresses to probe; without any, every Zope of the site is probed at its root."""
     logs: LogsConfig = LogsConfig()

@@ -4,40 +4,64 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from zope_exporter.inventory import Database, Process, Service, Site, Storage, Target
+from zope_exporter.inventory import (
+    Database,
+    Process,
+    Service,
+    Site,
+    Storage,
+    Target,
+    ZeoServer,
+)
 
+from .declared import DeclaredZeo
 from .naming import first_free, numbered
 from .sharing import Sharing, StorageKey
 from .sites import Settled
+from .zeo_servers import zeo_servers
 
 Targets = Mapping[str, tuple[Target, ...]]
 
 
-def assemble(settled: Sequence[Settled], declared: Targets, sharing: Sharing) -> tuple[Site, ...]:
+def assemble(
+    settled: Sequence[Settled],
+    declared: Targets,
+    sharing: Sharing,
+    declared_zeo: Mapping[str, Sequence[DeclaredZeo]] = MappingProxyType({}),
+) -> tuple[Site, ...]:
     """Return the declared sites, then the others in the order of their first service.
 
     `declared` has the probe targets of each configured site; with none its Zopes are probed.
     """
     names = dict.fromkeys([*declared, *(site for each in settled for site in each.sites)])
+    services = {name: [s.service for s in settled if name in s.sites] for name in names}
+    zeo = zeo_servers(services, declared_zeo, sharing)
     known = _Storages(settled, sharing)
-    return tuple(_site(name, settled, declared.get(name, ()), known) for name in names)
+    return tuple(
+        _site(name, services[name], declared.get(name, ()), known, zeo[name]) for name in names
+    )
 
 
 def _site(
-    name: str, settled: Sequence[Settled], targets: tuple[Target, ...], known: "_Storages"
+    name: str,
+    services: Sequence[Service],
+    targets: tuple[Target, ...],
+    known: "_Storages",
+    zeo: tuple[ZeoServer, ...],
 ) -> Site:
-    services = [each.service for each in settled if name in each.sites]
     storages = tuple(known.storages(name, services))
     if targets:
-        return Site(name, tuple(services), storages, targets)
+        return Site(name, tuple(services), storages, targets, zeo)
     probes = {service.name: _root(service) for service in services if service.kind == "zope"}
     return Site(
         name,
         tuple(_with_probe_problem(service, probes.get(service.name)) for service in services),
         storages,
         tuple(Target(zope, url, any_answer=True) for zope, url in probes.items() if url),
+        zeo,
     )
 
 

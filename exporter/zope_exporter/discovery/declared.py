@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from zope_exporter.inventory import Database, Service, Target
+from zope_exporter.inventory import Database, Service, Target, TlsFiles
 from zope_exporter.zope_config.address import zeo_address
 
 
@@ -20,6 +20,8 @@ class DeclaredService:
     wsgi_ini: Path | None = None
     name: str = ""
     address: str = ""
+    monitor_address: str = ""
+    tls: TlsFiles | None = None
     data_fs: Path | None = None
     blob_dir: Path | None = None
     access_log: Path | None = None
@@ -39,6 +41,8 @@ class DeclaredService:
         return replace(
             service,
             address=self._address() or service.address,
+            monitor_address=self.monitor_address or service.monitor_address,
+            tls=self.tls,
             databases=self._databases(service),
             access_log=self.access_log or service.access_log,
             event_log=self.event_log or service.event_log,
@@ -72,9 +76,19 @@ class DeclaredService:
 
 
 @dataclass(frozen=True)
+class DeclaredZeo:
+    """A ZEO server of which the configuration gives the address alone, here or elsewhere."""
+
+    address: str
+    monitor_address: str = ""
+    tls: TlsFiles | None = None
+
+
+@dataclass(frozen=True)
 class Declared:
-    """A site of the configuration; with targets, they are all that is probed."""
+    """A site of the configuration; with targets, they are all that is probed by HTTP."""
 
     site: str
     services: tuple[DeclaredService, ...] = ()
     targets: tuple[Target, ...] = ()
+    zeo: tuple[DeclaredZeo, ...] = ()

@@ -64,6 +64,8 @@ class ServiceReader:
             home=_instance_directory(source.config),
             databases=_served(conf) if conf else (),
             address=conf.address if conf else "",
+            monitor_address=(conf and conf.monitor_address) or "",
+            wants_tls=conf is not None and conf.wants_tls,
             pid_file=conf.pid_file if conf else None,
             event_log=conf.log if conf else None,
             process=source.process,

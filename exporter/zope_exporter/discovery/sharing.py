@@ -52,10 +52,11 @@ class Sharing:
 
     def _zeo_keys(self, database: Database) -> list[StorageKey]:
         storage = database.zeo_storage or "1"
-        return [("zeo", self._server(address), storage) for address in database.zeo_servers]
+        return [("zeo", self.server(address), storage) for address in database.zeo_servers]
 
-    def _server(self, address: str) -> str:
-        """The address that a server known here is configured with, if this one leads to it."""
+    def server(self, address: str) -> str:
+        """Return what identifies a ZEO server: the address that a server known here is configured
+        with, if this one leads to it."""
         if "/" in address:
             return os.path.realpath(address)
         if address in self._servers or not self._is_local(address):

@@ -47,11 +47,12 @@ class Survey:
         candidates = gathering.candidates
         sharing = Sharing((each.member.service for each in candidates), self._hosts())
         targets = {site.site: site.targets for site in self._declared}
+        zeo = {site.site: site.zeo for site in self._declared}
         settled = settle([each.member for each in candidates], targets, sharing)
         if self._discover:
             self._remember(zip(candidates, settled, strict=True), gathering.forgotten)
         problems = [*processes.problems, *filter(None, [self._memory.problem])]
-        return Inventory(assemble(settled, targets, sharing), tuple(problems))
+        return Inventory(assemble(settled, targets, sharing, zeo), tuple(problems))
 
     def _gather(self, processes: Processes) -> Gathering:
         gathering = Gathering(self._reader, processes.sources)

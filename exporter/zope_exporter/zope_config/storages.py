@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from zope_exporter.inventory import StorageKind
+from zope_exporter.inventory import StorageKind, TlsFiles
 
 from .section import Section, Unresolved
 from .values import Values
@@ -33,6 +33,7 @@ class StorageSettings:
     blob_dir: Path | None = None
     zeo_servers: tuple[str, ...] = ()
     zeo_storage: str = ""
+    zeo_tls: TlsFiles | None = None
 
 
 def read_storage(section: Section, values: Values) -> StorageSettings:
@@ -47,6 +48,7 @@ def read_storage(section: Section, values: Values) -> StorageSettings:
         values.path(outermost_blobs, "blob-dir") if outermost_blobs else None,
         tuple(_servers(innermost, values)) if kind == "zeo" else (),
         _storage_name(innermost) if kind == "zeo" else "",
+        _tls(innermost, values) if kind == "zeo" else None,
     )
 
 
@@ -73,3 +75,17 @@ def _servers(section: Section, values: Values) -> Iterator[str]:
 def _storage_name(client: Section) -> str:
     name = client.value("storage") or "1"
     return "" if isinstance(name, Unresolved) else name
+
+
+def _tls(client: Section, values: Values) -> TlsFiles | None:
+    section = next(iter(client.find("ssl")), None)
+    if section is None:
+        return None
+    hostname = section.value("server-hostname") or ""
+    return TlsFiles(
+        ca=values.path(section, "authenticate"),
+        certificate=values.path(section, "certificate"),
+        key=values.path(section, "key"),
+        hostname="" if isinstance(hostname, Unresolved) else hostname,
+        check_hostname=values.boolean(section, "check-hostname", default=True),
+    )

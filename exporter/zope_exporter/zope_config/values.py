@@ -31,9 +31,9 @@ class Values:
         value = self._convert(section, key, stock_datatypes["byte-size"])
         return default if value is None else int(value)
 
-    def boolean(self, section: Section, key: str) -> bool:
-        """Whether a switch is on; off is what all that we read default to."""
-        return bool(self._convert(section, key, stock_datatypes["boolean"]))
+    def boolean(self, section: Section, key: str, default: bool = False) -> bool:
+        value = self._convert(section, key, stock_datatypes["boolean"])
+        return default if value is None else bool(value)
 
     def path(self, section: Section, key: str) -> Path | None:
         text = section.value(key)

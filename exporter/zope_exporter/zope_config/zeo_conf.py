@@ -33,6 +33,7 @@ class ZeoConf:
     path: Path
     address: str
     monitor_address: str | None
+    wants_tls: bool
     storages: tuple[ZeoStorage, ...]
     pid_file: Path | None
     log: Path | None
@@ -58,6 +59,7 @@ def read_zeo_conf(path: Path, environ: Mapping[str, str] = {}, cwd: Path | None 
         path=path,
         address=address or "",
         monitor_address=_address(server, "monitor-address", values),
+        wants_tls=bool(server.find("ssl")),
         storages=_storages(path, top, values),
         pid_file=values.path(server, "pid-filename") or _default_pid_file(environ),
         log=log,

@@ -142,6 +142,7 @@ def _database(path: Path, section: Section, values: Values) -> Database:
         blob_dir=storage.blob_dir,
         zeo_servers=storage.zeo_servers,
         zeo_storage=storage.zeo_storage,
+        zeo_tls=storage.zeo_tls,
         pool_size=values.integer(section, "pool-size", _POOL_SIZE),
         cache_objects=values.integer(section, "cache-size", _CACHE_OBJECTS),
         cache_bytes=values.byte_size(section, "cache-size-bytes", 0),

@@ -1,0 +1,152 @@
+"""ZEO servers: which of them answer, and what each tells of its storages."""
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+
+from zope_exporter.collector import Part
+from zope_exporter.inventory import Inventory, ZeoServer
+from zope_exporter.metric import Metric, Sample
+from zope_exporter.zeo.errors import ZeoError
+from zope_exporter.zeo.probe import Answer, ZeoProber
+from zope_exporter.zeo.rounds import Rounds
+from zope_exporter.zeo.status import StorageStatus
+
+_STORAGE = ("site", "server", "storage")
+_UNNAMED = "1"  # what ZEO calls a storage that was given no name
+
+UP = Metric(
+    "zope_zeo_up",
+    "gauge",
+    "Whether the ZEO server answers and serves the storage (1) or not (0), asked at most every 10 s"
+    " as each time is a line in its log.",
+    _STORAGE,
+)
+CLIENTS = Metric(
+    "zope_zeo_clients",
+    "gauge",
+    "Clients that use the storage of the ZEO server, asked at most every 10 s.",
+    _STORAGE,
+)
+COMMITS = Metric(
+    "zope_zeo_commits_total",
+    "counter",
+    "Transactions the ZEO server has committed since its start, asked at most every 10 s.",
+    _STORAGE,
+)
+ABORTS = Metric(
+    "zope_zeo_aborts_total",
+    "counter",
+    "Transactions that clients of the ZEO server gave up since its start, asked at most every 10 s;"
+    " those it refused for a conflict are not among them.",
+    _STORAGE,
+)
+LOADS = Metric(
+    "zope_zeo_loads_total",
+    "counter",
+    "Objects the ZEO server has sent to clients since its start, asked at most every 10 s.",
+    _STORAGE,
+)
+STORES = Metric(
+    "zope_zeo_stores_total",
+    "counter",
+    "Objects that clients have stored since the ZEO server's start, asked at most every 10 s.",
+    _STORAGE,
+)
+CONFLICTS = Metric(
+    "zope_zeo_conflicts_total",
+    "counter",
+    "Conflicts that the ZEO server could not resolve since its start, asked at most every 10 s.",
+    _STORAGE,
+)
+CONFLICTS_RESOLVED = Metric(
+    "zope_zeo_conflicts_resolved_total",
+    "counter",
+    "Conflicts that the ZEO server has resolved since its start, asked at most every 10 s.",
+    _STORAGE,
+)
+ACTIVE_TRANSACTIONS = Metric(
+    "zope_zeo_active_transactions",
+    "gauge",
+    "Transactions that clients have begun to commit and not ended, asked at most every 10 s.",
+    _STORAGE,
+)
+WAITING_COMMITS = Metric(
+    "zope_zeo_waiting_commits",
+    "gauge",
+    "Transactions that wait for another one to end its commit, asked at most every 10 s; absent of"
+    " Zope 2's server.",
+    _STORAGE,
+)
+LOCK_ACQUIRED = Metric(
+    "zope_zeo_lock_acquired_timestamp_seconds",
+    "gauge",
+    "When the transaction that is committed right now got the commit lock, in seconds since the"
+    " epoch, asked at most every 10 s; absent while none has it.",
+    _STORAGE,
+)
+LAST_TRANSACTION = Metric(
+    "zope_zeo_last_transaction_timestamp_seconds",
+    "gauge",
+    "Time of the last transaction of the storage, in seconds since the epoch, asked at most every"
+    " 10 s; absent while it holds none, and of Zope 2's server.",
+    _STORAGE,
+)
+
+_VALUES: dict[Metric, Callable[[StorageStatus], float | None]] = {
+    CLIENTS: lambda status: status.clients,
+    COMMITS: lambda status: status.commits,
+    ABORTS: lambda status: status.aborts,
+    LOADS: lambda status: status.loads,
+    STORES: lambda status: status.stores,
+    CONFLICTS: lambda status: status.conflicts,
+    CONFLICTS_RESOLVED: lambda status: status.conflicts_resolved,
+    ACTIVE_TRANSACTIONS: lambda status: status.active_transactions,
+    WAITING_COMMITS: lambda status: status.waiting_commits,
+    LOCK_ACQUIRED: lambda status: status.lock_acquired,
+    LAST_TRANSACTION: lambda status: status.last_transaction,
+}
+
+
+class ZeoCollector:
+    """Asks every ZEO server of the inventory; one that does not answer is a result, no failure."""
+
+    name = "zeo"
+    metrics = (UP, *_VALUES)
+
+    def __init__(self, inventory: Callable[[], Inventory], rounds: Rounds | None = None) -> None:
+        self._inventory = inventory
+        self._rounds = rounds or Rounds(ZeoProber().probe)
+
+    def parts(self) -> Iterable[Part]:
+        servers = [(site.name, server) for site in self._inventory().sites for server in site.zeo]
+        self._rounds.keep([server for _, server in servers])
+        return [
+            Part(f"{site}/{server.name}", partial(self._collect, site, server))
+            for site, server in servers
+        ]
+
+    def _collect(self, site: str, server: ZeoServer) -> Iterator[Sample]:
+        if server.problem:
+            raise ZeoError(server.problem)
+        answer = self._rounds.answer(server)
+        for storage in _storages(server, answer):
+            yield from _samples(answer, site=site, server=server.name, storage=storage)
+        if answer.problem:
+            raise ZeoError(answer.problem)
+
+
+def _storages(server: ZeoServer, answer: Answer) -> list[str]:
+    told = answer.storages or {}
+    others = [] if server.elsewhere is None else [s for s in told if s not in server.elsewhere]
+    return list(dict.fromkeys([*server.storages, *others])) or [_UNNAMED]
+
+
+def _samples(answer: Answer, *, site: str, server: str, storage: str) -> Iterator[Sample]:
+    of = {"site": site, "server": server, "storage": storage}
+    if answer.up is not None:
+        yield UP(answer.up and (answer.storages is None or storage in answer.storages), **of)
+    status = (answer.storages or {}).get(storage, StorageStatus())
+    for metric, value in _VALUES.items():
+        number = value(status)
+        if number is not None:
+            yield metric(number, **of)

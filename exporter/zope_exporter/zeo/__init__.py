@@ -1,0 +1,1 @@
+"""Asking ZEO servers how they are, without becoming one of their clients."""
