@@ -1,8 +1,7 @@
 """The command `zope-exporter`."""
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,7 +9,9 @@ import click
 
 from . import __version__
 from .agents.cli import agent
-from .config.document import ConfigError
+from .commands.acting import action_command
+from .commands.flags import config_flag, mistakes_told
+from .commands.history import jobs_command
 from .config.load import load_config
 from .logs import FORMATS, LEVELS, set_up_logging
 
@@ -31,12 +32,6 @@ class ServeByDefault(click.Group):
         with formatter.section("Flags of serve"):
             formatter.write_dl([record for record in records if record])
         super().format_options(ctx, formatter)
-
-
-def config_flag(command: Command) -> Command:
-    text = "Configuration file; without one, what runs on this host is found by itself."
-    path = click.Path(path_type=Path)
-    return click.option("--config.file", "config_file", type=path, help=text)(command)
 
 
 def listen_flag(default: str) -> Callable[[Command], Command]:
@@ -77,19 +72,6 @@ def _telemetry_path(_: click.Context, flag: click.Parameter, path: str) -> str:
     except ValueError as error:
         raise click.BadParameter(str(error), param=flag) from None
     return path
-
-
-@contextmanager
-def mistakes_told() -> Iterator[None]:
-    """End with exit code 2 and the reason alone when it is one a person can act on."""
-    from .demo.instance import DemoError
-    from .web.listen import ListenError
-
-    try:
-        yield
-    except (ConfigError, DemoError, ListenError) as error:
-        click.echo(f"zope-exporter: {error}", err=True)
-        sys.exit(2)
 
 
 @click.group(cls=ServeByDefault, context_settings={"help_option_names": ["-h", "--help"]})
@@ -203,3 +185,15 @@ def metrics() -> None:
     from .sidecar import declared_metrics
 
     click.echo(metrics_reference(declared_metrics()))
+
+
+main.add_command(
+    action_command("pack", "Remove what no longer can be undone from a database of SITE.")
+)
+main.add_command(
+    action_command("backup", "Back up the databases of SITE, or of all sites, and prove it.")
+)
+main.add_command(
+    action_command("verify", "Prove the last backup of the databases of SITE, or of all sites.")
+)
+main.add_command(jobs_command)

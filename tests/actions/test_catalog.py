@@ -65,13 +65,31 @@ def test_metrics_begin_with_what_is_configured() -> None:
     ("task", "reason"),
     [
         (Task("internet", "main", "pack"), "no site is called internet .known: intranet, shop"),
-        (Task("intranet", "mail", "pack"), "intranet has no database mail .known: main, catalog"),
+        (Task("intranet", "mail", "pack"), "no database is called mail .known: main, catalog"),
     ],
 )
 def test_what_is_unknown_is_refused_with_what_is_known(task: Task, reason: str) -> None:
     with pytest.raises(RefusedError, match=reason) as refused:
         catalog(site()).work(task)
     assert refused.value.code == "unknown"
+
+
+def test_backups_are_of_all_that_is_configured_and_a_pack_of_one() -> None:
+    assert [task.database for task in catalog(site()).meant("backup", None, None)] == [
+        "main",
+        "catalog",
+    ]
+    (task,) = catalog(site()).meant("pack", "intranet", "users")
+    assert task == Task("intranet", "users", "pack")
+    for names, code, words in [
+        (("pack", None, None), "ambiguous", "name one: intranet --database main, intranet --data"),
+        (("backup", "shop", None), "unknown", "no database was found"),
+        (("backup", None, "users"), "unconfigured", "no backup is configured for it"),
+        (("verify", "home", None), "unknown", "no site is called home"),
+    ]:
+        with pytest.raises(RefusedError, match=words) as refused:
+            catalog(site()).meant(*names)
+        assert refused.value.code == code
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from tests.support.jobs import MAIN, Gate, ListedWork, work
 from tests.support.processes import eventually
 from zope_exporter.jobs.job import Facts, Job, Task
 from zope_exporter.jobs.lock import Patience, locked
-from zope_exporter.jobs.report import ActionError, RefusedError, Report, Silent
+from zope_exporter.jobs.report import ActionError, RefusedError, Report, Silent, UncertainError
 from zope_exporter.jobs.runner import Runner
 from zope_exporter.jobs.store import JobStore
 
@@ -113,6 +113,7 @@ def reversed_task(task: Task) -> tuple[str, str, str]:
     [
         (ActionError("copying", "no space left"), "failed", "failed", "copying: no space left"),
         (RefusedError("room", "3 GB are missing"), "refused", "room", "3 GB are missing"),
+        (UncertainError("packing", "the server is gone"), "interrupted", "unknown", "is gone"),
         (ZeroDivisionError("by zero"), "failed", "unexpected", "ZeroDivisionError: by zero"),
     ],
 )

@@ -31,6 +31,24 @@ class ActionCatalog:
             if action == "pack" or backup_plan(self._config, database) is not None
         ]
 
+    def meant(self, action: str, site: str | None, database: str | None) -> Sequence[Task]:
+        """Return the tasks that a person means who need not name what is clear.
+
+        What is configured to be backed up is meant as a whole; a pack is of one database. Raises
+        RefusedError: `unknown`, `unconfigured` or `ambiguous`.
+        """
+        found = [
+            Task(*target, action)
+            for target in self.targets(action)
+            if site in (None, target[0]) and database in (None, target[1])
+        ]
+        if not found:
+            raise self._nothing(action, site, database)
+        if action == "pack" and len(found) > 1:
+            names = ", ".join(f"{task.site} --database {task.database}" for task in found)
+            raise RefusedError("ambiguous", "there are several databases", f"name one: {names}")
+        return found
+
     def configured(self) -> Iterator[Task]:
         """Yield the tasks that the configuration speaks of, whether they ever ran or not."""
         if self._config.actions is not None:
@@ -49,22 +67,24 @@ class ActionCatalog:
 
         Raises RefusedError: `unknown` or `unconfigured`; StateError without a state directory.
         """
-        database = self._database(task)
-        raise RefusedError("unavailable", f"{task.action} of {database.name} is not possible yet")
+        for database in site_databases(self._inventory()):
+            if (database.site, database.name) == (task.site, task.database):
+                raise RefusedError("unavailable", f"{task} is not possible yet")
+        raise self._nothing(task.action, task.site, task.database)
 
-    def _database(self, task: Task) -> SiteDatabase:
-        found = [each for each in site_databases(self._inventory()) if each.site == task.site]
-        if not found:
-            raise RefusedError("unknown", f"no site is called {task.site}", _known(self._sites()))
-        for database in found:
-            if database.name == task.database:
-                return database
-        names = [database.name for database in found]
-        reason = f"{task.site} has no database {task.database}"
-        raise RefusedError("unknown", reason, _known(names))
-
-    def _sites(self) -> list[str]:
-        return [site.name for site in self._inventory().sites]
+    def _nothing(self, action: str, site: str | None, database: str | None) -> RefusedError:
+        """Return why there is nothing to do for the action, under these names."""
+        inventory = self._inventory()
+        sites = [each.name for each in inventory.sites]
+        if site is not None and site not in sites:
+            return RefusedError("unknown", f"no site is called {site}", _known(sites))
+        names = [each.name for each in site_databases(inventory) if site in (None, each.site)]
+        if database is not None and database not in names:
+            return RefusedError("unknown", f"no database is called {database}", _known(names))
+        if not names:
+            return RefusedError("unknown", "no database was found", "see zope-exporter check")
+        remedy = "give the site a backup: section with its repository"
+        return RefusedError("unconfigured", f"no {action} is configured for it", remedy)
 
     def _lock(self, database: SiteDatabase) -> LockPlace:
         directory = database.storage.data_fs.parent if database.storage else None

@@ -7,7 +7,7 @@ from zope_exporter.state import StateError
 from .job import Outcome
 from .lock import Patience, locked
 from .recorder import Recorder
-from .report import ActionError, InterruptedActionError, RefusedError
+from .report import ActionError, InterruptedActionError, RefusedError, UncertainError
 from .store import JobStore
 from .work import Pending
 
@@ -44,6 +44,8 @@ def _outcome(store: JobStore, pending: Pending, recorder: Recorder, patience: Pa
         return Outcome("refused", error.code, str(error))
     except InterruptedActionError as error:
         return Outcome("interrupted", "stopped", str(error))
+    except UncertainError as error:
+        return Outcome("interrupted", "unknown", str(error))
     except (ActionError, StateError) as error:
         return Outcome("failed", "failed", str(error))
     except Exception as error:  # the one error boundary of actions

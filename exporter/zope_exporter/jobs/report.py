@@ -52,3 +52,7 @@ class RefusedError(ActionError):
 
 class InterruptedActionError(ActionError):
     """The action was told to end before it was done, and has left nothing half-done in place."""
+
+
+class UncertainError(ActionError):
+    """Whether the action goes on, was done or failed cannot be known from here."""

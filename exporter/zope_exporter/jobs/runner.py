@@ -48,7 +48,7 @@ class Runner:
             work = self._catalog.work(Task(site, database, action))
             return Submission(self._enqueue(work, origin))
         except RefusedError as error:
-            return Submission(None, error.code, error.reason)
+            return Submission.refused(error)
 
     def jobs(self) -> Sequence[Job]:
         """Return the jobs that are remembered, the newest first, also those of the shell."""

@@ -7,7 +7,7 @@ from typing import Protocol
 from .job import Facts, Job, Places, Task
 from .life import Life
 from .lock import LockPlace
-from .report import Report
+from .report import RefusedError, Report
 
 
 @dataclass(frozen=True)
@@ -47,3 +47,8 @@ class Submission:
     job: Job | None
     refusal: str = ""
     reason: str = ""
+
+    @classmethod
+    def refused(cls, error: RefusedError) -> "Submission":
+        """Return what an error says of a request."""
+        return cls(None, error.code, error.reason + (f" ({error.remedy})" if error.remedy else ""))

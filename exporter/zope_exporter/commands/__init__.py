@@ -1,0 +1,1 @@
+"""The commands of `zope-exporter` that are more than a call."""

@@ -1,0 +1,123 @@
+"""Running actions in the foreground, with their progress shown."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from zope_exporter.actions.catalog import ActionCatalog
+from zope_exporter.config.load import load_config
+from zope_exporter.jobs.execution import execute
+from zope_exporter.jobs.job import Facts, Outcome, State, Task
+from zope_exporter.jobs.lock import Patience
+from zope_exporter.jobs.recorder import Recorder
+from zope_exporter.jobs.report import RefusedError, Report, Silent
+from zope_exporter.jobs.store import JobStore
+from zope_exporter.jobs.work import Submission
+from zope_exporter.sidecar import search
+from zope_exporter.state import state_file
+from zope_exporter.wording import duration, size
+
+from .progress import Bar, Lines
+
+SEARCH_SECONDS = 60.0
+EXIT_CODES: dict[State, int] = {"succeeded": 0, "failed": 1, "refused": 3, "interrupted": 4}
+
+
+def find_catalog(config_file: Path | None) -> ActionCatalog:
+    config = load_config(config_file)
+    store = JobStore(*state_file(config.state_dir))
+    inventory = search(config, SEARCH_SECONDS)
+    return ActionCatalog(config, lambda: inventory, store)
+
+
+class Shell:
+    """Runs one task after another in this process, as jobs."""
+
+    def __init__(self, catalog: ActionCatalog, wait: float, quiet: bool) -> None:
+        self._catalog = catalog
+        self._stopping = threading.Event()
+        self._patience = Patience(wait, self._stopping.wait)
+        self._quiet = quiet
+
+    def tasks(self, action: str, site: str | None, database: str | None) -> Sequence[Task]:
+        """Return what is meant; ends the process if that is not clear."""
+        try:
+            return self._catalog.meant(action, site, database)
+        except RefusedError as error:
+            click.echo(f"refused: {Submission.refused(error).reason}", err=True)
+            sys.exit(EXIT_CODES["refused"])
+
+    def run(self, task: Task) -> int:
+        """Run one to its end; return the exit code."""
+        try:
+            work = self._catalog.work(task)
+            pending = self._catalog.store.add(work, _origin())
+        except RefusedError as error:
+            click.echo(f"{task}: refused: {Submission.refused(error).reason}", err=True)
+            return EXIT_CODES["refused"]
+        with _display(self._quiet) as display, self._signals():
+            stopping = self._stopping.is_set
+            recorder = Recorder(self._catalog.store, pending.job.id, stopping, display)
+            outcome = execute(self._catalog.store, pending, recorder, self._patience)
+        self._tell(task, outcome)
+        return EXIT_CODES[outcome.state]
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Within, SIGINT or SIGTERM ends the action where it does no harm, a second one at once."""
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+        def stop(number: int, _: FrameType | None) -> None:
+            self._stopping.set()
+            signal.signal(number, before[signal.Signals(number)])
+
+        for number in before:
+            signal.signal(number, stop)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _tell(self, task: Task, outcome: Outcome) -> None:
+        if outcome.state != "succeeded":
+            click.echo(f"{task}: {outcome.state}: {outcome.error}", err=True)
+        elif not self._quiet:
+            facts = "".join(f", {fact}" for fact in _worded(outcome.result))
+            click.echo(f"{task}: {outcome.state}{facts}")
+
+
+@contextmanager
+def _display(quiet: bool) -> Iterator[Report]:
+    if quiet:
+        yield Silent()
+    elif sys.stderr.isatty():
+        bar = Bar(sys.stderr)
+        try:
+            yield bar
+        finally:
+            bar.end()
+    else:
+        yield Lines()
+
+
+def _origin() -> str:
+    # systemd gives every start of a unit an id; a shell in its session has inherited one.
+    return "timer" if "INVOCATION_ID" in os.environ and not sys.stderr.isatty() else "shell"
+
+
+def _worded(result: Facts) -> Iterator[str]:
+    for name, value in result.items():
+        if isinstance(value, list | dict) or value is None:
+            continue
+        words: dict[str, Callable[[float], str]] = {"_bytes": size, "_seconds": duration}
+        unit = next((unit for unit in words if name.endswith(unit)), None)
+        shown = words[unit](value) if unit else str(value)
+        yield f"{name.removesuffix(unit or '').replace('_', ' ')}: {shown}"
