@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 
+from .actions.verdict import judge_backups
 from .agents.absence import Absence, why_absent
 from .agents.verdict import judge_agent, judge_databases
 from .collectors import filestorage, logs, ping, process
@@ -45,6 +46,7 @@ def judge(
                 findings += judge_databases(site.name, service, values)
         for storage in site.storages:
             findings += _storage(site, storage, values, now())
+            findings += judge_backups(site.name, storage.database, values, now())
         for target in site.targets:
             findings += _target(site, target, values, now())
     findings += [_renamed(*sample.labels) for sample in scrape.samples if _is_renamed(sample)]

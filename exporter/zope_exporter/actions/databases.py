@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from zope_exporter.inventory import Database, Inventory, Service, Site, Storage
 
 LASTING = ("filestorage", "zeo", "relstorage")
 
 
-@dataclass(frozen=True)
-class Use:
+class Use(NamedTuple):
     """How a Zope mounts, or a ZEO server serves, a database."""
 
     service: Service

@@ -1,0 +1,50 @@
+"""What is said of the backups of a database."""
+
+from collections.abc import Iterator
+
+from zope_exporter.collectors import backup, filestorage
+from zope_exporter.finding import Finding, Severity, Values
+from zope_exporter.wording import duration, size
+
+
+def judge_backups(site: str, database: str, values: Values, now: float) -> Iterator[Finding]:
+    """Yield what there is to say, nothing where no backup is configured."""
+
+    def found(severity: Severity, text: str) -> Finding:
+        return Finding(severity, site, f"backup {database}", text)
+
+    max_age = values.get(backup.MAX_AGE, site, database)
+    if max_age is None or values.get(backup.AVAILABLE, site, database) is None:
+        return  # not configured, or the collector's failure says why
+    made = values.get(backup.LAST_SUCCESS, site, database)
+    if made is None:
+        remedy = f"zope-exporter backup {site} --database {database}"
+        yield found(Severity.CRITICAL, f"there is no complete backup ({remedy})")
+        return
+    covered = values.get(backup.COVERED, site, database)
+    last = values.get(filestorage.LAST_TRANSACTION, site, database)
+    yield found(Severity.OK, _facts(values, site, database, now - made))
+    # A site where nothing happens needs no new backup.
+    if covered is not None and last is not None and last > covered:
+        age = now - max(made, covered)
+        if age > max_age:
+            text = f"commits of the last {duration(age)} are in no backup"
+            yield found(Severity.CRITICAL, f"{text}; {duration(max_age)} are allowed")
+        elif age < 0:
+            text = f"the last backup is dated {duration(-age)} in the future"
+            yield found(Severity.WARNING, f"{text} (set the clock right)")
+    if values.get(backup.LAST_VERIFIED, site, database) is None:
+        remedy = f"zope-exporter verify {site} --database {database}"
+        yield found(Severity.WARNING, f"no backup was ever proven to restore ({remedy})")
+
+
+def _facts(values: Values, site: str, database: str, age: float) -> str:
+    facts = [f"last backup {duration(age)} ago"]
+    sizes = [
+        values.get(backup.SIZE, site, database, labels["kind"])
+        for labels in values.labels(backup.SIZE, site, database)
+    ]
+    known = [each for each in sizes if each is not None]
+    if known:
+        facts.append(f"{size(sum(known))} in all")
+    return ", ".join(facts)

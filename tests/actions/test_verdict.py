@@ -1,0 +1,75 @@
+"""What is said of backups: the words are for whoever is responsible for them."""
+
+import pytest
+
+from zope_exporter.actions.verdict import judge_backups
+from zope_exporter.collectors import backup, filestorage
+from zope_exporter.finding import Values
+from zope_exporter.metric import Metric, Sample
+from zope_exporter.registry import Scrape
+
+NOW = 1_800_000_000.0
+HOUR = 3600.0
+MAIN = ("intranet", "main")
+WELL: dict[tuple[Metric, tuple[str, ...]], float | None] = {
+    (backup.MAX_AGE, MAIN): 26 * HOUR,
+    (backup.AVAILABLE, MAIN): 1e9,
+    (backup.LAST_SUCCESS, MAIN): NOW - 3 * HOUR,
+    (backup.LAST_VERIFIED, MAIN): NOW - 3 * HOUR,
+    (backup.COVERED, MAIN): NOW - 4 * HOUR,
+    (backup.SIZE, (*MAIN, "full")): 2e9,
+    (backup.SIZE, (*MAIN, "incremental")): 1e9,
+    (filestorage.LAST_TRANSACTION, MAIN): NOW - 60,
+}
+
+
+def said(changes: dict[tuple[Metric, tuple[str, ...]], float | None]) -> list[str]:
+    values = {**WELL, **changes}
+    samples = [Sample(*key, value) for key, value in values.items() if value is not None]
+    found = list(judge_backups(*MAIN, Values(Scrape(samples, [])), NOW))
+    assert {each.subject for each in found} <= {"backup main"}
+    return [f"{each.severity.name} {each.text}" for each in found]
+
+
+def test_a_recent_proven_backup_is_well() -> None:
+    assert said({}) == ["OK last backup 3 h ago, 3 GB in all"]
+
+
+def test_commits_that_are_in_no_backup_for_too_long_are_critical() -> None:
+    assert said({(backup.LAST_SUCCESS, MAIN): NOW - 72 * HOUR, (backup.COVERED, MAIN): 1.0}) == [
+        "OK last backup 3 d ago, 3 GB in all",
+        "CRITICAL commits of the last 3 d are in no backup; 1 d are allowed",
+    ]
+
+
+def test_a_site_where_nothing_happens_needs_no_new_backup() -> None:
+    old = NOW - 400 * 24 * HOUR
+    quiet: dict[tuple[Metric, tuple[str, ...]], float | None] = {
+        (backup.LAST_SUCCESS, MAIN): old,
+        (backup.COVERED, MAIN): old,
+        (filestorage.LAST_TRANSACTION, MAIN): old,
+    }
+    assert said(quiet) == ["OK last backup 400 d ago, 3 GB in all"]
+
+
+def test_a_backup_from_the_future_is_no_fresh_backup() -> None:
+    assert said({(backup.LAST_SUCCESS, MAIN): NOW + 48 * HOUR})[1] == (
+        "WARNING the last backup is dated 2 d in the future (set the clock right)"
+    )
+
+
+def test_no_backup_and_no_proof_are_said_with_the_command() -> None:
+    assert said({(backup.LAST_SUCCESS, MAIN): None}) == [
+        "CRITICAL there is no complete backup (zope-exporter backup intranet --database main)"
+    ]
+    assert said({(backup.LAST_VERIFIED, MAIN): None})[1] == (
+        "WARNING no backup was ever proven to restore"
+        " (zope-exporter verify intranet --database main)"
+    )
+
+
+@pytest.mark.parametrize("metric", [backup.MAX_AGE, backup.AVAILABLE])
+def test_where_none_is_configured_or_the_repository_unreadable_nothing_is_made_up(
+    metric: Metric,
+) -> None:
+    assert said({(metric, MAIN): None}) == []
