@@ -42,8 +42,12 @@ class AgentSocket:
 
     def connect(self) -> socket.socket:
         peer = socket.socket(socket.AF_UNIX)
+        try:
+            peer.connect(str(self.path))
+        except OSError:
+            peer.close()
+            raise
         peer.settimeout(30)
-        peer.connect(str(self.path))
         return peer
 
     def exchange(self, *pieces: bytes) -> bytes:

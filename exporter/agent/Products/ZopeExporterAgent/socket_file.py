@@ -42,7 +42,7 @@ class SocketFile(object):
             if group is not None:
                 os.chown(address, -1, group)
             os.chmod(address, mode)
-            listener.listen(16)
+            listener.listen(64)
             listener.setblocking(False)
         except Exception:
             listener.close()
