@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from tests.support.agents import with_agent
 from tests.support.buildouts import Buildout
 from tests.support.environments import Environment, environment
 from tests.support.instances import ZopeInstance
 from tests.support.require import require
 from tests.support.zeo import ZeoServer
+from tests.support.zope_pages import add_pages
 
 
 @pytest.fixture(scope="session")
@@ -83,3 +85,31 @@ def make_buildout(
         return ending.enter_context(Buildout(buildout, tmp_path / name, **options))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def add_agent(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Environment], Environment]:
+    """Make a copy of an environment with the agent and pages to test it with, once for each."""
+    made: dict[str, Environment] = {}
+
+    def add(original: Environment) -> Environment:
+        if original.name not in made:
+            copy = with_agent(original, tmp_path_factory.mktemp("agent") / original.name)
+            add_pages(copy)
+            made[original.name] = copy
+        return made[original.name]
+
+    return add
+
+
+@pytest.fixture
+def any_agent(
+    any_zope: Environment, add_agent: Callable[[Environment], Environment]
+) -> Environment:
+    """Each generation in turn, with the agent."""
+    return add_agent(any_zope)
+
+
+@pytest.fixture
+def agent63(zope63: Environment, add_agent: Callable[[Environment], Environment]) -> Environment:
+    return add_agent(zope63)
