@@ -83,4 +83,16 @@ RECIPES = (
             "ZopeUndo==6.1",
         ),
     ),
+    Recipe(
+        name="relstorage",
+        pythons=(RUNNING,),
+        zope="Zope==6.3",
+        constraints="constraints.txt",
+        requirements=(
+            "Zope[wsgi]==6.3",
+            "Products.ExternalMethod==6.1",
+            "psycopg2-binary==2.9.11",
+            "RelStorage==4.3.0",
+        ),
+    ),
 )
