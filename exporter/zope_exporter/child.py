@@ -88,9 +88,18 @@ def run(command: Sequence[str], timeout: float, cwd: Path | None = None) -> tupl
         return status, log.read_text(errors="replace")
 
 
+def _set_death_signal(number: int) -> None:
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, number, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "the end of the parent cannot be tied to that of a child")
+
+
+def outlive_parent() -> None:
+    """Go on if the parent dies: said by a child that has begun what must not be left half-done."""
+    _set_death_signal(0)
+
+
 def _become(parent: int, command: list[str]) -> None:
-    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "cannot be made to end with its parent")
+    _set_death_signal(signal.SIGKILL)
     if os.getppid() == parent:  # else it died before the kernel knew
         os.execvp(command[0], command)  # noqa: S606
 

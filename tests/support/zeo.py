@@ -19,6 +19,7 @@ class ZeoServer:
     home: Path
     storages: Sequence[str] = ("1",)
     settings: str = ""  # further lines of the <zeo> section
+    storage_settings: str = ""  # and of each storage
     port: int = field(default_factory=free_port)
 
     def __post_init__(self) -> None:
@@ -37,7 +38,8 @@ class ZeoServer:
             "</zeo>",
         ]
         for name in self.storages:
-            lines += [f"<filestorage {name}>", f"  path {self.data_fs(name)}", "</filestorage>"]
+            lines += [f"<filestorage {name}>", f"  path {self.data_fs(name)}"]
+            lines += [self.storage_settings, "</filestorage>"]
         lines += ["<eventlog>", "  <logfile>", f"    path {self.event_log}"]
         lines += ["    format %(asctime)s %(message)s", "  </logfile>", "</eventlog>", ""]
         return "\n".join(lines)

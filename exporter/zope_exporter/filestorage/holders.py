@@ -1,0 +1,83 @@
+"""Who has a Data.fs open, be it known or not: every process of this host is looked at."""
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from .owners import DELETED, SUFFIXES, Identity
+
+NOT_THERE = (FileNotFoundError, ProcessLookupError)
+
+
+@dataclass(frozen=True)
+class Holders:
+    """The processes that have a Data.fs, its lock or its `.old` open.
+
+    `locked` tells that some process holds ZODB's lock, even one that cannot be seen; `hidden` how
+    many processes may not be looked into.
+    """
+
+    pids: tuple[int, ...]
+    hidden: int
+    locked: bool
+
+    @property
+    def none(self) -> bool:
+        return not self.pids and not self.locked
+
+
+def holders(data_fs: Path, proc: Path = Path("/proc")) -> Holders:
+    """Look for them. A process in a container is found too, whatever it calls the file."""
+    real = Path(os.path.realpath(data_fs))
+    places = {real.parent / real.name, data_fs.parent / data_fs.name}
+    paths = {place.with_name(place.name + suffix) for place in places for suffix in SUFFIXES}
+    identities = set(_identities(paths))
+    names = {path.name for path in paths}
+    found, hidden = [], 0
+    for entry in proc.iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                if _holds(entry / "fd", names, identities):
+                    found.append(int(entry.name))
+            except PermissionError:
+                hidden += 1
+    return Holders(tuple(sorted(found)), hidden, _is_locked(data_fs))
+
+
+def _identities(paths: set[Path]) -> Iterator[Identity]:
+    for path in paths:
+        with suppress(OSError):
+            status = path.stat()
+            yield status.st_dev, status.st_ino
+
+
+def _holds(directory: Path, names: set[str], identities: set[Identity]) -> bool:
+    with suppress(*NOT_THERE):
+        for link in directory.iterdir():
+            with suppress(*NOT_THERE):
+                # By name first: to stat a file on a file system that hangs, hangs too.
+                path = str(link.readlink()).removesuffix(DELETED)
+                if Path(path).name in names:
+                    status = link.stat()
+                    if (status.st_dev, status.st_ino) in identities:
+                        return True
+    return False
+
+
+def _is_locked(data_fs: Path) -> bool:
+    try:
+        descriptor = os.open(data_fs.with_name(data_fs.name + ".lock"), os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        # Only for as long as it takes to see that it could be had.
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno in (errno.EWOULDBLOCK, errno.EACCES)
+    finally:
+        os.close(descriptor)
+    return False

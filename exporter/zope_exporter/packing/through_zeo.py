@@ -1,0 +1,41 @@
+"""Packing in a ZEO server, asked by a client in a process of its own."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from zope_exporter.jobs.report import RefusedError, Report
+
+from .program import own_program, program
+from .target import Running
+
+CONNECT_SECONDS = 20.0
+
+
+class ZeoWay:
+    """Packs a storage of a ZEO server, the one of its addresses that answers first.
+
+    `connect` (seconds) is how long it may take until one does.
+    """
+
+    name = "the ZEO server"
+
+    def __init__(
+        self, addresses: Sequence[str], storage: str, connect: float = CONNECT_SECONDS
+    ) -> None:
+        self._addresses = addresses
+        self._storage = storage
+        self._connect = connect
+
+    def check(self) -> None:
+        """Raise RefusedError if there is nothing to connect to."""
+        if not self._addresses:
+            raise RefusedError("unreachable", "no usable address of the ZEO server is known")
+
+    @contextmanager
+    def begin(self, days: float, report: Report) -> Iterator[Running]:
+        """Begin the pack; once the server has the order, it goes on whatever becomes of us."""
+        question = self._storage or "1", repr(days), repr(self._connect)
+        command = own_program("zeo_client", *question, *self._addresses)
+        beyond_us = "the pack goes on in the ZEO server, which cannot be told to stop it"
+        with program(command, report, beyond_us) as running:
+            yield running

@@ -1,0 +1,107 @@
+"""Packing a file that nobody has open."""
+
+from pathlib import Path
+
+import pytest
+from ZODB.FileStorage import FileStorage
+
+from tests.support.packing import AT_ONCE, Remembered, items, make_database, storage_of, target_of
+from zope_exporter.jobs.report import ActionError, InterruptedActionError, RefusedError
+from zope_exporter.packing.engine import pack
+from zope_exporter.packing.target import PackResult
+from zope_exporter.packing.through_file import FileWay
+
+
+def pack_file(data_fs: Path, report: Remembered | None = None) -> PackResult:
+    storage = storage_of(data_fs)
+    return pack(target_of(storage, FileWay(storage)), AT_ONCE, report or Remembered())
+
+
+def test_what_is_superseded_is_gone_and_all_else_is_there(tmp_path: Path) -> None:
+    data_fs = tmp_path / "Data.fs"
+    make_database(data_fs, blobs=6)
+    before, size = items(data_fs), data_fs.stat().st_size
+    report = Remembered()
+    result = pack_file(data_fs, report)
+    assert items(data_fs) == before
+    assert result.before.data == size
+    assert result.after.data == data_fs.stat().st_size
+    assert result.freed
+    assert result.freed > 190_000
+    assert result.after.old == size
+    assert (result.before.blob_files, result.after.blob_files) == (6, 3)
+    assert result.leftovers == ()
+    assert "freed" in report.text
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "Data.fs",
+        "Data.fs.index",
+        "Data.fs.lock",
+        "Data.fs.old",
+        "Data.fs.tmp",
+        "blobs",
+        "blobs.old",
+    ]
+
+
+def test_zodb_takes_the_index_that_is_left(tmp_path: Path) -> None:
+    data_fs = tmp_path / "Data.fs"
+    make_database(data_fs)
+    pack_file(data_fs)
+    storage = FileStorage(str(data_fs))
+    storage.close()
+    assert storage._used_index
+
+
+def test_a_pack_is_refused_while_a_process_has_the_file_open(tmp_path: Path) -> None:
+    data_fs = tmp_path / "Data.fs"
+    make_database(data_fs)
+    storage = FileStorage(str(data_fs))
+    with pytest.raises(RefusedError) as refused:
+        pack_file(data_fs)
+    storage.close()
+    assert refused.value.code == "open"
+    assert not data_fs.with_name("Data.fs.old").exists()
+
+
+def test_a_damaged_file_is_not_packed_and_not_cut_off(tmp_path: Path) -> None:
+    data_fs = tmp_path / "Data.fs"
+    make_database(data_fs)
+    content = bytearray(data_fs.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    content[20] = ord("c")  # the status of the first transaction
+    data_fs.write_bytes(content)
+    with pytest.raises(ActionError) as failed:
+        pack_file(data_fs)
+    assert "after its last whole transaction" in failed.value.reason
+    assert data_fs.read_bytes() == content
+
+
+def test_a_pack_that_is_told_to_end_leaves_everything_as_it_was(tmp_path: Path) -> None:
+    data_fs = tmp_path / "Data.fs"
+    make_database(data_fs, revisions=300, size=100_000)
+    content = data_fs.read_bytes()
+    with pytest.raises(InterruptedActionError):
+        pack_file(data_fs, Remembered(end_in="packing"))
+    assert data_fs.read_bytes() == content
+    assert not data_fs.with_name("Data.fs.pack").exists()
+    pack_file(data_fs)
+
+
+def test_a_second_pack_finds_nothing(tmp_path: Path) -> None:
+    data_fs = tmp_path / "Data.fs"
+    make_database(data_fs)
+    pack_file(data_fs)
+    report = Remembered()
+    result = pack_file(data_fs, report)
+    assert result.freed == 0
+    assert "there was nothing to pack away" in report.lines
+
+
+def test_promise_28_no_pickle_of_an_index_is_run(tmp_path: Path) -> None:
+    data_fs, marker = tmp_path / "Data.fs", tmp_path / "executed"
+    make_database(data_fs)
+    data_fs.with_name("Data.fs.index").write_bytes(
+        b"cos\nsystem\n(S'touch %s'\ntR." % str(marker).encode()
+    )
+    pack_file(data_fs)
+    assert not marker.exists()
