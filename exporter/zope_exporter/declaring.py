@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from .config.logs import SyslogRouteConfig
 from .config.schema import Config, InstanceConfig, PingConfig, SiteConfig, ZeoConfig
 from .discovery.declared import Declared, DeclaredService, DeclaredZeo
-from .inventory import Target, TlsFiles
+from .inventory import Target, TlsFiles, ZmiLogin
 from .logfiles.sources import ExtraLog
 from .syslog.route import Route, SyslogSettings
 
@@ -57,6 +57,7 @@ def _zope(instance: InstanceConfig) -> DeclaredService:
         event_log=instance.event_log,
         pid_file=instance.pid_file,
         agent=instance.agent,
+        zmi=ZmiLogin(**instance.zmi.model_dump()) if instance.zmi else None,
     )
 
 

@@ -55,6 +55,15 @@ class Database:
 
 
 @dataclass(frozen=True)
+class ZmiLogin:
+    """How to visit the management pages of a Zope; its root is at `url`."""
+
+    url: str
+    username: str
+    password_file: Path
+
+
+@dataclass(frozen=True)
 class Service:
     """A Zope or a ZEO server, running or not, as its configuration files describe it.
 
@@ -90,6 +99,7 @@ class Service:
     tls: TlsFiles | None = None
     agent_home: Path | None = None
     agent_socket: Path | None = None
+    zmi: ZmiLogin | None = None
     process: Process | None = None
     problems: tuple[str, ...] = ()
 

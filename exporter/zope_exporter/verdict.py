@@ -15,6 +15,8 @@ from .probe.result import REASONS
 from .probe.url import without_credentials
 from .registry import Failure, Scrape
 from .wording import duration, size
+from .zeo.verdict import judge_zeo
+from .zmi.verdict import judge_zmi
 
 LOW_SPACE_RATIO = 0.10
 NO_SPACE_RATIO = 0.03
@@ -44,6 +46,8 @@ def judge(
             if service.kind == "zope" and values.get(process.UP, site.name, service.name):
                 findings += judge_agent(site.name, service, values, absence)
                 findings += judge_databases(site.name, service, values)
+                findings += judge_zmi(site.name, service.name, values)
+        findings += judge_zeo(site, values, now())
         for storage in site.storages:
             findings += _storage(site, storage, values, now())
             findings += judge_backups(site.name, storage.database, values, now())

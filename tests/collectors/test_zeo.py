@@ -9,7 +9,6 @@ from zope_exporter.exposition import encode
 from zope_exporter.inventory import Inventory, Site, ZeoServer
 from zope_exporter.registry import Registry, Scrape
 from zope_exporter.zeo.probe import Answer
-from zope_exporter.zeo.rounds import Rounds
 from zope_exporter.zeo.status import StorageStatus
 
 BUSY = StorageStatus(
@@ -53,7 +52,7 @@ INVENTORY = Inventory(
 
 def scrape(answer: Answer, *servers: ZeoServer) -> Scrape:
     inventory = Inventory((Site("intranet", zeo=servers),))
-    return Registry([ZeoCollector(lambda: inventory, Rounds(lambda _: answer))]).scrape(30)
+    return Registry([ZeoCollector(lambda: inventory, lambda _: answer)]).scrape(30)
 
 
 def ups(page: Scrape) -> dict[str, float]:
@@ -61,7 +60,7 @@ def ups(page: Scrape) -> dict[str, float]:
 
 
 def test_golden_page() -> None:
-    collector = ZeoCollector(lambda: INVENTORY, Rounds(lambda server: ANSWERS[server.address]))
+    collector = ZeoCollector(lambda: INVENTORY, lambda server: ANSWERS[server.address])
     samples = [sample for part in collector.parts() for sample in part.collect()]
     page, _ = encode(samples, "")
     assert page.decode() == Path(__file__).with_name("golden").joinpath("zeo.txt").read_text()

@@ -24,6 +24,7 @@ from .pipeline import PipelineCollector
 from .process import ProcessCollector
 from .syslog import SyslogCollector
 from .zeo import ZeoCollector
+from .zmi import ZmiCollector
 
 RESCAN_SECONDS = 3.0
 
@@ -42,6 +43,7 @@ def build_passing(watcher: Watcher, logs: LogWatch, catalog: ActionCatalog) -> l
         PipelineCollector(watcher.inventory),
         ProcessCollector(watcher.inventory, lambda: watcher.rescan(RESCAN_SECONDS)),
         ZeoCollector(watcher.inventory),
+        ZmiCollector(watcher.inventory),
     ]
 
 

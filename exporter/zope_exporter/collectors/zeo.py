@@ -6,13 +6,16 @@ from functools import partial
 from zope_exporter.collector import Part
 from zope_exporter.inventory import Inventory, ZeoServer
 from zope_exporter.metric import Metric, Sample
+from zope_exporter.rounds import Rounds
 from zope_exporter.zeo.errors import ZeoError
 from zope_exporter.zeo.probe import Answer, ZeoProber
-from zope_exporter.zeo.rounds import Rounds
 from zope_exporter.zeo.status import StorageStatus
 
 _STORAGE = ("site", "server", "storage")
 _UNNAMED = "1"  # what ZEO calls a storage that was given no name
+
+# Each probe is a line in the server's log.
+PAUSE = 10.0
 
 UP = Metric(
     "zope_zeo_up",
@@ -37,7 +40,7 @@ ABORTS = Metric(
     "zope_zeo_aborts_total",
     "counter",
     "Transactions that clients of the ZEO server gave up since its start, asked at most every 10 s;"
-    " those it refused for a conflict are not among them.",
+    " ZEO 5 and later leaves out those it refused for a conflict.",
     _STORAGE,
 )
 LOADS = Metric(
@@ -61,7 +64,8 @@ CONFLICTS = Metric(
 CONFLICTS_RESOLVED = Metric(
     "zope_zeo_conflicts_resolved_total",
     "counter",
-    "Conflicts that the ZEO server has resolved since its start, asked at most every 10 s.",
+    "Conflicts that the ZEO server has resolved since its start, asked at most every 10 s; absent"
+    " of ZEO 5 and later, which does not count them.",
     _STORAGE,
 )
 ACTIVE_TRANSACTIONS = Metric(
@@ -113,9 +117,14 @@ class ZeoCollector:
     name = "zeo"
     metrics = (UP, *_VALUES)
 
-    def __init__(self, inventory: Callable[[], Inventory], rounds: Rounds | None = None) -> None:
+    def __init__(
+        self,
+        inventory: Callable[[], Inventory],
+        probe: Callable[[ZeoServer], Answer] | None = None,
+        pause: float = PAUSE,
+    ) -> None:
         self._inventory = inventory
-        self._rounds = rounds or Rounds(ZeoProber().probe)
+        self._rounds = Rounds(probe or ZeoProber().probe, pause, key=_whereabouts)
 
     def parts(self) -> Iterable[Part]:
         servers = [(site.name, server) for site in self._inventory().sites for server in site.zeo]
@@ -133,6 +142,11 @@ class ZeoCollector:
             yield from _samples(answer, site=site, server=server.name, storage=storage)
         if answer.problem:
             raise ZeoError(answer.problem)
+
+
+def _whereabouts(server: ZeoServer) -> tuple[object, ...]:
+    """What tells two servers apart, whatever they are called."""
+    return server.address, server.monitor, server.tls
 
 
 def _storages(server: ZeoServer, answer: Answer) -> list[str]:

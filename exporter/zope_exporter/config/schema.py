@@ -27,6 +27,19 @@ def _url(text: str) -> str:
     return text
 
 
+def _zmi_url(text: str) -> str:
+    url = _url(text)
+    if "@" in url or "?" in url or "#" in url:
+        raise wrong("may have neither login nor query", "give username and password_file")
+    return url
+
+
+def _username(text: str) -> str:
+    if not text.isprintable() or ":" in text or not text:
+        raise wrong("cannot be a user name")
+    return text
+
+
 def _zeo_address(text: str) -> str:
     try:
         return zeo_address(text)
@@ -59,6 +72,15 @@ class PingConfig(Section):
         return self
 
 
+class ZmiConfig(Section):
+    url: Annotated[str, AfterValidator(_zmi_url)]
+    """Root of this Zope, such as http://127.0.0.1:8080; best not through a cache or balancer."""
+    username: Annotated[str, AfterValidator(_username)]
+    """A user with the role Manager in Zope's own root."""
+    password_file: FilePath
+    """File with the password alone, read anew at each visit."""
+
+
 class InstanceConfig(Section):
     zope_conf: FilePath | None = None
     """Zope's zope.conf; what is not given below is read from it."""
@@ -79,6 +101,9 @@ class InstanceConfig(Section):
     agent: UnixSocket | None = None
     """Socket of the agent inside this Zope, or the directory it is in, as `unix:/path`; by default
     what zope.conf says."""
+
+    zmi: ZmiConfig | None = None
+    """Where this Zope has no agent: a login for its management pages, visited once a minute."""
 
     @model_validator(mode="after")
     def _something_to_go_by(self) -> "InstanceConfig":

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from zope_exporter.inventory import Database, Service, Target, TlsFiles
+from zope_exporter.inventory import Database, Service, Target, TlsFiles, ZmiLogin
 from zope_exporter.zope_config.address import zeo_address
 
 
@@ -28,6 +28,7 @@ class DeclaredService:
     event_log: Path | None = None
     pid_file: Path | None = None
     agent: Path | None = None
+    zmi: ZmiLogin | None = None
 
     @property
     def process_file(self) -> Path | None:
@@ -48,6 +49,7 @@ class DeclaredService:
             event_log=self.event_log or service.event_log,
             pid_file=self.pid_file or service.pid_file,
             agent_socket=self.agent,
+            zmi=self.zmi,
         )
 
     def _address(self) -> str:

@@ -10,8 +10,9 @@ from .status import Storages, parse_status
 LARGEST = 1 << 20
 _LENGTH = struct.Struct(">I")
 _LONGEST_GREETING = 16
-_GREETING = re.compile(rb"[ZM](\d{1,3})")
-_FIRST_OF_ZODB3 = 100  # ZODB3 calls its protocols Z200 to Z310, its successors Z4, Z5 and M5
+_GREETING = re.compile(rb"[ZM](\d{1,4})")
+_FIRST_OF_ZODB3 = 100  # ZODB3 calls its protocols Z200 to Z3101, its successors Z4, Z5 and M5
+_FIRST_WITHOUT_RESOLVED = 5
 
 
 def ask(link: Link) -> Storages | None:
@@ -22,10 +23,11 @@ def ask(link: Link) -> Storages | None:
     greeting = _GREETING.fullmatch(_receive(link, _LONGEST_GREETING))
     if greeting is None:
         raise NonsenseError("speaks another protocol than ZEO")
-    if int(greeting[1]) >= _FIRST_OF_ZODB3:
+    protocol = int(greeting[1])
+    if protocol >= _FIRST_OF_ZODB3:
         return None
     link.send(frame(b"ruok"))
-    return parse_status(_receive(link, LARGEST))
+    return parse_status(_receive(link, LARGEST), counts_resolved=protocol < _FIRST_WITHOUT_RESOLVED)
 
 
 def frame(content: bytes) -> bytes:

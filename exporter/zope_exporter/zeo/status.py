@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from persistent.TimeStamp import TimeStamp
 
@@ -49,15 +49,21 @@ _COUNTS = {
 }
 
 
-def parse_status(answer: bytes) -> Storages:
-    """Read the JSON that a server answers to `ruok`; raises NonsenseError."""
+def parse_status(answer: bytes, counts_resolved: bool = True) -> Storages:
+    """Read the JSON that a server answers to `ruok`; raises NonsenseError.
+
+    A server that does not count the conflicts it resolves says 0 all the same.
+    """
     try:
         document = json.loads(answer)
     except (ValueError, RecursionError):
         raise NonsenseError("gives an answer that is no JSON") from None
     if not isinstance(document, dict) or len(document) > MOST_STORAGES:
         raise NonsenseError("gives an answer that does not tell of storages")
-    return {check_name(name): _status(told) for name, told in document.items()}
+    storages = {check_name(name): _status(told) for name, told in document.items()}
+    if counts_resolved:
+        return storages
+    return {name: replace(each, conflicts_resolved=None) for name, each in storages.items()}
 
 
 def check_name(name: str) -> str:

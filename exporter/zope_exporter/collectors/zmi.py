@@ -1,0 +1,86 @@
+"""What a Zope without agent tells on its management pages, where a login is given for them."""
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+
+from zope_exporter.agents.databases import (
+    CACHE_OBJECTS,
+    CACHE_TARGET,
+    CACHE_TARGET_BYTES,
+)
+from zope_exporter.agents.instance import DEBUG_MODE, INFO
+from zope_exporter.agents.serving import ZOPE
+from zope_exporter.agents.sockets import find_sockets
+from zope_exporter.collector import Part
+from zope_exporter.inventory import Inventory
+from zope_exporter.metric import Metric, Sample
+from zope_exporter.rounds import Rounds
+from zope_exporter.zmi.errors import ZmiError
+from zope_exporter.zmi.reading import Caches, Panel
+from zope_exporter.zmi.visit import Account, Visited, ZmiVisitor, visited
+
+# Each visit takes a worker thread and a connection of Zope for a moment, as any request does.
+PAUSE = 60.0
+
+UP = Metric(
+    "zope_zmi_up",
+    "gauge",
+    "Whether the management pages of a Zope without agent gave what is read there (1) or not (0),"
+    " visited at most once a minute; absent where no login is given for them.",
+    ZOPE,
+)
+
+
+class ZmiCollector:
+    """Visits the ZMI of each Zope that has a login for it and no agent, which tells all of it."""
+
+    name = "zmi"
+    metrics = (UP, INFO, DEBUG_MODE, CACHE_OBJECTS, CACHE_TARGET, CACHE_TARGET_BYTES)
+
+    def __init__(
+        self,
+        inventory: Callable[[], Inventory],
+        visit: Callable[[Visited], Account] | None = None,
+        pause: float = PAUSE,
+    ) -> None:
+        self._inventory = inventory
+        self._rounds = Rounds(visit or ZmiVisitor().visit, pause)
+
+    def parts(self) -> Iterable[Part]:
+        zopes = [
+            (site.name, service.name, zope)
+            for site in self._inventory().sites
+            for service in site.services
+            if (zope := visited(service)) and not find_sockets(service)
+        ]
+        self._rounds.keep([zope for *_, zope in zopes])
+        return [
+            Part(f"{site}/{name}", partial(self._collect, site, name, zope))
+            for site, name, zope in zopes
+        ]
+
+    def _collect(self, site: str, name: str, zope: Visited) -> Iterator[Sample]:
+        account = self._rounds.answer(zope)
+        of = {"site": site, "zope": name}
+        yield UP(not account.problem, **of)
+        if account.panel is not None:
+            yield from _instance(account.panel, of)
+        for database, caches in account.caches.items():
+            yield from _database(caches, {**of, "database": database})
+        if account.problem:
+            raise ZmiError(account.problem)
+
+
+def _instance(panel: Panel, of: dict[str, str]) -> Iterator[Sample]:
+    versions = dict.fromkeys(set(INFO.labels) - set(of), "")
+    versions |= {"zope_version": panel.zope_version, "python_version": panel.python_version}
+    yield INFO(1, **versions, **of)
+    if panel.debug_mode is not None:
+        yield DEBUG_MODE(panel.debug_mode, **of)
+
+
+def _database(caches: Caches, of: dict[str, str]) -> Iterator[Sample]:
+    yield CACHE_OBJECTS(caches.active, state="active", **of)
+    yield CACHE_OBJECTS(caches.ghosts, state="ghost", **of)
+    yield CACHE_TARGET(caches.target_objects, **of)
+    yield CACHE_TARGET_BYTES(caches.target_bytes, **of)

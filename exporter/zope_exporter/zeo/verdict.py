@@ -1,0 +1,61 @@
+"""What there is to say of the ZEO servers of a site."""
+
+from collections.abc import Iterator
+
+from zope_exporter.collectors import zeo
+from zope_exporter.finding import Finding, Severity, Values
+from zope_exporter.inventory import Site, ZeoServer
+from zope_exporter.wording import duration
+
+# A commit takes as long as its largest blob needs to be moved into place.
+LONG_LOCK_SECONDS = 30.0
+STUCK_LOCK_SECONDS = 300.0
+
+
+def judge_zeo(site: Site, values: Values, now: float) -> Iterator[Finding]:
+    """Say of each server whether it answers, what it serves, and who is in whose way."""
+    for server in site.zeo:
+        storages = [of["storage"] for of in values.labels(zeo.UP, site.name, server.name)]
+        served = [each for each in storages if values.get(zeo.UP, site.name, server.name, each)]
+        if storages and not served:
+            text = f"no ZEO server answers at {server.address} (start it, or see its log)"
+            yield _finding(site, server, Severity.CRITICAL, text)
+            continue
+        for storage in storages:
+            yield from _storage(site, server, storage, values, now)
+
+
+def _finding(site: Site, server: ZeoServer, severity: Severity, text: str) -> Finding:
+    return Finding(severity, site.name, f"zeo {server.name}", text)
+
+
+def _storage(
+    site: Site, server: ZeoServer, storage: str, values: Values, now: float
+) -> Iterator[Finding]:
+    of = site.name, server.name, storage
+    if not values.get(zeo.UP, *of):
+        text = f"{server.address} does not serve storage {storage} (add it to zeo.conf)"
+        yield _finding(site, server, Severity.CRITICAL, text)
+        return
+    facts = ", ".join([f"{server.address} serves storage {storage}", *_facts(values, of, now)])
+    yield _finding(site, server, Severity.OK, facts)
+    acquired = values.get(zeo.LOCK_ACQUIRED, *of)
+    held = 0.0 if acquired is None else now - acquired
+    if held > LONG_LOCK_SECONDS:
+        waiting = values.get(zeo.WAITING_COMMITS, *of) or 0
+        text = f"one commit to storage {storage} goes on for {duration(held)}, {waiting:.0f} wait"
+        remedy = "restart its Zope, and set transaction-timeout in zeo.conf"
+        stuck = held > STUCK_LOCK_SECONDS
+        severity = Severity.CRITICAL if stuck else Severity.WARNING
+        yield _finding(site, server, severity, f"{text} ({remedy})")
+
+
+def _facts(values: Values, of: tuple[str, str, str], now: float) -> Iterator[str]:
+    clients = values.get(zeo.CLIENTS, *of)
+    if clients is None:
+        yield "and tells no more (set monitor-address in zeo.conf)"
+        return
+    yield f"{clients:.0f} client{'s' * (clients != 1)}"
+    last = values.get(zeo.LAST_TRANSACTION, *of)
+    if last is not None:
+        yield f"last transaction {duration(now - last)} ago"

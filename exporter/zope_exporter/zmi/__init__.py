@@ -1,0 +1,1 @@
+"""What a Zope without agent tells of itself on its management pages (ZMI)."""

@@ -1,0 +1,31 @@
+"""The tables of a page, as the ZMI of every Zope writes them: labels beside values."""
+
+from html.parser import HTMLParser
+
+Row = tuple[str, ...]
+
+
+class _Tables(HTMLParser):
+    """Collects the text of all cells, whether they are closed, closed wrongly, or not at all."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.rows: list[list[list[str]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002  the parser gives them
+        if tag == "tr":
+            self.rows.append([])
+        elif tag in ("td", "th") and self.rows:
+            self.rows[-1].append([])
+
+    def handle_data(self, data: str) -> None:
+        if self.rows and self.rows[-1]:
+            self.rows[-1][-1].append(data)
+
+
+def read_tables(html: str) -> list[Row]:
+    """All rows of all tables; the white space within a cell becomes single blanks."""
+    parser = _Tables()
+    parser.feed(html)
+    parser.close()
+    return [tuple(" ".join("".join(cell).split()) for cell in row) for row in parser.rows]
