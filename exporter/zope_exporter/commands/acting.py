@@ -33,11 +33,12 @@ def action_command(action: str, help_text: str) -> click.Command:
     def command(
         site: str | None, database: str | None, config_file: Path | None, wait: float, quiet: bool
     ) -> None:
-        from .shell import Shell, find_catalog
+        from .shell import Shell, find_catalog, meant
 
         set_up_logging("error", "logfmt")  # what is to be said is printed
         with mistakes_told():
-            shell = Shell(find_catalog(config_file), wait, quiet)
-            sys.exit(max(map(shell.run, shell.tasks(action, site, database)), default=0))
+            catalog = find_catalog(config_file)
+            shell = Shell(catalog, catalog.store, wait, quiet)
+            sys.exit(max(map(shell.run, meant(catalog, action, site, database))))
 
     return command

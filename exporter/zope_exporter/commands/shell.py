@@ -19,7 +19,7 @@ from zope_exporter.jobs.lock import Patience
 from zope_exporter.jobs.recorder import Recorder
 from zope_exporter.jobs.report import RefusedError, Report, Silent
 from zope_exporter.jobs.store import JobStore
-from zope_exporter.jobs.work import Submission
+from zope_exporter.jobs.work import Catalog, Submission
 from zope_exporter.sidecar import search
 from zope_exporter.state import state_file
 from zope_exporter.wording import duration, size
@@ -37,35 +37,39 @@ def find_catalog(config_file: Path | None) -> ActionCatalog:
     return ActionCatalog(config, lambda: inventory, store)
 
 
+def meant(
+    catalog: ActionCatalog, action: str, site: str | None, database: str | None
+) -> Sequence[Task]:
+    """Return what is meant; ends the process if that is not clear."""
+    try:
+        return catalog.meant(action, site, database)
+    except RefusedError as error:
+        click.echo(f"refused: {Submission.refused(error).reason}", err=True)
+        sys.exit(EXIT_CODES["refused"])
+
+
 class Shell:
     """Runs one task after another in this process, as jobs."""
 
-    def __init__(self, catalog: ActionCatalog, wait: float, quiet: bool) -> None:
+    def __init__(self, catalog: Catalog, store: JobStore, wait: float, quiet: bool) -> None:
         self._catalog = catalog
+        self._store = store
         self._stopping = threading.Event()
         self._patience = Patience(wait, self._stopping.wait)
         self._quiet = quiet
-
-    def tasks(self, action: str, site: str | None, database: str | None) -> Sequence[Task]:
-        """Return what is meant; ends the process if that is not clear."""
-        try:
-            return self._catalog.meant(action, site, database)
-        except RefusedError as error:
-            click.echo(f"refused: {Submission.refused(error).reason}", err=True)
-            sys.exit(EXIT_CODES["refused"])
 
     def run(self, task: Task) -> int:
         """Run one to its end; return the exit code."""
         try:
             work = self._catalog.work(task)
-            pending = self._catalog.store.add(work, _origin())
+            pending = self._store.add(work, _origin())
         except RefusedError as error:
             click.echo(f"{task}: refused: {Submission.refused(error).reason}", err=True)
             return EXIT_CODES["refused"]
         with _display(self._quiet) as display, self._signals():
             stopping = self._stopping.is_set
-            recorder = Recorder(self._catalog.store, pending.job.id, stopping, display)
-            outcome = execute(self._catalog.store, pending, recorder, self._patience)
+            recorder = Recorder(self._store, pending.job.id, stopping, display)
+            outcome = execute(self._store, pending, recorder, self._patience)
         self._tell(task, outcome)
         return EXIT_CODES[outcome.state]
 
