@@ -17,6 +17,8 @@ class Packaged:
     version: str = "--version"  # the option that asks for it
 
 
+_POSTGRES = ("postgresql-15",)
+
 PROGRAMS = {
     "alertmanager": Packaged(("prometheus-alertmanager",), "usr/bin/prometheus-alertmanager"),
     "amtool": Packaged(("prometheus-alertmanager",), "usr/bin/amtool"),
@@ -24,9 +26,11 @@ PROGRAMS = {
         ("prometheus-blackbox-exporter",), "usr/bin/prometheus-blackbox-exporter"
     ),
     "goaccess": Packaged(("goaccess", "libmaxminddb0", "libncursesw6"), "usr/bin/goaccess"),
+    "initdb": Packaged(_POSTGRES, "usr/lib/postgresql/15/bin/initdb"),
     "logrotate": Packaged(("logrotate", "libpopt0"), "usr/sbin/logrotate"),
     "mawk": Packaged(("mawk",), "usr/bin/mawk", "-Wversion"),
     "mtail": Packaged(("mtail",), "usr/bin/mtail"),
+    "postgres": Packaged(_POSTGRES, "usr/lib/postgresql/15/bin/postgres"),
     "prometheus": Packaged(("prometheus",), "usr/bin/prometheus"),
     "promtool": Packaged(("prometheus",), "usr/bin/promtool"),
     "rsyslogd": Packaged(("rsyslog", "libestr0", "libfastjson4"), "usr/sbin/rsyslogd", "-v"),

@@ -1,0 +1,91 @@
+"""RelStorage on real databases as the agent tells of it, without a word to the database."""
+
+import re
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.agent import AgentSocket, agent_of
+from tests.support.environments import Environment, environment
+from tests.support.instances import ZopeInstance
+from tests.support.postgres import Postgres
+from tests.support.processes import eventually
+from tests.support.require import require
+
+StartZope = Callable[..., ZopeInstance]
+_ASKED = re.compile(r"LOG:  (?:statement|execute|connection received)")
+
+
+@pytest.fixture(scope="session")
+def relstorage(add_agent: Callable[[Environment], Environment]) -> Environment:
+    return add_agent(require(environment, "relstorage"))
+
+
+def section(adapter: str) -> str:
+    return f"%import relstorage\n<relstorage>\n  cache-local-mb 7\n{adapter}</relstorage>\n"
+
+
+def main_database(agent: AgentSocket) -> dict[str, Any]:
+    status = agent.status()
+    assert status["errors"] == {}
+    assert status["instance"]["versions"]["RelStorage"] == "4.3.0"
+    found: dict[str, Any] = status["databases"]["main"]
+    assert found["storage"] == "RelStorage"
+    return found
+
+
+def check_what_is_told(zope: ZopeInstance, agent: AgentSocket) -> None:
+    zope.site.commit(["one", "two"])
+    assert zope.site.get("/one").status_code == 200
+    found = main_database(agent)
+    cache = found["relstorage"]["cache"]
+    assert cache["limit_bytes"] == 7_000_000
+    assert cache["hits"] + cache["misses"] > 0
+    assert cache["objects"] > 0
+    assert 0 < cache["bytes"] < cache["limit_bytes"]
+    pool = found["relstorage"]["store_connections"]
+    assert pool["open"] >= pool["pooled"] >= 1
+    assert found["activity"]["transactions"] >= 2
+    assert "zeo" not in found
+    assert agent.send("POST", "/v1/pack", {"database": "main", "days": 0}).status_code == 202
+    eventually(lambda: not agent.get("/v1/pack")["packs"]["main"]["running"], 60)
+    assert agent.get("/v1/pack")["packs"]["main"]["error"] is None
+
+
+def test_on_sqlite(relstorage: Environment, start_zope: StartZope, tmp_path: Path) -> None:
+    (tmp_path / "sqlite").mkdir()
+    adapter = f"  <sqlite3>\n    data-dir {tmp_path}/sqlite\n  </sqlite3>\n"
+    zope = start_zope(relstorage, storage=section(adapter))
+    check_what_is_told(zope, agent_of(zope.home))
+
+
+def test_on_postgresql(
+    relstorage: Environment, start_zope: StartZope, tmp_path: Path, ending: ExitStack
+) -> None:
+    postgres = ending.enter_context(require(Postgres, tmp_path / "postgres"))
+    adapter = f"  <postgresql>\n    dsn {postgres.dsn}\n  </postgresql>\n"
+    zope = start_zope(relstorage, storage=section(adapter))
+    agent = agent_of(zope.home)
+    check_what_is_told(zope, agent)
+
+    def asked() -> int:
+        return len(_ASKED.findall(postgres.log.read_text()))
+
+    before = asked()
+    for _ in range(10):
+        main_database(agent)
+        agent.get("/v1/requests")
+    assert asked() == before
+    assert zope.site.get("/one").status_code == 200
+    assert asked() > before
+
+    postgres.stop()
+    answers = [zope.site.get("/one").status_code for _ in range(2)]
+    assert answers == [500, 500]
+    status = agent.status()
+    assert status["errors"] == {}
+    assert status["requests"]["responses"]["500"] == 2
+    assert status["requests"]["exceptions"]["OperationalError"] == 2
