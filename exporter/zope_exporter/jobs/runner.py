@@ -5,6 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 
 from zope_exporter.state import StateError
 
@@ -37,6 +38,8 @@ class Runner:
         self._mutex = threading.Lock()
         self._queues: dict[LockPlace, deque[Pending]] = {}
         self._threads: set[threading.Thread] = set()
+        with suppress(StateError):  # whoever asks for something is told
+            store.bury()
 
     def targets(self, action: str) -> Sequence[tuple[str, str]]:
         """Return the site and database of everything the action can be done to."""

@@ -5,6 +5,7 @@ whoever looks next says so.
 """
 
 import json
+import logging
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +22,8 @@ from .remains import remains
 from .report import RefusedError
 from .tallies import Tally
 from .work import Pending, Work
+
+log = logging.getLogger(__name__)
 
 KEPT = 1000
 # The end of a job is worth waiting for whoever else writes the state file.
@@ -94,8 +97,9 @@ class JobStore:
             dead = [job for job in _unfinished(state) if not is_alive(self._life_file(job.id))]
         for job in dead:
             # Outside of the transaction: a file system that hangs must not hold the state file.
-            told = ["its process died, or could not note how it ended", *remains(job)]
-            self.end(job.id, Outcome("interrupted", "died", "; ".join(told)))
+            told = "; ".join(["its process died, or could not note how it ended", *remains(job)])
+            log.warning("job %s, %s, was interrupted: %s", job.id, job.task, told)
+            self.end(job.id, Outcome("interrupted", "died", told))
             self._life_file(job.id).unlink(missing_ok=True)
 
     def jobs(self) -> list[Job]:
