@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import IntEnum
 
-from .metric import Metric
+from .metric import Metric, encodable
 from .registry import Scrape
 
 
@@ -37,7 +37,7 @@ class Values:
         self._values = {(sample.metric, sample.labels): sample.value for sample in scrape.samples}
 
     def get(self, metric: Metric, *labels: str) -> float | None:
-        return self._values.get((metric, labels))
+        return self._values.get((metric, tuple(map(encodable, labels))))
 
     def labels(self, metric: Metric, *first: str) -> list[dict[str, str]]:
         """The labels of all series of a metric whose first labels have these values."""

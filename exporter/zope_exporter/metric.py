@@ -75,5 +75,12 @@ class LabelError(ValueError):
 def _text(metric: str, value: object) -> str:
     if not isinstance(value, str):
         raise LabelError(f"{metric} got a label value of type {type(value).__name__}")
-    # Undecodable bytes of a path are lone surrogates, which would make the whole page unencodable.
-    return value.encode("utf-8", "replace").decode()
+    return encodable(value)
+
+
+def encodable(text: str) -> str:
+    """Return a text without the lone surrogates that stand for undecodable bytes of a path.
+
+    One of them would make a whole page unencodable.
+    """
+    return text.encode("utf-8", "replace").decode()

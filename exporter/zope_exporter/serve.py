@@ -6,10 +6,15 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 
+from starlette.routing import Route
+
 from . import __version__
 from .config.schema import Config
 from .sidecar import Sidecar
-from .web.app import make_app
+from .status.composing import compose
+from .status.page import StatusPage
+from .status.page import routes as status_routes
+from .web.app import HEALTHY, READY, make_app
 from .web.follow import WebConfigFile
 from .web.server import Server
 
@@ -30,13 +35,26 @@ def serve_on(
     _bound_heaps()
     sidecar = Sidecar(config)
     try:
-        app = make_app(sidecar.registry, sidecar.limit, telemetry_path=telemetry_path)
+        app = make_app(
+            sidecar.observer,
+            sidecar.limit,
+            telemetry_path=telemetry_path,
+            routes=_status_page(sidecar, telemetry_path),
+        )
         server = Server(app, listener, web_config)
         log.info("zope-exporter %s listens on %s", __version__, server.url)
         server.run()
     finally:
         sidecar.stop()
     log.info("ended")
+
+
+def _status_page(sidecar: Sidecar, telemetry_path: str) -> list[Route]:
+    if telemetry_path == "/":
+        return []
+    page = StatusPage({"Metrics": telemetry_path, "Healthy": HEALTHY, "Ready": READY})
+    jobs, offered = sidecar.runner.jobs, sidecar.offered
+    return status_routes(page, lambda: compose(sidecar.observer, jobs, offered))
 
 
 def _bound_heaps() -> None:

@@ -19,6 +19,10 @@ from .logfiles.watch import LogWatch
 from .metric import Metric
 from .registry import Registry, Scrape
 from .state import state_file
+from .status.courses import DRAWN
+from .status.databases import ACTIONS
+from .status.history import History
+from .status.observer import Observer
 from .syslog.receiver import SyslogReceiver
 from .web.limit import ScrapeLimit
 
@@ -41,10 +45,20 @@ class Sidecar:
         self.runner = Runner(catalog, catalog.store)
         collectors = build(self._watcher, self._logs, catalog, self._receivers, state)
         self.registry = Registry([*collectors, self.limit])
+        self.observer = Observer(self.registry, self._watcher.inventory, History(DRAWN))
+        self._actions_exist = config.actions is not None
         self._logs.start()
+        self.observer.start()
+
+    def offered(self) -> set[tuple[str, str, str]]:
+        """Return the action, site and database of all that may be asked for over HTTP."""
+        if not self._actions_exist:
+            return set()
+        return {(action, *to) for action in ACTIONS for to in self.runner.targets(action)}
 
     def stop(self) -> None:
         """End everything, and keep the state of it for the next run; jobs are waited for."""
+        self.observer.stop()
         self.runner.stop()
         for collector in self.registry.collectors:
             stop = getattr(collector, "stop", None)

@@ -25,6 +25,29 @@ PROGRAMS = {
     "blackbox_exporter": Packaged(
         ("prometheus-blackbox-exporter",), "usr/bin/prometheus-blackbox-exporter"
     ),
+    "chromium": Packaged(
+        (
+            "chromium",
+            "chromium-common",
+            "libasyncns0",
+            "libdouble-conversion3",
+            "libflac12",
+            "libharfbuzz-subset0",
+            "libminizip1",
+            "libmp3lame0",
+            "libmpg123-0",
+            "libogg0",
+            "libopenh264-7",
+            "libopenjp2-7",
+            "libopus0",
+            "libpulse0",
+            "libsndfile1",
+            "libvorbis0a",
+            "libvorbisenc2",
+            "libxnvctrl0",
+        ),
+        "usr/lib/chromium/chromium",
+    ),
     "goaccess": Packaged(("goaccess", "libmaxminddb0", "libncursesw6"), "usr/bin/goaccess"),
     "initdb": Packaged(_POSTGRES, "usr/lib/postgresql/15/bin/initdb"),
     "logrotate": Packaged(("logrotate", "libpopt0"), "usr/sbin/logrotate"),
@@ -86,7 +109,7 @@ def _lists_of_its_own(lists: Path) -> list[str]:
 def _write_launcher(launcher: Path, program: Path) -> None:
     """The libraries lie where the loader does not look by itself."""
     home = launcher.parent
-    libraries = {found.parent for found in home.glob("**/lib/*/*.so.*")} or {home}
+    libraries = {found.parent for found in home.glob("**/lib/**/*.so*")} or {home}
     search = ":".join(map(str, sorted(libraries)))
     launcher.write_text(f'#!/bin/sh\nLD_LIBRARY_PATH="{search}" exec "{program}" "$@"\n')
     launcher.chmod(0o755)

@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 from functools import partial
 from html import escape
+from typing import Protocol
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -13,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from zope_exporter import __version__
 from zope_exporter.exposition import encode
-from zope_exporter.registry import Registry
+from zope_exporter.registry import Scrape
 
 from .entrance import API
 from .limit import ScrapeLimit
@@ -32,8 +33,14 @@ _PAGE_HEADERS = {
 }
 
 
+class Scraped(Protocol):
+    """What gives a page: the registry, or whoever remembers what came of it."""
+
+    def scrape(self, timeout: float) -> Scrape: ...
+
+
 def make_app(
-    registry: Registry,
+    registry: Scraped,
     limit: ScrapeLimit,
     *,
     telemetry_path: str = "/metrics",
@@ -91,7 +98,7 @@ def scrape_timeout(header: str | None) -> float:
     return min(max(seconds - MARGIN, SHORTEST), LONGEST)
 
 
-def _scrape(registry: Registry, request: Request) -> Response:
+def _scrape(registry: Scraped, request: Request) -> Response:
     headers = request.headers
     scrape = registry.scrape(scrape_timeout(headers.get("x-prometheus-scrape-timeout-seconds")))
     page, content_type = encode(scrape.samples, headers.get("accept", ""))
