@@ -2,8 +2,8 @@
 
 import pytest
 
-from zope_exporter.actions.verdict import judge_backups
-from zope_exporter.collectors import backup, filestorage
+from zope_exporter.actions.verdict import judge_actions, judge_backups
+from zope_exporter.collectors import actions, backup, filestorage
 from zope_exporter.finding import Values
 from zope_exporter.metric import Metric, Sample
 from zope_exporter.registry import Scrape
@@ -11,6 +11,7 @@ from zope_exporter.registry import Scrape
 NOW = 1_800_000_000.0
 HOUR = 3600.0
 MAIN = ("intranet", "main")
+FAILED = "the last one did not do its work, 2 h ago (zope-exporter jobs tells why)"
 WELL: dict[tuple[Metric, tuple[str, ...]], float | None] = {
     (backup.MAX_AGE, MAIN): 26 * HOUR,
     (backup.AVAILABLE, MAIN): 1e9,
@@ -73,3 +74,21 @@ def test_where_none_is_configured_or_the_repository_unreadable_nothing_is_made_u
     metric: Metric,
 ) -> None:
     assert said({(metric, MAIN): None}) == []
+
+
+@pytest.mark.parametrize(
+    ("success", "words"),
+    [
+        (None, [FAILED]),
+        (NOW - 3 * HOUR, [FAILED]),
+        (NOW - HOUR, []),
+    ],
+)
+def test_an_action_that_failed_last_is_said(success: float | None, words: list[str]) -> None:
+    task = (*MAIN, "pack")
+    samples = [Sample(actions.LAST_FAILURE, task, NOW - 2 * HOUR)]
+    if success is not None:
+        samples.append(Sample(actions.LAST_SUCCESS, task, success))
+    found = list(judge_actions("intranet", Values(Scrape(samples, [])), NOW))
+    assert [each.text for each in found] == words
+    assert {each.subject for each in found} <= {"pack main"}

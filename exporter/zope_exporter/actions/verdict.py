@@ -1,10 +1,22 @@
-"""What is said of the backups of a database."""
+"""What is said of the backups and the maintenance of a database."""
 
 from collections.abc import Iterator
 
-from zope_exporter.collectors import backup, filestorage
+from zope_exporter.collectors import actions, backup, filestorage
 from zope_exporter.finding import Finding, Severity, Values
 from zope_exporter.wording import duration, size
+
+
+def judge_actions(site: str, values: Values, now: float) -> Iterator[Finding]:
+    """Yield a finding for each action whose last job did not do its work."""
+    for labels in values.labels(actions.LAST_FAILURE, site):
+        task = site, labels["database"], labels["action"]
+        failed = values.get(actions.LAST_FAILURE, *task) or 0.0
+        if failed > (values.get(actions.LAST_SUCCESS, *task) or 0.0):
+            text = f"the last one did not do its work, {duration(now - failed)} ago"
+            remedy = "zope-exporter jobs tells why"
+            subject = f"{labels['action']} {labels['database']}"
+            yield Finding(Severity.WARNING, site, subject, f"{text} ({remedy})")
 
 
 def judge_backups(site: str, database: str, values: Values, now: float) -> Iterator[Finding]:

@@ -47,13 +47,20 @@ LAST_SUCCESS = Metric(
     "Time the last job that succeeded ended, in seconds since the epoch; absent before the first.",
     LABELS,
 )
+LAST_FAILURE = Metric(
+    "zope_action_last_failure_timestamp_seconds",
+    "gauge",
+    "Time the last job that did not do its work ended, in seconds since the epoch; absent before"
+    " the first.",
+    LABELS,
+)
 
 
 class ActionsCollector:
     """Reads the history of jobs; `configured` gives the tasks to show before they ever ran."""
 
     name = "actions"
-    metrics = (RUNS, FAILURES, RUNNING, PROGRESS, LAST_DURATION, LAST_SUCCESS)
+    metrics = (RUNS, FAILURES, RUNNING, PROGRESS, LAST_DURATION, LAST_SUCCESS, LAST_FAILURE)
 
     def __init__(self, store: JobStore, configured: Callable[[], Iterable[Task]]) -> None:
         self._store = store
@@ -68,7 +75,7 @@ class ActionsCollector:
         known = {tally.task: tally for tally in tallies}
         running = {job.task: job for job in unfinished if job.state == "running"}
         for task in dict.fromkeys([*tasks, *known]):
-            tally = known.get(task) or Tally(task, 0, 0, None, None)
+            tally = known.get(task) or Tally(task)
             yield from _samples(tally, running.get(task))
 
 
@@ -82,3 +89,5 @@ def _samples(tally: Tally, running: Job | None) -> Iterator[Sample]:
     if tally.last_success is not None and tally.last_duration is not None:
         yield LAST_SUCCESS(tally.last_success, **labels)
         yield LAST_DURATION(tally.last_duration, **labels)
+    if tally.last_failure is not None:
+        yield LAST_FAILURE(tally.last_failure, **labels)

@@ -14,6 +14,7 @@ CREATE TABLE IF NOT EXISTS job_tallies (
     unsuccessful INTEGER NOT NULL DEFAULT 0,
     last_begun REAL,
     last_success REAL,
+    last_failure REAL,
     last_duration REAL,
     PRIMARY KEY (site, database, action)
 )
@@ -24,14 +25,16 @@ CREATE TABLE IF NOT EXISTS job_tallies (
 class Tally:
     """How many jobs of a task ended, and how many of these without success.
 
-    `last_success` is in seconds since the epoch, `last_duration` of that one in seconds.
+    `last_success` and `last_failure` are when one ended, in seconds since the epoch;
+    `last_duration` is that of the last one that succeeded, in seconds.
     """
 
     task: Task
-    ended: int
-    unsuccessful: int
-    last_success: float | None
-    last_duration: float | None
+    ended: int = 0
+    unsuccessful: int = 0
+    last_success: float | None = None
+    last_failure: float | None = None
+    last_duration: float | None = None
 
 
 def read_tallies(state: Connection) -> list[Tally]:
@@ -42,6 +45,7 @@ def read_tallies(state: Connection) -> list[Tally]:
             row["ended"],
             row["unsuccessful"],
             row["last_success"],
+            row["last_failure"],
             row["last_duration"],
         )
         for row in state.execute("SELECT * FROM job_tallies")
@@ -69,15 +73,16 @@ def tally_begin(state: Connection, task: Task, now: float) -> None:
 
 
 def tally_end(state: Connection, job: Job, end: State, now: float) -> None:
-    state.execute(
-        "UPDATE job_tallies SET ended = ended + 1, unsuccessful = unsuccessful + ?"
-        " WHERE site = ? AND database = ? AND action = ?",
-        (end in UNSUCCESSFUL, *job.task),
-    )
-    if end == "succeeded":
+    if end in UNSUCCESSFUL:
+        state.execute(
+            "UPDATE job_tallies SET ended = ended + 1, unsuccessful = unsuccessful + 1,"
+            " last_failure = ? WHERE site = ? AND database = ? AND action = ?",
+            (now, *job.task),
+        )
+    else:
         took = max(0.0, now - (job.begun or now))
         state.execute(
-            "UPDATE job_tallies SET last_success = ?, last_duration = ?"
+            "UPDATE job_tallies SET ended = ended + 1, last_success = ?, last_duration = ?"
             " WHERE site = ? AND database = ? AND action = ?",
             (now, took, *job.task),
         )
