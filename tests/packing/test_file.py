@@ -1,15 +1,23 @@
 """Packing a file that nobody has open."""
 
+import itertools
+import shutil
 from pathlib import Path
 
 import pytest
 from ZODB.FileStorage import FileStorage
 
+from tests.support.killing import dies_at
 from tests.support.packing import AT_ONCE, Remembered, items, make_database, storage_of, target_of
+from zope_exporter.child import run
 from zope_exporter.jobs.report import ActionError, InterruptedActionError, RefusedError
+from zope_exporter.packing import offline
 from zope_exporter.packing.engine import pack
+from zope_exporter.packing.program import own_program
 from zope_exporter.packing.target import PackResult
 from zope_exporter.packing.through_file import FileWay
+
+NEVER = 1 << 60
 
 
 def pack_file(data_fs: Path, report: Remembered | None = None) -> PackResult:
@@ -105,3 +113,40 @@ def test_promise_28_no_pickle_of_an_index_is_run(tmp_path: Path) -> None:
     )
     pack_file(data_fs)
     assert not marker.exists()
+
+
+def test_promise_8_killed_at_any_file_operation_there_is_a_whole_data_fs(tmp_path: Path) -> None:
+    original, place = tmp_path / "original", tmp_path / "place"
+    original.mkdir()
+    make_database(original / "Data.fs", revisions=3, blobs=4)
+    before = items(original / "Data.fs")
+    data_fs, blob_dir = place / "Data.fs", place / "blobs"
+    sizes = set()
+    for number in itertools.count():
+        shutil.rmtree(place, ignore_errors=True)
+        shutil.copytree(original, place)
+        died = dies_at(number, place, lambda: offline.pack(data_fs, blob_dir, 0))
+        sizes.add(data_fs.stat().st_size)
+        assert items(data_fs) == before, number
+        FileStorage(str(data_fs), blob_dir=str(blob_dir)).close()  # as a Zope that starts
+        assert not dies_at(NEVER, place, lambda: offline.pack(data_fs, blob_dir, 0))
+        assert items(data_fs) == before, number
+        if not died:
+            break
+    assert number > 20
+    assert len(sizes) == 2
+
+
+def test_promise_4_a_disk_that_gets_full_ends_it_with_everything_as_it_was(tmp_path: Path) -> None:
+    data_fs = tmp_path / "Data.fs"
+    make_database(data_fs, revisions=2, size=200_000, blobs=2)
+    content = data_fs.read_bytes()
+    limited = [
+        "sh", "-c", 'ulimit -f 100; exec "$@"', "sh", *own_program("offline", "0", str(data_fs))
+    ]  # fmt: skip
+    status, said = run(limited, 60)
+    assert status == 1, said
+    assert "File too large" in said
+    assert data_fs.read_bytes() == content
+    assert not data_fs.with_name("Data.fs.pack").exists()
+    pack_file(data_fs)

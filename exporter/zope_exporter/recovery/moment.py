@@ -1,0 +1,41 @@
+"""The moment whose state is wanted, as a person writes it: no guess, and no default."""
+
+import re
+from datetime import datetime, timezone
+
+from persistent.TimeStamp import TimeStamp
+
+_TID = re.compile("(?:0x)?([0-9a-fA-F]{16})")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)")
+HOW = (
+    "write 2026-11-22T14:30:00Z or 2026-11-22T14:30:00+01:00, a zone being needed,"
+    " or the 16 hexadecimal digits of a transaction id"
+)
+
+
+class MomentError(ValueError):
+    """What was written is no moment; says how to write one."""
+
+
+def transaction_at(text: str) -> bytes:
+    """Return the highest transaction id of a moment: what is wanted is of it or before it."""
+    found = _TID.fullmatch(text)
+    if found:
+        return bytes.fromhex(found[1])
+    if not _TIME.fullmatch(text):
+        raise MomentError(f"{text!r} is not a moment: {HOW}")
+    try:
+        # Python 3.10 knows no Z.
+        when = datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(timezone.utc)
+    except (ValueError, OverflowError) as error:
+        raise MomentError(f"{text!r} is not a moment ({error}): {HOW}") from None
+    seconds = when.second + when.microsecond / 1e6
+    stamp = TimeStamp(when.year, when.month, when.day, when.hour, when.minute, seconds)
+    return bytes(stamp.raw())
+
+
+def shown(tid: bytes) -> str:
+    """Return the time of a transaction and its id."""
+    seconds = TimeStamp(tid).timeTime()
+    when = datetime.fromtimestamp(seconds, timezone.utc)
+    return f"{when:%Y-%m-%dT%H:%M:%S.%fZ} (transaction {tid.hex()})"

@@ -1,0 +1,89 @@
+"""What a pack that died between its two renames leaves: Data.fs.pack, whole, and no Data.fs."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from zope_exporter.durable import sync_directory, sync_file
+from zope_exporter.filestorage.census import Census
+from zope_exporter.filestorage.errors import FileStorageError
+from zope_exporter.filestorage.walk import walk
+from zope_exporter.jobs.report import ActionError, RefusedError, Report
+
+from .moment import shown
+
+STAGE = "rescue"
+
+
+@dataclass(frozen=True)
+class Rescue:
+    """Which file to put in the place of a missing Data.fs: `best`; `text` explains it."""
+
+    best: Path | None
+    text: str
+
+
+def explain(data_fs: Path, report: Report) -> Rescue | None:
+    """Read what is beside a missing Data.fs from end to end; None if it is not missing."""
+    if os.path.lexists(data_fs):
+        return None
+    pack, old = (data_fs.with_name(data_fs.name + end) for end in (".pack", ".old"))
+    begin = (
+        f"{data_fs} is missing. Do not start Zope or ZEO: they would make an empty database and"
+        " delete all blobs. "
+    )
+    packed, past = _read(pack, report), _read(old, report)
+    if isinstance(packed, Census) and isinstance(past, Census) and packed.tid >= past.tid:
+        text = (
+            f"{pack.name} is whole, to {_end(packed)}, as is {old.name}: the pack died when all was"
+            f" copied. Nothing is lost: mv {pack} {data_fs}"
+        )
+        return Rescue(pack, begin + text)
+    if isinstance(past, Census):
+        text = (
+            f"{old.name} is whole, to {_end(past)}; {pack.name} is {_said(packed)}."
+            f" mv {old} {data_fs}"
+        )
+        return Rescue(old, begin + text)
+    text = f"{old.name} is {_said(past)}; {pack.name} is {_said(packed)}. Restore a backup."
+    return Rescue(None, begin + text)
+
+
+def rescue(data_fs: Path, report: Report) -> Path:
+    """Put the whole file in place of the missing one; return which it was.
+
+    The caller holds ZODB's lock.
+    """
+    found = explain(data_fs, report)
+    if found is None:
+        raise RefusedError("there", f"{data_fs} is there: there is nothing to rescue")
+    report.say(found.text)
+    if found.best is None:
+        raise ActionError(STAGE, "no whole file is left", "restore a backup")
+    sync_file(found.best)
+    # An index there is, is of another file.
+    data_fs.with_name(data_fs.name + ".index").unlink(missing_ok=True)
+    # A link and not a rename: it cannot replace what has come there meanwhile.
+    data_fs.hardlink_to(found.best)
+    sync_directory(data_fs.parent)
+    found.best.unlink()
+    sync_directory(data_fs.parent)
+    return found.best
+
+
+def _read(path: Path, report: Report) -> Census | str:
+    if not path.exists():
+        return "not there"
+    report.stage(f"reading {path.name}", path.stat().st_size)
+    try:
+        return walk(path, report.advance)
+    except FileStorageError as error:
+        return f"not whole ({error})"
+
+
+def _said(found: Census | str) -> str:
+    return found if isinstance(found, str) else f"whole, to {_end(found)}"
+
+
+def _end(census: Census) -> str:
+    return shown(census.tid.to_bytes(8, "big")) if census.tid else "its beginning, empty"
