@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 Kind = Literal["counter", "gauge", "info", "histogram"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # declared once, so that each equals itself only
 class Metric:
     """One metric family: full name as exposed, kind, one sentence of help, label names."""
 
@@ -50,9 +50,9 @@ class Metric:
         yield Sample(self, values, float(reached[-1]), "_count")
 
     def _values(self, labels: dict[str, str]) -> tuple[str, ...]:
-        if labels.keys() != set(self.labels):
+        if len(labels) != len(self.labels) or not all(map(labels.__contains__, self.labels)):
             raise LabelError(f"{self.name} takes the labels {self.labels}, not {tuple(labels)}")
-        return tuple(_text(self.name, labels[name]) for name in self.labels)
+        return tuple([_text(self.name, labels[name]) for name in self.labels])
 
 
 class Sample(NamedTuple):
@@ -83,4 +83,4 @@ def encodable(text: str) -> str:
 
     One of them would make a whole page unencodable.
     """
-    return text.encode("utf-8", "replace").decode()
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

@@ -4,11 +4,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 
 from .collector import AnyCollector, Part, PartedCollector
 from .metric import Metric, Sample
+from .workers import Task, Workers
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +63,7 @@ class Registry:
             raise ValueError(f"two collectors of one name among {names}")
         self._clock = clock
         self._lock = threading.Lock()
+        self._workers = Workers()
         self._running: dict[tuple[str, str], _Run] = {}
         self._logged: frozenset[Failure] = frozenset()
 
@@ -74,8 +77,8 @@ class Registry:
         page = _Page()
         runs = [(collector, self._start(collector, page)) for collector in self.collectors]
         recent = started - timeout
-        awaited = [run.outcome for _, group in runs for run in group if run.started > recent]
-        wait(awaited, started + timeout - self._clock())
+        awaited = [run.outcome for _, group in runs for run in group if run.is_since(recent)]
+        self._workers.wait(awaited, started + timeout - self._clock())
         for collector, group in runs:
             seconds = [page.take(collector, run, self._clock() - started) for run in group]
             page.summarise(collector.name, max(seconds, default=0.0))
@@ -95,18 +98,18 @@ class Registry:
         with self._lock:
             run = self._running.get(key)
             if run is None:
-                run = self._running[key] = _Run(part.source, self._clock())
-                work = threading.Thread(
-                    target=self._work, args=(key, part, run), name=f"collect {name}", daemon=True
-                )
-                try:
-                    work.start()
-                except RuntimeError as error:  # no thread to be had
-                    del self._running[key]
-                    run.outcome.set_result(_Outcome([], error, 0.0))
+                run = self._running[key] = _Run(part.source)
+                work, refuse = partial(self._work, key, part, run), partial(self._refuse, key, run)
+                self._workers.add(Task(f"collect {name}", work, refuse))
         return run
 
+    def _refuse(self, key: tuple[str, str], run: "_Run", error: Exception) -> None:
+        with self._lock:
+            del self._running[key]
+        run.outcome.set_result(_Outcome([], error, 0.0))
+
     def _work(self, key: tuple[str, str], part: Part, run: "_Run") -> None:
+        run.started = started = self._clock()
         samples: list[Sample] = []
         failure: BaseException | None = None
         try:
@@ -115,7 +118,7 @@ class Registry:
             failure = error
         with self._lock:
             del self._running[key]
-        run.outcome.set_result(_Outcome(samples, failure, self._clock() - run.started))
+        run.outcome.set_result(_Outcome(samples, failure, self._clock() - started))
 
     def _log_changes(self, failures: list[Failure]) -> None:
         now = frozenset(failures)
@@ -136,11 +139,15 @@ class _Outcome:
 
 @dataclass
 class _Run:
-    """One source being read in a thread of its own; overlapping scrapes share it."""
+    """One source that is read, or soon will be; overlapping scrapes share it."""
 
     source: str
-    started: float
+    started: float | None = None
     outcome: "Future[_Outcome]" = field(default_factory=Future)
+
+    def is_since(self, moment: float) -> bool:
+        """Whether it began later than that, or is still to begin."""
+        return self.started is None or self.started > moment
 
 
 class _Page:
@@ -157,8 +164,9 @@ class _Page:
             self.fail(collector.name, run.source, TimeoutError("no answer in time"))
             return waited
         outcome = run.outcome.result()
+        declared = frozenset(collector.metrics)
         for sample in outcome.samples:
-            problem = self._problem(collector, sample)
+            problem = self._problem(declared, sample)
             if problem is None:
                 self.samples.append(sample)
             else:
@@ -177,10 +185,10 @@ class _Page:
         self.samples.append(COLLECTOR_SUCCESS(not failed, collector=collector))
         self.samples.append(COLLECTOR_DURATION(seconds, collector=collector))
 
-    def _problem(self, collector: AnyCollector, sample: Sample) -> str | None:
+    def _problem(self, declared: frozenset[Metric], sample: Sample) -> str | None:
         if not isinstance(sample, Sample):
             return f"gave a {type(sample).__name__} for a sample"
-        if sample.metric not in collector.metrics:
+        if sample.metric not in declared:
             return f"gave {sample.metric.name} without declaring it"
         if len(sample.labels) != len(sample.metric.labels):
             return f"gave {sample.metric.name} with {len(sample.labels)} label values"
