@@ -11,6 +11,7 @@ from .errors import NonsenseError
 # Far more than any server has, and few enough to be label values.
 MOST_STORAGES = 100
 _LONGEST_NAME = 100
+_NO_TRANSACTION = "0" * 16
 
 
 @dataclass(frozen=True)
@@ -102,10 +103,9 @@ def _moment(value: object) -> float | None:
 
 
 def _time_of(tid: object) -> float | None:
-    if tid is None:
+    if tid is None or tid == _NO_TRANSACTION:
         return None
     try:
-        raw = bytes.fromhex(tid) if isinstance(tid, str) else b""
-        return TimeStamp(raw).timeTime() if any(raw) else None
+        return float(TimeStamp(bytes.fromhex(tid)).timeTime())  # type: ignore[arg-type]  # else TypeError
     except (ValueError, TypeError):
         raise NonsenseError("gives a last-transaction that cannot be") from None
