@@ -69,6 +69,7 @@ def test_an_interpreter_script_of_buildout_is_seen_through(tmp_path: Path) -> No
 
 def test_a_module_is_found_among_all_processes_of_the_host(tmp_path: Path) -> None:
     program(tmp_path / "ZEO/runzeo.py")
+    (tmp_path / "ZEO/__init__.py").touch()  # else the installed one goes first
     with running("-m", "ZEO.runzeo", "-C", "zeo.conf", cwd=tmp_path) as server:
         configs = [
             s.config for s in find_processes().sources if s.process and s.process.pid == server.pid
