@@ -10,6 +10,7 @@ import click
 from . import __version__
 from .agents.cli import agent
 from .commands.acting import action_command
+from .commands.assets import assets_command, rules_command
 from .commands.flags import config_flag, mistakes_told
 from .commands.history import jobs_command
 from .config.load import load_config
@@ -197,3 +198,5 @@ main.add_command(
     action_command("verify", "Prove the last backup of the databases of SITE, or of all sites.")
 )
 main.add_command(jobs_command)
+main.add_command(assets_command)
+main.add_command(rules_command)

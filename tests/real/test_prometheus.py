@@ -37,6 +37,7 @@ def test_prometheus_scrapes_a_real_zope(
         config = tmp_path / "prometheus.yml"
         target = exporter.url.removeprefix("http://")
         shipped = SHIPPED.read_text().replace("127.0.0.1:9673", target)
+        shipped = shipped.replace("rules/zope.yml", f"{SHIPPED.parent}/rules/zope.yml")
         config.write_text(shipped.replace("scrape_interval: 30s", "scrape_interval: 10s"))
         address = f"127.0.0.1:{free_port()}"
         flags = (f"--config.file={config}", f"--web.listen-address={address}")

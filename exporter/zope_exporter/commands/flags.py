@@ -25,9 +25,18 @@ def mistakes_told() -> Iterator[None]:
     """End with exit code 2 and the reason alone when it is one a person can act on."""
     from zope_exporter.demo.instance import DemoError
     from zope_exporter.discovery.watcher import SearchError
+    from zope_exporter.rules.thresholds import ThresholdError
     from zope_exporter.web.listen import ListenError
 
-    mistakes = (ConfigError, DemoError, ListenError, SearchError, StateError, TimeoutError)
+    mistakes = (
+        ConfigError,
+        DemoError,
+        ListenError,
+        SearchError,
+        StateError,
+        ThresholdError,
+        TimeoutError,
+    )
     try:
         yield
     except mistakes as error:

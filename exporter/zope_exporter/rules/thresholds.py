@@ -1,0 +1,66 @@
+"""The numbers in the rules, and how they are written into them."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+
+Thresholds = Mapping[str, str]
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}
+_DURATION = re.compile(r"(?:\d+[smhdwy])+")
+_PLACE = re.compile(r"<([a-z_]+)(?::(seconds))?>")
+
+
+class ThresholdError(ValueError):
+    """Thresholds cannot be read or do not fit the rules; the message names file, key and remedy."""
+
+
+def read_thresholds(shipped: Path, own: Path | None = None) -> Thresholds:
+    """Return the shipped thresholds, those in the file `own` in place of them.
+
+    Raises ThresholdError for a file that cannot be used and for keys that no rule knows.
+    """
+    thresholds = _load(shipped)
+    if own is not None:
+        changes = _load(own)
+        unknown = sorted(changes.keys() - thresholds.keys())
+        if unknown:
+            raise ThresholdError(f"{own}: {', '.join(unknown)}: no such threshold in {shipped}")
+        thresholds |= changes
+    thresholds["job_quoted"] = thresholds["job"].replace('"', '\\"')
+    thresholds["job_text"] = thresholds["job"].replace('"', "")
+    return thresholds
+
+
+def fill(text: str, thresholds: Thresholds) -> str:
+    """Return `text` with each `<name>` replaced by that threshold, `<name:seconds>` in seconds.
+
+    Raises ThresholdError for a name that is no threshold and a duration that is none.
+    """
+
+    def value(place: re.Match[str]) -> str:
+        name, unit = place.groups()
+        if name not in thresholds:
+            raise ThresholdError(f"<{name}> is no threshold")
+        return str(_seconds(name, thresholds[name])) if unit else thresholds[name]
+
+    return _PLACE.sub(value, text)
+
+
+def _seconds(name: str, duration: str) -> int:
+    if not _DURATION.fullmatch(duration):
+        raise ThresholdError(f"{name}: {duration!r} is no duration such as 90s, 5m or 8d")
+    return sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"(\d+)([smhdwy])", duration))
+
+
+def _load(path: Path) -> dict[str, str]:
+    try:
+        # As text: 1e9 is to be written into the rules as it is here.
+        loaded = yaml.load(path.read_text(), yaml.BaseLoader)  # noqa: S506 - makes text only
+    except (OSError, UnicodeError, yaml.YAMLError) as error:
+        raise ThresholdError(f"{path}: {error}") from error
+    if not isinstance(loaded, dict) or not all(isinstance(v, str) for v in loaded.values()):
+        raise ThresholdError(f"{path}: must be lines of `name: value`")
+    return loaded
