@@ -1,11 +1,13 @@
 """All that can be done to the databases that are known at the moment."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from hashlib import sha256
 
+from zope_exporter.config.actions import ActionSettings
 from zope_exporter.config.schema import Config
 from zope_exporter.inventory import Inventory
-from zope_exporter.jobs.job import Task
+from zope_exporter.jobs.job import Places, Task
 from zope_exporter.jobs.lock import LockPlace
 from zope_exporter.jobs.report import RefusedError
 from zope_exporter.jobs.store import JobStore
@@ -13,6 +15,7 @@ from zope_exporter.jobs.work import Work
 
 from .backups import BackupPlan, backup_plan, backup_plans
 from .databases import SiteDatabase, site_databases
+from .pack import run_pack
 
 
 class ActionCatalog:
@@ -20,6 +23,7 @@ class ActionCatalog:
 
     def __init__(self, config: Config, inventory: Callable[[], Inventory], store: JobStore) -> None:
         self._config = config
+        self._settings = config.actions or ActionSettings()
         self._inventory = inventory
         self.store = store
 
@@ -69,7 +73,17 @@ class ActionCatalog:
         """
         for database in site_databases(self._inventory()):
             if (database.site, database.name) == (task.site, task.database):
-                raise RefusedError("unavailable", f"{task} is not possible yet")
+                return self._work(task, database)
+        raise self._nothing(task.action, task.site, task.database)
+
+    def _work(self, task: Task, database: SiteDatabase) -> Work:
+        plan = backup_plan(self._config, database)
+        data_fs = database.storage.data_fs if database.storage else None
+        repository = plan.repository if plan else None
+        places = Places(data_fs, repository)
+        if task.action == "pack":
+            run = partial(run_pack, database, self._settings.pack, plan)
+            return Work(task, run, self._lock(database), places, self._settings.pack.cooldown)
         raise self._nothing(task.action, task.site, task.database)
 
     def _nothing(self, action: str, site: str | None, database: str | None) -> RefusedError:

@@ -24,15 +24,18 @@ class RepeatConfig(Section):
     """How long after the last one began a request over HTTP or by an alert is refused."""
 
 
-class ActionsConfig(Section):
-    token_file: FilePath
-    """The tokens that requests must show, a line each."""
+class ActionSettings(Section):
     pack: PackConfig = PackConfig()
     """How to pack."""
     backup: RepeatConfig = RepeatConfig()
     """When a backup may be asked for; where it goes is said under `sites`."""
     verify: RepeatConfig = RepeatConfig()
     """When a verification may be asked for."""
+
+
+class ActionsConfig(ActionSettings):
+    token_file: FilePath
+    """The tokens that requests must show, a line each."""
     on_alert: dict[Name, ActionName] = Field(default_factory=dict)
     """What to do when Alertmanager says that an alert fires: an action by the alert's name."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from zope_exporter.inventory import Storage
-from zope_exporter.jobs.report import ActionError, Report
+from zope_exporter.jobs.report import Report, UncertainError
 
 STAGE = "packing"
 HEADROOM = 64 << 20
@@ -18,7 +18,7 @@ class LostError(Exception):
     """Contact to whoever packs was lost: the pack may go on, be done, or have died."""
 
 
-class StillRunningError(ActionError):
+class StillRunningError(UncertainError):
     """We know no more of a pack that, for all that can be seen, goes on: do not begin another."""
 
 

@@ -1,0 +1,38 @@
+"""Packing a database as it is configured."""
+
+from zope_exporter.config.actions import PackConfig
+from zope_exporter.jobs.job import Facts
+from zope_exporter.jobs.report import Report
+from zope_exporter.packing.choice import choose
+from zope_exporter.packing.engine import pack
+from zope_exporter.packing.target import PackResult, PackSettings, PackTarget
+
+from .backups import BackupPlan
+from .databases import SiteDatabase
+
+
+def run_pack(
+    database: SiteDatabase, config: PackConfig, plan: BackupPlan | None, report: Report
+) -> Facts:
+    """Pack; `plan` is how the database is backed up, if it is."""
+    way = choose(database.storage, database.uses)
+    target = PackTarget(database.site, database.name, database.storage, way)
+    return _facts(pack(target, _settings(config, plan), report))
+
+
+def _settings(config: PackConfig, plan: BackupPlan | None) -> PackSettings:
+    del plan  # until a repository tells what is proven
+    return PackSettings(config.days)
+
+
+def _facts(result: PackResult) -> Facts:
+    return {
+        "way": result.way,
+        "before_bytes": result.before.data,
+        "after_bytes": result.after.data,
+        "freed_bytes": result.freed,
+        "old_bytes": result.after.old,
+        "blobs_before_bytes": result.before.blobs,
+        "blobs_after_bytes": result.after.blobs,
+        "leftovers": list(result.leftovers),
+    }
