@@ -15,8 +15,11 @@ from .status.composing import compose
 from .status.page import StatusPage
 from .status.page import routes as status_routes
 from .web.app import HEALTHY, READY, make_app
+from .web.entrance import API
 from .web.follow import WebConfigFile
+from .web.instances import instance_routes
 from .web.server import Server
+from .web.tokens import TokenFile
 
 log = logging.getLogger(__name__)
 
@@ -28,10 +31,11 @@ def serve_on(
 ) -> None:
     """Serve on a socket that listens already, until SIGINT or SIGTERM.
 
-    Raises ConfigError if the web configuration cannot be used, ValueError for a telemetry path that
-    cannot be one.
+    Raises ConfigError if the web configuration or the tokens cannot be used, ValueError for a
+    telemetry path that cannot be one.
     """
     web_config = WebConfigFile(web_config_file) if web_config_file else None
+    tokens = TokenFile(config.actions.token_file) if config.actions else None
     _bound_heaps()
     sidecar = Sidecar(config)
     try:
@@ -39,14 +43,20 @@ def serve_on(
             sidecar.observer,
             sidecar.limit,
             telemetry_path=telemetry_path,
-            routes=_status_page(sidecar, telemetry_path),
+            routes=[*_api(sidecar, tokens), *_status_page(sidecar, telemetry_path)],
         )
-        server = Server(app, listener, web_config)
+        server = Server(app, listener, web_config, token_prefix=API if tokens else None)
         log.info("zope-exporter %s listens on %s", __version__, server.url)
         server.run()
     finally:
         sidecar.stop()
     log.info("ended")
+
+
+def _api(sidecar: Sidecar, tokens: TokenFile | None) -> list[Route]:
+    if tokens is None:
+        return []
+    return instance_routes(sidecar.inventory, tokens)
 
 
 def _status_page(sidecar: Sidecar, telemetry_path: str) -> list[Route]:

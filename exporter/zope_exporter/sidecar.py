@@ -50,6 +50,10 @@ class Sidecar:
         self._logs.start()
         self.observer.start()
 
+    def inventory(self) -> Inventory:
+        """Return what was found on this host; waits a moment for the first search."""
+        return self._watcher.inventory()
+
     def offered(self) -> set[tuple[str, str, str]]:
         """Return the action, site and database of all that may be asked for over HTTP."""
         if not self._actions_exist:
