@@ -1,7 +1,9 @@
 """What the agent of a Zope answers at its socket."""
 
+import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +38,25 @@ class AgentSocket:
     def send(
         self, method: str, page: str, json: object = None, timeout: float = 30
     ) -> httpx.Response:
-        transport = httpx.HTTPTransport(uds=str(self.path))
-        with httpx.Client(transport=transport, base_url="http://agent", timeout=timeout) as client:
-            return client.request(method, page, json=json)
+        with self._address() as address:
+            transport = httpx.HTTPTransport(uds=address)
+            with httpx.Client(transport=transport, base_url="http://a", timeout=timeout) as client:
+                return client.request(method, page, json=json)
+
+    @contextmanager
+    def _address(self) -> Iterator[str]:
+        """One that is short enough however deep a test's directory lies."""
+        directory = os.open(self.path.parent, os.O_RDONLY)
+        try:
+            yield f"/proc/self/fd/{directory}/{self.path.name}"
+        finally:
+            os.close(directory)
 
     def connect(self) -> socket.socket:
         peer = socket.socket(socket.AF_UNIX)
         try:
-            peer.connect(str(self.path))
+            with self._address() as address:
+                peer.connect(address)
         except OSError:
             peer.close()
             raise

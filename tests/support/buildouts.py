@@ -1,5 +1,6 @@
 """A buildout as Plone's administrators know it: bin/instance and bin/zeoserver under zdaemon."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from tests.support.site import MANAGER, Site
 _CONFIGURATION = """\
 [buildout]
 parts = instance zeoserver
+develop =
+{develop}
 
 [instance]
 recipe = plone.recipe.zope2instance
@@ -22,6 +25,7 @@ zeo-address = 127.0.0.1:{zeo_port}
 shared-blob = on
 zodb-temporary-storage = off
 eggs =
+{eggs}
 zope-conf-additional =
 {settings}
 
@@ -39,6 +43,7 @@ class Buildout:
     home: Path
     zeo: bool = False  # whether the instance is a client of the server beside it
     settings: str = ""  # further lines of the instance's zope.conf
+    develop: Mapping[str, Path] = field(default_factory=dict)  # eggs with where their source is
     port: int = field(default_factory=free_port)
     zeo_port: int = field(default_factory=free_port)
 
@@ -52,7 +57,9 @@ class Buildout:
                 port=self.port,
                 zeo="on" if self.zeo else "off",
                 zeo_port=self.zeo_port,
-                settings="\n".join(f"    {line}" for line in self.settings.splitlines()),
+                settings=_indented(self.settings.splitlines()),
+                eggs=_indented(self.develop),
+                develop=_indented(map(str, self.develop.values())),
             )
         )
         # What it needs is all in the environment; the user's own defaults are not ours.
@@ -90,3 +97,7 @@ class Buildout:
 
     def __exit__(self, *raised: object) -> None:
         end_processes_of(self.home)
+
+
+def _indented(lines: Iterable[str]) -> str:
+    return "\n".join(f"    {line}" for line in lines)
