@@ -1,0 +1,50 @@
+"""A process that forks: its child leaves the agent's socket alone and can go on counting."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.agents import SOURCE
+
+_PROGRAM = """
+import os, socket, sys, types, warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads, our very subject
+sys.path.insert(0, sys.argv[1])
+from Products.ZopeExporterAgent.agent import Agent
+from Products.ZopeExporterAgent.settings import read_settings
+
+home = sys.argv[2]
+configuration = types.SimpleNamespace(clienthome=home, instancehome=home, debug_mode=False)
+agent = Agent(configuration, read_settings(None), [])
+agent.start()
+
+def answers():
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.settimeout(20)
+        peer.connect(agent.path)
+        peer.sendall(b"GET /v1/status HTTP/1.1\\r\\n\\r\\n")
+        return peer.recv(100).startswith(b"HTTP/1.1 200 OK")
+
+assert answers()
+held = agent._requests._lock
+held.acquire()  # as a worker may just then
+child = os.fork()
+if child == 0:
+    request = agent._requests.begin({})
+    agent._requests.handled(request)
+    agent._requests.end(request)  # waits for nobody
+    links = [os.path.join("/proc/self/fd", name) for name in os.listdir("/proc/self/fd")]
+    targets = [os.readlink(link) for link in links if os.path.islink(link)]
+    sys.exit(sum(target.startswith("socket:") or target == home for target in targets))
+held.release()
+_, status = os.waitpid(child, 0)
+assert os.WEXITSTATUS(status) == 0, status
+assert os.path.exists(agent.path)
+assert answers()
+"""
+
+
+def test_a_forked_child_lets_go_of_everything(tmp_path: Path) -> None:
+    program = [sys.executable, "-c", _PROGRAM, str(SOURCE), str(tmp_path)]
+    subprocess.run(program, check=True, timeout=60)
+    assert list(tmp_path.iterdir()) == []
