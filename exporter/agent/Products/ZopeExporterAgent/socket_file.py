@@ -57,6 +57,8 @@ class SocketFile(object):
 
     def close(self):
         """Stop listening; the file goes only with the process that made it."""
+        if self._directory is None:  # a forked child has closed it already
+            return
         self.listener.close()
         if os.getpid() == self._pid:
             try:
@@ -64,6 +66,7 @@ class SocketFile(object):
             except OSError:
                 pass  # someone else was tidier
         os.close(self._directory)
+        self._directory = None
 
 
 def remove_dead_sockets(directory, address_of):
