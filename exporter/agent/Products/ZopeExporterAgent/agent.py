@@ -63,7 +63,7 @@ class Agent(object):
 
     def _let_go(self):
         """In a forked child: the socket is the parent's, and what it held at that moment is not."""
-        self._server.stop()
+        self._server.let_go()
         self._socket.close()
         for counter in (self._requests, self._conflicts, self._activity, self._packs):
             counter.renew_locks()

@@ -45,6 +45,12 @@ class Server(object):
         """Let the thread end at its next turn."""
         self._stopping.set()
 
+    def let_go(self):
+        """In a forked child, where the thread is not: close what is the parent's."""
+        for conversation in self._conversations.values():
+            conversation.close()
+        self._conversations = {}
+
     def _run(self):
         due = self._clock()
         while not self._stopping.is_set():
