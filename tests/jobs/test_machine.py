@@ -43,6 +43,7 @@ class Jobs(RuleBasedStateMachine):
 
     @rule(task=st.sampled_from(TASKS), cooldown=st.sampled_from([0.0, HOUR]))
     def request(self, task: Task, cooldown: float) -> None:
+        self.bury()  # as each request does first of all
         refusal = ""
         if any(pending.job.task == task for pending in self.alive.values()):
             refusal = "duplicate"
@@ -56,14 +57,12 @@ class Jobs(RuleBasedStateMachine):
         else:
             self.alive[pending.job.id] = pending
         assert got == refusal
-        self.bury()
 
     @precondition(lambda self: self.alive)
     @rule(data=st.data())
     def begin(self, data: st.DataObject) -> None:
         pending = self.some(data)
         self.store.begin(pending.job.id)
-        self.begun[pending.job.task] = self.now
 
     @precondition(lambda self: self.alive)
     @rule(data=st.data(), done=st.integers(0, 100))
@@ -81,7 +80,7 @@ class Jobs(RuleBasedStateMachine):
         job = self.store.job(number)
         assert job is not None
         assert job.state == end
-        self.ended[number] = job
+        self.note_end(job)
 
     @precondition(lambda self: self.alive)
     @rule(data=st.data())
@@ -95,11 +94,11 @@ class Jobs(RuleBasedStateMachine):
     @rule()
     def bury(self) -> None:
         self.store.bury()
-        for number in self.dead:
+        for number in sorted(self.dead):
             job = self.store.job(number)
             assert job is not None
             assert (job.state, job.code) == ("interrupted", "died")
-            self.ended[number] = job
+            self.note_end(job)
         self.dead.clear()
 
     @rule(seconds=st.sampled_from([60.0, HOUR, 365 * 24 * HOUR, -HOUR, -365 * 24 * HOUR]))
@@ -121,6 +120,11 @@ class Jobs(RuleBasedStateMachine):
         unsuccessful = sum(end in UNSUCCESSFUL for end in ends)
         assert sum(tally.unsuccessful for tally in tallies) == unsuccessful
         assert all((tally.last_duration or 0) >= 0 for tally in tallies)
+
+    def note_end(self, job: Job) -> None:
+        self.ended[job.id] = job
+        if job.begun is not None and job.state != "refused":
+            self.begun[job.task] = job.begun
 
     def some(self, data: st.DataObject) -> Pending:
         return self.alive[data.draw(st.sampled_from(sorted(self.alive)))]

@@ -130,6 +130,7 @@ def test_what_began_within_the_cooldown_is_refused(
 def test_a_refused_job_does_not_start_the_cooldown(store: JobStore, tmp_path: Path) -> None:
     for _ in range(2):
         pending = store.add(work(tmp_path), "alert ZopePackOverdue", 3600)
+        store.begin(pending.job.id)
         store.end(pending.job.id, Outcome("refused", "busy", "another process has the lock"))
         pending.life.end()
     assert [tally.unsuccessful for tally in store.standing()[0]] == [2]

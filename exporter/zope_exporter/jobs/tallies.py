@@ -53,7 +53,7 @@ def read_tallies(state: Connection) -> list[Tally]:
 
 
 def last_begin(state: Connection, task: Task) -> float | None:
-    """Return when a job of the task last began to run, in seconds since the epoch."""
+    """Return when the last job of the task that was not refused began to run (epoch seconds)."""
     query = "SELECT last_begun FROM job_tallies WHERE site = ? AND database = ? AND action = ?"
     row = state.execute(query, task).fetchone()
     return None if row is None else row["last_begun"]
@@ -65,14 +65,12 @@ def tally_request(state: Connection, task: Task) -> None:
     state.execute(insert, task)
 
 
-def tally_begin(state: Connection, task: Task, now: float) -> None:
-    state.execute(
-        "UPDATE job_tallies SET last_begun = ? WHERE site = ? AND database = ? AND action = ?",
-        (now, *task),
-    )
-
-
 def tally_end(state: Connection, job: Job, end: State, now: float) -> None:
+    if job.begun is not None and end != "refused":  # a refused one has touched nothing
+        state.execute(
+            "UPDATE job_tallies SET last_begun = ? WHERE site = ? AND database = ? AND action = ?",
+            (job.begun, *job.task),
+        )
     if end in UNSUCCESSFUL:
         state.execute(
             "UPDATE job_tallies SET ended = ended + 1, unsuccessful = unsuccessful + 1,"
