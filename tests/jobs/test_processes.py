@@ -107,7 +107,7 @@ def test_a_killed_job_is_interrupted_at_the_next_start_and_its_remains_are_named
     assert "Data.fs.pack (1 kB), which the next pack overwrites" in job.error
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_job_where_that_does_no_harm(
     state: Path, var: Path, number: signal.Signals
 ) -> None:

@@ -10,6 +10,7 @@ import click
 from zope_exporter.config.load import load_config
 from zope_exporter.jobs.job import Job
 from zope_exporter.jobs.store import JobStore
+from zope_exporter.logs import set_up_logging
 from zope_exporter.state import state_file
 from zope_exporter.wording import duration
 
@@ -23,6 +24,7 @@ SHOWN = 20
 @config_flag
 def jobs_command(number: int | None, config_file: Path | None) -> None:
     """Print the last packs, backups and verifications, or all about the one with the ID."""
+    set_up_logging("error", "logfmt")  # the table says the rest
     with mistakes_told():
         store = JobStore(*state_file(load_config(config_file).state_dir))
         store.bury()

@@ -27,6 +27,7 @@ from zope_exporter.wording import duration, size
 from .progress import Bar, Lines
 
 SEARCH_SECONDS = 60.0
+ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 EXIT_CODES: dict[State, int] = {"succeeded": 0, "failed": 1, "refused": 3, "interrupted": 4}
 
 
@@ -75,15 +76,16 @@ class Shell:
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
-        """Within, SIGINT or SIGTERM ends the action where it does no harm, a second one at once."""
-        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        """Within, a signal ends the action where it does no harm, and a second one at once."""
+        before = {number: signal.getsignal(number) for number in ENDING}
 
         def stop(number: int, _: FrameType | None) -> None:
             self._stopping.set()
             signal.signal(number, before[signal.Signals(number)])
 
-        for number in before:
-            signal.signal(number, stop)
+        for number, handler in before.items():
+            if handler is not signal.SIG_IGN:  # as nohup has it
+                signal.signal(number, stop)
         try:
             yield
         finally:
