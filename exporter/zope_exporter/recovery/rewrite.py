@@ -1,0 +1,74 @@
+"""Writing what was salvaged to a new Data.fs, in which every pointer is right again."""
+
+from typing import BinaryIO
+
+from zope_exporter.filestorage.records import RECORD, RECORD_HEADER_SIZE, DataFile
+from zope_exporter.filestorage.tail import LENGTH, MAGICS, RECORD_HEADER, TRANSACTION_HEADER
+
+from .resolve import data_of
+from .salvage import Kept, LostRecord, Salvaged
+
+CHUNK = 1 << 20
+NONE = LENGTH.pack(0)
+
+
+class Rewriter:
+    """Writes one transaction after the other; `current` is where each object's last record is."""
+
+    def __init__(self, source: DataFile, target: BinaryIO) -> None:
+        self._source = source
+        self._target = target
+        self._position = len(MAGICS[0])
+        self._same = True
+        self.current: dict[int, int] = {}
+        target.write(source.read(len(MAGICS[0]), 0))
+
+    def write(self, found: Salvaged) -> list[LostRecord]:
+        """Write a transaction; return the records whose data are nowhere any more."""
+        whole = not found.lost and not found.repaired
+        if self._same and whole and found.start == self._position:
+            self._copy(found.start, found.end - found.start)
+            self.current |= {record.oid: record.position for record in found.records}
+            self._position = found.end
+            return []
+        self._same = False
+        return self._rewrite(found)
+
+    def _rewrite(self, found: Salvaged) -> list[LostRecord]:
+        kept, lost = [], []
+        for record in found.records:
+            where = data_of(self._source, record)
+            if where is None:
+                lost.append(LostRecord(record.oid, record.position))
+            else:
+                kept.append((record, *where))
+        sizes = [RECORD_HEADER_SIZE + length if length else RECORD.size for _, _, length in kept]
+        length = TRANSACTION_HEADER.size + sum(map(len, found.texts)) + sum(sizes)
+        start, tid = self._position, found.tid.to_bytes(8, "big")
+        self._target.write(
+            TRANSACTION_HEADER.pack(tid, length, found.status, *map(len, found.texts))
+        )
+        self._target.write(b"".join(found.texts))
+        self._position += TRANSACTION_HEADER.size + sum(map(len, found.texts))
+        for (record, data, size), taken in zip(kept, sizes, strict=True):
+            self._record(record, tid, start, (data, size))
+            self.current[record.oid] = self._position
+            self._position += taken
+        self._target.write(LENGTH.pack(length))
+        self._position += LENGTH.size
+        return lost
+
+    def _record(self, record: Kept, tid: bytes, start: int, data: tuple[int, int]) -> None:
+        position, size = data
+        oid, previous = record.oid.to_bytes(8, "big"), self.current.get(record.oid, 0)
+        self._target.write(RECORD_HEADER.pack(oid, tid, previous, start, 0, size))
+        if size:
+            self._copy(position, size)
+        else:
+            self._target.write(NONE)
+
+    def _copy(self, position: int, size: int) -> None:
+        while size:
+            part = self._source.read(min(size, CHUNK), position)
+            self._target.write(part)
+            position, size = position + len(part), size - len(part)

@@ -1,0 +1,30 @@
+import pytest
+from persistent.TimeStamp import TimeStamp
+
+from zope_exporter.recovery.moment import MomentError, shown, transaction_at
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-11-22T14:30:00Z", (2026, 11, 22, 14, 30, 0)),
+        ("2026-11-22T14:30Z", (2026, 11, 22, 14, 30, 0)),
+        ("2026-11-22T14:30:12.5+01:00", (2026, 11, 22, 13, 30, 12.5)),
+    ],
+)
+def test_a_moment_needs_its_zone(text: str, expected: tuple[float, ...]) -> None:
+    assert transaction_at(text) == TimeStamp(*expected).raw()
+
+
+def test_a_transaction_id_is_taken_as_it_is() -> None:
+    assert transaction_at("0x040d2f88e12fdfbb").hex() == "040d2f88e12fdfbb"
+    assert "040d2f88e12fdfbb" in shown(transaction_at("040d2f88e12fdfbb"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "zzz", "2026-11-22", "2026-11-22T14:30:00", "2026-02-30T00:00:00Z", "now", "040d2f88"],
+)
+def test_facts_r13_what_is_no_moment_is_an_error_and_not_the_newest(text: str) -> None:
+    with pytest.raises(MomentError, match="is not a moment"):
+        transaction_at(text)
