@@ -1,0 +1,1 @@
+"""Makes the dashboards of this directory: `python -m grafana.generator`."""

@@ -1,0 +1,140 @@
+"""The exporter itself: who watches the watchman."""
+
+from .dashboard import Dashboard, Row
+from .looks import COUNT, SECONDS, SUCCESS, UP, rising
+from .metrics import Metrics
+from .panel import Look, Panel, Query, runbook
+from .requests import RATE
+from .shapes import listing, series, states
+
+
+def exporter(m: Metrics) -> Dashboard:
+    """Return the dashboard of the exporter."""
+    return Dashboard(
+        "zope-exporter",
+        "Zope / Exporter",
+        "The exporters: whether they can be scraped, and whether their collectors read all.",
+        (
+            Row("Scrapes", _scrapes(m)),
+            Row("Collectors", _collectors(m)),
+            Row("Syslog", _syslog(m)),
+            Row("Versions", _versions(m)),
+        ),
+    )
+
+
+def _of_ours(m: Metrics, name: str) -> str:
+    # Prometheus' own series of a target have no label of ours but the target itself.
+    return f"{name} and on (job, instance) {m('zope_exporter_info')}"
+
+
+def _scrapes(m: Metrics) -> tuple[Panel, ...]:
+    exporters = f"up and on (job) group by (job) ({m('zope_exporter_info')})"
+    refused = f"increase({m('zope_exporter_scrapes_refused_total')}[{RATE}])"
+    return (
+        states(
+            "Exporters",
+            "Whether Prometheus could scrape them.",
+            Query(exporters, "{{instance}}"),
+            UP,
+            width=12,
+            links=(runbook("ZopeExporterDown"),),
+        ),
+        series(
+            "Duration of a scrape",
+            "As Prometheus measured it; its timeout is 10 s unless told otherwise.",
+            [Query(_of_ours(m, "scrape_duration_seconds"), "{{instance}}")],
+            rising("s", 5, 10),
+            width=6,
+            height=6,
+        ),
+        series(
+            "Series",
+            "Samples of a scrape.",
+            [Query(_of_ours(m, "scrape_samples_scraped"), "{{instance}}")],
+            COUNT,
+            width=6,
+            height=6,
+        ),
+        series(
+            "Scrapes refused",
+            m.help("zope_exporter_scrapes_refused_total"),
+            [Query(refused, "{{instance}}")],
+            COUNT,
+            width=12,
+        ),
+        series(
+            "Last search of the host",
+            m.help("zope_discovery_last_success_timestamp_seconds"),
+            [
+                Query(
+                    f"time() - {m('zope_discovery_last_success_timestamp_seconds')}", "{{instance}}"
+                )
+            ],
+            SECONDS,
+            width=12,
+        ),
+    )
+
+
+def _collectors(m: Metrics) -> tuple[Panel, ...]:
+    success = f"min by (instance, collector) ({m('zope_collector_success')})"
+    return (
+        states(
+            "Read everything",
+            m.help("zope_collector_success"),
+            Query(success, "{{instance}} {{collector}}"),
+            SUCCESS,
+            width=12,
+            height=10,
+            links=(runbook("ZopeCollectorFailing"),),
+        ),
+        series(
+            "Duration",
+            m.help("zope_collector_duration_seconds"),
+            [Query(m("zope_collector_duration_seconds"), "{{instance}} {{collector}}")],
+            SECONDS,
+            width=12,
+            height=10,
+        ),
+    )
+
+
+def _syslog(m: Metrics) -> tuple[Panel, ...]:
+    messages = f"rate({m('zope_syslog_messages_total')}[{RATE}])"
+    dropped = f"increase({m('zope_syslog_dropped_messages_total')}[{RATE}])"
+    cut = f"increase({m('zope_syslog_truncated_messages_total')}[{RATE}])"
+    last = f"time() - {m('zope_syslog_last_message_timestamp_seconds')}"
+    return (
+        series(
+            "Messages",
+            m.help("zope_syslog_messages_total"),
+            [Query(messages, "{{site}} {{outcome}}")],
+            Look("ops"),
+        ),
+        series(
+            "Messages lost",
+            f"{m.help('zope_syslog_dropped_messages_total')} "
+            f"{m.help('zope_syslog_truncated_messages_total')}",
+            [Query(dropped, "{{site}} {{reason}}"), Query(cut, "{{site}} truncated")],
+            COUNT,
+        ),
+        series(
+            "Last message",
+            m.help("zope_syslog_last_message_timestamp_seconds"),
+            [Query(last, "{{site}} {{log}}")],
+            SECONDS,
+        ),
+    )
+
+
+def _versions(m: Metrics) -> tuple[Panel, ...]:
+    info = m("zope_exporter_info")
+    return (
+        listing(
+            "Versions",
+            m.help("zope_exporter_info"),
+            f"group by (instance, version, python_version) ({info})",
+            ("instance", "version", "python_version"),
+        ),
+    )

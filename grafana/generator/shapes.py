@@ -1,0 +1,216 @@
+"""The few shapes of panels the dashboards are made of, each with the options that serve it best."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .panel import Json, Look, Panel, Query
+
+_QUIET_LEGEND = {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []}
+_LAST = {"calcs": ["lastNotNull"], "fields": "", "values": False}
+
+
+def stat(title: str, description: str, query: str, look: Look, **place: Any) -> Panel:
+    """Return one number in its colour, with the course of it behind."""
+    options = {
+        "reduceOptions": _LAST,
+        "colorMode": "value",
+        "graphMode": "area",
+        "justifyMode": "auto",
+        "orientation": "auto",
+        "textMode": "auto",
+        "wideLayout": True,
+        "percentChangeColorMode": "standard",
+        "showPercentChange": False,
+    }
+    place = {"width": 4, "height": 4} | place
+    return Panel("stat", title, description, (Query(query),), look, options=options, **place)
+
+
+def series(
+    title: str,
+    description: str,
+    queries: Sequence[Query],
+    look: Look,
+    *,
+    stacked: bool = False,
+    **place: Any,
+) -> Panel:
+    """Return lines over time, their thresholds drawn where there are any."""
+    custom = {
+        "drawStyle": "line",
+        "lineInterpolation": "linear",
+        "lineWidth": 1,
+        "fillOpacity": 20 if stacked else 5,
+        "showPoints": "never",
+        "spanNulls": False,  # a gap is something that was not known
+        "stacking": {"mode": "normal" if stacked else "none", "group": "A"},
+        "thresholdsStyle": {"mode": "dashed" if look.steps else "off"},
+        "axisSoftMin": 0,
+    }
+    options = {"legend": _QUIET_LEGEND, "tooltip": {"mode": "multi", "sort": "desc"}}
+    place = {"width": 8, "height": 8} | place
+    return Panel(
+        "timeseries",
+        title,
+        description,
+        tuple(queries),
+        look,
+        options=options,
+        custom=custom,
+        color="palette-classic",
+        **place,
+    )
+
+
+def states(title: str, description: str, query: Query, look: Look, **place: Any) -> Panel:
+    """Return a bar over time for each series, coloured by its state."""
+    options = {
+        "mergeValues": True,
+        "showValue": "never",
+        "rowHeight": 0.9,
+        "alignValue": "left",
+        "legend": _QUIET_LEGEND,
+        "tooltip": {"mode": "single", "sort": "none"},
+    }
+    custom = {"fillOpacity": 80, "lineWidth": 0, "spanNulls": False}
+    place = {"width": 24, "height": 6} | place
+    return Panel(
+        "state-timeline",
+        title,
+        description,
+        (query,),
+        look,
+        options=options,
+        custom=custom,
+        **place,
+    )
+
+
+def heat(title: str, description: str, buckets: str, **place: Any) -> Panel:
+    """Return where the observations of a histogram lie, over time; `buckets` by `le`."""
+    options = {
+        "calculate": False,
+        "cellGap": 1,
+        "color": {"mode": "scheme", "scheme": "Oranges", "steps": 64, "fill": "dark-orange"},
+        "yAxis": {"unit": "s", "axisPlacement": "left"},
+        "rowsFrame": {"layout": "auto"},
+        "tooltip": {"mode": "single", "yHistogram": False},
+        "legend": {"show": True},
+        "exemplars": {"color": "rgba(255,0,255,0.7)"},
+        "filterValues": {"le": 1e-9},
+    }
+    query = Query(buckets, "{{le}}", format="heatmap")
+    place = {"width": 8, "height": 8} | place
+    look = Look("reqps")
+    return Panel("heatmap", title, description, (query,), look, options=options, **place)
+
+
+def bars(title: str, description: str, query: Query, look: Look, **place: Any) -> Panel:
+    """Return a bar for each series, the longest first where the query sorts."""
+    options = {
+        "displayMode": "basic",
+        "orientation": "horizontal",
+        "reduceOptions": _LAST,
+        "showUnfilled": True,
+        "valueMode": "color",
+        "namePlacement": "left",
+        "sizing": "auto",
+        "minVizWidth": 8,
+        "minVizHeight": 16,
+        "maxVizHeight": 300,
+    }
+    place = {"width": 8, "height": 8} | place
+    return Panel("bargauge", title, description, (query,), look, options=options, **place)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of numbers in a table: all columns' queries give series of the same labels."""
+
+    title: str
+    expr: str
+    look: Look
+
+
+def table(
+    title: str,
+    description: str,
+    labels: Sequence[str],
+    columns: Sequence[Column],
+    link: tuple[str, str] | None = None,
+    **place: Any,
+) -> Panel:
+    """Return a table with a row for each set of values of `labels`.
+
+    `link` is a label and the uid of the dashboard that its cells lead to.
+    """
+    queries = tuple(Query(column.expr, instant=True, format="table") for column in columns)
+    values = {f"Value #{chr(ord('A') + i)}": column.title for i, column in enumerate(columns)}
+    if len(columns) == 1:
+        values = {"Value": columns[0].title}
+    order = {name: index for index, name in enumerate((*labels, *values))}
+    organize = {
+        "excludeByName": {"Time": True},
+        "indexByName": order,
+        "renameByName": values,
+    }
+    overrides = [_column(column) for column in columns]
+    if link is not None:
+        overrides.append(_linked(*link))
+    place = {"width": 24, "height": 8} | place
+    return Panel(
+        "table",
+        title,
+        description,
+        queries,
+        Look("string"),
+        options={"showHeader": True, "cellHeight": "sm", "footer": {"show": False}},
+        custom={"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False},
+        overrides=tuple(overrides),
+        transformations=(
+            {"id": "merge", "options": {}},
+            {"id": "organize", "options": organize},
+        ),
+        **place,
+    )
+
+
+def _column(column: Column) -> Json:
+    defaults = column.look.defaults()
+    kept = ("unit", "decimals", "min", "max", "thresholds", "mappings", "noValue")
+    properties = [{"id": key, "value": defaults[key]} for key in kept if key in defaults]
+    if column.look.steps or column.look.names:
+        properties.append({"id": "custom.cellOptions", "value": {"type": "color-text"}})
+    return {"matcher": {"id": "byName", "options": column.title}, "properties": properties}
+
+
+def _linked(label: str, uid: str) -> Json:
+    url = f"/d/{uid}?var-{label}=${{__value.raw}}&${{datasource:queryparam}}&${{__url_time_range}}"
+    link = {"title": "Show", "url": url, "targetBlank": False}
+    return {
+        "matcher": {"id": "byName", "options": label},
+        "properties": [{"id": "links", "value": [link]}],
+    }
+
+
+def listing(title: str, description: str, query: str, labels: Sequence[str], **place: Any) -> Panel:
+    """Return a table of what an info metric says: its labels, without the value."""
+    hidden = {"Time": True, "Value": True, "__name__": True, "instance": True, "job": True}
+    organize = {
+        "excludeByName": hidden,
+        "indexByName": {name: index for index, name in enumerate(labels)},
+        "renameByName": {},
+    }
+    place = {"width": 24, "height": 6} | place
+    return Panel(
+        "table",
+        title,
+        description,
+        (Query(query, instant=True, format="table"),),
+        Look("string"),
+        options={"showHeader": True, "cellHeight": "sm", "footer": {"show": False}},
+        custom={"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False},
+        transformations=({"id": "organize", "options": organize},),
+        **place,
+    )

@@ -1,0 +1,79 @@
+"""Every query is PromQL, asks for what the exporter declares, and treats counters as counters."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.support.commands import run
+from tests.support.dashboards import Json, expressions, filled, load
+from tests.support.debian import tool
+from tests.support.promql import declaration, selectors
+from tests.support.require import require
+from zope_exporter.sidecar import declared_metrics
+
+DECLARED = {metric.name: metric for metric in declared_metrics()}
+OF_COUNTERS = {"rate", "increase", "irate", "changes", "resets"}
+WINDOW = re.compile(r"\[([^\]]*)\]")
+
+# On no dashboard, and why.
+LEFT_OUT = {
+    "zope_blob_scan_files": "progress of one walk, for whoever waits for it",
+    "zope_blob_scan_timestamp_seconds": "says how fresh the sizes of blobs are; they change slowly",
+    "zope_relstorage_cache_sets_total": "hits and misses tell what the cache is worth",
+    "zope_zeo_client_cache_added_bytes_total": "the objects added are shown",
+    "zope_zeo_client_cache_evicted_bytes_total": "follows from what is added to a full cache",
+    "zope_zeo_client_cache_evictions_total": "follows from what is added to a full cache",
+}
+
+QUERIES = [
+    (f"{dashboard['uid']}: {title}", expr)
+    for dashboard in load()
+    for title, expr in expressions(dashboard)
+]
+
+
+@pytest.mark.parametrize(("panel", "expr"), QUERIES)
+def test_a_query_asks_for_what_there_is_and_as_it_is_meant(panel: str, expr: str) -> None:
+    for series, *functions in selectors(filled(expr)):
+        metric = declaration(series, DECLARED)
+        if metric is not None and metric.kind in {"counter", "histogram"}:
+            assert OF_COUNTERS & set(functions[:1]), f"{panel} uses the counter {series} raw"
+        elif metric is not None:
+            assert not {"rate", "increase", "irate"} & set(functions), f"{series} is no counter"
+
+
+def test_windows_follow_the_graph_unless_they_are_meant() -> None:
+    fixed = {"1m", "5m", "1h", "6h", "1d", "3d", "30d"}
+    for panel, expr in QUERIES:
+        for window in WINDOW.findall(expr):
+            assert window == "$__rate_interval" or window in fixed, panel
+
+
+def test_promtool_reads_every_query(tmp_path: Path) -> None:
+    rules = [
+        {"record": f"query:number_{number}", "expr": filled(expr)}
+        for number, (_, expr) in enumerate(QUERIES)
+    ]
+    document = {"groups": [{"name": "dashboards", "rules": rules}]}
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump(document))
+    promtool = require(tool, "promtool")
+    run([promtool, "check", "rules", tmp_path / "rules.yml"], tmp_path / "promtool.log")
+
+
+def test_every_metric_is_shown_or_left_out_on_purpose() -> None:
+    shown: set[str] = set()
+    for _, expr in QUERIES:
+        for series, *_ in selectors(filled(expr)):
+            metric = declaration(series, DECLARED)
+            if metric is not None:
+                shown.add(metric.name)
+    assert DECLARED.keys() - shown == LEFT_OUT.keys()
+
+
+def test_annotations_are_queries_too() -> None:
+    annotations: list[Json] = [a for d in load() for a in d["annotations"]["list"]]
+    for annotation in annotations:
+        for series, *_ in selectors(filled(annotation["expr"])):
+            assert series in DECLARED

@@ -1,0 +1,157 @@
+"""What Grafana's own linter asks of dashboards, and what people complain of in others."""
+
+import itertools
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.dashboards import GRAFANA, Json, load, panels
+
+DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
+GREY = "#8e8e8e"
+RULES = GRAFANA.parent / "alerts/rules"
+RULE_FILE = (RULES / "zope.yml").read_text()
+TITLES = {
+    "ZEO",
+    "ZODB / Backup",
+    "ZODB / Cache and connections",
+    "ZODB / Storage",
+    "Zope / Exporter",
+    "Zope / Fleet",
+    "Zope / Instance",
+    "Zope / Logs and probes",
+    "Zope / Overview",
+    "Zope / SLO",
+}
+
+
+def everything(value: object) -> Iterator[dict[str, Any]]:
+    """Every object of a JSON document."""
+    if isinstance(value, dict):
+        yield value
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from everything(item)
+
+
+def test_all_are_there_once() -> None:
+    dashboards = load()
+    assert sorted(TITLES) == sorted(dashboard["title"] for dashboard in dashboards)
+    assert len({dashboard["uid"] for dashboard in dashboards}) == len(dashboards)
+
+
+def test_frame(dashboard: Json) -> None:
+    assert 39 <= dashboard["schemaVersion"] <= 42
+    assert dashboard["id"] is None
+    assert re.fullmatch(r"[a-z-]{1,40}", dashboard["uid"])
+    assert dashboard["editable"] is False
+    assert dashboard["description"].endswith(".")
+    assert "__inputs" not in dashboard
+    assert dashboard["tags"] == ["zope"]
+    [link] = dashboard["links"]
+    assert (link["type"], link["tags"], link["includeVars"]) == ("dashboards", ["zope"], True)
+
+
+def test_places(dashboard: Json) -> None:
+    taken: set[tuple[int, int]] = set()
+    for panel in dashboard["panels"]:
+        place = panel["gridPos"]
+        assert place["x"] >= 0
+        assert place["x"] + place["w"] <= 24
+        columns = range(place["x"], place["x"] + place["w"])
+        cells = set(itertools.product(columns, range(place["y"], place["y"] + place["h"])))
+        assert not taken & cells, f"{panel['title']} lies over another panel"
+        taken |= cells
+    lines = {y for _, y in taken}
+    assert lines == set(range(len(lines))), "no gap between two lines of panels"
+
+
+def test_numbers_and_letters_are_unique(dashboard: Json) -> None:
+    numbers = [panel["id"] for panel in dashboard["panels"]]
+    assert len(set(numbers)) == len(numbers)
+    titles = [panel["title"] for panel in panels(dashboard)]
+    assert len(set(titles)) == len(titles)
+    assert len(titles) <= 20
+    for panel in panels(dashboard):
+        letters = [target["refId"] for target in panel["targets"]]
+        assert letters
+        assert len(set(letters)) == len(letters)
+
+
+def test_every_panel_says_what_it_shows(dashboard: Json) -> None:
+    for panel in panels(dashboard):
+        defaults = panel["fieldConfig"]["defaults"]
+        assert re.fullmatch(r"[A-Z0-9].*[.]", panel["description"]), panel["title"]
+        assert defaults["unit"], panel["title"]
+        assert defaults["thresholds"]["steps"][0]["value"] is None
+        values = [step["value"] for step in defaults["thresholds"]["steps"][1:]]
+        assert values == sorted(values), panel["title"]
+
+
+def test_what_is_not_known_is_grey(dashboard: Json) -> None:
+    for panel in panels(dashboard):
+        places = [panel["fieldConfig"]["defaults"]["mappings"]]
+        for override in panel["fieldConfig"]["overrides"]:
+            places += [p["value"] for p in override["properties"] if p["id"] == "mappings"]
+        for mappings in places:
+            [missing] = [m["options"] for m in mappings if m["type"] == "special"]
+            assert missing["match"] == "null+nan"
+            assert missing["result"]["color"] == GREY
+        assert panel["fieldConfig"]["defaults"]["noValue"] == "no data"
+        assert panel["fieldConfig"]["defaults"]["custom"].get("spanNulls", False) is False
+
+
+def test_every_query_goes_to_the_chosen_data_source(dashboard: Json) -> None:
+    variable, *_ = dashboard["templating"]["list"]
+    assert (variable["name"], variable["type"]) == ("datasource", "datasource")
+    for item in everything(dashboard):
+        assert item.get("datasource", DATASOURCE) == DATASOURCE
+    for panel in panels(dashboard):
+        assert panel["datasource"] == DATASOURCE
+        assert all(target["datasource"] == DATASOURCE for target in panel["targets"])
+
+
+def test_variables(dashboard: Json) -> None:
+    queried = [v for v in dashboard["templating"]["list"] if v["type"] == "query"]
+    assert [variable["name"] for variable in queried] == ["site", "zope", "database", "exporter"]
+    for variable in queried[:3]:
+        assert variable["refresh"] == 2, "asked again when the time range changes"
+        if variable["includeAll"]:
+            assert variable["allValue"] == ".*"
+            assert variable["current"]["value"] == ["$__all"]
+
+
+def test_every_runbook_that_is_linked_is_there(dashboard: Json) -> None:
+    linked = {link["url"] for panel in panels(dashboard) for link in panel["links"]}
+    for url in linked:
+        assert url.startswith("http://${exporter}/runbooks/")
+        assert f"alert: {Path(url).name}\n" in RULE_FILE
+
+
+def test_annotations(dashboard: Json) -> None:
+    names = [annotation["name"] for annotation in dashboard["annotations"]["list"]]
+    assert names == ["Restarts", "Packs", "Backups", "Deployments"]
+
+
+def test_units_of_tables_are_those_of_their_columns(dashboard: Json) -> None:
+    for panel in panels(dashboard):
+        if panel["type"] == "table" and len(panel["targets"]) > 1:
+            organize = panel["transformations"][-1]["options"]["renameByName"]
+            named = {o["matcher"]["options"] for o in panel["fieldConfig"]["overrides"]}
+            assert set(organize.values()) <= named
+
+
+@pytest.mark.parametrize("dashboard", load("grafana.com"), ids=lambda d: d["uid"])
+def test_the_variant_for_grafana_com(dashboard: Json) -> None:
+    [asked] = dashboard["__inputs"]
+    assert (asked["name"], asked["pluginId"]) == ("DS_PROMETHEUS", "prometheus")
+    needed = {item["id"] for item in dashboard["__requires"]}
+    assert needed == {"grafana", "prometheus"} | {panel["type"] for panel in panels(dashboard)}
+    text = (GRAFANA / "grafana.com" / f"{dashboard['uid']}.json").read_text()
+    assert "${DS_PROMETHEUS}" in text
+    assert "datasource}" not in text
+    assert "datasource:" not in text
