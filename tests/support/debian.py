@@ -15,13 +15,17 @@ class Packaged:
     packages: tuple[str, ...]  # the program's own, then the libraries not every system has
     path: str
     version: str = "--version"  # the option that asks for it
+    data: str = ""  # where it looks for files of its own, if it cannot be told otherwise
 
 
 _POSTGRES = ("postgresql-15",)
 
+_ALERTMANAGER = ("prometheus-alertmanager",)
+_TEMPLATES = "/usr/share/prometheus/"
+
 PROGRAMS = {
-    "alertmanager": Packaged(("prometheus-alertmanager",), "usr/bin/prometheus-alertmanager"),
-    "amtool": Packaged(("prometheus-alertmanager",), "usr/bin/amtool"),
+    "alertmanager": Packaged(_ALERTMANAGER, "usr/bin/prometheus-alertmanager", data=_TEMPLATES),
+    "amtool": Packaged(_ALERTMANAGER, "usr/bin/amtool", data=_TEMPLATES),
     "blackbox_exporter": Packaged(
         ("prometheus-blackbox-exporter",), "usr/bin/prometheus-blackbox-exporter"
     ),
@@ -65,7 +69,8 @@ def tool(program: str, cache: Path | None = None) -> Path:
     packaged = PROGRAMS[program]
     if on_path := shutil.which(program) or shutil.which(Path(packaged.path).name):
         return Path(on_path)
-    home = (cache or cache_directory()) / f"debian-{packaged.packages[0]}"
+    kind = "relocated" if packaged.data else "debian"
+    home = (cache or cache_directory()) / f"{kind}-{packaged.packages[0]}"
     try:
         cached(home, lambda home: _unpack(packaged.packages, home))
     except CommandError as error:
@@ -82,7 +87,9 @@ def _unpack(packages: tuple[str, ...], home: Path) -> None:
         archive.unlink()
     for program, packaged in PROGRAMS.items():
         if packaged.packages == packages:
-            _write_launcher(home / program, home / packaged.path)
+            if packaged.data:
+                _relocate(home / packaged.path, packaged.data)
+            _write_launcher(home / program, home / packaged.path, bool(packaged.data))
 
 
 def _download(packages: tuple[str, ...], home: Path, log: Path) -> None:
@@ -106,10 +113,20 @@ def _lists_of_its_own(lists: Path) -> list[str]:
     return ["-o", f"Dir::State::Lists={lists}", "-o", f"Dir::Cache={lists}"]
 
 
-def _write_launcher(launcher: Path, program: Path) -> None:
-    """The libraries lie where the loader does not look by itself."""
+def _relocate(program: Path, data: str) -> None:
+    """Have it look below its working directory, by a path of the same length."""
+    here = data.strip("/").ljust(len(data), "/")
+    program.write_bytes(program.read_bytes().replace(data.encode(), here.encode()))
+
+
+def _write_launcher(launcher: Path, program: Path, at_home: bool) -> None:
+    """The libraries lie where the loader does not look by itself.
+
+    What is started `at_home` can be given absolute paths only.
+    """
     home = launcher.parent
-    libraries = {found.parent for found in home.glob("**/lib/**/*.so*")} or {home}
+    libraries = {found.parent for found in home.glob("**/lib/*/*.so.*")} or {home}
     search = ":".join(map(str, sorted(libraries)))
-    launcher.write_text(f'#!/bin/sh\nLD_LIBRARY_PATH="{search}" exec "{program}" "$@"\n')
+    go = f'cd "{home}" && ' if at_home else ""
+    launcher.write_text(f'#!/bin/sh\n{go}LD_LIBRARY_PATH="{search}" exec "{program}" "$@"\n')
     launcher.chmod(0o755)

@@ -1,0 +1,201 @@
+"""Alertmanager sends each alert where it belongs, and none that another one says already."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.alerts.cases import ALERTS
+from tests.support.debian import tool
+from tests.support.processes import eventually
+from tests.support.require import require
+from tests.support.server import Server, free_port
+
+CONFIG = ALERTS / "alertmanager.yml"
+ALERT = {
+    "status": "firing",
+    "labels": {"alertname": "ZopeSiteDown", "severity": "critical", "site": "intranet"},
+    "annotations": {
+        "summary": "The site gives no good answer.",
+        "description": "Every target of site intranet fails its probe.",
+        "runbook_url": "http://zope1:9673/runbooks/ZopeSiteDown",
+    },
+    "startsAt": "2026-11-25T19:00:00Z",
+    "endsAt": "2026-11-25T19:30:00Z",
+    "generatorURL": "http://127.0.0.1:9090/graph",
+}
+FIRING = {
+    "status": "firing",
+    "groupLabels": {"alertname": "ZopeSiteDown", "site": "intranet"},
+    "commonLabels": {"severity": "critical"},
+    "externalURL": "http://127.0.0.1:9093",
+    "alerts": [ALERT],
+}
+
+
+def amtool(*arguments: str | Path) -> str:
+    run = subprocess.run(
+        [require(tool, "amtool"), *arguments], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout
+
+
+def test_amtool_accepts_it() -> None:
+    assert "SUCCESS" in amtool("check-config", CONFIG)
+
+
+def test_amlint_finds_nothing_amiss() -> None:
+    # Whose alerts nobody is to hear of need a receiver without a way; the watchdog's is repeated
+    # at each interval of its group by this very trick.
+    command = [str(Path(sys.executable).with_name("amlint")), "check", "--strict"]
+    command += ["--ignore", "empty-receiver,repeat-before-group"]
+    command += ["--rules", str(ALERTS / "rules/zope.yml"), str(CONFIG)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+@pytest.mark.parametrize(
+    ("labels", "receivers"),
+    [
+        ("alertname=ZopeSiteDown severity=critical site=a", "page"),
+        ("alertname=ZopePingSlow severity=warning site=a", "mail"),
+        ("alertname=ZopeRestarted severity=info site=a", "nobody"),
+        ("alertname=ZopeWatchdog severity=none", "watchdog"),
+        ("alertname=ZopeBackupOverdue severity=critical site=a database=main", "repair,page"),
+        ("alertname=ZopePackOverdue severity=warning site=a database=main", "repair,mail"),
+        ("alertname=OfSomethingElse severity=page", "mail"),
+    ],
+)
+def test_routes(labels: str, receivers: str) -> None:
+    config = f"--config.file={CONFIG}"
+    said = amtool("config", "routes", "test", config, *labels.split())
+    assert said.split() == [receivers]
+
+
+def mail(tmp_path: Path, **changes: object) -> str:
+    data = tmp_path / "data.json"
+    data.write_text(json.dumps({**FIRING, **changes}))
+    text = '{{ template "zope.subject" . }}\n\n{{ template "zope.text" . }}'
+    templates = f"--template.glob={ALERTS}/templates/*.tmpl"
+    files = (templates, f"--template.data={data}")
+    return amtool("template", "render", *files, f"--template.text={text}")
+
+
+def test_the_mail_says_what_is_the_matter_and_where_to_read_on(tmp_path: Path) -> None:
+    assert mail(tmp_path) == (
+        "[CRITICAL] ZopeSiteDown intranet\n\n"
+        "ZopeSiteDown, critical, since 2026-11-25 19:00:00 UTC\n"
+        "The site gives no good answer.\n"
+        "Every target of site intranet fails its probe.\n"
+        "  site: intranet\n\n"
+        "What it means and what to do: http://zope1:9673/runbooks/ZopeSiteDown\n"
+        "The numbers: http://127.0.0.1:9090/graph\n\n"
+        "Silence it or see all alerts: http://127.0.0.1:9093\n"
+    )
+
+
+def test_the_mail_says_what_is_over(tmp_path: Path) -> None:
+    said = mail(tmp_path, status="resolved", alerts=[{**ALERT, "status": "resolved"}])
+    assert said.startswith("[OVER] ZopeSiteDown intranet\n")
+    assert "Over since 2026-11-25 19:30:00 UTC:\nZopeSiteDown, critical" in said
+
+
+@pytest.fixture
+def alertmanager(tmp_path: Path) -> Iterator[httpx.Client]:
+    config = shutil.copytree(ALERTS, tmp_path / "alerts") / CONFIG.name
+    # It is not let out: what is asked is which alerts it would tell of.
+    config.write_text(config.read_text().replace("127.0.0.1:25", f"127.0.0.1:{free_port()}"))
+    address = f"127.0.0.1:{free_port()}"
+    flags = [f"--config.file={config}", f"--web.listen-address={address}"]
+    flags += [f"--storage.path={tmp_path / 'data'}", "--cluster.listen-address="]
+    server = Server([require(tool, "alertmanager"), *flags], tmp_path / "log")
+    with httpx.Client(base_url=f"http://{address}", trust_env=False) as client:
+        try:
+            server.wait_until(lambda: _ready(client))
+            yield client
+        finally:
+            server.end()
+
+
+def _ready(client: httpx.Client) -> bool:
+    try:
+        return client.get("/-/ready").is_success
+    except httpx.TransportError:
+        return False
+
+
+def told(client: httpx.Client, *alerts: str) -> set[str]:
+    """Names and sites of those that are not inhibited, when all are known."""
+    ends = (datetime.now(timezone.utc) + timedelta(hours=1)).isoformat()
+    labels = [dict(label.split("=") for label in alert.split()) for alert in alerts]
+    client.post("/api/v2/alerts", json=[{"labels": each, "endsAt": ends} for each in labels])
+
+    def known() -> list[dict[str, dict[str, str]]]:
+        found = client.get("/api/v2/alerts").json()
+        return found if len(found) == len(alerts) else []
+
+    eventually(known)
+    active = client.get("/api/v2/alerts", params={"inhibited": "false"}).json()
+    return {f"{a['labels']['alertname']} {a['labels'].get('site', '')}".strip() for a in active}
+
+
+def test_a_site_that_is_down_silences_what_follows_from_it(alertmanager: httpx.Client) -> None:
+    assert told(
+        alertmanager,
+        "alertname=ZopeSiteDown severity=critical site=a",
+        "alertname=ZopeProcessDown severity=warning site=a zope=one",
+        "alertname=ZopeErrorBudgetBurn severity=critical site=a window=1h",
+        "alertname=ZopeErrorBudgetBurn severity=critical site=b window=1h",
+        "alertname=ZopeDiskAlmostFull severity=critical site=a database=main",
+        "alertname=ZopeLogCritical severity=critical site=a log=one-event",
+    ) == {"ZopeSiteDown a", "ZopeErrorBudgetBurn b", "ZopeDiskAlmostFull a", "ZopeLogCritical a"}
+
+
+def test_the_critical_one_of_a_pair_silences_the_other(alertmanager: httpx.Client) -> None:
+    one = "alertname=ZopePoolExhausted site=a zope=one database=main"
+    other = "alertname=ZopePoolExhausted site=b zope=one database=main"
+    assert told(
+        alertmanager,
+        f"{one} severity=warning",
+        f"{one} severity=critical",
+        f"{other} severity=warning",
+    ) == {"ZopePoolExhausted a", "ZopePoolExhausted b"}
+    paged = alertmanager.get("/api/v2/alerts", params={"receiver": "page"}).json()
+    assert [alert["status"]["state"] for alert in paged] == ["active"]
+
+
+def test_a_zeo_server_that_is_down_is_the_one_to_hear_of(alertmanager: httpx.Client) -> None:
+    assert told(
+        alertmanager,
+        "alertname=ZopeZeoServerDown severity=critical site=a server=x storage=1",
+        "alertname=ZopeSiteDown severity=critical site=a",
+        "alertname=ZopeZeoClientDisconnected severity=critical site=a zope=one database=main",
+        "alertname=ZopeProcessDown severity=warning site=a zope=zeo",
+    ) == {"ZopeZeoServerDown a"}
+
+
+def test_an_exporter_that_is_down_silences_nothing(alertmanager: httpx.Client) -> None:
+    assert told(
+        alertmanager,
+        "alertname=ZopeExporterDown severity=critical instance=zope1:9673",
+        "alertname=ZopeSiteDown severity=critical site=a",
+        "alertname=ZopeBackupOverdue severity=critical site=a database=main",
+    ) == {"ZopeExporterDown", "ZopeSiteDown a", "ZopeBackupOverdue a"}
+
+
+def test_an_overdue_backup_and_a_full_disk_say_it_all(alertmanager: httpx.Client) -> None:
+    assert told(
+        alertmanager,
+        "alertname=ZopeBackupOverdue severity=critical site=a database=main",
+        "alertname=ZopeActionFailed severity=warning site=a database=main action=backup",
+        "alertname=ZopeActionFailed severity=warning site=b database=main action=pack",
+        "alertname=ZopeDiskAlmostFull severity=warning site=a database=main",
+        "alertname=ZopeDiskFullPredicted severity=critical site=a database=main",
+    ) == {"ZopeBackupOverdue a", "ZopeActionFailed b", "ZopeDiskAlmostFull a"}
