@@ -75,6 +75,7 @@ def open_state(file: Path, timeout: float = 2.0) -> Iterator[sqlite3.Connection]
     try:
         if not file.exists():
             file.touch(mode=0o600)
+            give_to_owner(file)
         # Isolation by hand: the module would begin a transaction only at the first write.
         with closing(sqlite3.connect(file, timeout=timeout, isolation_level=None)) as state:
             # Not in WAL mode: going into it, and the last one out of it, does not wait for others.
@@ -84,6 +85,25 @@ def open_state(file: Path, timeout: float = 2.0) -> Iterator[sqlite3.Connection]
             state.execute("COMMIT")
     except (sqlite3.Error, OSError) as error:
         raise StateError(f"{file}: {error}; {_remedy(error)}") from error
+
+
+def make_directory(directory: Path) -> None:
+    """Make a directory within the state directory if it is missing."""
+    try:
+        directory.mkdir(mode=0o700)
+    except FileExistsError:
+        return
+    give_to_owner(directory)
+
+
+def give_to_owner(path: Path) -> None:
+    """Let what root has just made belong to the owner of its directory.
+
+    Else a command of root would lock the exporter out, which runs as somebody else.
+    """
+    if os.geteuid() == 0:
+        directory = path.parent.stat()
+        os.chown(path, directory.st_uid, directory.st_gid, follow_symlinks=False)
 
 
 def _check_version(state: sqlite3.Connection, file: Path) -> None:

@@ -1,3 +1,4 @@
+import os
 import threading
 from pathlib import Path
 
@@ -5,8 +6,10 @@ import pytest
 
 from tests.support.children import child, lines_until_ready
 from tests.support.jobs import MAIN, nothing, work
+from tests.support.rights import NOBODY
 from zope_exporter.jobs.job import Outcome, Places
-from zope_exporter.jobs.report import RefusedError
+from zope_exporter.jobs.lock import LockPlace, Patience, locked
+from zope_exporter.jobs.report import RefusedError, Silent
 from zope_exporter.jobs.store import KEPT, JobStore
 from zope_exporter.state import StateError, open_state
 
@@ -213,3 +216,17 @@ def test_without_a_state_file_nothing_is_begun(tmp_path: Path) -> None:
     store = JobStore(None, "no state can be kept: give state_dir another directory")
     with pytest.raises(StateError, match="give state_dir another"):
         store.add(work(tmp_path), "shell")
+
+
+def test_what_root_does_in_the_shell_does_not_lock_the_exporter_out(tmp_path: Path) -> None:
+    directory = tmp_path / "state"
+    directory.mkdir()
+    if os.geteuid() == 0:
+        os.chown(directory, NOBODY, NOBODY)
+    place = LockPlace(None, directory / "locks/main.lock")
+    pending = JobStore(directory / "state.sqlite3").add(work(tmp_path), "shell")
+    with locked(place, Patience(), Silent()):
+        made = list(directory.rglob("*"))
+        assert len(made) == 5
+        assert {path.stat().st_uid for path in made} == {directory.stat().st_uid}
+    pending.life.end()

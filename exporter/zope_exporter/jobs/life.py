@@ -7,6 +7,8 @@ import fcntl
 import os
 from pathlib import Path
 
+from zope_exporter.state import give_to_owner, make_directory
+
 
 class Life:
     """A lock file, held until the job ends or its process dies."""
@@ -14,9 +16,10 @@ class Life:
     def __init__(self, file: Path) -> None:
         """Raises OSError if the file cannot be made, or is held by another."""
         self._file = file
-        file.parent.mkdir(mode=0o700, exist_ok=True)
+        make_directory(file.parent)
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
+            give_to_owner(file)
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(descriptor)

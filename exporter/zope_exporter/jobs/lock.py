@@ -16,6 +16,8 @@ from pathlib import Path
 
 import psutil
 
+from zope_exporter.state import give_to_owner, make_directory
+
 from .report import RefusedError, Report
 
 POLL_SECONDS = 0.5
@@ -81,8 +83,10 @@ def _open(place: LockPlace, report: Report) -> int:
                 f"{place.directory} cannot be locked ({error.strerror}): only other actions of"
                 " zope-exporter are kept away meanwhile"
             )
-    place.fallback.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return _lockable(place.fallback, os.O_RDWR | os.O_CREAT)
+    make_directory(place.fallback.parent)
+    descriptor = _lockable(place.fallback, os.O_RDWR | os.O_CREAT)
+    give_to_owner(place.fallback)
+    return descriptor
 
 
 def _lockable(path: Path, flags: int) -> int:
