@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from .actions.catalog import ActionCatalog
 from .collectors import build, build_passing
+from .collectors.datafs import KeptDataFsCollector
 from .config.schema import Config
 from .declaring import declared_site, extra_logs, syslog_settings
 from .discovery.memory import open_memory
@@ -95,11 +96,13 @@ def look(config: Config, timeout: float) -> tuple[Inventory, Scrape]:
     watcher = Watcher(_survey(config))
     counters = CounterMaker(_patterns(config))
     logs = LogWatch(_log_sources(config, watcher), counters.of_file, LogStore(None))
-    catalog = ActionCatalog(config, watcher.inventory, JobStore(*state_file(config.state_dir)))
+    state, problem = state_file(config.state_dir)
+    catalog = ActionCatalog(config, watcher.inventory, JobStore(state, problem))
+    kept = KeptDataFsCollector(watcher.inventory, state)
     try:
         inventory = watcher.rescan(timeout)
         logs.start()
-        return inventory, Registry(build_passing(watcher, logs, catalog)).scrape(timeout)
+        return inventory, Registry([*build_passing(watcher, logs, catalog), kept]).scrape(timeout)
     finally:
         logs.stop()
         watcher.stop()

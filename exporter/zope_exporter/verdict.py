@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 
-from .actions.verdict import judge_actions, judge_backups
+from .actions.verdict import judge_actions, judge_backups, judge_garbage
 from .agents.absence import Absence, why_absent
 from .agents.verdict import judge_agent, judge_databases
 from .collectors import filestorage, logs, ping, process
@@ -50,6 +50,7 @@ def judge(
         findings += judge_zeo(site, values, now())
         for storage in site.storages:
             findings += _storage(site, storage, values, now())
+            findings += judge_garbage(site.name, storage.database, values, now())
             findings += judge_backups(site.name, storage.database, values, now())
         findings += judge_actions(site.name, values, now())
         for target in site.targets:

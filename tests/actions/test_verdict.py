@@ -2,8 +2,8 @@
 
 import pytest
 
-from zope_exporter.actions.verdict import judge_actions, judge_backups
-from zope_exporter.collectors import actions, backup, filestorage
+from zope_exporter.actions.verdict import judge_actions, judge_backups, judge_garbage
+from zope_exporter.collectors import actions, backup, datafs, filestorage
 from zope_exporter.finding import Values
 from zope_exporter.metric import Metric, Sample
 from zope_exporter.registry import Scrape
@@ -92,3 +92,38 @@ def test_an_action_that_failed_last_is_said(success: float | None, words: list[s
     found = list(judge_actions("intranet", Values(Scrape(samples, [])), NOW))
     assert [each.text for each in found] == words
     assert {each.subject for each in found} <= {"pack main"}
+
+
+@pytest.mark.parametrize(
+    ("superseded", "unreachable", "packed", "words"),
+    [
+        (
+            2e9,
+            1e9,
+            NOW - 30 * 24 * HOUR,
+            "a pack would free 3 GB of 5 GB; the last was 30 d ago"
+            " (zope-exporter pack intranet --database main)",
+        ),
+        (
+            3e9,
+            None,
+            None,
+            "a pack would free 3 GB of 5 GB; it was never packed"
+            " (zope-exporter pack intranet --database main)",
+        ),
+        (2e9, 0.4e9, None, ""),
+        (None, None, None, ""),
+    ],
+)
+def test_a_pack_that_would_free_much_is_said(
+    superseded: float | None, unreachable: float | None, packed: float | None, words: str
+) -> None:
+    values = {
+        (filestorage.SIZE, MAIN): 5e9,
+        (datafs.GARBAGE, (*MAIN, "superseded")): superseded,
+        (datafs.GARBAGE, (*MAIN, "unreachable")): unreachable,
+        (datafs.LAST_PACK, MAIN): packed,
+    }
+    samples = [Sample(*key, value) for key, value in values.items() if value is not None]
+    found = list(judge_garbage(*MAIN, Values(Scrape(samples, [])), NOW))
+    assert [each.text for each in found] == [words] * bool(words)

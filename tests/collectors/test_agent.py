@@ -1,6 +1,7 @@
 """The page the agent collector makes of what agents answer, and of those that do not."""
 
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.support.children import WAIT, as_known, child, lines_until_ready
 from tests.support.fake_agent import STATUS, answering, fake_agent, http
 from zope_exporter.agents import serving
 from zope_exporter.collectors.agent import UP, AgentCollector
@@ -76,6 +78,35 @@ def test_one_agent_that_talks_nonsense_is_named_and_costs_only_its_own_series(
     assert ups == {"client1": 1, "bad": 0}
     assert [s.metric for s in page.samples if s.labels[1:2] == ("bad",)] == [UP]
     assert agent.exists()
+
+
+@pytest.mark.usefixtures("agent")
+def test_an_agent_that_hangs_is_named_and_keeps_nobody_waiting_for_long(tmp_path: Path) -> None:
+    let_go = threading.Event()
+    hung = Service("zope", "hung", None, agent_socket=tmp_path / "hung.sock", process=ME)
+    with fake_agent(tmp_path / "hung.sock", lambda _: let_go.wait(20)):
+        registry = Registry([AgentCollector(lambda: inventory(zope(tmp_path), hung), 0.3)])
+        page = registry.scrape(30)
+        let_go.set()
+    assert [str(failure) for failure in page.failures] == [
+        "agent intranet/hung: the agent does not answer in time"
+    ]
+    ups = {sample.labels[1]: sample.value for sample in page.samples if sample.metric == UP}
+    assert ups == {"client1": 1, "hung": 0}
+
+
+def test_a_socket_under_the_right_name_of_a_foreign_process_is_refused(tmp_path: Path) -> None:
+    with child(WAIT) as other:
+        lines_until_ready(other)
+        known = as_known(other.pid)
+        path = tmp_path / f"zope-exporter-{other.pid}.sock"
+        with fake_agent(path, answering(http(STATUS))):
+            page = scrape(zope(tmp_path, process=known))
+    (failure,) = page.failures
+    assert failure.reason.endswith(
+        f"is a foreign socket: process {os.getpid()} listens there, not {other.pid}"
+    )
+    assert [sample.value for sample in page.samples if sample.metric == UP] == [0]
 
 
 @pytest.mark.parametrize(

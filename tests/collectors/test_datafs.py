@@ -9,7 +9,7 @@ from ZODB.serialize import referencesf
 
 from tests.support import datafs
 from tests.support.history import LATER, History, zodb_numbers
-from zope_exporter.collectors.datafs import DataFsCollector
+from zope_exporter.collectors.datafs import DataFsCollector, KeptDataFsCollector
 from zope_exporter.exposition import encode
 from zope_exporter.inventory import Inventory, Site, Storage
 from zope_exporter.registry import Registry, Scrape
@@ -179,3 +179,20 @@ def test_other_file(tmp_path: Path, watch: Callable[..., Watched]) -> None:
     path.write_bytes(b"SQLite format 3\0" * 10)
     [failure] = watch(path).scrape().failures
     assert f"{path} does not begin with FS21 or FS30" in str(failure)
+
+
+def test_what_was_kept_is_told_without_a_look_until_the_file_is_another(
+    tmp_path: Path, path: Path, watch: Callable[..., Watched]
+) -> None:
+    watched = watch(path)
+    values = watched.scanned()
+    watched.collector.stop()
+    inventory = watched.inventory
+    collector = KeptDataFsCollector(lambda: inventory, tmp_path / "state")
+    kept = {sample.metric.name: sample.value for sample in collector.collect()}
+    assert kept["zope_filestorage_objects"] == values["objects"]
+    assert "zope_filestorage_garbage_bytes" in kept
+    path.rename(path.with_name("before"))
+    path.write_bytes(path.with_name("before").read_bytes())
+    assert list(collector.collect()) == []
+    assert list(KeptDataFsCollector(lambda: inventory, None).collect()) == []

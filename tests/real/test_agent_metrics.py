@@ -5,12 +5,15 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.support.agents import linked_copy
+from tests.support.buildouts import Buildout
 from tests.support.environments import Environment
 from tests.support.exporter import Page, Running, serving, zope_exporter
 from tests.support.instances import ZopeInstance
@@ -171,6 +174,22 @@ def test_the_agent_is_installed_and_why_it_is_not_active_is_told(
     zope.start()
     socket = zope.home / f"var/zope-exporter-{zope.pid}.sock"
     assert status() == f"agent {VERSION} answers at {socket}"
+
+
+@pytest.mark.parametrize("interpreter", ["environment/bin/python", "site/bin/zopepy"])
+def test_a_buildout_gets_it_by_either_of_its_interpreters(
+    buildout: Environment, tmp_path: Path, ending: ExitStack, interpreter: str
+) -> None:
+    copy = linked_copy(buildout, tmp_path / "environment")
+    site = ending.enter_context(Buildout(copy, tmp_path / "site"))
+    (site.home / "bin/zopepy").symlink_to(site.home / "parts/instance/bin/interpreter")
+    state = tmp_path / "state"
+    python = tmp_path / interpreter
+    installed = zope_exporter("agent", "install", "--python", python, state_dir=state)
+    assert installed.returncode == 0, installed.stdout + installed.stderr
+    site.start()
+    told = zope_exporter("agent", "status", state_dir=state).stdout
+    assert f"agent {VERSION} answers at {site.home}/var/instance/zope-exporter-" in told
 
 
 def test_the_wheel_of_the_exporter_brings_the_agent_along(tmp_path: Path) -> None:

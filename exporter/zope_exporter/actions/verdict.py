@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 
-from zope_exporter.collectors import actions, backup, filestorage
+from zope_exporter.collectors import actions, backup, datafs, filestorage
 from zope_exporter.finding import Finding, Severity, Values
 from zope_exporter.wording import duration, size
+
+GARBAGE_RATIO = 0.5
+GARBAGE_BYTES = 1e9
 
 
 def judge_actions(site: str, values: Values, now: float) -> Iterator[Finding]:
@@ -17,6 +20,23 @@ def judge_actions(site: str, values: Values, now: float) -> Iterator[Finding]:
             remedy = "zope-exporter jobs tells why"
             subject = f"{labels['action']} {labels['database']}"
             yield Finding(Severity.WARNING, site, subject, f"{text} ({remedy})")
+
+
+def judge_garbage(site: str, database: str, values: Values, now: float) -> Iterator[Finding]:
+    """Yield a finding if a pack would free more than half of the Data.fs, and that is much."""
+    kinds = [
+        values.get(datafs.GARBAGE, site, database, labels["kind"])
+        for labels in values.labels(datafs.GARBAGE, site, database)
+    ]
+    garbage = sum(filter(None, kinds))
+    used = values.get(filestorage.SIZE, site, database)
+    if not used or garbage < max(GARBAGE_BYTES, GARBAGE_RATIO * used):
+        return
+    packed = values.get(datafs.LAST_PACK, site, database)
+    ago = "it was never packed" if packed is None else f"the last was {duration(now - packed)} ago"
+    text = f"a pack would free {size(garbage)} of {size(used)}; {ago}"
+    remedy = f"zope-exporter pack {site} --database {database}"
+    yield Finding(Severity.WARNING, site, database, f"{text} ({remedy})")
 
 
 def judge_backups(site: str, database: str, values: Values, now: float) -> Iterator[Finding]:

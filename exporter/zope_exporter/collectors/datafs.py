@@ -11,6 +11,7 @@ from zope_exporter.collector import Part
 from zope_exporter.filestorage.background import Background
 from zope_exporter.filestorage.errors import DataFileMissingError, FileStorageError
 from zope_exporter.filestorage.follow import Followed
+from zope_exporter.filestorage.owners import Identity
 from zope_exporter.filestorage.rescan import Rescan
 from zope_exporter.filestorage.store import Findings, Known, Store
 from zope_exporter.inventory import Inventory
@@ -132,14 +133,7 @@ class DataFsCollector:
     ) -> Iterator[Sample]:
         known, problems = self._look(followed)
         yield SCAN_PROGRESS(rescan.progress, **labels)
-        if known.counted is not None:
-            yield TRANSACTIONS(known.counted.transactions, **labels)
-        if known.ledger is not None:
-            yield OBJECTS(known.ledger.objects, **labels)
-            yield GARBAGE(known.ledger.superseded, kind="superseded", **labels)
-            yield from _last_pack(followed.path, known.ledger.packed, labels)
-        if known.findings is not None:
-            yield from _found(known.findings, labels)
+        yield from _known(known, followed.path, labels)
         problems += [rescan.problem] if rescan.problem else []
         if problems:
             raise FileStorageError("; ".join(dict.fromkeys(map(str, problems)))) from problems[0]
@@ -151,6 +145,46 @@ class DataFsCollector:
             except DataFileMissingError:  # noqa: PERF203 - one round, but in a pack
                 self._pause(PAUSE_SECONDS)
         return followed.look()
+
+
+class KeptDataFsCollector:
+    """Tells what an exporter that serves has found of each Data.fs, from its state file alone."""
+
+    name = "datafs"
+    metrics = DataFsCollector.metrics
+
+    def __init__(self, inventory: Callable[[], Inventory], state: Path | None) -> None:
+        self._inventory = inventory
+        self._state = state
+
+    def collect(self) -> Iterator[Sample]:
+        if self._state is None:
+            return
+        for site in self._inventory().sites:
+            for storage in site.storages:
+                known = Store(self._state, storage.data_fs).load()
+                if known.identity == _identity(storage.data_fs):  # else it was packed since
+                    labels = {"site": site.name, "database": storage.database}
+                    yield from _known(known, storage.data_fs, labels)
+
+
+def _known(known: Known, path: Path, labels: dict[str, str]) -> Iterator[Sample]:
+    if known.counted is not None:
+        yield TRANSACTIONS(known.counted.transactions, **labels)
+    if known.ledger is not None:
+        yield OBJECTS(known.ledger.objects, **labels)
+        yield GARBAGE(known.ledger.superseded, kind="superseded", **labels)
+        yield from _last_pack(path, known.ledger.packed, labels)
+    if known.findings is not None:
+        yield from _found(known.findings, labels)
+
+
+def _identity(path: Path) -> Identity | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _last_pack(path: Path, packed: int, labels: dict[str, str]) -> Iterator[Sample]:

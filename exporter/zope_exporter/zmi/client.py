@@ -22,7 +22,7 @@ _LONGEST_PASSWORD = 4096
 _MEANINGS = {
     401: "the ZMI refuses the login: check username and password_file under zmi:",
     403: "the ZMI refuses the login: its user has to be a Manager",
-    404: "the ZMI is not at the url given under zmi:",
+    404: "the ZMI has no such page: check url under zmi:",
 }
 
 
@@ -47,7 +47,8 @@ class ZmiClient:
         """The text of a page, before `deadline` (a time of the monotonic clock)."""
         status, body = self.ask("GET", page.path(database), deadline=deadline)
         if status != httpx.codes.OK:
-            raise ZmiError(_MEANINGS.get(status, f"the ZMI answers with status {status}"))
+            meaning = _MEANINGS.get(status, f"the ZMI answers with status {status}")
+            raise ZmiError(f"{meaning} ({page.path(database)})")
         return body.decode("utf-8", "replace")
 
     def ask(

@@ -2,6 +2,8 @@
 
 from html.parser import HTMLParser
 
+from .errors import ZmiError
+
 Row = tuple[str, ...]
 
 
@@ -24,8 +26,14 @@ class _Tables(HTMLParser):
 
 
 def read_tables(html: str) -> list[Row]:
-    """All rows of all tables; the white space within a cell becomes single blanks."""
+    """All rows of all tables; the white space within a cell becomes single blanks.
+
+    Raises ZmiError if it is no HTML at all.
+    """
     parser = _Tables()
-    parser.feed(html)
-    parser.close()
+    try:
+        # Not closed: where a page ends in the middle of a tag, that takes hours.
+        parser.feed(html)
+    except AssertionError:  # what the parser of Python 3.10 to 3.13 makes of <![
+        raise ZmiError("the page of the ZMI is no HTML") from None
     return [tuple(" ".join("".join(cell).split()) for cell in row) for row in parser.rows]
