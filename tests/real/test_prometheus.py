@@ -30,9 +30,9 @@ def promtool() -> Path:
 
 
 def test_prometheus_scrapes_a_real_zope(
-    zope63: Environment, start_zope: Callable[..., ZopeInstance], prometheus: Path, tmp_path: Path
+    agent63: Environment, start_zope: Callable[..., ZopeInstance], prometheus: Path, tmp_path: Path
 ) -> None:
-    start_zope(zope63, "scraped")
+    start_zope(agent63, "scraped")
     with serving(tmp_path / "state", log=tmp_path / "exporter.log") as exporter:
         config = tmp_path / "prometheus.yml"
         target = exporter.url.removeprefix("http://")
@@ -52,6 +52,8 @@ def test_prometheus_scrapes_a_real_zope(
                 )
             except httpx.TransportError:
                 return None
+            if answer.status_code == 503:  # it has not read its files yet
+                return None
             found = json.loads(answer.text)["data"]["result"]
             return float(found[0]["value"][1]) if found else None
 
@@ -60,17 +62,20 @@ def test_prometheus_scrapes_a_real_zope(
             assert query("zope_process_up{zope='scraped'}") == 1
             assert query("zope_ping_up{target='scraped'}") == 1
             assert query("zope_filestorage_size_bytes{site='scraped', database='main'}")
+            bucket = "zope_request_duration_seconds_bucket{zope='scraped', le='%s'}"
+            assert query(bucket % "60.0") == query(bucket % "+Inf") == query(bucket % "120.0")
+            assert query(bucket % "1.0") is not None
             assert query("min(zope_collector_success)") == 1
         finally:
             server.end()
 
 
 def test_promtool_has_nothing_to_say_about_the_page(
-    zope63: Environment, start_zope: Callable[..., ZopeInstance], promtool: Path, tmp_path: Path
+    agent63: Environment, start_zope: Callable[..., ZopeInstance], promtool: Path, tmp_path: Path
 ) -> None:
-    start_zope(zope63, "linted")
+    start_zope(agent63, "linted")
     with serving(tmp_path / "state", log=tmp_path / "exporter.log") as exporter:
-        eventually(lambda: exporter.value("zope_process_up", site="linted", zope="linted") == 1)
+        eventually(lambda: exporter.value("zope_agent_up", site="linted", zope="linted") == 1)
         page = httpx.get(f"{exporter.url}/metrics", trust_env=False).text
     run = subprocess.run(
         [promtool, "check", "metrics"], input=page, capture_output=True, text=True, check=False
