@@ -29,7 +29,7 @@ def jobs_command(number: int | None, config_file: Path | None) -> None:
         store = JobStore(*state_file(load_config(config_file).state_dir))
         store.bury()
         if number is None:
-            lines = _table(store.jobs()[:SHOWN])
+            lines = _table(store.jobs(SHOWN))
         else:
             job = store.job(number)
             if job is None:

@@ -54,7 +54,7 @@ class Runner:
             return Submission.refused(error)
 
     def jobs(self) -> Sequence[Job]:
-        """Return the jobs that are remembered, the newest first, also those of the shell."""
+        """Return the last jobs, the newest first, also those of the shell."""
         self._store.bury()
         return self._store.jobs()
 

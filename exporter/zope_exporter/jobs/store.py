@@ -26,6 +26,7 @@ from .work import Pending, Work
 log = logging.getLogger(__name__)
 
 KEPT = 1000
+SHOWN = 100
 # The end of a job is worth waiting for whoever else writes the state file.
 END_TIMEOUT = 30.0
 
@@ -101,10 +102,10 @@ class JobStore:
             self.end(job.id, Outcome("interrupted", "died", told))
             self._life_file(job.id).unlink(missing_ok=True)
 
-    def jobs(self) -> list[Job]:
-        """Return all jobs that are remembered, the newest first."""
+    def jobs(self, limit: int = SHOWN) -> list[Job]:
+        """Return the newest jobs, at most `limit`, the newest first."""
         with self._open() as state:
-            found = state.execute("SELECT * FROM jobs ORDER BY id DESC")
+            found = state.execute("SELECT * FROM jobs ORDER BY id DESC LIMIT ?", (limit,))
             return [rows.job_of(row) for row in found]
 
     def job(self, number: int) -> Job | None:
