@@ -1,0 +1,61 @@
+"""Databases that are backed up, and repozo as others run it."""
+
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
+
+from tests.support.datafs import commit, storage_at
+
+
+class Site:
+    """A Data.fs in a directory of its own, and a repository beside it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.data_fs = directory / "var" / "Data.fs"
+        self.repository = directory / "backups"
+        self.scratch = directory / "scratch"
+        self.data_fs.parent.mkdir()
+        self.scratch.mkdir()
+        self.commits = 0
+        self.commit(3)
+
+    def commit(self, count: int = 1, data: bytes = b"some data") -> None:
+        with storage_at(self.data_fs) as storage:
+            for _ in range(count):
+                self.commits += 1
+                commit(storage, self.commits, data * self.commits)
+
+    @property
+    def bytes(self) -> bytes:
+        return self.data_fs.read_bytes()
+
+
+def repozo(
+    *arguments: object, python: str | Path = sys.executable
+) -> "subprocess.CompletedProcess[str]":
+    """Run repozo, at most a minute; what it says is in `stderr`."""
+    return subprocess.run(
+        [python, "-m", "ZODB.scripts.repozo", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def restored(repository: Path, target: Path, python: str | Path = sys.executable) -> bytes:
+    """What `repozo -R` makes of a repository."""
+    target.unlink(missing_ok=True)
+    done = repozo("-R", "-r", repository, "-o", target, python=python)
+    assert done.returncode == 0, done.stderr
+    return target.read_bytes()
+
+
+def tree(directory: Path) -> dict[str, str]:
+    """A sum of each file below a directory."""
+    return {
+        str(path.relative_to(directory)): sha256(path.read_bytes()).hexdigest()
+        for path in sorted(directory.rglob("*"))
+        if path.is_file()
+    }
