@@ -102,12 +102,13 @@ def _promtool_test(case: Case, group: dict[str, Any]) -> dict[str, Any]:
 
 def _series(case: Case) -> Iterator[tuple[str, str]]:
     if not any(re.match(r"up\b", name) for name in case.series):
-        yield _of_exporter("up"), "1x20000"
+        yield of_exporter("up"), "1x20000"
     for name, values in case.series.items():
-        yield _of_exporter(name), values
+        yield of_exporter(name), values
 
 
-def _of_exporter(series: str) -> str:
+def of_exporter(series: str) -> str:
+    """The series with the labels that Prometheus gives to those of an exporter."""
     name, _, labels = series.rstrip("}").partition("{")
     given = [f'{k}="{v}"' for k, v in EXPORTER.items() if f"{k}=" not in labels]
     return f"{name}{{{', '.join([*given, labels] if labels else given)}}}"

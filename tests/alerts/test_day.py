@@ -1,0 +1,57 @@
+"""A day of healthy sites that restart, pack, are backed up and have few visitors: no alert."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import promql_parser
+import yaml
+
+from tests.alerts.cases import ALERTS, groups, of_exporter
+from tests.alerts.day import series
+from tests.support.debian import tool
+from tests.support.require import require
+
+RULES = ALERTS / "rules/zope.yml"
+TOLD = 'ALERTS{alertstate="firing", severity=~"critical|warning"}'
+
+
+def test_the_day_has_every_metric_that_an_alert_looks_at() -> None:
+    asked: set[str] = set()
+
+    def look(node: object) -> None:
+        if isinstance(node, promql_parser.VectorSelector):
+            asked.add(node.name or "")
+
+    for group in groups(RULES).values():
+        for rule in group["rules"]:
+            promql_parser.walk(promql_parser.parse(rule["expr"]), look)
+    had = {re.split(r"\W", name)[0] for name in series()}
+    assert {name for name in asked if ":" not in name} - had == set()
+
+
+def test_nothing_fires_that_anybody_is_told_of(tmp_path: Path) -> None:
+    test = {
+        "interval": "1m",
+        "input_series": [{"series": of_exporter(s), "values": v} for s, v in series().items()],
+        "promql_expr_test": [
+            {"expr": f"count_over_time({TOLD}[24h])", "eval_time": "24h", "exp_samples": []},
+            {  # the query does see alerts
+                "expr": 'count(count_over_time(ALERTS{severity="none"}[24h]) > 1400)',
+                "eval_time": "24h",
+                "exp_samples": [{"labels": "{}", "value": 1}],
+            },
+        ],
+    }
+    file = tmp_path / "day.yml"
+    file.write_text(
+        yaml.safe_dump({"rule_files": [str(RULES)], "evaluation_interval": "1m", "tests": [test]})
+    )
+    run = subprocess.run(
+        [require(tool, "promtool"), "test", "rules", file],
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
