@@ -21,6 +21,7 @@ class ZeoServer:
     settings: str = ""  # further lines of the <zeo> section
     storage_settings: str = ""  # and of each storage
     port: int = field(default_factory=free_port)
+    unix_socket: Path | None = None  # to listen on instead of the port
 
     def __post_init__(self) -> None:
         self._server: Server | None = None
@@ -32,7 +33,7 @@ class ZeoServer:
     def _conf(self) -> str:
         lines = [
             "<zeo>",
-            f"  address 127.0.0.1:{self.port}",
+            f"  address {self.address}",
             f"  pid-filename {self.home}/zeo.pid",
             self.settings,
             "</zeo>",
@@ -49,8 +50,12 @@ class ZeoServer:
 
     def client(self, storage: str = "1") -> str:
         """The section of zope.conf by which a Zope uses the storage."""
-        server = f"server 127.0.0.1:{self.port}"
+        server = f"server {self.address}"
         return f"<zeoclient>\n{server}\nstorage {storage}\nname {storage}\n</zeoclient>\n"
+
+    @property
+    def address(self) -> str:
+        return str(self.unix_socket or f"127.0.0.1:{self.port}")
 
     @property
     def pid(self) -> int:
@@ -65,6 +70,8 @@ class ZeoServer:
 
     def answers(self) -> bool:
         try:
+            if self.unix_socket or "<ssl>" in self.settings:
+                return "listening on" in self.event_log.read_text()
             return bool(self.greeting())
         except OSError:
             return False
