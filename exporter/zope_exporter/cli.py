@@ -13,6 +13,7 @@ from .commands.acting import action_command
 from .commands.assets import assets_command, rules_command
 from .commands.flags import config_flag, mistakes_told
 from .commands.history import jobs_command
+from .commands.restoring import recover_command, restore_command
 from .config.load import load_config
 from .logs import FORMATS, LEVELS, set_up_logging
 
@@ -198,5 +199,7 @@ main.add_command(
     action_command("verify", "Prove the last backup of the databases of SITE, or of all sites.")
 )
 main.add_command(jobs_command)
+main.add_command(restore_command)
+main.add_command(recover_command)
 main.add_command(assets_command)
 main.add_command(rules_command)

@@ -1,13 +1,10 @@
 """Running actions in the foreground, with their progress shown."""
 
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 import click
 
@@ -17,17 +14,16 @@ from zope_exporter.jobs.execution import execute
 from zope_exporter.jobs.job import Facts, Outcome, State, Task
 from zope_exporter.jobs.lock import Patience
 from zope_exporter.jobs.recorder import Recorder
-from zope_exporter.jobs.report import RefusedError, Report, Silent
+from zope_exporter.jobs.report import RefusedError
 from zope_exporter.jobs.store import JobStore
 from zope_exporter.jobs.work import Catalog, Submission
 from zope_exporter.sidecar import search
 from zope_exporter.state import state_file
 from zope_exporter.wording import duration, size
 
-from .progress import Bar, Lines
+from .foreground import ended_by_signals, shown
 
 SEARCH_SECONDS = 60.0
-ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 EXIT_CODES: dict[State, int] = {"succeeded": 0, "failed": 1, "refused": 3, "interrupted": 4}
 
 
@@ -67,30 +63,12 @@ class Shell:
         except RefusedError as error:
             click.echo(f"{task}: refused: {Submission.refused(error).reason}", err=True)
             return EXIT_CODES["refused"]
-        with _display(self._quiet) as display, self._signals():
+        with shown(self._quiet) as display, ended_by_signals(self._stopping):
             stopping = self._stopping.is_set
             recorder = Recorder(self._store, pending.job.id, stopping, display)
             outcome = execute(self._store, pending, recorder, self._patience)
         self._tell(task, outcome)
         return EXIT_CODES[outcome.state]
-
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        """Within, a signal ends the action where it does no harm, and a second one at once."""
-        before = {number: signal.getsignal(number) for number in ENDING}
-
-        def stop(number: int, _: FrameType | None) -> None:
-            self._stopping.set()
-            signal.signal(number, before[signal.Signals(number)])
-
-        for number, handler in before.items():
-            if handler is not signal.SIG_IGN:  # as nohup has it
-                signal.signal(number, stop)
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     def _tell(self, task: Task, outcome: Outcome) -> None:
         if outcome.state != "succeeded":
@@ -98,20 +76,6 @@ class Shell:
         elif not self._quiet:
             facts = "".join(f", {fact}" for fact in _worded(outcome.result))
             click.echo(f"{task}: {outcome.state}{facts}")
-
-
-@contextmanager
-def _display(quiet: bool) -> Iterator[Report]:
-    if quiet:
-        yield Silent()
-    elif sys.stderr.isatty():
-        bar = Bar(sys.stderr)
-        try:
-            yield bar
-        finally:
-            bar.end()
-    else:
-        yield Lines()
 
 
 def _origin() -> str:

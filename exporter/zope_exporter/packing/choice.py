@@ -1,6 +1,6 @@
 """Who packs a database: whoever owns its storage, in the way that asks least of a live site."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from zope_exporter.agents.client import AgentClient
@@ -8,27 +8,27 @@ from zope_exporter.agents.sockets import find_sockets
 from zope_exporter.inventory import Database, Service, Storage
 from zope_exporter.jobs.report import RefusedError
 
+from .relstorage import RelStorageWay
 from .target import Way
 from .through_agent import AgentWay
 from .through_file import FileWay
 from .through_zeo import ZeoWay
+from .through_zmi import ZmiWay
 
 AGENT_SECONDS = 10.0
 Use = tuple[Service, Database]
-FurtherWay = Callable[[Service, Database], Way | None]
 
 
 def choose(
     storage: Storage | None,
     uses: Sequence[Use],
-    further: Sequence[FurtherWay] = (),
     proc: Path = Path("/proc"),
 ) -> Way:
     """Return who packs a database that the services of `uses` mount or serve.
 
-    `further` gives other ways through a running Zope, the best first. Raises RefusedError `no_way`.
+    Raises RefusedError `no_way`.
     """
-    for ways in (_servers(uses), _zopes(uses, further)):
+    for ways in (_servers(uses), _sql(uses), _agents(uses), _logins(uses)):
         for way in ways:
             return way
     runs = [service.name for service, database in uses if service.process and _owns(database)]
@@ -54,11 +54,28 @@ def _servers(uses: Sequence[Use]) -> Iterator[Way]:
             yield ZeoWay(database.zeo_servers, database.zeo_storage)
 
 
-def _zopes(uses: Sequence[Use], further: Sequence[FurtherWay]) -> Iterator[Way]:
+def _sql(uses: Sequence[Use]) -> Iterator[Way]:
+    # Of several Zopes any one will do, if it runs.
+    for service, database in sorted(uses, key=lambda use: use[0].process is None):
+        if database.kind == "relstorage":
+            yield RelStorageWay(service, database)
+
+
+def _agents(uses: Sequence[Use]) -> Iterator[Way]:
+    for service, database in _zopes(uses):
+        for path in find_sockets(service):
+            pid = service.process.pid if service.process else None
+            yield AgentWay(AgentClient(path, AGENT_SECONDS, pid), database.name)
+
+
+def _logins(uses: Sequence[Use]) -> Iterator[Way]:
+    for service, database in _zopes(uses):
+        if service.zmi is not None:
+            yield ZmiWay(service.zmi, database.name)
+
+
+def _zopes(uses: Sequence[Use]) -> Iterator[Use]:
+    """Give the running Zopes that have the storage open themselves."""
     for service, database in uses:
         if service.kind == "zope" and service.process and _owns(database):
-            for path in find_sockets(service):
-                client = AgentClient(path, AGENT_SECONDS, service.process.pid)
-                yield AgentWay(client, database.name)
-    for service, database in uses:
-        yield from filter(None, (way(service, database) for way in further))
+            yield service, database

@@ -9,6 +9,7 @@ from .program import own_program, program
 from .target import Running
 
 CONNECT_SECONDS = 20.0
+BEYOND_US = "the pack goes on in the ZEO server, which cannot be told to stop it"
 
 
 class ZeoWay:
@@ -36,6 +37,6 @@ class ZeoWay:
         """Begin the pack; once the server has the order, it goes on whatever becomes of us."""
         question = self._storage or "1", repr(days), repr(self._connect)
         command = own_program("zeo_client", *question, *self._addresses)
-        beyond_us = "the pack goes on in the ZEO server, which cannot be told to stop it"
-        with program(command, report, beyond_us) as running:
+        with program(command, report) as running:
+            running.beyond_us = BEYOND_US
             yield running

@@ -54,6 +54,18 @@ class Losses:
         gaps = [gap for gap in self.gaps if not gap.unfinished]
         return bool(gaps or self.partial or self.undone or self.unreadable)
 
+    @property
+    def verdict(self) -> str:
+        """All of it in a clause."""
+        if not self.any:
+            return "nothing that was committed is missing"
+        gaps = sum(not gap.unfinished for gap in self.gaps)
+        return (
+            f"lost are {gaps} stretches of whole transactions and parts of {len(self.partial)},"
+            f" {len(self.older)} objects fell back, {len(self.gone)} are gone,"
+            f" {len(self.unreadable)} are unreadable"
+        )
+
     def lines(self) -> Iterator[str]:
         """Say it all, a sentence each."""
         for gap in self.gaps:

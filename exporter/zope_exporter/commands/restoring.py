@@ -1,0 +1,172 @@
+"""`restore` and `recover`: of the shell only, for whoever stands before a broken site."""
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from zope_exporter.jobs.report import ActionError, InterruptedActionError, RefusedError, Report
+from zope_exporter.logs import set_up_logging
+
+from .flags import config_flag, mistakes_told
+
+FILE = click.Path(path_type=Path)
+GO_BY_LOCK = (
+    "Where processes of other users may not be looked into, take ZODB's lock as proof enough that"
+    " none of them has the Data.fs open."
+)
+RESTORE_EXITS = (
+    "Exits with 0 when all is restored, 1 when it failed and the Data.fs is that of before, 2 for"
+    " a mistake, 3 when it was refused and nothing was touched, 4 when it was interrupted."
+)
+RECOVER_EXITS = (
+    "Exits with 0 when nothing that was committed is missing, 1 when something is lost (it says"
+    " what), or when it failed, 2 for a mistake, 3 when it was refused, 4 when it was interrupted."
+    " Damage within the data of an object is seen only where these are no pickle any more: a"
+    " proven backup is always better than what this makes."
+)
+
+
+@click.command("restore", epilog=RESTORE_EXITS)
+@click.argument("source", type=FILE)
+@click.argument("data_fs", type=FILE)
+@click.option("--blobs", type=FILE, help="Blobs to go with a SOURCE that is a Data.fs.")
+@click.option("--blob-dir", type=FILE, help="The site's blob directory; needed if it has blobs.")
+@click.option("--go-by-the-lock", is_flag=True, help=GO_BY_LOCK)
+@config_flag
+def restore_command(
+    source: Path,
+    data_fs: Path,
+    blobs: Path | None,
+    blob_dir: Path | None,
+    go_by_the_lock: bool,
+    config_file: Path | None,
+) -> None:
+    """Restore SOURCE to DATA_FS, a new place or the Data.fs of a stopped site.
+
+    SOURCE is a copy of a Data.fs. It is proven before anything is touched; the
+    Data.fs and blobs of before are kept as *.before-restore-TIME. If the Data.fs is missing after a
+    pack that died, this says which file beside it is whole.
+    """
+    from zope_exporter.recovery.restore import Place, restore
+    from zope_exporter.recovery.source import FileSource
+
+    stamp = f"{datetime.now(timezone.utc):%Y-%m-%dT%H-%M-%S.%f}"
+    place = Place(data_fs.absolute(), blob_dir.absolute() if blob_dir else None, stamp)
+
+    def work(report: Report) -> int:
+        wanted = FileSource(source.absolute(), blobs and blobs.absolute())
+        with _nobody_else(place.data_fs, go_by_the_lock, config_file, report):
+            restore(wanted, place, report)
+        return 0
+
+    _run(work)
+
+
+@click.command("recover", epilog=RECOVER_EXITS)
+@click.argument("data_fs", type=FILE)
+@click.argument("output", type=FILE, required=False)
+@click.option(
+    "--rescue-pack",
+    is_flag=True,
+    help="DATA_FS is missing because a pack died: put the whole one of Data.fs.pack and"
+    " Data.fs.old in its place.",
+)
+@click.option("--go-by-the-lock", is_flag=True, help=GO_BY_LOCK)
+@config_flag
+def recover_command(
+    data_fs: Path,
+    output: Path | None,
+    rescue_pack: bool,
+    go_by_the_lock: bool,
+    config_file: Path | None,
+) -> None:
+    """Write all that is whole in the damaged DATA_FS to the new file OUTPUT, and say what is lost.
+
+    DATA_FS is only read. Then `zope-exporter restore OUTPUT DATA_FS` puts it in place.
+    """
+    if rescue_pack == (output is not None):
+        raise click.UsageError("give either OUTPUT or --rescue-pack")
+    data_fs = data_fs.absolute()
+    if output is not None:
+        target = output.absolute()
+        _run(lambda report: _recover(data_fs, target, report))
+
+    def work(report: Report) -> int:
+        from zope_exporter.recovery.rescue import rescue
+        from zope_exporter.recovery.stopped import kept_closed
+
+        with (
+            _nobody_else(data_fs, go_by_the_lock, config_file, report),
+            kept_closed(data_fs),
+        ):
+            taken = rescue(data_fs, report)
+        report.say(f"{taken} is {data_fs} now")
+        return 0
+
+    _run(work)
+
+
+def _recover(data_fs: Path, output: Path, report: Report) -> int:
+    from zope_exporter.recovery.recover import recover
+    from zope_exporter.recovery.rescue import explain
+
+    missing = explain(data_fs, report)
+    if missing is not None:
+        raise RefusedError("missing", missing.text, "or: zope-exporter recover --rescue-pack")
+    losses = recover(data_fs, output, report)
+    for line in losses.lines():
+        click.echo(line)
+    click.echo(f"{output} has {losses.kept} transactions; {losses.verdict}")
+    return int(losses.any)
+
+
+@contextmanager
+def _nobody_else(
+    data_fs: Path, go_by_lock: bool, config_file: Path | None, report: Report
+) -> Iterator[None]:
+    """Within, nobody has the Data.fs open, nor packs it or backs it up."""
+    from zope_exporter.config.load import load_config
+    from zope_exporter.jobs.lock import LockPlace, Patience, locked
+    from zope_exporter.recovery.stopped import check_stopped
+    from zope_exporter.sidecar import search
+    from zope_exporter.state import state_directory
+
+    from .shell import SEARCH_SECONDS
+
+    report.stage("looking for processes")
+    config = load_config(config_file)
+    sites = search(config, SEARCH_SECONDS).sites
+    check_stopped(data_fs, [service for site in sites for service in site.services], go_by_lock)
+    fallback = state_directory(config.state_dir) / "locks" / "restore.lock"
+    with locked(LockPlace(data_fs.parent, fallback), Patience(), report):
+        yield
+
+
+def _run(work: Callable[[Report], int]) -> NoReturn:
+    """Do it with its progress shown, and end with the exit code."""
+    from .foreground import Stoppable, ended_by_signals, shown
+    from .shell import EXIT_CODES
+
+    set_up_logging("error", "logfmt")
+    stopping = threading.Event()
+    with mistakes_told():
+        try:
+            with shown() as display, ended_by_signals(stopping):
+                code = work(Stoppable(display, stopping))
+        except RefusedError as error:
+            remedy = f" ({error.remedy})" if error.remedy else ""
+            click.echo(f"refused: {error.reason}{remedy}", err=True)
+            code = EXIT_CODES["refused"]
+        except InterruptedActionError as error:
+            click.echo(f"interrupted: {error}", err=True)
+            code = EXIT_CODES["interrupted"]
+        except ActionError as error:
+            click.echo(f"failed: {error}", err=True)
+            code = EXIT_CODES["failed"]
+    sys.exit(code)

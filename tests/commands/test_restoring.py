@@ -1,0 +1,108 @@
+"""`restore` and `recover` as a shell runs them."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.children import child, lines_until_ready
+from tests.support.exporter import zope_exporter
+from tests.support.packing import items, make_database
+
+OPEN = """
+import sys
+from ZODB.FileStorage import FileStorage
+storage = FileStorage(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    (tmp_path / "site").mkdir()
+    data_fs = tmp_path / "site/Data.fs"
+    make_database(data_fs, revisions=3, blobs=2)
+    shutil.copytree(data_fs.parent, tmp_path / "backup")
+    make_database(data_fs, revisions=1, size=33)
+    return data_fs
+
+
+def run(site: Path, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+    state = site.parents[1] / "state"
+    config = site.parents[1] / "config.yml"
+    config.write_text("discover: false\n")
+    command, *rest = arguments
+    flags = ("--config.file", config) if command == "restore" or "--rescue-pack" in rest else ()
+    # Whoever may not see all processes goes by the lock; for root that changes nothing.
+    lock = ("--go-by-the-lock",) if flags else ()
+    return zope_exporter(command, *rest, *flags, *lock, state_dir=state)
+
+
+def restore(site: Path) -> "subprocess.CompletedProcess[str]":
+    backup = site.parents[1] / "backup"
+    return run(
+        site, "restore", backup / "Data.fs", site,
+        "--blobs", backup / "blobs", "--blob-dir", site.with_name("blobs"),
+    )  # fmt: skip
+
+
+def test_a_site_is_restored_and_told_what_is_kept(site: Path) -> None:
+    done = restore(site)
+    assert done.returncode == 0, done.stderr
+    assert "that of before is kept" in done.stderr
+    assert items(site) == items(site.parents[1] / "backup/Data.fs")
+
+
+def test_promise_7_a_site_that_runs_is_not_touched(site: Path) -> None:
+    before = site.read_bytes()
+    with child(OPEN, str(site)) as zope:
+        lines_until_ready(zope)
+        refused = restore(site)
+    assert refused.returncode == 3
+    assert f"process {zope.pid} has {site} open" in refused.stderr
+    assert site.read_bytes() == before
+
+
+def test_what_is_no_data_fs_fails(site: Path) -> None:
+    (site.parents[1] / "backup/Data.fs").write_text("junk" * 100)
+    before = site.read_bytes()
+    failed = restore(site)
+    assert failed.returncode == 1
+    assert "not a FileStorage" in failed.stderr
+    assert site.read_bytes() == before
+
+
+def test_recover_ends_with_1_if_anything_is_lost_and_with_0_if_not(site: Path) -> None:
+    output = site.with_name("recovered.fs")
+    whole = run(site, "recover", site, output)
+    assert whole.returncode == 0, whole.stderr
+    assert "nothing that was committed is missing" in whole.stdout
+    again = run(site, "recover", site, output)
+    assert again.returncode == 3
+    assert "is there already" in again.stderr
+    content = bytearray(site.read_bytes())
+    content[4:60] = bytes(56)  # the first transaction begins here
+    site.write_bytes(content)
+    output.unlink()
+    lost = run(site, "recover", site, output)
+    assert lost.returncode == 1, lost.stdout
+    assert "lost" in lost.stdout
+    assert site.read_bytes() == content
+
+
+def test_recover_rescues_what_a_died_pack_left(site: Path) -> None:
+    shutil.copy(site, site.with_name("Data.fs.pack"))
+    site.rename(site.with_name("Data.fs.old"))
+    explained = run(site, "recover", site, site.with_name("out.fs"))
+    assert explained.returncode == 3
+    assert "Do not start Zope or ZEO" in explained.stderr
+    assert "mv " in explained.stderr
+    done = run(site, "recover", site, "--rescue-pack")
+    assert done.returncode == 0, done.stderr
+    assert site.exists()
+
+
+def test_recover_wants_to_know_what_is_meant(site: Path) -> None:
+    assert run(site, "recover", site).returncode == 2
