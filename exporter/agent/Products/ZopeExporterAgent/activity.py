@@ -23,20 +23,25 @@ class CountingMonitor(object):
 
     def closedConnection(self, connection):  # noqa: N802 -- ZODB calls it so
         """Count what has been done since the connection was closed before."""
+        if self.inner is None:
+            loads, stores = connection.getTransferCounts(True)
+        else:
+            loads, stores = self._since_last_close(connection)
+        with self._lock:
+            self.loads += loads
+            self.stores += stores
+            self.transactions += stores > 0
+            self.closes += 1
+
+    def _since_last_close(self, connection):
+        """Let the inner one see and clear the counters, or keep them, as it has always done."""
         loads, stores = connection.getTransferCounts()
         left_loads, left_stores = getattr(connection, _LEFT, (0, 0))
         if loads < left_loads or stores < left_stores:  # cleared by someone meanwhile
             left_loads = left_stores = 0
-        with self._lock:
-            self.loads += loads - left_loads
-            self.stores += stores - left_stores
-            self.transactions += stores > left_stores
-            self.closes += 1
-        if self.inner is None:
-            connection.getTransferCounts(True)
-        else:
-            self.inner.closedConnection(connection)
+        self.inner.closedConnection(connection)
         setattr(connection, _LEFT, connection.getTransferCounts())
+        return loads - left_loads, stores - left_stores
 
     def status(self):
         with self._lock:
