@@ -32,13 +32,11 @@ assert answers()
 silent = socket.socket(socket.AF_UNIX)
 silent.connect(agent.path)
 assert answers()  # so that the silent one has been accepted
-held = agent._requests._lock
+held = agent._conflicts._lock
 held.acquire()  # as a worker may just then
 child = os.fork()
 if child == 0:
-    request = agent._requests.begin({})
-    agent._requests.handled(request)
-    agent._requests.end(request)  # waits for nobody
+    agent._conflicts.status([])  # waits for nobody
     silent.close()
     opened = sorted(map(int, os.listdir("/proc/self/fd")))[3:]  # what a test runner gives it
     links = ["/proc/self/fd/%d" % descriptor for descriptor in opened]

@@ -47,6 +47,17 @@ def stream(self):
     self.REQUEST.RESPONSE.write(b", more of it")
 
 
+def download(self):
+    """A file of 300 kB, as a server sends files."""
+    from ZPublisher.Iterators import filestream_iterator
+
+    path = os.path.join(getConfiguration().clienthome, "download")
+    with open(path, "wb") as stream:
+        stream.write(b"x" * 300000)
+    self.REQUEST.RESPONSE.setHeader("Content-Length", "300000")
+    return filestream_iterator(path, "rb")
+
+
 meeting = threading.Condition()
 arrived = [0]
 
@@ -164,7 +175,7 @@ def caught(self):
     return json.dumps(forbidden)
 '''
 _METHODS = (
-    *("boom", "burn", "caught", "clash", "fine", "hold"),
+    *("boom", "burn", "caught", "clash", "download", "fine", "hold"),
     *("leak", "open_database", "part", "plug", "spy", "stream"),
 )
 

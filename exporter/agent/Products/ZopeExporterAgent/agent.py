@@ -65,7 +65,8 @@ class Agent(object):
         """In a forked child: the socket is the parent's, and what it held at that moment is not."""
         self._server.let_go()
         self._socket.close()
-        for counter in (self._requests, self._conflicts, self._activity, self._packs):
+        self._requests.forget()
+        for counter in (self._conflicts, self._activity, self._packs):
             counter.renew_locks()
 
     def counted(self, application):
@@ -75,6 +76,7 @@ class Agent(object):
 
     def _look_around(self):
         """Take notice of what has been opened meanwhile; seconds until the next look."""
+        self._requests.count()
         # Whatever fails here fails again where it is reported.
         found = gather([("databases", self._watch_databases), ("workers", self._web_server)], {})
         is_starting = not found.get("workers") and time.time() - self._start < START

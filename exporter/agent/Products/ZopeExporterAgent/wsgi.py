@@ -24,12 +24,13 @@ class CountedApplication(object):
             answer = self.application(environ, start)
         except BaseException as error:
             _broken(request, error)
-            requests.handled(request)
             requests.end(request)
             raise
-        requests.handled(request)
-        if hasattr(answer, "__len__"):
-            return SizedAnswer(answer, request, requests)
+        request.is_published = True
+        if isinstance(answer, (tuple, list)):
+            return WholeAnswer(answer, request, requests)
+        if _is_file(answer, environ.get("wsgi.file_wrapper")):
+            return _watched_file(answer, request, requests)
         return Answer(answer, request, requests)
 
     def __getattr__(self, name):
@@ -39,6 +40,8 @@ class CountedApplication(object):
 
 class Answer(object):
     """The iterable that an application returned; servers close it when they are done with it."""
+
+    __slots__ = ("_answer", "_request", "_requests")
 
     def __init__(self, answer, request, requests):
         self._answer = answer
@@ -67,11 +70,34 @@ class Answer(object):
             self._requests.end(self._request)
 
 
-class SizedAnswer(Answer):
-    """Servers make a Content-Length for an answer of one piece."""
+class WholeAnswer(Answer):
+    """Nothing can fail in it any more, and servers take the length of an only piece for it all."""
+
+    __slots__ = ()
+
+    def __iter__(self):
+        return iter(self._answer)
 
     def __len__(self):
         return len(self._answer)
+
+
+def _is_file(answer, wrapper):
+    return isinstance(wrapper, type) and isinstance(answer, wrapper)
+
+
+def _watched_file(file, request, requests):
+    """A server knows its own kind of file by the class and sends it by itself: it stays that."""
+    close = file.close
+
+    def close_and_end():
+        try:
+            close()
+        finally:
+            requests.end(request)
+
+    file.close = close_and_end
+    return file
 
 
 def _broken(request, error):
