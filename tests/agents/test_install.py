@@ -130,12 +130,22 @@ def test_what_is_no_python_is_named(program: str) -> None:
     assert f"{program} is not a Python that works" in result.output
 
 
-def test_a_failing_pip_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("no room on the device", "no room on the device"),
+        (
+            "error: externally-managed-environment\n\nhint: read PEP 668",
+            "error: externally-managed",
+        ),
+    ],
+)
+def test_a_failing_pip_is_named(tmp_path: Path, said: str, reason: str) -> None:
     python = make_environment(tmp_path)
     broken = packages(python) / "pip"
     broken.mkdir()
     (broken / "__init__.py").touch()
-    (broken / "__main__.py").write_text("raise SystemExit('no room on the device')")
+    (broken / "__main__.py").write_text(f"raise SystemExit({said!r})")
     result = install(python)
     assert result.exit_code == 1
-    assert "pip install ended with status 1: no room on the device" in result.output
+    assert f"pip install ended with status 1: {reason}" in result.output

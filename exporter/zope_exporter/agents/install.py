@@ -81,8 +81,14 @@ def _by_pip(package: Package, environment: Environment) -> str:
         except TimeoutError as error:
             raise InstallError(f"pip install: {error}") from None
     if status != 0:
-        raise InstallError(f"pip install ended with status {status}: {last_line(output)}")
+        raise InstallError(f"pip install ended with status {status}: {_complaint(output)}")
     return "by pip"
+
+
+def _complaint(output: str) -> str:
+    """What pip calls its error, which hints may follow."""
+    errors = (line for line in output.splitlines() if line.lower().startswith("error"))
+    return next(errors, last_line(output))
 
 
 def _by_hand(package: Package, packages: Path) -> str:
