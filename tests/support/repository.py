@@ -6,6 +6,12 @@ from hashlib import sha256
 from pathlib import Path
 
 from tests.support.datafs import commit, storage_at
+from zope_exporter.jobs.report import Silent
+from zope_exporter.repository.disk import Disk, Means
+from zope_exporter.repository.engine import backup
+from zope_exporter.repository.proof import Level
+from zope_exporter.repository.target import BackupResult, BackupSettings, Source
+from zope_exporter.repository.verification import Verdict, verify
 
 
 class Site:
@@ -17,7 +23,9 @@ class Site:
         self.scratch = directory / "scratch"
         self.data_fs.parent.mkdir()
         self.scratch.mkdir()
+        self.blob_dir: Path | None = None
         self.commits = 0
+        self.now = 1_767_225_600.0  # the beginning of 2026
         self.commit(3)
 
     def commit(self, count: int = 1, data: bytes = b"some data") -> None:
@@ -25,6 +33,25 @@ class Site:
             for _ in range(count):
                 self.commits += 1
                 commit(storage, self.commits, data * self.commits)
+
+    def clock(self) -> float:
+        """A minute later at each look, but in the past: repozo sees nothing of the future."""
+        self.now += 60.0
+        return self.now
+
+    def source(self) -> Source:
+        return Source(self.data_fs, self.blob_dir, "main", "intranet")
+
+    def back_up(
+        self, full: bool = False, gzip: bool = False, keep: int = 4, disk: Disk | None = None
+    ) -> BackupResult:
+        settings = BackupSettings(full, gzip, keep)
+        means = Means(disk or Disk(), self.clock)
+        return backup(self.source(), self.repository, settings, Silent(), means)
+
+    def verify(self, level: Level = Level.RESTORE) -> Verdict:
+        means = Means(clock=self.clock)
+        return verify(self.repository, level, Silent(), self.source(), means)
 
     @property
     def bytes(self) -> bytes:

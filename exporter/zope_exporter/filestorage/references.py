@@ -44,6 +44,10 @@ class References:
         existing = self._oids[targets] == oids
         self.sources.frombytes(rows[records[existing]].tobytes())
         self.targets.frombytes(targets[existing].astype(np.uint32).tobytes())
+        self.unknown(rows[records[~existing]], oids[~existing].astype(np.uint64))
+
+    def unknown(self, rows: Places, oids: Numbers) -> None:
+        """Take what looks like references to objects that are not there; most is other data."""
 
     def reachable(self, root: int) -> Generator[None, None, npt.NDArray[np.bool_]]:
         """Find which rows can be reached from a row, giving way after each step."""

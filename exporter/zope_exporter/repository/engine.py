@@ -1,0 +1,86 @@
+"""Backing up a database, with its repository locked from the first look to the end."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from zope_exporter.filestorage.errors import FileStorageError
+from zope_exporter.jobs.report import ActionError, RefusedError, Report
+
+from .disk import Disk, Means
+from .listing import read_repository
+from .lock import exclusive
+from .removal import clean, clean_orphans, outdated, remove_generation
+from .run import Run
+from .target import BackupResult, BackupSettings, ChangedMeanwhileError, Source
+
+ATTEMPTS = 3
+
+
+def backup(
+    source: Source,
+    repository: Path,
+    settings: BackupSettings,
+    report: Report,
+    means: Means | None = None,
+) -> BackupResult:
+    """Back up a database to a repository, which is made if need be.
+
+    Raises RefusedError (`busy`, `place`, `room`) if nothing was begun, ActionError if it failed;
+    then the earlier backups are as they were.
+    """
+    means = means or Means()
+    disk = means.disk
+    try:
+        _make(disk, repository)
+        _check_place(source, repository)
+        with exclusive(repository):
+            for name in clean(disk, repository):
+                report.say(f"removed {name}, which an interrupted backup had left")
+            result = _backed_up(Run(source, repository, settings, report, means))
+            return replace(result, removed=_tidied(disk, repository, settings, report))
+    except FileStorageError as error:
+        raise ActionError("reading the Data.fs", str(error)) from error
+    except OSError as error:
+        remedy = "make room, or look at the disk"
+        raise ActionError("writing the backup", _told(error), remedy) from error
+
+
+def _backed_up(run: Run, attempts: int = ATTEMPTS) -> BackupResult:
+    try:
+        return run.attempt()
+    except ChangedMeanwhileError as error:
+        if attempts == 1:
+            raise
+        run.report.say(f"{error}; trying again")
+    return _backed_up(run, attempts - 1)
+
+
+def _tidied(
+    disk: Disk, repository: Path, settings: BackupSettings, report: Report
+) -> tuple[str, ...]:
+    report.stage("removing old backups")
+    removed = outdated(read_repository(repository), settings.keep_full)
+    for stamp in removed:
+        remove_generation(disk, repository, stamp)
+        report.say(f"removed {stamp} and the incremental backups after it")
+    clean_orphans(disk, repository)
+    return tuple(removed)
+
+
+def _make(disk: Disk, repository: Path) -> None:
+    for directory in reversed((repository, *repository.parents)):
+        if not directory.exists():
+            disk.make_directory(directory)
+            disk.sync_directory(directory.parent)
+
+
+def _check_place(source: Source, repository: Path) -> None:
+    data_fs = Path(os.path.realpath(source.data_fs))
+    if data_fs.parent == Path(os.path.realpath(repository)):
+        reason = f"{repository} holds the Data.fs itself"
+        raise RefusedError("place", reason, "give the backups a directory of their own")
+
+
+def _told(error: OSError) -> str:
+    return f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")

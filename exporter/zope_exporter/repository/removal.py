@@ -1,0 +1,113 @@
+"""Removing what a repository need not keep: old generations, and what interrupted runs left."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from .chains import REMOVING
+from .dat import read_dat
+from .disk import Disk
+from .listing import Backup, Repository
+from .stamps import BLOBS, DAT, INDEX, OWN, PIECE, STAMP, TEMPORARY
+
+STAMPED = re.compile(STAMP)
+
+
+def outdated(repository: Repository, keep_full: int) -> list[str]:
+    """Return the generations that are not to be kept, the oldest first.
+
+    Kept are the newest `keep_full` with a complete backup, that of the newest backup of all, and
+    that of the last proven one.
+    """
+    complete = _generations(repository.complete)
+    kept = {*complete[-max(keep_full, 1) :], *_generations(repository.backups)[-1:]}
+    if repository.last_proven is not None:
+        kept.add(repository.last_proven.generation)
+    if len(complete) < max(keep_full, 1):
+        return []
+    oldest = complete[-max(keep_full, 1)]
+    every = _generations(repository.backups)
+    return [stamp for stamp in every if stamp < oldest and stamp not in kept]
+
+
+def remove_generation(disk: Disk, repository: Path, stamp: str) -> None:
+    """Remove a full backup with all that belongs to it.
+
+    From the first step on it is listed no more, and the next backup goes on where a crash ended it.
+    Pieces go the newest first, so that what repozo sees is a backup as long as it sees any.
+    """
+    removing = repository / (stamp + REMOVING)
+    disk.replace(removing, b"")
+    for each in reversed(_stamps_of(repository, stamp)):
+        _remove_backup(disk, repository, each)
+    disk.discard(repository / f"{stamp}.dat")
+    disk.sync_directory(repository)
+    disk.remove(removing)
+
+
+def clean(disk: Disk, repository: Path) -> list[str]:
+    """Remove what interrupted runs left; return the names. Call it with the lock held."""
+    removed = []
+    for name in _names(repository):
+        if TEMPORARY.fullmatch(name):
+            disk.discard(repository / name)
+            removed.append(name)
+    for name in _names(repository):
+        if name.endswith(REMOVING) and OWN.fullmatch(name):
+            remove_generation(disk, repository, name.removesuffix(REMOVING))
+            removed.append(name)
+    return removed
+
+
+def clean_orphans(disk: Disk, repository: Path) -> None:
+    """Remove what belongs to no piece, once a new backup is complete."""
+    stamps = {match[1] for name in _names(repository) if (match := PIECE.fullmatch(name))}
+    for name in _names(repository):
+        match = OWN.fullmatch(name)
+        if match and match[1] not in stamps:
+            disk.remove(repository / name)
+        match = DAT.fullmatch(name)
+        if match and match[1] not in stamps and _is_own(repository / name):
+            disk.remove(repository / name)
+    for name in _names(repository / BLOBS):
+        if STAMPED.fullmatch(name) and name not in stamps:
+            disk.remove_tree(repository / BLOBS / name)
+
+
+def _remove_backup(disk: Disk, repository: Path, stamp: str) -> None:
+    """Remove the manifest of a backup and what else is beside its piece, then the piece."""
+    for name in _names(repository):
+        match = OWN.fullmatch(name) or INDEX.fullmatch(name)
+        if match and match[1] == stamp and not name.endswith(REMOVING):
+            disk.remove(repository / name)
+    if (repository / BLOBS / stamp).is_dir():
+        disk.remove_tree(repository / BLOBS / stamp)
+    for name in _names(repository):
+        match = PIECE.fullmatch(name)
+        if match and match[1] == stamp:
+            disk.remove(repository / name)
+
+
+def _stamps_of(repository: Path, full: str) -> list[str]:
+    """Return the stamps of the pieces from a full one up to the next."""
+    pieces = [name for name in _names(repository) if PIECE.fullmatch(name)]
+    fulls = [name.partition(".")[0] for name in pieces if "delta" not in name]
+    end = min((stamp for stamp in fulls if stamp > full), default="~")
+    stamps = {name.partition(".")[0] for name in pieces}
+    return sorted(stamp for stamp in stamps if full <= stamp < end)
+
+
+def _generations(backups: Sequence[Backup]) -> list[str]:
+    return sorted({backup.generation for backup in backups})
+
+
+def _is_own(dat: Path) -> bool:
+    found = read_dat(dat)
+    return found is not None and all(line.own for line in found.lines)
+
+
+def _names(directory: Path) -> list[str]:
+    try:
+        return sorted(entry.name for entry in directory.iterdir())
+    except FileNotFoundError:
+        return []

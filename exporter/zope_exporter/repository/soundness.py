@@ -1,0 +1,162 @@
+"""Whether a restored Data.fs is one that works: every record, reference and blob looked at."""
+
+import re
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from zope_exporter.filestorage.census import Census
+from zope_exporter.filestorage.contents import ROOT, Contents
+from zope_exporter.filestorage.current import Columns, Numbers, Places
+from zope_exporter.filestorage.datafile import opened
+from zope_exporter.filestorage.records import RECORD_HEADER_SIZE, DataFile
+from zope_exporter.filestorage.references import References, Rows
+from zope_exporter.jobs.report import Report
+
+BLOB_CLASS = b"cZODB.blob\nBlob\n"
+BLOB_CLASS_WITHIN = 4  # bytes from the beginning of a record
+# Data of eight bytes that is no object id is hardly ever as small a number.
+LARGEST_OID = 1 << 48
+MOST_CANDIDATES = 1 << 20
+SHOWN = 5
+PUT = rb"(?:q.|r.{4}|\x94)?"
+# An id, alone or in a tuple with its class; neither a weak reference nor one to another database.
+REFERENCE = re.compile(
+    rb"[CU]\x08(.{8})" + PUT + rb"(?:Q|(?:c[^\n]+\n[^\n]+\n" + PUT + rb"|h.|j.{4})[\x86t]"
+    + PUT + rb"Q)",
+    re.DOTALL,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a Data.fs holds, and what is wrong with it, a sentence each."""
+
+    position: int
+    tid: int
+    transactions: int
+    objects: int
+    faults: tuple[str, ...]
+
+
+def examine(path: Path, blobs: Iterable[str] | None, report: Report) -> Found:
+    """Walk a Data.fs, of whose blobs there are these, or None if nothing is known of them.
+
+    No pickle is run. Raises DamagedError and other FileStorageErrors.
+    """
+    with opened(path) as descriptor:
+        file = DataFile(path, descriptor)
+        report.stage("walking the restored Data.fs", file.size())
+        census, passed = Census(), 0
+        for _ in census.steps(file):
+            report.check()
+            report.advance(census.position - passed)
+            passed = census.position
+        columns = census.current.columns
+        objects = _Objects(columns)
+        contents = Contents(columns, census.overheads)
+        contents.references = objects
+        report.stage("looking at every object", contents.total)
+        done = 0
+        for _ in contents.steps(file):
+            report.check()
+            report.advance(contents.done - done)
+            done = contents.done
+        reached = objects.reached()
+        faults = [*_dangling(file, columns, objects, reached)]
+        if blobs is not None:
+            faults += _missing_blobs(file, census, objects, reached, set(blobs))
+        transactions = len(census.starts)
+        return Found(census.position, census.tid, transactions, len(columns.oids), tuple(faults))
+
+
+class _Objects(References):
+    """Notes also which objects are blobs, and what may be a reference to nothing."""
+
+    def __init__(self, columns: Columns) -> None:
+        super().__init__(columns.oids)
+        self.columns = columns
+        self.blobs = array("I")
+        self.candidates: dict[tuple[int, int], None] = {}
+
+    def find(self, data: npt.NDArray[np.uint8], starts: Rows, ends: Rows, rows: Places) -> None:
+        super().find(data, starts, ends, rows)
+        window = data.tobytes()
+        at = window.find(BLOB_CLASS)
+        while at >= 0:
+            number = int(np.searchsorted(starts, at, "right")) - 1
+            if number >= 0 and at - int(starts[number]) <= BLOB_CLASS_WITHIN:
+                self.blobs.append(int(rows[number]))
+            at = window.find(BLOB_CLASS, at + 1)
+
+    def unknown(self, rows: Places, oids: Numbers) -> None:
+        likely = oids < LARGEST_OID
+        self.candidates.update(
+            dict.fromkeys(zip(rows[likely].tolist(), oids[likely].tolist(), strict=True))
+        )
+
+    def reached(self) -> npt.NDArray[np.bool_]:
+        """Return which rows the root leads to; all of them where there is no root."""
+        oids = self.columns.oids
+        everything = np.ones(len(oids), bool)
+        if not len(oids) or oids[0] != ROOT or not self.columns.sizes[0]:
+            return everything
+        found: list[npt.NDArray[np.bool_]] = []
+
+        def reach() -> Iterator[None]:
+            found.append((yield from self.reachable(0)))
+
+        for _ in reach():
+            pass
+        return found[0]
+
+    def to_nothing(self) -> Iterator[tuple[int, int]]:
+        """Yield row and target of what may be references to no object, or to a deleted one."""
+        yield from self.candidates
+        targets = np.frombuffer(self.targets, np.uint32)
+        for edge in np.flatnonzero(self.columns.data[targets] == 0).tolist():
+            yield self.sources[edge], int(self.columns.oids[self.targets[edge]])
+
+
+def _dangling(
+    file: DataFile, columns: Columns, objects: _Objects, reached: npt.NDArray[np.bool_]
+) -> Iterator[str]:
+    found: dict[tuple[int, int], None] = {}
+    for row, target in objects.to_nothing():
+        if reached[row] and target in _references(file, columns, row):
+            found[int(columns.oids[row]), target] = None
+    for source, target in list(found)[:SHOWN]:
+        yield (f"object {source:#x} refers to object {target:#x}, which the database does not have")
+    if len(found) > SHOWN:
+        yield f"{len(found) - SHOWN} more references lead to objects that are not there"
+
+
+def _references(file: DataFile, columns: Columns, row: int) -> set[int]:
+    size = int(columns.sizes[row]) - RECORD_HEADER_SIZE
+    data = file.read(size, int(columns.data[row]))
+    return {int.from_bytes(match[1], "big") for match in REFERENCE.finditer(data)}
+
+
+def _missing_blobs(
+    file: DataFile,
+    census: Census,
+    objects: _Objects,
+    reached: npt.NDArray[np.bool_],
+    blobs: set[str],
+) -> Iterator[str]:
+    columns, missing = census.current.columns, []
+    for row in objects.blobs:
+        if reached[row]:
+            oid, start = int(columns.oids[row]), census.starts[int(columns.transactions[row])]
+            name = f"0x{file.transaction(start).tid:016x}.blob"
+            bushy = "/".join(f"0x{byte:02x}" for byte in oid.to_bytes(8, "big"))
+            if blobs.isdisjoint((f"{bushy}/{name}", f"0x{oid:016x}/{name}")):
+                missing.append(f"{bushy}/{name}")
+    for path in missing[:SHOWN]:
+        yield f"the blob {path} is missing"
+    if len(missing) > SHOWN:
+        yield f"{len(missing) - SHOWN} more blobs are missing"

@@ -1,0 +1,201 @@
+"""Verifying a repository: that each backup is whole, and that the newest one works."""
+
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from zope_exporter.filestorage.errors import FileStorageError
+from zope_exporter.jobs.report import ActionError, InterruptedActionError, RefusedError, Report
+from zope_exporter.wording import size
+
+from .comparison import compare_with_source
+from .disk import Means
+from .listing import Backup, Repository, proven, read_repository
+from .lock import shared
+from .pieces import DamagedPieceError, all_contents, write_restored
+from .proof import VERIFIED, Level, Proof
+from .snapshots import SUFFIX, check_blobs, read_listing
+from .soundness import examine
+from .structure import BrokenStructureError, Structure
+from .target import Source
+
+HEADROOM = 1 << 22
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a verification found: every failure begins with the name of what is bad.
+
+    The level `restore` is of the newest complete backup, with that `stamp`, and so are the counts;
+    of the others all pieces were read. `failures` of any backup count.
+    """
+
+    level: Level
+    stamp: str
+    failures: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    transactions: int = 0
+    records: int = 0
+    objects: int = 0
+
+    @property
+    def ok(self) -> bool:
+        return not self.failures
+
+
+def verify(
+    repository: Path,
+    level: Level,
+    report: Report,
+    source: Source | None = None,
+    means: Means | None = None,
+) -> Verdict:
+    """Verify a repository, and note beside each backup how it fared.
+
+    With a `source` that still has what the newest backup holds, both are compared. Raises
+    RefusedError (`busy`, `room`, `missing`) and ActionError if there can be no verdict.
+    """
+    means = means or Means()
+    try:
+        with shared(repository):
+            return _Verification(read_repository(repository), level, report, means).run(source)
+    except FileNotFoundError as error:
+        raise RefusedError("missing", f"{error.filename} is not there", "make a backup") from error
+    except OSError as error:
+        reason = f"{error.strerror or error}: {error.filename}"
+        raise ActionError("verifying", reason, "look at the disk") from error
+
+
+@dataclass
+class _Verification:
+    listed: Repository
+    level: Level
+    report: Report
+    means: Means
+    failures: dict[str, list[str]] = field(default_factory=dict)  # by stamp, "" for none
+    notes: list[str] = field(default_factory=list)
+    bad: dict[str, str] = field(default_factory=dict)  # pieces
+    counts: tuple[int, int, int] = (0, 0, 0)
+
+    def run(self, source: Source | None) -> Verdict:
+        newest = self.listed.newest
+        for problem in self.listed.problems:
+            self._fail("", problem)
+        if not self.listed.backups:
+            self._fail("", f"{self.listed.path}: there is no backup")
+        for backup in self.listed.backups:
+            if backup.problem:
+                self._fail(backup.stamp, f"{backup.pieces[-1].name}: {backup.problem}")
+            else:
+                self._check_listing(backup)
+        if self.level >= Level.RESTORE and newest:
+            self._restore(newest, source)
+        if self.level >= Level.CHECKSUMS:
+            self._read_all(newest)
+        self._keep(newest)
+        failures = dict.fromkeys(text for texts in self.failures.values() for text in texts)
+        stamp = newest.stamp if newest else ""
+        return Verdict(self.level, stamp, tuple(failures), tuple(self.notes), *self.counts)
+
+    def _fail(self, stamp: str, text: str) -> None:
+        self.failures.setdefault(stamp, []).append(text)
+        self.report.say(text)
+
+    def _check_listing(self, backup: Backup) -> None:
+        told = backup.manifest and backup.manifest.blobs
+        snapshot = backup.blob_snapshot
+        if not told or snapshot is None:
+            return
+        try:
+            blobs = read_listing(backup.repository / (backup.stamp + SUFFIX), told)
+        except ActionError as error:
+            self._fail(backup.stamp, error.reason)
+            return
+        for blob in blobs.values():
+            path = snapshot / blob.path
+            if not path.is_file() or path.stat().st_size != blob.size:
+                self._fail(backup.stamp, f"blobs/{backup.stamp}/{blob.path}: missing, or cut off")
+
+    def _restore(self, backup: Backup, source: Source | None) -> None:
+        self._check_room(backup)
+        structure = Structure()
+        with self.means.disk.temporary(self.listed.path) as scratch:
+            try:
+                write_restored(backup, scratch, self.report, self.means.disk, structure.feed)
+                structure.check_end(backup.pieces[-1].end)
+                self._examine(backup, scratch, structure)
+            except DamagedPieceError as error:
+                self.bad[error.piece] = error.reason
+            except (BrokenStructureError, FileStorageError) as error:
+                text = str(error).replace(str(scratch), "the restored Data.fs")
+                self._fail(backup.stamp, f"{backup.pieces[-1].name}: {text}")
+        if source is not None:
+            for piece, reason in compare_with_source(backup, source, self.report, self.notes):
+                self._fail(backup.stamp, f"{piece}: {reason}")
+
+    def _examine(self, backup: Backup, scratch: Path, structure: Structure) -> None:
+        manifest, blobs = backup.manifest, None
+        name = backup.pieces[-1].name
+        if manifest and manifest.blobs:
+            listing = backup.repository / (backup.stamp + SUFFIX)
+            blobs = read_listing(listing, manifest.blobs).keys()
+        found = examine(scratch, blobs, self.report)
+        if (found.position, found.tid) != (structure.position, structure.tid):
+            self._fail(backup.stamp, f"{name}: the walk ends early, at byte {found.position}")
+        counted = (structure.tid, structure.last, structure.transactions, structure.records)
+        if manifest and counted != (
+            *(manifest.tid, manifest.last),
+            *(manifest.transactions, manifest.records),
+        ):
+            self._fail(backup.stamp, f"{name}: other transactions or records than were backed up")
+        for fault in found.faults:
+            self._fail(backup.stamp, f"{name}: {fault}")
+        self.counts = (structure.transactions, structure.records, found.objects)
+
+    def _check_room(self, backup: Backup) -> None:
+        needed, free = backup.pieces[-1].end + HEADROOM, shutil.disk_usage(self.listed.path).free
+        if free < needed:
+            reason = f"to restore the backup takes {size(needed)}, and only {size(free)} are free"
+            raise RefusedError("room", f"{reason} in {self.listed.path}", "make room there")
+
+    def _read_all(self, newest: Backup | None) -> None:
+        """Read every piece once, but those that were restored, and all blobs."""
+        restored = newest.pieces if newest and self.level >= Level.RESTORE else ()
+        done = {piece.name for piece in restored} if not self.bad else set()
+        for backup in self.listed.complete:
+            own = backup.pieces[-1]
+            if own.name not in done:
+                self._read(backup)
+            for piece in backup.pieces:
+                if piece.name in self.bad:
+                    self._fail(backup.stamp, f"{piece.name}: {self.bad[piece.name]}")
+            try:
+                for text in check_blobs(backup, self.report):
+                    self._fail(backup.stamp, f"blobs/{backup.stamp}/{text}")
+            except InterruptedActionError:
+                raise
+            except ActionError as error:
+                self._fail(backup.stamp, error.reason)
+
+    def _read(self, backup: Backup) -> None:
+        own = backup.pieces[-1]
+        self.report.stage(f"reading {own.name}", own.end - own.start)
+        try:
+            for data in all_contents(backup.repository, [own]):
+                self.report.check()
+                self.report.advance(len(data))
+        except DamagedPieceError as error:
+            self.bad[own.name] = error.reason
+
+    def _keep(self, newest: Backup | None) -> None:
+        """Note how each backup fared, unless it was looked at more thoroughly before."""
+        for backup in self.listed.backups:
+            level = self.level if backup is newest else min(self.level, Level.CHECKSUMS)
+            failures = tuple(self.failures.get(backup.stamp, ()))
+            known = backup.proof
+            if failures or known is None or level >= known.level:
+                counts = self.counts if backup is newest else (0, 0, 0)
+                now, pieces = self.means.clock(), proven(backup.pieces)
+                proof = Proof(backup.stamp, level, now, failures, pieces, *counts)
+                path = self.listed.path / (backup.stamp + VERIFIED)
+                self.means.disk.replace(path, proof.encoded())
