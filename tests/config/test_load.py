@@ -1,3 +1,4 @@
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -225,6 +226,29 @@ def test_what_is_wrong_is_said_with_line_key_and_remedy(
 ) -> None:
     (found,) = problems(write(text))
     assert found.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"url": "http://127.0.0.1:99999"}, "url: has a port outside of 1 to 65535"),
+        ({"url": "127.0.0.1"}, "url: must begin with http:// or https://"),
+        ({"url": "http://u:secret@127.0.0.1"}, "url: may have neither login nor query"),
+        ({"url": "http://127.0.0.1/?x=secret"}, "url: may have neither login nor query"),
+        ({"username": "a:secret"}, "username: cannot be a user name"),
+        ({"username": ""}, "username: cannot be a user name"),
+        ({"password_file": None}, "password_file: must be a path"),
+        ({"password": "secret"}, "password: unknown key (did you mean password_file?)"),
+    ],
+    ids=str,
+)
+def test_a_login_for_the_zmi(write: Write, changes: dict[str, str | None], message: str) -> None:
+    login = {"url": "http://127.0.0.1:8080", "username": "a", "password_file": "p", **changes}
+    (found,) = problems(
+        write(f"sites:\n- name: a\n  instances:\n  - zope_conf: b\n    zmi: {json.dumps(login)}\n")
+    )
+    assert found.startswith(f":5: sites[0].instances[0].zmi.{message}")
+    assert "secret" not in found
 
 
 def test_all_problems_are_told_at_once(write: Write) -> None:
