@@ -27,7 +27,10 @@ def describe(error):
     if isinstance(error, UnknownError):
         return str(error)
     name = type(error).__name__
-    return "%s: %s" % (name, str(error)[:200]) if isinstance(error, _HARMLESS) else name
+    try:
+        return name + ": " + text(str(error))[:200] if isinstance(error, _HARMLESS) else name
+    except UnicodeError:  # Python 2, and a message of other letters
+        return name
 
 
 class UnknownError(Exception):

@@ -18,6 +18,8 @@ class Waitress(object):
 
     def attach(self):
         """Count the requests of all listeners; return whether there are any."""
+        if self.listeners:
+            return True
         # Their loop keeps the dictionary of whatever it watches, and nothing else knows it.
         for innermost in sys._current_frames().values():
             frame = innermost
@@ -30,10 +32,8 @@ class Waitress(object):
     def _attach(self, watched):
         for listener in list((watched or {}).values()):
             if hasattr(listener, "task_dispatcher") and hasattr(listener, "active_channels"):
-                if not isinstance(listener.application, CountedApplication):
-                    listener.application = CountedApplication(listener.application, self._requests)
-                if listener not in self.listeners:
-                    self.listeners.append(listener)
+                listener.application = CountedApplication(listener.application, self._requests)
+                self.listeners.append(listener)
 
     def status(self):
         """Threads and requests of the pool, connections of all listeners together."""

@@ -16,9 +16,11 @@ class CountedApplication(object):
         if request is None:  # inside another one of us, as when the filter is used as well
             return self.application(environ, start_response)
 
-        def start(status, headers, *exc_info):
+        def start(status, headers, exc_info=None):
             request.status = status[:3]
-            return start_response(status, headers, *exc_info)
+            if exc_info is None:
+                return start_response(status, headers)
+            return start_response(status, headers, exc_info)
 
         try:
             answer = self.application(environ, start)
