@@ -144,8 +144,10 @@ class StopsThenKillsTheClient(Remembered):
 def test_a_server_killed_while_it_packs_has_not_packed(tmp_path: Path) -> None:
     with serving(tmp_path / "zeo", tmp_path / "gate") as (server, target):
         before = server.data_fs("main").stat()
-        with pytest.raises(StillRunningError):
+        with pytest.raises(ActionError) as failed:
             pack(target, AT_ONCE, KillsTheServer(server))
+        assert not isinstance(failed.value, StillRunningError)
+        assert "the Data.fs is that of before" in failed.value.reason
         after = server.data_fs("main").stat()
         assert (before.st_ino, before.st_size) == (after.st_ino, after.st_size)
 

@@ -63,9 +63,10 @@ def _sql(uses: Sequence[Use]) -> Iterator[Way]:
 
 def _agents(uses: Sequence[Use]) -> Iterator[Way]:
     for service, database in _zopes(uses):
-        for path in find_sockets(service):
-            pid = service.process.pid if service.process else None
-            yield AgentWay(AgentClient(path, AGENT_SECONDS, pid), database.name)
+        if service.process is not None:
+            for path in find_sockets(service):
+                client = AgentClient(path, AGENT_SECONDS, service.process.pid)
+                yield AgentWay(client, database.name, service.process)
 
 
 def _logins(uses: Sequence[Use]) -> Iterator[Way]:

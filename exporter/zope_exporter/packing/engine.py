@@ -7,12 +7,13 @@ from pathlib import Path
 from zope_exporter.filestorage.datafile import status
 from zope_exporter.filestorage.errors import FileStorageError
 from zope_exporter.filestorage.owners import Identity
-from zope_exporter.jobs.report import InterruptedActionError, Report
+from zope_exporter.jobs.report import ActionError, InterruptedActionError, Report
 from zope_exporter.wording import duration, size
 
+from .alive import runs
 from .growth import Growth
 from .looks import blob_leftovers, leftovers, measured
-from .preconditions import check
+from .preconditions import check, settled
 from .target import (
     STAGE,
     LostError,
@@ -89,9 +90,17 @@ def _identity(data_fs: Path | None) -> Identity | None:
 
 def _judge(target: PackTarget, was: Identity | None, growth: Growth, lost: str) -> None:
     """Go by the file alone: a pack that is done has put another one in its place."""
-    now = _identity(target.data_fs)
-    if was is not None and now is not None and now != was:
-        return
+    storage = target.storage
+    if storage is not None:
+        try:
+            found = settled(lambda: status(storage.data_fs))
+        except FileStorageError as error:
+            raise ActionError(STAGE, f"{lost}; {error}") from error
+        if was is not None and (found.st_dev, found.st_ino) != was:
+            return
+        if storage.owners and not any(map(runs, storage.owners)):
+            reason = f"{lost}: the process that packed has ended, and the Data.fs is that of before"
+            raise ActionError(STAGE, reason, "start it, and pack again")
     if growth.writes():
         how = "it goes on by itself, and another pack is refused meanwhile"
     else:

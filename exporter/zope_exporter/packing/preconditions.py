@@ -55,14 +55,14 @@ def check(
 
 
 def _check_storage(storage: Storage, settings: PackSettings, now: float) -> None:
-    found = _settled(lambda: status(storage.data_fs))
+    found = settled(lambda: status(storage.data_fs))
     _check_replaced(storage)
     _check_old(storage.data_fs)
     _check_other_pack(storage, now)
     _check_room(storage.data_fs, found.st_size, settings)
 
 
-def _settled(read: Callable[[], Found]) -> Found:
+def settled(read: Callable[[], Found]) -> Found:
     """Return what `read` gives once no commit is half written, and no pack swaps the file."""
     for _ in range(LOOKS - 1):
         with suppress(DataFileMissingError, TornTailError):
@@ -148,7 +148,7 @@ def _first_tid(data_fs: Path) -> bytes | None:
 
 
 def _last_tid(data_fs: Path) -> bytes | None:
-    last = _settled(lambda: read_tail(data_fs)).last
+    last = settled(lambda: read_tail(data_fs)).last
     return last.tid if last else None
 
 

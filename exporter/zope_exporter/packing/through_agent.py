@@ -7,8 +7,10 @@ from contextlib import contextmanager
 
 from zope_exporter.agents.client import AgentClient, Pack
 from zope_exporter.agents.errors import AgentError
+from zope_exporter.inventory import Process
 from zope_exporter.jobs.report import ActionError, RefusedError, Report
 
+from .alive import runs
 from .target import STAGE, LostError, Running
 from .trap import explained
 
@@ -21,9 +23,10 @@ class AgentWay:
 
     name = "the agent in Zope"
 
-    def __init__(self, client: AgentClient, database: str) -> None:
+    def __init__(self, client: AgentClient, database: str, process: Process) -> None:
         self._client = client
         self._database = database
+        self._process = process
 
     def check(self) -> None:
         """Raise RefusedError `busy` if the database is being packed, by whomever."""
@@ -42,15 +45,16 @@ class AgentWay:
         except AgentError as error:
             raise ActionError(STAGE, explained(str(error))) from error
         report.say(f"Zope has begun pack {number} of {self._database}")
-        yield _InZope(self._client, self._database, number)
+        yield _InZope(self._client, self._database, self._process, number)
 
 
 class _InZope:
     beyond_us = "the pack goes on in Zope, which cannot be told to stop it"
 
-    def __init__(self, client: AgentClient, database: str, number: int) -> None:
+    def __init__(self, client: AgentClient, database: str, process: Process, number: int) -> None:
         self._client = client
         self._database = database
+        self._process = process
         self._number = number
         self._silent_since: float | None = None
 
@@ -67,6 +71,8 @@ class _InZope:
         try:
             pack = self._client.packs().get(self._database)
         except AgentError as error:
+            if not runs(self._process):
+                raise LostError("Zope has ended") from error
             self._silent_since = self._silent_since or time.monotonic()
             if time.monotonic() - self._silent_since > PATIENCE_SECONDS:
                 raise LostError(f"the agent is silent: {error}") from error
