@@ -12,12 +12,13 @@ from . import __version__
 from .config.schema import Config
 from .sidecar import Sidecar
 from .status.composing import compose
-from .status.page import StatusPage
+from .status.page import STYLE, StatusPage
 from .status.page import routes as status_routes
 from .web.app import HEALTHY, READY, make_app
 from .web.entrance import API
 from .web.follow import WebConfigFile
 from .web.instances import instance_routes
+from .web.runbooks import RUNBOOKS, runbook_routes
 from .web.server import Server
 from .web.tokens import TokenFile
 
@@ -43,7 +44,11 @@ def serve_on(
             sidecar.observer,
             sidecar.limit,
             telemetry_path=telemetry_path,
-            routes=[*_api(sidecar, tokens), *_status_page(sidecar, telemetry_path)],
+            routes=[
+                *_api(sidecar, tokens),
+                *runbook_routes(STYLE),
+                *_status_page(sidecar, telemetry_path),
+            ],
         )
         server = Server(app, listener, web_config, token_prefix=API if tokens else None)
         log.info("zope-exporter %s listens on %s", __version__, server.url)
@@ -62,7 +67,8 @@ def _api(sidecar: Sidecar, tokens: TokenFile | None) -> list[Route]:
 def _status_page(sidecar: Sidecar, telemetry_path: str) -> list[Route]:
     if telemetry_path == "/":
         return []
-    page = StatusPage({"Metrics": telemetry_path, "Healthy": HEALTHY, "Ready": READY})
+    pages = {"Metrics": telemetry_path, "Runbooks": RUNBOOKS, "Healthy": HEALTHY, "Ready": READY}
+    page = StatusPage(pages)
     jobs, offered = sidecar.runner.jobs, sidecar.offered
     return status_routes(page, lambda: compose(sidecar.observer, jobs, offered))
 

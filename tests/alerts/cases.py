@@ -59,9 +59,10 @@ def promtool_says(
     promtool: Path, group: dict[str, Any], listed: list[Case], directory: Path
 ) -> str:
     """Return what is wrong, as promtool sees it, with the cases of a group; nothing is empty."""
-    (directory / "rules.yml").write_text(yaml.safe_dump({"groups": [group]}))
     files = []
     for number, case in enumerate(listed):
+        rules = directory / f"rules-{case.alert}.yml"
+        rules.write_text(yaml.safe_dump({"groups": [_only_what_it_needs(case.alert, group)]}))
         file = directory / f"{number:03}-{case.alert}.yml"
         file.write_text(yaml.safe_dump(_promtool_test(case, group), sort_keys=False))
         files.append(file)
@@ -76,6 +77,16 @@ def promtool_says(
     return "" if run.returncode == 0 else said or f"exit code {run.returncode}"
 
 
+def _only_what_it_needs(alert: str, group: dict[str, Any]) -> dict[str, Any]:
+    """The group without other alerts, and without recordings that do not lead to this one."""
+    needed: list[dict[str, Any]] = []
+    for rule in reversed(group["rules"]):
+        asked = any(rule.get("record", "\0") in other["expr"] for other in needed)
+        if asked or rule.get("alert") == alert:
+            needed.insert(0, rule)
+    return {**group, "rules": needed}
+
+
 def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
@@ -87,7 +98,7 @@ def _promtool_test(case: Case, group: dict[str, Any]) -> dict[str, Any]:
     expected = [_alert(fired, case, group) for fired in case.fires]
     looks.append({"eval_time": case.at, "alertname": case.alert, "exp_alerts": expected})
     return {
-        "rule_files": ["rules.yml"],
+        "rule_files": [f"rules-{case.alert}.yml"],
         "evaluation_interval": case.interval,
         "tests": [
             {

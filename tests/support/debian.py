@@ -2,12 +2,15 @@
 
 import os
 import shutil
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.cache import UnavailableError, cache_directory, cached
 from tests.support.commands import CommandError, run
+
+Download = Callable[[tuple[str, ...], Path, Path], None]  # packages, where to, its log
 
 
 @dataclass(frozen=True)
@@ -72,20 +75,23 @@ def tool(program: str, cache: Path | None = None) -> Path:
     kind = "relocated" if packaged.data else "debian"
     home = (cache or cache_directory()) / f"{kind}-{packaged.packages[0]}"
     try:
-        cached(home, lambda home: _unpack(packaged.packages, home))
+        cached(home, lambda home: unpack(packaged.packages, home, _download, PROGRAMS))
     except CommandError as error:
         raise UnavailableError(f"{program}: {error}") from error
     return home / program
 
 
-def _unpack(packages: tuple[str, ...], home: Path) -> None:
+def unpack(
+    packages: tuple[str, ...], home: Path, download: Download, programs: Mapping[str, Packaged]
+) -> None:
+    """Unpack what `download` gets into `home`, and write a launcher for each program in it."""
     log = home.with_name(home.name + ".log")
     log.unlink(missing_ok=True)
-    _download(packages, home, log)
+    download(packages, home, log)
     for archive in home.glob("*.deb"):
         run(["dpkg", "-x", archive, home], log)
         archive.unlink()
-    for program, packaged in PROGRAMS.items():
+    for program, packaged in programs.items():
         if packaged.packages == packages:
             if packaged.data:
                 _relocate(home / packaged.path, packaged.data)

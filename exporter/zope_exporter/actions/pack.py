@@ -21,9 +21,8 @@ def run_pack(
 
 
 def _settings(config: PackConfig, plan: BackupPlan | None) -> PackSettings:
-    if plan is None or not config.require_backup:
-        return PackSettings(config.days)
-    return PackSettings(config.days, plan.settings.max_age, plan.last_proven)
+    del plan  # until a repository tells what is proven
+    return PackSettings(config.days)
 
 
 def _facts(result: PackResult) -> Facts:

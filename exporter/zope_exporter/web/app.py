@@ -25,7 +25,7 @@ READY = "/-/ready"
 DEFAULT_TIMEOUT = 10.0  # what Prometheus waits unless told otherwise
 MARGIN = 0.5  # for the way back
 SHORTEST, LONGEST = 0.1, 60.0
-_PAGE_HEADERS = {
+PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -59,7 +59,7 @@ def make_app(
             return await in_thread(partial(_scrape, registry, request))
 
     async def landing(_: Request) -> Response:
-        return HTMLResponse(_landing_page(telemetry_path), headers=_PAGE_HEADERS)
+        return HTMLResponse(_landing_page(telemetry_path), headers=PAGE_HEADERS)
 
     async def well(_: Request) -> Response:
         return PlainTextResponse("zope-exporter is well.\n")
