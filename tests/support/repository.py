@@ -2,10 +2,13 @@
 
 import subprocess
 import sys
+from copy import copy
 from hashlib import sha256
 from pathlib import Path
 
+from tests.support.blobs import make_blobs
 from tests.support.datafs import commit, storage_at
+from tests.support.faults import QuickDisk
 from zope_exporter.jobs.report import Silent
 from zope_exporter.repository.disk import Disk, Means
 from zope_exporter.repository.engine import backup
@@ -34,6 +37,19 @@ class Site:
                 self.commits += 1
                 commit(storage, self.commits, data * self.commits)
 
+    def more(self) -> None:
+        """Commit something, blobs if there are any."""
+        if self.blob_dir:
+            make_blobs(self.data_fs, self.blob_dir, 1)
+        else:
+            self.commit(2)
+
+    def with_repository(self, repository: Path) -> "Site":
+        """The same database with another repository."""
+        other = copy(self)
+        other.repository = repository
+        return other
+
     def clock(self) -> float:
         """A minute later at each look, but in the past: repozo sees nothing of the future."""
         self.now += 60.0
@@ -46,11 +62,11 @@ class Site:
         self, full: bool = False, gzip: bool = False, keep: int = 4, disk: Disk | None = None
     ) -> BackupResult:
         settings = BackupSettings(full, gzip, keep)
-        means = Means(disk or Disk(), self.clock)
+        means = Means(disk or QuickDisk(), self.clock)
         return backup(self.source(), self.repository, settings, Silent(), means)
 
-    def verify(self, level: Level = Level.RESTORE) -> Verdict:
-        means = Means(clock=self.clock)
+    def verify(self, level: Level = Level.RESTORE, disk: Disk | None = None) -> Verdict:
+        means = Means(disk or QuickDisk(), self.clock)
         return verify(self.repository, level, Silent(), self.source(), means)
 
     @property

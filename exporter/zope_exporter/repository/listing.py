@@ -14,6 +14,8 @@ from .proof import CURRENT, VERIFIED, Level, Proof, read_current, read_proof
 from .sealed import BrokenSealError
 from .stamps import BLOBS, time_of
 
+UNFINISHED = "it has no manifest: it was interrupted"
+
 
 @dataclass(frozen=True)
 class Backup:
@@ -48,6 +50,11 @@ class Backup:
     @property
     def complete(self) -> bool:
         return not self.problem
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether all it lacks is a manifest, its own or that of a piece before."""
+        return self.problem == UNFINISHED
 
     @property
     def proven(self) -> bool:
@@ -131,7 +138,7 @@ def _backups(path: Path, chain: Chain) -> Iterator[Backup]:
     for backup in listed:
         own = backup.pieces[-1]
         if backup.manifest is None and own.name in chain.own - known.keys():
-            problem = problem or "it has no manifest: it was interrupted"
+            problem = problem or UNFINISHED
         previous = backup.manifest.previous if backup.manifest else ""
         missing = f"{previous}{SUFFIX} is missing" if previous not in {"", *manifests} else ""
         problem = problem or backup.problem

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .chains import REMOVING
-from .dat import read_dat
+from .dat import dat_text, read_dat
 from .disk import Disk
 from .listing import Backup, Repository
 from .stamps import BLOBS, DAT, INDEX, OWN, PIECE, STAMP, TEMPORARY
@@ -43,6 +43,20 @@ def remove_generation(disk: Disk, repository: Path, stamp: str) -> None:
     disk.discard(repository / f"{stamp}.dat")
     disk.sync_directory(repository)
     disk.remove(removing)
+
+
+def remove_unfinished(disk: Disk, backup: Backup) -> None:
+    """Remove a piece whose backup was interrupted, once there is a full backup after it."""
+    own = backup.pieces[-1]
+    if own.full:
+        remove_generation(disk, backup.repository, backup.stamp)
+        return
+    dat = backup.repository / f"{backup.generation}.dat"
+    before = read_dat(dat)
+    disk.replace(dat, dat_text(backup.pieces, before, guard=True).encode())
+    disk.remove(backup.repository / own.name)
+    disk.sync_directory(backup.repository)
+    disk.replace(dat, dat_text(backup.pieces[:-1], before).encode())
 
 
 def clean(disk: Disk, repository: Path) -> list[str]:

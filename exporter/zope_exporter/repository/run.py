@@ -20,6 +20,7 @@ from .manifest import BlobList, Manifest, Piece
 from .marks import PLACES, make_marks
 from .proof import CURRENT, current
 from .publish import heal, place_blobs, publish
+from .removal import remove_unfinished
 from .snapshots import SUFFIX, Blob, Snapshot, SnapshotMaker, read_listing, summed, to_copy
 from .span import find_end
 from .stamps import next_stamp, piece_name, taken_stamps, time_of
@@ -68,7 +69,7 @@ class Run:
         if self.settings.full or not listed.backups:
             return Base()
         newest = listed.backups[-1]
-        if newest.problem:
+        if newest.problem and not newest.unfinished:
             self.report.say(f"not going on from {newest.pieces[-1].name}: {newest.problem}")
             return Base()
         manifest = newest.manifest
@@ -107,6 +108,8 @@ class Making:
                 place_blobs(disk, repository, manifest.stamp, directory, blobs)
             publish(disk, repository, manifest, copy)
         own = manifest.pieces[-1]
+        if not self.base.pieces and self.listed.backups and self.listed.backups[-1].unfinished:
+            remove_unfinished(disk, self.listed.backups[-1])
         return result(manifest, "full" if own.full else "incremental", own.size)
 
     def _copied(self, target: Path, pool: ThreadPoolExecutor) -> Manifest:
@@ -144,7 +147,7 @@ class Making:
             tool=f"zope-exporter {__version__}",
             made=self.began,
             pieces=covered.pieces,
-            previous=self.base.manifest.stamp if self.base.manifest else "",
+            previous=self._previous(covered),
             tid=covered.tid,
             last=covered.last,
             transactions=covered.transactions,
@@ -154,6 +157,11 @@ class Making:
             marks=covered.marks,
             blobs=None,
         )
+
+    def _previous(self, covered: Base) -> str:
+        stamps = [piece.stamp for piece in covered.pieces[:-1]]
+        known = [each.stamp for each in self.listed.backups if each.manifest]
+        return max((stamp for stamp in known if stamp in stamps), default="")
 
     @property
     def _adopts(self) -> bool:

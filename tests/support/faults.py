@@ -1,0 +1,115 @@
+"""A disk that fails, or whose process dies, at an operation of the test's choice."""
+
+import errno
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from zope_exporter.repository.disk import Disk
+
+Done = TypeVar("Done")
+
+
+class QuickDisk(Disk):
+    """Waits for no disk: what a killed process has written is there without."""
+
+    def sync(self, descriptor: int) -> None:
+        os.fstat(descriptor)
+
+    def sync_system(self, path: Path) -> None:
+        path.stat()
+
+
+class FaultyDisk(QuickDisk):
+    """Counts operations; `fault` is called at that of number `at`, and from then on if `lasting`.
+
+    Half of what was to be written is written before.
+    """
+
+    def __init__(
+        self, at: int = -1, fault: Callable[[], object] = lambda: None, lasting: bool = False
+    ) -> None:
+        self.count = 0
+        self.busy = False
+        self._at = at
+        self._fault = fault
+        self._lasting = lasting
+
+    def _operation(
+        self, run: Callable[[], Done], half: Callable[[], object] = lambda: None
+    ) -> Done:
+        if self.busy:  # part of another one
+            return run()
+        number, self.count = self.count, self.count + 1
+        self.busy = True
+        try:
+            if number == self._at or (self._lasting and number > self._at >= 0):
+                half()
+                self._fault()
+            return run()
+        finally:
+            self.busy = False
+
+    def create(self, path: Path) -> int:
+        return self._operation(lambda: super(FaultyDisk, self).create(path))
+
+    def write(self, descriptor: int, data: bytes) -> None:
+        self._operation(
+            lambda: super(FaultyDisk, self).write(descriptor, data),
+            lambda: os.write(descriptor, data[: len(data) // 2]),
+        )
+
+    def sync(self, descriptor: int) -> None:
+        self._operation(lambda: super(FaultyDisk, self).sync(descriptor))
+
+    def sync_directory(self, path: Path) -> None:
+        self._operation(lambda: super(FaultyDisk, self).sync_directory(path))
+
+    def sync_system(self, path: Path) -> None:
+        self._operation(lambda: super(FaultyDisk, self).sync_system(path))
+
+    def rename(self, old: Path, new: Path) -> None:
+        self._operation(lambda: super(FaultyDisk, self).rename(old, new))
+
+    def link(self, old: Path, new: Path) -> None:
+        self._operation(lambda: super(FaultyDisk, self).link(old, new))
+
+    def remove(self, path: Path) -> None:
+        self._operation(lambda: super(FaultyDisk, self).remove(path))
+
+    def make_directory(self, path: Path) -> None:
+        self._operation(lambda: super(FaultyDisk, self).make_directory(path))
+
+    def remove_tree(self, path: Path) -> None:
+        self._operation(lambda: super(FaultyDisk, self).remove_tree(path))
+
+
+def die() -> None:
+    """What pulling the plug does to a process."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def full() -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def broken() -> None:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def killed(run: Callable[[Disk], object], at: int) -> bool:
+    """Run in a child that dies at an operation; return whether there was one of that number."""
+    child = os.fork()
+    if not child:
+        try:
+            run(FaultyDisk(at, die))
+        except BaseException:  # whatever it is, the child must not go on as a test
+            os._exit(1)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        return True
+    assert os.WEXITSTATUS(status) == 0
+    return False
