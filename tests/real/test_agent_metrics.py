@@ -1,5 +1,7 @@
 """What real Zopes did, as clients saw it, is what stands on /metrics and in the API."""
 
+import os
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -146,6 +148,33 @@ def test_long_requests_are_counted_on_the_page_and_explained_by_the_api(
     assert len(found["requests"]) == 2
     assert "sesame" not in answer.text
     assert "/hold" not in text
+
+
+def test_a_zope_that_hangs_is_told_and_goes_on_to_be_seen_from_outside(
+    agent63: Environment, start_zope: StartZope, tmp_path: Path
+) -> None:
+    zope = start_zope(agent63, "hung")
+    config = configuration(tmp_path, "hung")
+    with serving(
+        tmp_path / "state", "--config.file", config, log=tmp_path / "exporter.log"
+    ) as exporter:
+
+        def seen() -> Metrics:
+            return Metrics(exporter.page(), "hung")
+
+        assert eventually(lambda: seen().get("zope_agent_up") == 1)
+        os.kill(zope.pid, signal.SIGSTOP)
+        try:
+            stopped = seen()
+        finally:
+            os.kill(zope.pid, signal.SIGCONT)
+        assert stopped.get("zope_agent_up") == 0
+        assert stopped.get("zope_worker_threads") is None
+        assert stopped.get("zope_process_up") == 1
+        assert eventually(lambda: seen().get("zope_worker_threads") == 4)
+    told = exporter.log.read_text()
+    assert "agent hung/hung: the agent does not answer in time" in told
+    assert "no longer: agent hung/hung" in told
 
 
 def test_the_agent_is_installed_and_why_it_is_not_active_is_told(
