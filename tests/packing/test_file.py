@@ -1,6 +1,7 @@
 """Packing a file that nobody has open."""
 
 import itertools
+import os
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from ZODB.FileStorage import FileStorage
 
 from tests.support.killing import dies_at
 from tests.support.packing import AT_ONCE, Remembered, items, make_database, storage_of, target_of
+from tests.support.rights import NOBODY, public_directory
 from zope_exporter.child import run
 from zope_exporter.jobs.report import ActionError, InterruptedActionError, RefusedError
 from zope_exporter.packing import offline
@@ -150,3 +152,19 @@ def test_promise_4_a_disk_that_gets_full_ends_it_with_everything_as_it_was(tmp_p
     assert data_fs.read_bytes() == content
     assert not data_fs.with_name("Data.fs.pack").exists()
     pack_file(data_fs)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_as_root_it_works_as_the_owner_so_that_zope_can_use_all_it_leaves() -> None:
+    with public_directory() as public:
+        data_fs = public / "var/Data.fs"
+        data_fs.parent.mkdir()
+        make_database(data_fs, blobs=4)
+        for path in [data_fs.parent, *data_fs.parent.rglob("*")]:
+            os.chown(path, NOBODY, NOBODY)
+        data_fs.chmod(0o640)
+        pack_file(data_fs)
+        left = [data_fs.parent, *data_fs.parent.rglob("*")]
+        assert {path.stat().st_uid for path in left} == {NOBODY}
+        assert data_fs.stat().st_mode & 0o777 == 0o640
+        assert data_fs.with_name("Data.fs.old").exists()

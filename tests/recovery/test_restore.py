@@ -1,5 +1,6 @@
 """Restoring, over what is there and to where nothing is."""
 
+import errno
 import hashlib
 import itertools
 import os
@@ -13,7 +14,7 @@ import ZODB
 from ZODB.FileStorage import FileStorage
 
 from tests.support.children import child, lines_until_ready
-from tests.support.killing import dies_at
+from tests.support.killing import dies_at, fails_at, fails_beyond
 from tests.support.packing import Remembered, blob_dir_of, items, make_database
 from tests.support.rights import public_directory, unprivileged
 from zope_exporter.jobs.report import ActionError, InterruptedActionError, RefusedError, Silent
@@ -225,3 +226,34 @@ def test_killed_at_any_file_operation_there_is_the_old_or_the_new_and_it_can_be_
         assert not list(site.parent.rglob("*.restoring*")), number
     assert number > 40
     assert reached == set(states)
+
+
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO])
+def test_promise_4_a_disk_that_fails_at_any_file_operation_fails_it_with_the_state_of_before(
+    site: Path, tmp_path: Path, error: int
+) -> None:
+    backup = tmp_path / "backup/Data.fs"
+    states = {digest(site): items(site), digest(backup): items(backup)}
+    original = tmp_path / "original"
+    shutil.copytree(site.parent, original)
+    for number in itertools.count():
+        shutil.rmtree(site.parent)
+        shutil.copytree(original, site.parent)
+        if not fails_at(
+            number, site.parent, error, lambda: restore(backup_of(site), place_of(site), Silent())
+        ):
+            break
+        # Once exchanged, only what is not needed any more is left where it was.
+        assert items(site) == states[digest(site)], number
+        restore(backup_of(site), place_of(site, "2"), Silent())
+        assert items(site) == states[digest(backup)]
+    assert number > 40
+
+
+def test_promise_4_a_disk_that_is_full_at_any_byte_leaves_the_state_of_before(site: Path) -> None:
+    before = digest(site), items(site)
+    size = (site.parents[1] / "backup/Data.fs").stat().st_size
+    for limit in (0, 1, 1000, size // 2, size - 1):
+        assert fails_beyond(limit, lambda: restore(backup_of(site), place_of(site), Silent()))
+        assert (digest(site), items(site)) == before
+        assert not list(site.parent.glob("*restor*"))

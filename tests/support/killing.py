@@ -1,11 +1,15 @@
-"""Dying at each file operation in turn."""
+"""Dying, or being failed by the system, at each file operation in turn."""
 
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from zope_exporter.jobs.report import ActionError
+
+DONE, WRONG, FAILED = 0, 1, 2
 OPERATIONS = {
     "open",
     "os.chmod",
@@ -25,22 +29,52 @@ def dies_at(number: int, below: Path, work: Callable[[], object]) -> bool:
     Only operations on files `below` that directory count. Returns whether it got that far;
     AssertionError if the work fails.
     """
+    code = _forked(
+        lambda: _watch(number, below, lambda: os.kill(os.getpid(), signal.SIGKILL)), work
+    )
+    assert code in (DONE, -signal.SIGKILL), code
+    return code != DONE
+
+
+def fails_at(number: int, below: Path, error: int, work: Callable[[], object]) -> bool:
+    """As `dies_at`, but all operations from that one on end with an error of the system.
+
+    Returns whether there was one; AssertionError if the work fails otherwise than by ActionError.
+    """
+
+    def fail() -> None:
+        raise OSError(error, os.strerror(error))
+
+    code = _forked(lambda: _watch(number, below, fail), work)
+    assert code in (DONE, FAILED), code
+    return code != DONE
+
+
+def fails_beyond(size: int, work: Callable[[], object]) -> bool:
+    """Do some work in a fork that can make no file larger than that; as `fails_at`."""
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    code = _forked(lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, limit)), work)
+    assert code in (DONE, FAILED), code
+    return code != DONE
+
+
+def _forked(prepare: Callable[[], object], work: Callable[[], object]) -> int:
     pid = os.fork()
     if pid == 0:
         try:
-            _watch(number, below)
+            prepare()
             work()
+        except ActionError:
+            os._exit(FAILED)
         except BaseException as error:  # pytest must not go on in a fork
             sys.stderr.write(f"{type(error).__name__}: {error}\n")
-            os._exit(1)
-        os._exit(0)
+            os._exit(WRONG)
+        os._exit(DONE)
     _, status = os.waitpid(pid, 0)
-    code = os.waitstatus_to_exitcode(status)
-    assert code in (0, -signal.SIGKILL), code
-    return code != 0
+    return os.waitstatus_to_exitcode(status)
 
 
-def _watch(number: int, below: Path) -> None:
+def _watch(number: int, below: Path, then: Callable[[], object]) -> None:
     left = number
 
     def count(event: str, arguments: tuple[object, ...]) -> None:
@@ -48,6 +82,6 @@ def _watch(number: int, below: Path) -> None:
         if event in OPERATIONS and str(below) in str(arguments[0]) + str(arguments[1:2]):
             left -= 1
             if left < 0:
-                os.kill(os.getpid(), signal.SIGKILL)
+                then()
 
     sys.addaudithook(count)

@@ -21,8 +21,9 @@ GO_BY_LOCK = (
     " none of them has the Data.fs open."
 )
 RESTORE_EXITS = (
-    "Exits with 0 when all is restored, 1 when it failed and the Data.fs is that of before, 2 for"
-    " a mistake, 3 when it was refused and nothing was touched, 4 when it was interrupted."
+    "Exits with 0 when all is restored, 1 when it failed (it says which Data.fs is in place, a"
+    " whole one anyway), 2 for a mistake, 3 when it was refused and nothing was touched, 4 when it"
+    " was interrupted and the Data.fs is that of before."
 )
 RECOVER_EXITS = (
     "Exits with 0 when nothing that was committed is missing, 1 when something is lost (it says"

@@ -1,6 +1,5 @@
 """Who has a Data.fs open, be it known or not: every process of this host is looked at."""
 
-import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -69,15 +68,19 @@ def _holds(directory: Path, names: set[str], identities: set[Identity]) -> bool:
 
 
 def _is_locked(data_fs: Path) -> bool:
+    """Tell whether the lock is held, also if that cannot be known for want of a right."""
     try:
-        descriptor = os.open(data_fs.with_name(data_fs.name + ".lock"), os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
+        # Enough for a lock but on NFS, where it wants the right to write.
+        descriptor = os.open(data_fs.with_name(data_fs.name + ".lock"), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
         return False
+    except PermissionError:
+        return True
     try:
         # Only for as long as it takes to see that it could be had.
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        return error.errno in (errno.EWOULDBLOCK, errno.EACCES)
+    except OSError:
+        return True
     finally:
         os.close(descriptor)
     return False
