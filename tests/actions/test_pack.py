@@ -1,7 +1,6 @@
 """Packs by the command, of real files and through a real ZEO server."""
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -54,35 +53,86 @@ def test_a_file_that_nobody_has_open_is_packed(tmp_path: Path) -> None:
     assert (kept_away.state, kept_away.code) == ("refused", "no_way")
 
 
-def test_promise_11_exactly_one_pack_whoever_asks_and_dies(tmp_path: Path) -> None:
-    gate = tmp_path / "gate"
-    os.mkfifo(gate)
-    settings = (
-        "packer ZODB.FileStorage.FileStorage:lambda *arguments:"
-        f" (open('{gate}').read(), FileStorage.packer(*arguments))[1]"
-    )
-    own = Environment("own", Path(sys.prefix))
-    server = ZeoServer(own, tmp_path / "zeo", storages=("main",), storage_settings=settings)
-    make_database(server.data_fs("main"))
-    config = configured(tmp_path / "config.yml", f"zeo: [{{conf: {server.zeo_conf}}}]")
-    command = [sys.executable, "-m", "zope_exporter", "pack", "--config.file", str(config)]
+SIDECAR = """
+import signal, sys, threading
+from pathlib import Path
+from zope_exporter.config.load import load_config
+from zope_exporter.sidecar import Sidecar
+ending = threading.Event()
+signal.signal(signal.SIGTERM, lambda *_: ending.set())
+sidecar = Sidecar(load_config(Path(sys.argv[1])))
+sidecar.inventory()
+submission = sidecar.runner.submit("pack", "intranet", "main", "a test")
+assert submission.job, submission
+print("ready", flush=True)
+ending.wait()
+sidecar.stop()
+"""
 
-    def packs(word: str) -> int:
-        lines = server.event_log.read_text().splitlines()
+
+class SlowServer:
+    """A ZEO server whose packs wait until `go_on`; as a context, it runs."""
+
+    def __init__(self, directory: Path) -> None:
+        self._gate = directory / "gate"
+        os.mkfifo(self._gate)
+        settings = (
+            "packer ZODB.FileStorage.FileStorage:lambda *arguments:"
+            f" (open('{self._gate}').read(), FileStorage.packer(*arguments))[1]"
+        )
+        own = Environment("own", Path(sys.prefix))
+        self._server = ZeoServer(own, directory / "zeo", ("main",), storage_settings=settings)
+        make_database(self._server.data_fs("main"))
+        self.site = f"zeo: [{{conf: {self._server.zeo_conf}}}]"
+
+    def __enter__(self) -> "SlowServer":
+        self._server.__enter__()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._server.__exit__(*raised)
+
+    def packs(self, word: str) -> int:
+        lines = self._server.event_log.read_text().splitlines()
         return sum("pack(time=" in line and line.endswith(word) for line in lines)
 
-    with server:
+    def go_on(self) -> None:
+        self._gate.write_text("")
+        eventually(lambda: self.packs("complete"), DEADLINE)
+
+
+def test_promise_11_exactly_one_pack_whoever_asks_and_dies(tmp_path: Path) -> None:
+    with SlowServer(tmp_path) as server:
+        config = configured(tmp_path / "config.yml", server.site)
+        command = [sys.executable, "-m", "zope_exporter", "pack", "--config.file", str(config)]
         with subprocess.Popen(command, env=environment(tmp_path)) as first:
-            eventually(lambda: packs("started..."), DEADLINE)
+            eventually(lambda: server.packs("started..."), DEADLINE)
             second = zope_exporter("pack", "--config.file", config, state_dir=tmp_path)
             assert second.returncode == 3
             assert "running already as job 1" in second.stderr
-            first.send_signal(signal.SIGKILL)
+            first.kill()
         third = zope_exporter("pack", "--config.file", config, state_dir=tmp_path)
         assert third.returncode in (1, 3), third.stderr
-        gate.write_text("")
-        eventually(lambda: packs("complete"), DEADLINE)
-        assert packs("complete") == 1
+        server.go_on()
+        assert server.packs("complete") == 1
     _, killed = JobStore(tmp_path / "state.sqlite3").jobs()
     assert (killed.state, killed.code) == ("interrupted", "died")
     assert "goes on with it by itself" in killed.error
+
+
+def test_a_sidecar_that_is_told_to_end_leaves_a_pack_to_the_server_and_says_so(
+    tmp_path: Path,
+) -> None:
+    with SlowServer(tmp_path) as server:
+        config = configured(tmp_path / "config.yml", server.site)
+        config.write_text(config.read_text() + f"state_dir: {tmp_path}\n")
+        with child(SIDECAR, str(config)) as sidecar:
+            lines_until_ready(sidecar)
+            eventually(lambda: server.packs("started..."), DEADLINE)
+            sidecar.terminate()
+            assert sidecar.wait(DEADLINE) == 0
+        (job,) = JobStore(tmp_path / "state.sqlite3").jobs()
+        assert (job.state, job.code) == ("interrupted", "stopped")
+        assert any("the pack goes on in the ZEO server" in line for line in job.log)
+        server.go_on()
+        assert server.packs("complete") == 1

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.fake_agent import STATUS
@@ -49,12 +49,14 @@ def changed(path: tuple[Any, ...], value: Any) -> Any:
     return document
 
 
+@settings(deadline=None)
 @given(st.binary())
 def test_any_bytes_are_an_answer_or_an_agent_error(body: bytes) -> None:
     with suppress(AgentError):
         Answer(body)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(paths(STATUS)), JSON)
 def test_whatever_stands_in_one_place_the_page_holds_and_numbers_can_be(
     path: tuple[Any, ...], value: Any

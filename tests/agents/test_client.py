@@ -3,11 +3,13 @@
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.support.children import child, lines_until_ready
 from tests.support.fake_agent import STATUS, answering, fake_agent, http
@@ -217,3 +219,52 @@ def test_a_pack_that_is_refused(tmp_path: Path, body: bytes, reason: str) -> Non
     path, answer = tmp_path / "agent.sock", answering(http(body, "409 Conflict"))
     with fake_agent(path, answer), pytest.raises(AgentError, match=reason):
         AgentClient(path, PATIENCE).start_pack("main", 1)
+
+
+WHOLE = http(STATUS)
+HEADS = st.lists(
+    st.sampled_from(
+        (
+            *(b"Content-Length: 5", b"Content-Length: -1", b"Content-Length: x", b"a:", b":", b" "),
+            *(b"Transfer-Encoding: chunked", b"Content-Type: \xff;=", b"\x00", b"HTTP/1.0 100 "),
+        )
+    )
+).map(b"\r\n".join)
+BODIES = st.sampled_from((b"", b"{}", b'{"protocol": 1}', b"5\r\n{}", b"0\r\n\r\n")) | st.binary()
+ANSWERS = (
+    st.integers(0, len(WHOLE) - 1).map(lambda end: WHOLE[:end])
+    | st.binary()
+    | st.tuples(st.sampled_from((b"HTTP/1.0 200 OK", b"HTTP/1.1 500")), HEADS, BODIES).map(
+        lambda parts: b"\r\n".join((parts[0], parts[1], b"", parts[2]))
+    )
+)
+
+
+@pytest.fixture
+def repeating(tmp_path: Path) -> Iterator[tuple[Path, list[bytes]]]:
+    """An agent that gives the last of some answers."""
+    answers = [b""]
+
+    def serve(link: socket.socket) -> None:
+        link.recv(4096)
+        link.sendall(answers[-1])
+
+    with fake_agent(tmp_path / "agent.sock", serve) as path:
+        yield path, answers
+
+
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(answer=ANSWERS)
+def test_whatever_comes_is_an_agent_error_unless_it_is_a_whole_answer(
+    repeating: tuple[Path, list[bytes]], answer: bytes
+) -> None:
+    path, answers = repeating
+    answers.append(answer)
+    try:
+        found = AgentClient(path, PATIENCE).status()
+    except AgentError:
+        return
+    assert b'{"protocol": 1}' in answer
+    assert found.keys() == ("protocol",)

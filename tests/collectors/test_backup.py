@@ -2,14 +2,23 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.datafs import commit, storage_at
+from tests.support.repository import repozo
 from zope_exporter.actions.backups import BackupPlan
 from zope_exporter.collectors.backup import BackupCollector
 from zope_exporter.config.actions import BackupConfig
 from zope_exporter.exposition import encode
 from zope_exporter.inventory import Storage
-from zope_exporter.registry import Registry
+from zope_exporter.jobs.report import Silent
+from zope_exporter.registry import Registry, Scrape
+from zope_exporter.repository.disk import Means
+from zope_exporter.repository.engine import backup
+from zope_exporter.repository.proof import Level
+from zope_exporter.repository.target import BackupSettings, Source
+from zope_exporter.repository.verification import verify
 
 GOLDEN = Path(__file__).with_name("golden")
+NOW = 1_800_000_000.0
 
 
 @pytest.fixture
@@ -19,9 +28,33 @@ def plan(tmp_path: Path) -> BackupPlan:
     return BackupPlan("intranet", "main", storage, repository, BackupConfig(repository=repository))
 
 
+def scraped(plan: BackupPlan) -> Scrape:
+    return Registry([BackupCollector(lambda: [plan])]).scrape(60)
+
+
+def values(scrape: Scrape) -> dict[str, float]:
+    return {
+        " ".join([sample.metric.name.removeprefix("zope_backup_"), *sample.labels[2:]]): (
+            sample.value
+        )
+        for sample in scrape.samples
+        if sample.labels[:2] == ("intranet", "main")
+    }
+
+
+def back_up(plan: BackupPlan, number: int, now: float) -> None:
+    """Commit one transaction, and back up at the time given."""
+    with storage_at(plan.storage.data_fs) as storage:
+        commit(storage, number)
+    source = Source(plan.storage.data_fs)
+    backup(source, plan.repository, BackupSettings(), Silent(), Means(clock=lambda: now))
+
+
 def test_golden_page(plan: BackupPlan) -> None:
-    plan.repository.mkdir()
-    scrape = Registry([BackupCollector(lambda: [plan])]).scrape(60)
+    back_up(plan, 1, NOW)
+    verify(plan.repository, Level.CHECKSUMS, Silent(), means=Means(clock=lambda: NOW + 60))
+    back_up(plan, 2, NOW + 3600)
+    scrape = scraped(plan)
     assert scrape.failures == []
     masked = [
         sample._replace(value=0) if sample.metric.name.endswith("avail_bytes") else sample
@@ -31,11 +64,45 @@ def test_golden_page(plan: BackupPlan) -> None:
     assert encode(masked, "")[0].decode() == (GOLDEN / "backup.txt").read_text()
 
 
+def test_a_quiet_site_is_backed_up_by_finding_nothing_new(plan: BackupPlan) -> None:
+    back_up(plan, 1, NOW)
+    before = values(scraped(plan))
+    source = Source(plan.storage.data_fs)
+    tomorrow = Means(clock=lambda: NOW + 86400)
+    backup(source, plan.repository, BackupSettings(), Silent(), tomorrow)
+    after = values(scraped(plan))
+    assert after["last_success_timestamp_seconds"] == NOW + 86400
+    assert after["files full"] == before["files full"] == 1
+    assert (
+        after["covered_transaction_timestamp_seconds"]
+        == (before["covered_transaction_timestamp_seconds"])
+    )
+
+
+def test_repozo_s_backups_count_without_a_proof(plan: BackupPlan) -> None:
+    with storage_at(plan.storage.data_fs) as storage:
+        commit(storage, 1)
+    plan.repository.mkdir()
+    done = repozo("-B", "-r", plan.repository, "-f", plan.storage.data_fs)
+    assert done.returncode == 0, done.stderr
+    found = values(scraped(plan))
+    assert found["files full"] == 1
+    assert found["covered_transaction_timestamp_seconds"] == found["last_success_timestamp_seconds"]
+    assert "last_verified_timestamp_seconds" not in found
+
+
+def test_a_piece_that_was_cut_off_is_no_backup(plan: BackupPlan) -> None:
+    back_up(plan, 1, NOW)
+    (piece,) = plan.repository.glob("*.fs")
+    piece.chmod(0o600)
+    piece.write_bytes(piece.read_bytes()[:-1])
+    assert "last_success_timestamp_seconds" not in values(scraped(plan))
+
+
 def test_a_repository_that_is_not_there_is_a_failure(plan: BackupPlan) -> None:
-    scrape = Registry([BackupCollector(lambda: [plan])]).scrape(60)
+    scrape = scraped(plan)
     (failure,) = scrape.failures
     assert failure.source == "intranet/main"
-    assert f"{plan.repository} is missing: no backup was made yet, or its file system" in str(
-        failure
-    )
-    assert "zope_backup_max_age_seconds" in {sample.metric.name for sample in scrape.samples}
+    missing = f"{plan.repository} is missing: no backup was made yet, or its file system is not"
+    assert missing in str(failure)
+    assert set(values(scrape)) == {"max_age_seconds"}

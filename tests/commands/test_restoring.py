@@ -106,3 +106,17 @@ def test_recover_rescues_what_a_died_pack_left(site: Path) -> None:
 
 def test_recover_wants_to_know_what_is_meant(site: Path) -> None:
     assert run(site, "recover", site).returncode == 2
+
+
+@pytest.mark.parametrize("moment", ["2026-11-22", "zzz", ""])
+def test_facts_r13_a_moment_that_is_none_is_a_mistake(site: Path, moment: str) -> None:
+    refused = run(site, "restore", site.parents[1], site, "--at", moment)
+    assert refused.returncode == 2
+    assert "is not a moment" in refused.stderr
+
+
+def test_a_repository_without_backups_is_a_refusal(site: Path) -> None:
+    (site.parents[1] / "empty").mkdir()
+    refused = run(site, "restore", site.parents[1] / "empty", site)
+    assert refused.returncode == 3
+    assert "has no complete backup" in refused.stderr

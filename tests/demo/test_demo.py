@@ -141,9 +141,16 @@ def read_until(process: subprocess.Popen[str], words: str) -> None:
     assert any(words in line for line in process.stdout), f"never said {words!r}"
 
 
-def listens(pid: int) -> bool:
-    states = [connection.status for connection in psutil.Process(pid).net_connections()]
-    return psutil.CONN_LISTEN in states
+def metrics_url(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return next(line.split()[-1] for line in process.stdout if " metrics " in line)
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url, trust_env=False, timeout=30).is_success
+    except httpx.TransportError:
+        return False
 
 
 def children(process: subprocess.Popen[str]) -> list[int]:
@@ -157,9 +164,11 @@ def test_a_signal_ends_it_and_leaves_nothing(
     tmp_path: Path, number: signal.Signals, status: int
 ) -> None:
     with a_persons_demo(tmp_path) as process:
+        metrics = metrics_url(process)
         read_until(process, "Ctrl-C ends it")
         [zope] = children(process)
-        assert eventually(lambda: listens(process.pid))
+        # Only then is it the server that the signal ends, and in good order.
+        assert eventually(lambda: answers(metrics))
         process.send_signal(number)
         read_until(process, "Stopped, and removed")
         assert process.wait(30) == status
@@ -191,8 +200,7 @@ def test_a_kill_leaves_no_process(tmp_path: Path, step: str) -> None:
 
 def test_the_exporter_watches_the_demo_and_the_person_is_told_where_to_look(tmp_path: Path) -> None:
     with a_persons_demo(tmp_path) as process:
-        assert process.stdout is not None
-        metrics = next(line.split()[-1] for line in process.stdout if " metrics " in line)
+        metrics = metrics_url(process)
         read_until(process, "Ctrl-C ends it")
 
         def watched() -> bool:

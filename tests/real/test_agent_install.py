@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.agent import AgentSocket, agent_of, sockets_of
-from tests.support.agents import install_agent, linked_copy, uninstall_agent, with_agent
+from tests.support.agents import install_agent, linked_copy, uninstall_agent
 from tests.support.commands import run
 from tests.support.environments import Environment
 from tests.support.instances import ZopeInstance
@@ -104,10 +104,11 @@ def test_settings_are_heeded_and_wrong_ones_named(
     ],
 )
 def test_however_broken_it_is_zope_starts(
-    zope63: Environment, start_zope: StartZope, tmp_path: Path, file: str, text: str
+    agent63: Environment, start_zope: StartZope, tmp_path: Path, file: str, text: str
 ) -> None:
-    broken = with_agent(zope63, tmp_path / "environment")
+    broken = linked_copy(agent63, tmp_path / "environment")
     [package] = broken.home.glob("lib/python*/site-packages/Products/ZopeExporterAgent")
+    (package / file).unlink()  # before it is written: it is the original's too
     (package / file).write_text(text)
     zope = start_zope(broken)
     assert zope.site.get("/").status_code == 200

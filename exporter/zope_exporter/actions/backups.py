@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from urllib.parse import quote
 
 from zope_exporter.config.actions import BackupConfig
 from zope_exporter.config.schema import Config
 from zope_exporter.inventory import Inventory, Storage
+from zope_exporter.jobs.report import RefusedError
+from zope_exporter.repository.listing import read_repository
 
 from .databases import SiteDatabase, site_databases
 
@@ -23,6 +26,18 @@ class BackupPlan:
     storage: Storage
     repository: Path
     settings: BackupConfig
+
+    def last_proven(self) -> datetime | None:
+        """Return when the last proven backup held all that the database did, None without one.
+
+        Raises RefusedError if the repository cannot be read.
+        """
+        try:
+            proven = read_repository(self.repository).last_proven
+        except OSError as error:
+            reason = f"{self.repository}, where the backups are, cannot be read: {error.strerror}"
+            raise RefusedError("backup", reason) from error
+        return None if proven is None else datetime.fromtimestamp(proven.covered, timezone.utc)
 
 
 def backup_plans(config: Config, inventory: Inventory) -> Iterator[BackupPlan]:

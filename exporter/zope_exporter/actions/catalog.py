@@ -13,6 +13,7 @@ from zope_exporter.jobs.report import RefusedError
 from zope_exporter.jobs.store import JobStore
 from zope_exporter.jobs.work import Work
 
+from .backup import run_backup, run_verify
 from .backups import BackupPlan, backup_plan, backup_plans
 from .databases import SiteDatabase, site_databases
 from .pack import run_pack
@@ -78,13 +79,18 @@ class ActionCatalog:
 
     def _work(self, task: Task, database: SiteDatabase) -> Work:
         plan = backup_plan(self._config, database)
-        data_fs = database.storage.data_fs if database.storage else None
-        repository = plan.repository if plan else None
-        places = Places(data_fs, repository)
         if task.action == "pack":
             run = partial(run_pack, database, self._settings.pack, plan)
-            return Work(task, run, self._lock(database), places, self._settings.pack.cooldown)
-        raise self._nothing(task.action, task.site, task.database)
+            cooldown = self._settings.pack.cooldown
+        elif plan is None:
+            raise self._nothing(task.action, task.site, task.database)
+        elif task.action == "backup":
+            run, cooldown = partial(run_backup, plan), self._settings.backup.cooldown
+        else:
+            run, cooldown = partial(run_verify, plan), self._settings.verify.cooldown
+        data_fs = database.storage.data_fs if database.storage else None
+        places = Places(data_fs, plan.repository if plan else None)
+        return Work(task, run, self._lock(database), places, cooldown)
 
     def _nothing(self, action: str, site: str | None, database: str | None) -> RefusedError:
         """Return why there is nothing to do for the action, under these names."""

@@ -21,8 +21,9 @@ def run_pack(
 
 
 def _settings(config: PackConfig, plan: BackupPlan | None) -> PackSettings:
-    del plan  # until a repository tells what is proven
-    return PackSettings(config.days)
+    if plan is None or not config.require_backup:
+        return PackSettings(config.days)
+    return PackSettings(config.days, plan.settings.max_age, plan.last_proven)
 
 
 def _facts(result: PackResult) -> Facts:

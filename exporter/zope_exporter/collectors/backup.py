@@ -3,33 +3,36 @@
 import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from pathlib import Path
+
+from persistent.TimeStamp import TimeStamp
+from ZODB.utils import p64
 
 from zope_exporter.actions.backups import BackupPlan
 from zope_exporter.collector import Part
 from zope_exporter.metric import Metric, Sample
+from zope_exporter.repository.listing import Repository, read_repository
 
 LABELS = ("site", "database")
 
 LAST_SUCCESS = Metric(
     "zope_backup_last_success_timestamp_seconds",
     "gauge",
-    "Time of the newest complete backup in the repository, in seconds since the epoch; absent while"
-    " there is none.",
+    "Last time when the newest complete backup held all that the database did, in seconds since the"
+    " epoch: it was made then, or found to need nothing more; absent while there is none.",
     LABELS,
 )
 LAST_VERIFIED = Metric(
     "zope_backup_last_verified_timestamp_seconds",
     "gauge",
-    "Time a backup in the repository was last proven to be good, in seconds since the epoch; absent"
-    " while none is.",
+    "Time a backup in the repository was last proven to be good, by its checksums or by restoring"
+    " it, in seconds since the epoch; absent while none is.",
     LABELS,
 )
 COVERED = Metric(
     "zope_backup_covered_transaction_timestamp_seconds",
     "gauge",
-    "Time of the last transaction that the newest complete backup holds, in seconds since the"
-    " epoch: the site lacks no backup while the Data.fs has none after it.",
+    "Time of the last transaction in the newest complete backup, or when it was begun where only"
+    " repozo knows, in seconds since the epoch: all is saved while the Data.fs has none after it.",
     LABELS,
 )
 MAX_AGE = Metric(
@@ -41,13 +44,15 @@ MAX_AGE = Metric(
 SIZE = Metric(
     "zope_backup_size_bytes",
     "gauge",
-    "Size of the backups in the repository: of full ones, incremental ones, and blobs.",
+    "Size of the full and the incremental backups in the repository, and of the newest snapshot of"
+    " the blobs, with which the others share by hard links what has not changed.",
     (*LABELS, "kind"),
 )
 FILES = Metric(
     "zope_backup_files",
     "gauge",
-    "Files of the backups in the repository: of full ones, incremental ones, and blobs.",
+    "Number of full and incremental backups in the repository, and of files in the newest snapshot"
+    " of the blobs.",
     (*LABELS, "kind"),
 )
 AVAILABLE = Metric(
@@ -58,8 +63,8 @@ AVAILABLE = Metric(
 )
 
 
-class RepositoryMissingError(Exception):
-    """There is no repository where the configuration has one."""
+class RepositoryError(Exception):
+    """A repository cannot be read, or holds something that cannot be relied on."""
 
 
 class BackupCollector:
@@ -73,21 +78,48 @@ class BackupCollector:
 
     def parts(self) -> Iterable[Part]:
         return [
-            Part(f"{plan.site}/{plan.database}", partial(self._collect, plan))
-            for plan in self._plans()
+            Part(f"{plan.site}/{plan.database}", partial(_collect, plan)) for plan in self._plans()
         ]
 
-    def _collect(self, plan: BackupPlan) -> Iterator[Sample]:
-        labels = {"site": plan.site, "database": plan.database}
-        yield MAX_AGE(plan.settings.max_age, **labels)
-        room = _room(plan.repository)
-        yield AVAILABLE(room.f_bavail * room.f_frsize, **labels)
 
-
-def _room(repository: Path) -> os.statvfs_result:
+def _collect(plan: BackupPlan) -> Iterator[Sample]:
+    labels = {"site": plan.site, "database": plan.database}
+    yield MAX_AGE(plan.settings.max_age, **labels)
     try:
-        return os.statvfs(repository)
+        room = os.statvfs(plan.repository)
+        repository = read_repository(plan.repository)
     except FileNotFoundError:
-        raise RepositoryMissingError(
-            f"{repository} is missing: no backup was made yet, or its file system is not mounted"
-        ) from None
+        why = "no backup was made yet, or its file system is not mounted"
+        raise RepositoryError(f"{plan.repository} is missing: {why}") from None
+    except OSError as error:
+        raise RepositoryError(f"{plan.repository} cannot be read: {error.strerror}") from error
+    yield AVAILABLE(room.f_bavail * room.f_frsize, **labels)
+    yield from _newest(repository, labels)
+    yield from _sizes(repository, labels)
+    if repository.problems:
+        raise RepositoryError(f"{plan.repository}: {'; '.join(repository.problems)}")
+
+
+def _newest(repository: Repository, labels: dict[str, str]) -> Iterator[Sample]:
+    newest = repository.newest
+    if newest is None:
+        return
+    yield LAST_SUCCESS(newest.covered, **labels)
+    tid = newest.covered_tid
+    covered = newest.covered if tid is None else TimeStamp(p64(tid)).timeTime()
+    yield COVERED(covered, **labels)
+    proofs = [backup.proof.time for backup in repository.backups if backup.proven and backup.proof]
+    if proofs:
+        yield LAST_VERIFIED(max(proofs), **labels)
+
+
+def _sizes(repository: Repository, labels: dict[str, str]) -> Iterator[Sample]:
+    for kind in ("full", "incremental"):
+        sizes = [backup.size for backup in repository.backups if backup.kind == kind]
+        yield SIZE(sum(sizes), **labels, kind=kind)
+        yield FILES(len(sizes), **labels, kind=kind)
+    newest = repository.newest
+    blobs = newest.manifest.blobs if newest and newest.manifest else None
+    if blobs is not None:
+        yield SIZE(blobs.size, **labels, kind="blobs")
+        yield FILES(blobs.files, **labels, kind="blobs")

@@ -3,10 +3,10 @@
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -15,10 +15,17 @@ from zope_exporter.logs import set_up_logging
 
 from .flags import config_flag, mistakes_told
 
+if TYPE_CHECKING:
+    from zope_exporter.recovery.source import Source
+
 FILE = click.Path(path_type=Path)
 GO_BY_LOCK = (
     "Where processes of other users may not be looked into, take ZODB's lock as proof enough that"
     " none of them has the Data.fs open."
+)
+AT = (
+    "The moment whose state is wanted, as 2026-11-22T14:30:00+01:00 or as a transaction id; the"
+    " last backup before it is restored, without it the newest."
 )
 RESTORE_EXITS = (
     "Exits with 0 when all is restored, 1 when it failed (it says which Data.fs is in place, a"
@@ -36,13 +43,15 @@ RECOVER_EXITS = (
 @click.command("restore", epilog=RESTORE_EXITS)
 @click.argument("source", type=FILE)
 @click.argument("data_fs", type=FILE)
-@click.option("--blobs", type=FILE, help="Blobs to go with a SOURCE that is a Data.fs.")
+@click.option("--at", metavar="TIME", help=AT)
+@click.option("--blobs", type=FILE, help="Blobs to go with it, in place of the repository's own.")
 @click.option("--blob-dir", type=FILE, help="The site's blob directory; needed if it has blobs.")
 @click.option("--go-by-the-lock", is_flag=True, help=GO_BY_LOCK)
 @config_flag
 def restore_command(
     source: Path,
     data_fs: Path,
+    at: str | None,
     blobs: Path | None,
     blob_dir: Path | None,
     go_by_the_lock: bool,
@@ -50,23 +59,47 @@ def restore_command(
 ) -> None:
     """Restore SOURCE to DATA_FS, a new place or the Data.fs of a stopped site.
 
-    SOURCE is a copy of a Data.fs. It is proven before anything is touched; the
-    Data.fs and blobs of before are kept as *.before-restore-TIME. If the Data.fs is missing after a
-    pack that died, this says which file beside it is whole.
+    SOURCE is a repository of backups, ours or repozo's, or a copy of a Data.fs. It is proven
+    before anything is touched; the Data.fs and blobs of before are kept as *.before-restore-TIME.
+    If the Data.fs is missing after a pack that died, this says which file beside it is whole.
     """
     from zope_exporter.recovery.restore import Place, restore
-    from zope_exporter.recovery.source import FileSource
 
+    moment = _moment(at)
+    if at is not None and not source.is_dir():
+        raise click.BadParameter("only a repository has several states", param_hint="--at")
     stamp = f"{datetime.now(timezone.utc):%Y-%m-%dT%H-%M-%S.%f}"
     place = Place(data_fs.absolute(), blob_dir.absolute() if blob_dir else None, stamp)
 
     def work(report: Report) -> int:
-        wanted = FileSource(source.absolute(), blobs and blobs.absolute())
-        with _nobody_else(place.data_fs, go_by_the_lock, config_file, report):
+        with (
+            _source(source.absolute(), moment, blobs and blobs.absolute(), report) as wanted,
+            _nobody_else(place.data_fs, go_by_the_lock, config_file, report),
+        ):
             restore(wanted, place, report)
         return 0
 
     _run(work)
+
+
+def _moment(at: str | None) -> bytes | None:
+    from zope_exporter.recovery.moment import MomentError, transaction_at
+
+    try:
+        return None if at is None else transaction_at(at)
+    except MomentError as error:
+        raise click.BadParameter(str(error), param_hint="--at") from None
+
+
+def _source(
+    path: Path, moment: bytes | None, blobs: Path | None, report: Report
+) -> "AbstractContextManager[Source]":
+    from zope_exporter.recovery.repository_source import backup_source
+    from zope_exporter.recovery.source import FileSource
+
+    if path.is_dir():
+        return backup_source(path, moment, blobs, report)
+    return nullcontext(FileSource(path, blobs))
 
 
 @click.command("recover", epilog=RECOVER_EXITS)

@@ -12,7 +12,7 @@ from Products.ZopeExporterAgent import __version__
 from Products.ZopeExporterAgent.activity import Activity
 from Products.ZopeExporterAgent.conflicts import Conflicts
 from Products.ZopeExporterAgent.conversation import RefusedError
-from Products.ZopeExporterAgent.databases import database_status, open_databases
+from Products.ZopeExporterAgent.databases import database_status, held_since, open_databases
 from Products.ZopeExporterAgent.instance import Instance
 from Products.ZopeExporterAgent.long_requests import long_requests
 from Products.ZopeExporterAgent.packs import Packs
@@ -140,10 +140,11 @@ class Agent(object):
         }
 
     def _databases_status(self, errors):
-        in_progress = self._requests.in_progress()
-        oldest = in_progress[0].start if in_progress else None
+        held = None
+        if self._has_filter or getattr(self._web_server(), "counts_requests", False):
+            held = held_since(self._requests.in_progress(), time.time())
         return {
-            text(name): database_status(name, database, self._activity, self._packs, oldest, errors)
+            text(name): database_status(name, database, self._activity, self._packs, held, errors)
             for name, database in open_databases().items()
         }
 

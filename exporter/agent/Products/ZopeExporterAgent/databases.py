@@ -2,8 +2,6 @@
 
 from __future__ import absolute_import
 
-import time
-
 from Products.ZopeExporterAgent import relstorage, zeo_client
 from Products.ZopeExporterAgent.parts import gather
 
@@ -19,12 +17,20 @@ def open_databases():
     return {} if root is None else dict(root.databases)
 
 
-def database_status(name, database, activity, packs, oldest_request, errors):
-    """One database's part of /v1/status; `oldest_request` is when the oldest in progress began."""
+def held_since(requests, now):
+    """When the oldest connection can have been opened that one of these requests holds."""
+    return min([now - LEAKED_AFTER] + [request.start for request in requests])
+
+
+def database_status(name, database, activity, packs, held, errors):
+    """One database's part of /v1/status.
+
+    What was opened before `held` is held by no request; None where requests are not known.
+    """
     storage = innermost(database.storage)
     return gather(
         [
-            ("connections", lambda: connections(database, oldest_request, time.time())),
+            ("connections", lambda: connections(database, held)),
             ("cache", lambda: cache(database)),
             ("activity", lambda: activity.watch(database).status()),
             ("pack_running", lambda: packs.is_running(name, storage)),
@@ -53,16 +59,13 @@ def all_connections(database):
     return list(known)
 
 
-def connections(database, oldest_request, now):
+def connections(database, held):
     opened = [connection.opened for connection in all_connections(database)]
     in_use = [moment for moment in opened if moment is not None]
-    held_since = now - LEAKED_AFTER
-    if oldest_request is not None:
-        held_since = min(held_since, oldest_request)
     return {
         "in_use": len(in_use),
         "idle": len(opened) - len(in_use),
-        "leaked": sum(moment < held_since for moment in in_use),
+        "leaked": None if held is None else sum(moment < held for moment in in_use),
         "pool_size": database.pool.size,
         "oldest_open": min(in_use) if in_use else None,
     }

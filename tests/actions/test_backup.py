@@ -1,0 +1,149 @@
+"""Backups and verifications by the command, and how they keep out of a pack's way."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.exporter import DEADLINE, environment, serving, zope_exporter
+from tests.support.packing import blob_dir_of, make_database
+from tests.support.repository import restored
+from zope_exporter.jobs.job import Job
+from zope_exporter.jobs.store import JobStore
+
+
+class Host:
+    """A site with a Data.fs and blobs, backed up by the commands."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.data_fs = directory / "var/Data.fs"
+        self.repository = directory / "backups"
+        self.config = directory / "zope-exporter.yml"
+        self.data_fs.parent.mkdir()
+        make_database(self.data_fs, blobs=4)
+        self.data_fs.with_name("Data.fs.lock").unlink()  # it names this process, which lives on
+        (directory / "token").write_text("0123456789abcdef" * 4)
+        (directory / "token").chmod(0o600)
+        instance = f"{{data_fs: {self.data_fs}, blob_dir: {blob_dir_of(self.data_fs)}}}"
+        self.config.write_text(
+            "discover: false\n"
+            "actions: {token_file: token, pack: {days: 0}}\n"
+            "sites:\n"
+            "  - name: intranet\n"
+            f"    instances: [{instance}]\n"
+            "    backup: {repository: backups}\n"
+        )
+
+    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        return zope_exporter(*arguments, "--config.file", self.config, state_dir=self.directory)
+
+    def jobs(self) -> list[Job]:
+        """The oldest first."""
+        return JobStore(self.directory / "state.sqlite3").jobs()[::-1]
+
+    def page(self) -> dict[str, float]:
+        """What a sidecar tells of the backups."""
+        labels = {"site": "intranet", "database": "main"}
+        names = ("last_success", "last_verified", "covered_transaction")
+        log = self.directory / "log"
+        with serving(self.directory, "--config.file", self.config, log=log) as sidecar:
+            page = sidecar.page()
+        found = {name: f"zope_backup_{name}_timestamp_seconds" for name in names}
+        return {
+            name: page[full][frozenset(labels.items())]
+            for name, full in found.items()
+            if full in page
+        }
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    return Host(tmp_path)
+
+
+def test_a_backup_is_made_proven_and_seen_by_the_sidecar(host: Host, tmp_path: Path) -> None:
+    assert host.page() == {}
+    first = host.run("backup")
+    assert first.returncode == 0, first.stderr
+    assert "backup of main of intranet: succeeded, kind: full" in first.stdout
+    assert "verified: restore" in first.stdout
+    assert restored(host.repository, tmp_path / "restored.fs") == host.data_fs.read_bytes()
+    assert host.run("backup", "--quiet").stdout == ""
+    assert [job.result["kind"] for job in host.jobs()] == ["full", "unchanged"]
+    assert host.run("verify", "intranet").returncode == 0
+    seen = host.page()
+    begun = host.jobs()[1].begun
+    assert begun is not None
+    assert seen["last_success"] >= begun
+    assert seen["last_verified"] >= begun
+    assert seen["covered_transaction"] <= seen["last_success"]
+
+
+def test_a_backup_that_cannot_be_proven_has_failed(host: Host) -> None:
+    assert host.run("backup").returncode == 0
+    (piece,) = host.repository.glob("*.fs")
+    content = bytearray(piece.read_bytes())
+    content[len(content) // 2] ^= 1
+    piece.chmod(0o600)
+    piece.write_bytes(content)
+    run = host.run("verify")
+    assert run.returncode == 1
+    assert piece.name in run.stderr
+    assert "do not rely on what is named" in run.stderr
+    assert [(job.task.action, job.state) for job in host.jobs()] == [
+        ("backup", "succeeded"),
+        ("verify", "failed"),
+    ]
+
+
+def test_a_pack_waits_for_a_proven_backup(host: Host) -> None:
+    size = host.data_fs.stat().st_size
+    early = host.run("pack")
+    assert early.returncode == 3
+    assert "no backup of this database has ever been proven" in early.stderr
+    assert host.data_fs.stat().st_size == size
+    assert host.run("backup").returncode == 0
+    assert host.run("pack").returncode == 0
+    assert host.data_fs.stat().st_size < size
+    assert host.jobs()[0].code == "backup"
+
+
+@pytest.mark.parametrize("action", ["pack", "backup"])
+def test_promise_5_pack_and_backup_exclude_each_other(host: Host, action: str) -> None:
+    assert host.run("backup").returncode == 0
+    var = host.data_fs.parent
+    before = {path: path.read_bytes() for path in var.rglob("*") if path.is_file()}
+    held = ["flock", str(var), "cat"]
+    with subprocess.Popen(held, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdin
+        assert other.stdout
+        other.stdin.write(b"locked\n")
+        other.stdin.flush()
+        assert other.stdout.readline() == b"locked\n"
+        run = host.run(action)
+        assert run.returncode == 3
+        assert f"process {other.pid} (flock) holds the lock of the database" in run.stderr
+        command = [sys.executable, "-m", "zope_exporter", action, "--wait", "60"]
+        with subprocess.Popen(
+            [*command, "--config.file", str(host.config)],
+            env=environment(host.directory),
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as waiting:
+            assert waiting.stderr
+            assert "waiting for process" in waiting.stderr.readline()
+            assert {path: path.read_bytes() for path in before} == before
+            other.stdin.close()
+            waiting.stderr.read()
+            assert waiting.wait(DEADLINE) == 0
+    assert [job.state for job in host.jobs()] == ["succeeded", "refused", "succeeded"]
+
+
+def test_a_repository_that_nobody_may_write_to_is_a_failure_with_the_reason(host: Host) -> None:
+    host.repository.touch()
+    run = host.run("backup")
+    assert run.returncode == 1
+    assert str(host.repository) in run.stderr
+    assert host.repository.read_bytes() == b""

@@ -1,0 +1,62 @@
+"""The filter of a WSGI pipeline under a server that forks its workers."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.agents import SOURCE
+
+_PROGRAM = """
+import json, os, socket, sys, types, warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads
+sys.path.insert(0, sys.argv[1])
+home = sys.argv[2]
+import App.config
+configuration = App.config.getConfiguration()
+configuration.clienthome = configuration.instancehome = home
+App.config.setConfiguration(configuration)
+from Products.ZopeExporterAgent.paste import filter_factory
+
+def application(environ, start_response):
+    start_response("204 No Content", [])
+    return [b""]
+
+def serve():
+    answer = counted({}, lambda *_: None)
+    list(answer)
+    answer.close()
+
+def responses():
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.settimeout(20)
+        peer.connect("%s/zope-exporter-%d.sock" % (home, os.getpid()))
+        peer.sendall(b"GET /v1/status HTTP/1.1\\r\\n\\r\\n")
+        received = b""
+        while True:
+            piece = peer.recv(65536)
+            if not piece:
+                break
+            received += piece
+    status = json.loads(received.partition(b"\\r\\n\\r\\n")[2])
+    assert status["agent"]["pid"] == os.getpid()
+    return status["requests"]["responses"]
+
+counted = filter_factory({}, some="setting")(application)
+serve()
+assert responses() == {"204": 1}
+child = os.fork()
+if child == 0:
+    serve()
+    serve()
+    sys.exit(0 if responses() == {"204": 2} else 1)
+_, status = os.waitpid(child, 0)
+assert os.WEXITSTATUS(status) == 0, status
+assert responses() == {"204": 1}
+"""
+
+
+def test_each_worker_has_an_agent_of_its_own(tmp_path: Path) -> None:
+    program = [sys.executable, "-c", _PROGRAM, str(SOURCE), str(tmp_path)]
+    ended = subprocess.run(program, check=False, timeout=60, stderr=subprocess.PIPE, text=True)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert list(tmp_path.iterdir()) == []
