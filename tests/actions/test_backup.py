@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.exporter import DEADLINE, environment, serving, zope_exporter
 from tests.support.packing import blob_dir_of, make_database
+from tests.support.processes import eventually
 from tests.support.repository import restored
 from zope_exporter.jobs.job import Job
 from zope_exporter.jobs.store import JobStore
@@ -73,6 +74,7 @@ def test_a_backup_is_made_proven_and_seen_by_the_sidecar(host: Host, tmp_path: P
     assert host.run("backup", "--quiet").stdout == ""
     assert [job.result["kind"] for job in host.jobs()] == ["full", "unchanged"]
     assert host.run("verify", "intranet").returncode == 0
+    assert "OK        intranet  backup main" in host.run("check").stdout
     seen = host.page()
     begun = host.jobs()[1].begun
     assert begun is not None
@@ -147,3 +149,18 @@ def test_a_repository_that_nobody_may_write_to_is_a_failure_with_the_reason(host
     assert run.returncode == 1
     assert str(host.repository) in run.stderr
     assert host.repository.read_bytes() == b""
+
+
+def test_a_backup_that_is_killed_is_interrupted_and_the_next_one_tidies_up(host: Host) -> None:
+    make_database(host.data_fs, revisions=30, size=1_000_000)
+    host.config.write_text(host.config.read_text().replace("backups}", "backups, gzip: true}"))
+    command = [sys.executable, "-m", "zope_exporter", "backup", "--config.file", str(host.config)]
+    with subprocess.Popen(command, env=environment(host.directory)) as backup:
+        eventually(lambda: list(host.repository.glob("*.tmp")), DEADLINE)
+        backup.kill()
+    (left,) = host.repository.glob("*.tmp")
+    told = host.run("jobs", "1").stdout
+    assert "state: interrupted" in told
+    assert f"left {left}" in told
+    assert host.run("backup").returncode == 0
+    assert list(host.repository.glob("*.tmp")) == []

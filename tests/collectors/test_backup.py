@@ -92,11 +92,22 @@ def test_repozo_s_backups_count_without_a_proof(plan: BackupPlan) -> None:
 
 
 def test_a_piece_that_was_cut_off_is_no_backup(plan: BackupPlan) -> None:
+    collector = Registry([BackupCollector(lambda: [plan])])
     back_up(plan, 1, NOW)
+    assert "last_success_timestamp_seconds" in values(collector.scrape(60))
     (piece,) = plan.repository.glob("*.fs")
     piece.chmod(0o600)
     piece.write_bytes(piece.read_bytes()[:-1])
-    assert "last_success_timestamp_seconds" not in values(scraped(plan))
+    assert "last_success_timestamp_seconds" not in values(collector.scrape(60))
+
+
+def test_the_next_backup_is_seen(plan: BackupPlan) -> None:
+    collector = Registry([BackupCollector(lambda: [plan])])
+    for number in range(1, 4):
+        back_up(plan, number, NOW + number)
+        found = values(collector.scrape(60))
+        assert found["last_success_timestamp_seconds"] == NOW + number
+        assert found["files full"] + found["files incremental"] == number
 
 
 def test_a_repository_that_is_not_there_is_a_failure(plan: BackupPlan) -> None:

@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 
 from persistent.TimeStamp import TimeStamp
 from ZODB.utils import p64
@@ -63,6 +65,9 @@ AVAILABLE = Metric(
 )
 
 
+Identity = frozenset[tuple[str, int, int, int]]
+
+
 class RepositoryError(Exception):
     """A repository cannot be read, or holds something that cannot be relied on."""
 
@@ -75,29 +80,49 @@ class BackupCollector:
 
     def __init__(self, plans: Callable[[], Iterable[BackupPlan]]) -> None:
         self._plans = plans
+        self._known: dict[Path, tuple[Identity, Repository]] = {}
 
     def parts(self) -> Iterable[Part]:
         return [
-            Part(f"{plan.site}/{plan.database}", partial(_collect, plan)) for plan in self._plans()
+            Part(f"{plan.site}/{plan.database}", partial(self._collect, plan))
+            for plan in self._plans()
         ]
 
+    def _collect(self, plan: BackupPlan) -> Iterator[Sample]:
+        labels = {"site": plan.site, "database": plan.database}
+        yield MAX_AGE(plan.settings.max_age, **labels)
+        try:
+            room = os.statvfs(plan.repository)
+            repository = self._read(plan.repository)
+        except FileNotFoundError:
+            why = "no backup was made yet, or its file system is not mounted"
+            raise RepositoryError(f"{plan.repository} is missing: {why}") from None
+        except OSError as error:
+            raise RepositoryError(f"{plan.repository} cannot be read: {error.strerror}") from error
+        yield AVAILABLE(room.f_bavail * room.f_frsize, **labels)
+        yield from _newest(repository, labels)
+        yield from _sizes(repository, labels)
+        if repository.problems:
+            raise RepositoryError(f"{plan.repository}: {'; '.join(repository.problems)}")
 
-def _collect(plan: BackupPlan) -> Iterator[Sample]:
-    labels = {"site": plan.site, "database": plan.database}
-    yield MAX_AGE(plan.settings.max_age, **labels)
-    try:
-        room = os.statvfs(plan.repository)
-        repository = read_repository(plan.repository)
-    except FileNotFoundError:
-        why = "no backup was made yet, or its file system is not mounted"
-        raise RepositoryError(f"{plan.repository} is missing: {why}") from None
-    except OSError as error:
-        raise RepositoryError(f"{plan.repository} cannot be read: {error.strerror}") from error
-    yield AVAILABLE(room.f_bavail * room.f_frsize, **labels)
-    yield from _newest(repository, labels)
-    yield from _sizes(repository, labels)
-    if repository.problems:
-        raise RepositoryError(f"{plan.repository}: {'; '.join(repository.problems)}")
+    def _read(self, path: Path) -> Repository:
+        """Read all manifests, which takes a while, only if any file is another than before."""
+        identity = _identity(path)
+        known = self._known.get(path)
+        if known is None or known[0] != identity:
+            known = self._known[path] = identity, read_repository(path)
+        return known[1]
+
+
+def _identity(path: Path) -> Identity:
+    found = set()
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if not entry.name.endswith(".tmp"):  # grows, and is nothing yet
+                with suppress(FileNotFoundError):
+                    status = entry.stat(follow_symlinks=False)
+                    found.add((entry.name, status.st_ino, status.st_size, status.st_mtime_ns))
+    return frozenset(found)
 
 
 def _newest(repository: Repository, labels: dict[str, str]) -> Iterator[Sample]:
