@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import trustme
 
 from tests.support.children import as_known
 from tests.support.environments import Environment
@@ -16,6 +17,7 @@ from tests.support.packing import AT_ONCE, Remembered, items, make_database, sto
 from tests.support.processes import eventually
 from tests.support.server import free_port
 from tests.support.zeo import ZeoServer
+from zope_exporter.inventory import TlsFiles
 from zope_exporter.jobs.report import ActionError, InterruptedActionError, RefusedError
 from zope_exporter.packing.engine import pack
 from zope_exporter.packing.target import PackTarget, StillRunningError
@@ -174,7 +176,9 @@ def test_a_server_that_is_not_there_is_a_failure_with_a_reason(tmp_path: Path) -
 def test_an_unknown_storage_is_a_failure_with_a_reason(tmp_path: Path) -> None:
     with serving(tmp_path / "zeo", revisions=2) as (server, target):
         assert target.storage is not None
-        wrong = target_of(target.storage, ZeoWay([f"127.0.0.1:{server.port}"], "nothing", 1))
+        wrong = target_of(
+            target.storage, ZeoWay([f"127.0.0.1:{server.port}"], "nothing", connect=1)
+        )
         with pytest.raises(ActionError) as failed:
             pack(wrong, AT_ONCE, Remembered())
         assert "has no storage nothing" in failed.value.reason
@@ -197,3 +201,30 @@ def test_a_storage_that_says_already_packing_for_ever_is_explained(tmp_path: Pat
         with pytest.raises(ActionError) as failed:
             pack(blind, AT_ONCE, Remembered())
         assert "until Zope or ZEO is restarted" in failed.value.reason
+
+
+def test_a_server_behind_tls_is_shown_the_certificate_of_its_clients(tmp_path: Path) -> None:
+    authority, ca = trustme.CA(), tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(ca)
+    for name in ("127.0.0.1", "client.test"):
+        issued = authority.issue_cert(name)
+        issued.private_key_and_cert_chain_pem.write_to_path(tmp_path / f"{name}.pem")
+    server = ZeoServer(
+        OWN,
+        tmp_path / "zeo",
+        storages=("main",),
+        settings=f"<ssl>\n certificate {tmp_path}/127.0.0.1.pem\n authenticate {ca}\n</ssl>",
+    )
+    make_database(server.data_fs("main"))
+    with server:
+        storage = storage_of(server.data_fs("main"), as_known(server.pid))
+        address = f"127.0.0.1:{server.port}"
+        tls = TlsFiles(ca, tmp_path / "client.test.pem")
+        result = pack(target_of(storage, ZeoWay([address], "main", tls)), AT_ONCE, Remembered())
+        assert result.freed
+        assert result.freed > 190_000
+        with pytest.raises(ActionError, match="wants TLS"):
+            pack(target_of(storage, ZeoWay([address], "main", None, 1)), AT_ONCE, Remembered())
+        nothing = TlsFiles(ca, tmp_path / "nothing.pem")
+        with pytest.raises(ActionError, match="pem cannot be used"):
+            pack(target_of(storage, ZeoWay([address], "main", nothing)), AT_ONCE, Remembered())

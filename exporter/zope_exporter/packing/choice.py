@@ -51,7 +51,8 @@ def _servers(uses: Sequence[Use]) -> Iterator[Way]:
     for service, database in uses:
         # A ZEO server is asked if it runs; one that a client names, even on another host.
         if database.kind == "zeo" or (service.kind == "zeo" and service.process):
-            yield ZeoWay(database.zeo_servers, database.zeo_storage)
+            tls = service.tls if service.wants_tls else database.zeo_tls
+            yield ZeoWay(database.zeo_servers, database.zeo_storage, tls)
 
 
 def _sql(uses: Sequence[Use]) -> Iterator[Way]:

@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from zope_exporter.inventory import TlsFiles
 from zope_exporter.jobs.report import RefusedError, Report
 
 from .program import own_program, program
 from .target import Running
+from .tls_argument import encoded
 
 CONNECT_SECONDS = 20.0
 BEYOND_US = "the pack goes on in the ZEO server, which cannot be told to stop it"
@@ -21,10 +23,15 @@ class ZeoWay:
     name = "the ZEO server"
 
     def __init__(
-        self, addresses: Sequence[str], storage: str, connect: float = CONNECT_SECONDS
+        self,
+        addresses: Sequence[str],
+        storage: str,
+        tls: TlsFiles | None = None,
+        connect: float = CONNECT_SECONDS,
     ) -> None:
         self._addresses = addresses
         self._storage = storage
+        self._tls = tls
         self._connect = connect
 
     def check(self) -> None:
@@ -35,7 +42,7 @@ class ZeoWay:
     @contextmanager
     def begin(self, days: float, report: Report) -> Iterator[Running]:
         """Begin the pack; once the server has the order, it goes on whatever becomes of us."""
-        question = self._storage or "1", repr(days), repr(self._connect)
+        question = self._storage or "1", repr(days), repr(self._connect), encoded(self._tls)
         command = own_program("zeo_client", *question, *self._addresses)
         with program(command, report) as running:
             running.beyond_us = BEYOND_US

@@ -1,4 +1,4 @@
-"""The program that has a ZEO server pack: STORAGE DAYS SECONDS ADDRESS...
+"""The program that has a ZEO server pack: STORAGE DAYS SECONDS TLS ADDRESS...
 
 It ends with 0 when the server says that it has packed, with 1 and the reason when nothing was
 packed, and with 3 when the connection was lost and the server may go on.
@@ -7,17 +7,23 @@ packed, and with 3 when the connection was lost and the server may go on.
 import logging
 import sys
 import time
+from typing import Any
 
 from ZConfig.datatypes import inet_connection_address
 from ZEO.ClientStorage import ClientStorage
 from ZEO.Exceptions import ClientDisconnected
 
+from zope_exporter.inventory import TlsFiles
+from zope_exporter.zeo.errors import ZeoError
+from zope_exporter.zeo.tls import server_name, tls_context
+
 from .program import FAILED, LOST
+from .tls_argument import decoded
 
 CACHE_BYTES = 1 << 20
 
 
-def main(storage: str, days: str, seconds: str, *addresses: str) -> int:
+def main(storage: str, days: str, seconds: str, tls: str, *addresses: str) -> int:
     try:
         client = ClientStorage(
             [_address(text) for text in addresses],
@@ -26,7 +32,11 @@ def main(storage: str, days: str, seconds: str, *addresses: str) -> int:
             cache_size=CACHE_BYTES,
             wait_timeout=float(seconds),
             read_only=True,  # enough for a pack
+            **_tls(decoded(tls), addresses[0]),
         )
+    except ZeoError as error:
+        _say(str(error))
+        return FAILED
     except ClientDisconnected:
         _say(
             f"no ZEO server lets us in at {' or '.join(addresses)}: it is not running, not one of"
@@ -38,6 +48,12 @@ def main(storage: str, days: str, seconds: str, *addresses: str) -> int:
 
 def _address(text: str) -> str | tuple[str, int]:
     return text if "/" in text else inet_connection_address(text)
+
+
+def _tls(tls: TlsFiles | None, address: str) -> dict[str, Any]:
+    if tls is None:
+        return {}
+    return {"ssl": tls_context(tls), "ssl_server_hostname": server_name(tls, address)}
 
 
 def _pack(client: ClientStorage, days: float) -> int:
