@@ -16,6 +16,7 @@ from tests.support.debian import tool
 from tests.support.processes import eventually
 from tests.support.require import require
 from tests.support.server import Server, free_port
+from tests.support.suites import newer_tool
 
 CONFIG = ALERTS / "alertmanager.yml"
 ALERT = {
@@ -39,16 +40,27 @@ FIRING = {
 }
 
 
-def amtool(*arguments: str | Path) -> str:
+SUITES = {"0.28": "trixie", "0.33": "forky"}
+VERSIONS = ("0.25", *SUITES)  # the first is that of this system
+
+
+def program(name: str, version: str) -> Path:
+    if version in SUITES:
+        return require(newer_tool, name, SUITES[version])
+    return require(tool, name)
+
+
+def amtool(*arguments: str | Path, version: str = "0.25") -> str:
     run = subprocess.run(
-        [require(tool, "amtool"), *arguments], capture_output=True, text=True, check=False
+        [program("amtool", version), *arguments], capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stdout + run.stderr
     return run.stdout
 
 
-def test_amtool_accepts_it() -> None:
-    assert "SUCCESS" in amtool("check-config", CONFIG)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_amtool_accepts_it(version: str) -> None:
+    assert "SUCCESS" in amtool("check-config", CONFIG, version=version)
 
 
 def test_amlint_finds_nothing_amiss() -> None:
@@ -107,15 +119,15 @@ def test_the_mail_says_what_is_over(tmp_path: Path) -> None:
     assert "Over since 2026-11-25 19:30:00 UTC:\nZopeSiteDown, critical" in said
 
 
-@pytest.fixture
-def alertmanager(tmp_path: Path) -> Iterator[httpx.Client]:
+@pytest.fixture(params=VERSIONS)
+def alertmanager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[httpx.Client]:
     config = shutil.copytree(ALERTS, tmp_path / "alerts") / CONFIG.name
     # It is not let out: what is asked is which alerts it would tell of.
     config.write_text(config.read_text().replace("127.0.0.1:25", f"127.0.0.1:{free_port()}"))
     address = f"127.0.0.1:{free_port()}"
     flags = [f"--config.file={config}", f"--web.listen-address={address}"]
     flags += [f"--storage.path={tmp_path / 'data'}", "--cluster.listen-address="]
-    server = Server([require(tool, "alertmanager"), *flags], tmp_path / "log")
+    server = Server([program("alertmanager", request.param), *flags], tmp_path / "log")
     with httpx.Client(base_url=f"http://{address}", trust_env=False) as client:
         try:
             server.wait_until(lambda: _ready(client))
