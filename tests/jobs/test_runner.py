@@ -185,3 +185,20 @@ def test_a_job_that_cannot_end_is_given_up_but_not_lost(
         "abandoned",
         "putting the new file in place",
     )
+
+
+def test_a_job_whose_state_file_is_moved_away_does_not_stop_the_next(
+    store: JobStore, tmp_path: Path, gates: list[Gate]
+) -> None:
+    works = work(tmp_path, gates[0]), work(tmp_path, gates[1], BACKUP)
+    runner = Runner(ListedWork(*works), store)
+    submitted(runner, MAIN)
+    assert gates[0].begun.wait(10)
+    (tmp_path / "state.sqlite3").unlink()
+    assert runner.jobs() == []
+    gates[0].go_on.set()
+    eventually(lambda: not list((tmp_path / "jobs").iterdir()))
+    number = submitted(runner, BACKUP)
+    assert gates[1].begun.wait(10)
+    gates[1].go_on.set()
+    assert ended(runner, number).state == "succeeded"

@@ -5,6 +5,7 @@ A process id would not do: it means nothing in another container, and is given a
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from zope_exporter.state import give_to_owner, make_directory
@@ -29,7 +30,8 @@ class Life:
     def end(self) -> None:
         """Let go of the file, and remove it; at a second call nothing is left to do."""
         if self._descriptor is not None:
-            self._file.unlink(missing_ok=True)
+            with suppress(OSError):
+                self._file.unlink()
             os.close(self._descriptor)
             self._descriptor = None
 

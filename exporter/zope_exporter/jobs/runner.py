@@ -77,7 +77,8 @@ class Runner:
         with self._mutex:
             left = [pending for queue in self._queues.values() for pending in queue]
         for pending in left:
-            self._give_up(pending)
+            reason = "zope-exporter ended, and the action came to no point where it could"
+            self._give_up(pending, reason)
 
     def _enqueue(self, work: Work, origin: str) -> Job:
         with self._mutex:
@@ -87,12 +88,20 @@ class Runner:
             queue = self._queues.setdefault(work.lock, deque())
             queue.append(pending)
             if len(queue) == 1:
-                thread = threading.Thread(
-                    target=self._work_off, args=(work.lock,), name=str(work.task), daemon=True
-                )
-                self._threads.add(thread)
-                thread.start()
+                self._start(work)
         return pending.job
+
+    def _start(self, work: Work) -> None:
+        thread = threading.Thread(
+            target=self._work_off, args=(work.lock,), name=str(work.task), daemon=True
+        )
+        try:
+            thread.start()
+        except RuntimeError as error:
+            (pending,) = self._queues.pop(work.lock)
+            self._give_up(pending, "no thread could be started for it")
+            raise RefusedError("threads", f"no thread can be started: {error}") from error
+        self._threads.add(thread)
 
     def _work_off(self, place: LockPlace) -> None:
         pending: Pending | None = self._queues[place][0]
@@ -112,8 +121,7 @@ class Runner:
             self._threads.discard(threading.current_thread())
             return None
 
-    def _give_up(self, pending: Pending) -> None:
-        reason = "zope-exporter ended, and the action came to no point where it could"
+    def _give_up(self, pending: Pending, reason: str) -> None:
         try:
             self._store.end(pending.job.id, Outcome("interrupted", "abandoned", reason))
         except StateError as error:

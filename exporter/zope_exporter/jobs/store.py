@@ -175,7 +175,10 @@ def _refuse_duplicate(state: sqlite3.Connection, task: Task) -> None:
 
 
 def _one(state: sqlite3.Connection, number: int) -> Job:
-    return rows.job_of(state.execute("SELECT * FROM jobs WHERE id = ?", (number,)).fetchone())
+    row = state.execute("SELECT * FROM jobs WHERE id = ?", (number,)).fetchone()
+    if row is None:
+        raise StateError(f"job {number} is no longer known: was the state file moved away?")
+    return rows.job_of(row)
 
 
 def _unfinished(state: sqlite3.Connection) -> list[Job]:
