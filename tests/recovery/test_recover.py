@@ -1,6 +1,8 @@
 """Recovering damaged files: what is left is right, and what is not is told."""
 
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -119,6 +121,22 @@ def test_one_wrong_field_costs_nothing(whole: Path, what: str) -> None:
     assert revisions(output) == revisions(whole)
     assert losses.repaired
     assert not losses.any
+
+
+@pytest.mark.parametrize("what", REPAIRED)
+def test_it_recovers_no_less_than_fsrecover(whole: Path, what: str) -> None:
+    path, _ = damaged(whole, REPAIRED[what])
+    theirs = whole.with_name("theirs.fs")
+    subprocess.run(
+        [sys.executable, "-m", "ZODB.fsrecover", str(path), str(theirs)],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        timeout=60,
+    )
+    ours, _ = recovered(path)
+    assert {tid for tid, _, _ in revisions(theirs)} <= {tid for tid, _, _ in revisions(ours)}
+    assert len(revisions(theirs)) <= len(revisions(ours))
 
 
 def test_zeroed_bytes_cost_what_they_covered_and_it_is_named(whole: Path) -> None:

@@ -4,6 +4,7 @@ import os
 import resource
 import signal
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -59,7 +60,10 @@ def fails_beyond(size: int, work: Callable[[], object]) -> bool:
 
 
 def _forked(prepare: Callable[[], object], work: Callable[[], object]) -> int:
-    pid = os.fork()
+    with warnings.catch_warnings():
+        # Of the threads that a fork leaves behind, none holds what the work needs.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pid = os.fork()
     if pid == 0:
         try:
             prepare()

@@ -133,6 +133,11 @@ def _exchange(source: Source, place: Place, written: Path, report: Report) -> No
     if place.blob_dir is not None and source.blobs is not None:
         blob_files.remove_others(source.blobs, place.blob_dir, report)
     report.say(_state(place))
+    if place.beside(".old").exists():
+        report.say(
+            f"{place.beside('.old')} is of the Data.fs of before: move it away, or no pack is made"
+            " while it has later transactions"
+        )
 
 
 def _check_blobs(written: Path, census: Census, blob_dir: Path | None) -> None:
