@@ -146,20 +146,27 @@ def check(config_file: Path | None, quiet: bool) -> None:
 
 @main.command()
 @listen_flag("127.0.0.1:9673")
+@click.option(
+    "--stack",
+    is_flag=True,
+    help="Add Prometheus and Alertmanager with the shipped rules, and a mailbox.",
+)
 @log_flags
-def demo(listen_address: str, log_level: str, log_format: str) -> None:
+def demo(listen_address: str, stack: bool, log_level: str, log_format: str) -> None:
     """Watch a throwaway Zope that has a history and visitors."""
     from .config.schema import Config
     from .demo.demo import run_demo
+    from .demo.stack import run_stack
     from .serve import serve_on
     from .web.listen import listen, local_url
 
-    def serve(state_dir: Path) -> None:
-        serve_on(listener, Config(state_dir=state_dir), None, "/metrics")
+    def serve(config: Config) -> None:
+        serve_on(listener, config, None, "/metrics")
 
     set_up_logging(log_level, log_format)
     with mistakes_told(), listen(listen_address) as listener:
-        run_demo(local_url(listener), serve, click.echo)
+        run = run_stack if stack else run_demo
+        run(local_url(listener), serve, click.echo)
 
 
 @main.command()

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
-SHIPPED = ("alerts",)
+SHIPPED = ("alerts", "grafana")
 
 
 def shipped(name: str) -> Path:

@@ -131,7 +131,7 @@ def _write_launcher(launcher: Path, program: Path, at_home: bool) -> None:
     What is started `at_home` can be given absolute paths only.
     """
     home = launcher.parent
-    libraries = {found.parent for found in home.glob("**/lib/*/*.so.*")} or {home}
+    libraries = {found.parent for found in home.glob("**/lib/**/*.so*")} or {home}
     search = ":".join(map(str, sorted(libraries)))
     go = f'cd "{home}" && ' if at_home else ""
     launcher.write_text(f'#!/bin/sh\n{go}LD_LIBRARY_PATH="{search}" exec "{program}" "$@"\n')

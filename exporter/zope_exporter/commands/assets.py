@@ -17,7 +17,7 @@ _DIRECTORY = click.Path(path_type=Path, file_okay=False)
 def assets_command(directory: Path) -> None:
     """Write all that is shipped for Prometheus, Alertmanager and Grafana into DIRECTORY."""
     for name in SHIPPED:
-        ignored = shutil.ignore_patterns("__pycache__")
+        ignored = shutil.ignore_patterns("__pycache__", "generator")
         shutil.copytree(shipped(name), directory / name, dirs_exist_ok=True, ignore=ignored)
         click.echo(str(directory / name))
 

@@ -12,10 +12,11 @@ import httpx
 
 from zope_exporter.agents.package import source as agent_source
 from zope_exporter.child import Child
+from zope_exporter.config.schema import Config
 
 from .ending import ended_by_signals, ignore_signals
 from .instance import USER, DemoError, Instance, free_port, last_words, require, require_space
-from .traffic import Traffic
+from .traffic import VISITORS, Traffic, Visitor
 
 Echo = Callable[[str], None]
 
@@ -25,35 +26,45 @@ START_DEADLINE = 60.0
 
 @dataclass(frozen=True)
 class Demo:
-    """A Zope that answers and has visitors; `state_dir` is where the exporter may write."""
+    """A Zope that answers and has visitors.
 
+    All of it is in `top`; `state_dir` is where the exporter may write.
+    """
+
+    top: Path
     instance: Instance
     traffic: Traffic
     state_dir: Path
     pid: int
 
 
-def run_demo(exporter_url: str, serve: Callable[[Path], None], echo: Echo) -> None:
-    """Show the demo to a person: `serve(state_dir)` runs the exporter until it is ended.
+def run_demo(exporter_url: str, serve: Callable[[Config], None], echo: Echo) -> None:
+    """Show the demo to a person: `serve(config)` runs the exporter until it is ended.
 
-    The demo's Zope has the agent.
-
-    Raises DemoError if the demo cannot start.
+    The demo's Zope has the agent. Raises DemoError if the demo cannot start.
     """
     with demo_zope(echo, agent_source()) as demo:
-        echo("")
-        echo(f"  Zope         {demo.instance.url}/manage")
-        echo(f"               login {USER}, password {demo.instance.password}")
-        echo(f"  metrics      {exporter_url}/metrics")
-        echo(f"  status page  {exporter_url}/")
-        echo("")
+        tell(demo, exporter_url, echo)
         echo("Ctrl-C ends it and removes everything.")
-        serve(demo.state_dir)
+        serve(Config(state_dir=demo.state_dir))
+
+
+def tell(demo: Demo, exporter_url: str, echo: Echo) -> None:
+    """Say where everything is."""
+    echo("")
+    echo(f"  Zope          {demo.instance.url}/manage")
+    echo(f"                login {USER}, password {demo.instance.password}")
+    echo(f"  metrics       {exporter_url}/metrics")
+    echo(f"  status page   {exporter_url}/")
+    echo("")
 
 
 @contextmanager
 def demo_zope(
-    echo: Echo, products: Path | None = None, parent: Path | None = None
+    echo: Echo,
+    products: Path | None = None,
+    parent: Path | None = None,
+    visitors: tuple[Visitor, ...] = VISITORS,
 ) -> Iterator[Demo]:
     """A Zope in a temporary directory (in `parent`), stopped and removed at the end.
 
@@ -64,28 +75,35 @@ def demo_zope(
     """
     with ended_by_signals(), ExitStack() as resources:
         try:
-            yield _prepare(resources, echo, products, parent)
+            yield _prepare(resources, echo, _Wanted(products, parent, visitors))
         finally:
             ignore_signals()
 
 
-def _prepare(resources: ExitStack, echo: Echo, products: Path | None, parent: Path | None) -> Demo:
+@dataclass(frozen=True)
+class _Wanted:
+    products: Path | None
+    parent: Path | None
+    visitors: tuple[Visitor, ...]
+
+
+def _prepare(resources: ExitStack, echo: Echo, wanted: _Wanted) -> Demo:
     require(("Zope", "Paste"))
-    where = parent
+    where = wanted.parent
     try:
-        where = parent or Path(tempfile.gettempdir())
+        where = where or Path(tempfile.gettempdir())
         require_space(where, SPACE_NEEDED)
         top = tempfile.TemporaryDirectory(prefix="zope-exporter-demo-", dir=where)
         resources.callback(_farewell, echo, Path(top.name))
-        return _start(resources, echo, Path(resources.enter_context(top)), products)
+        return _start(resources, echo, Path(resources.enter_context(top)), wanted)
     except OSError as error:
         raise DemoError(f"the demo cannot be prepared in {where}: {error}") from error
 
 
-def _start(resources: ExitStack, echo: Echo, top: Path, products: Path | None) -> Demo:
+def _start(resources: ExitStack, echo: Echo, top: Path, wanted: _Wanted) -> Demo:
     echo(f"Preparing a Zope in {top}")
     instance = Instance(top / "demo", top / "demo.log", free_port(), secrets.token_urlsafe(9))
-    traffic = Traffic(instance)
+    traffic = Traffic(instance, wanted.visitors)
     state_dir = top / "state"
     state_dir.mkdir()
     with _step(echo, "instance as mkwsgiinstance makes it"):
@@ -94,11 +112,11 @@ def _start(resources: ExitStack, echo: Echo, top: Path, products: Path | None) -
         instance.fill()
     resources.callback(traffic.stop)  # after Zope, so that no visitor waits for a slow answer
     with _step(echo, "start of Zope"):
-        child = resources.enter_context(instance.start(products))
+        child = resources.enter_context(instance.start(wanted.products))
         _await_answer(instance, child)
     traffic.start()
     echo("  visitors: a few requests a second, some of them slow, refused or failing")
-    return Demo(instance, traffic, state_dir, child.pid)
+    return Demo(top, instance, traffic, state_dir, child.pid)
 
 
 def _farewell(echo: Echo, top: Path) -> None:

@@ -44,7 +44,8 @@ EDITOR = Visitor(
 TROUBLE = Visitor(
     2.0, (Visit("/missing"), Visit("/manage_main"), Visit("/stock"), Visit("/report"))
 )
-VISITORS = (READER, *VOTERS, EDITOR, TROUBLE)
+WELCOME = (READER, *VOTERS, EDITOR)
+VISITORS = (*WELCOME, TROUBLE)
 
 
 class Traffic:
