@@ -164,3 +164,30 @@ def test_a_backup_that_is_killed_is_interrupted_and_the_next_one_tidies_up(host:
     assert f"left {left}" in told
     assert host.run("backup").returncode == 0
     assert list(host.repository.glob("*.tmp")) == []
+
+
+def test_each_database_has_its_repository(tmp_path: Path) -> None:
+    conf = tmp_path / "zope.conf"
+    sections = [f"instancehome {tmp_path}"]
+    for name, mount_point in (("main", "/"), ("catalog", "/catalog")):
+        make_database(tmp_path / f"{name}.fs", revisions=2)
+        storage = f"<filestorage>\n path {tmp_path}/{name}.fs\n </filestorage>"
+        sections.append(f"<zodb_db {name}>\n mount-point {mount_point}\n {storage}\n</zodb_db>")
+    conf.write_text("\n".join(sections) + "\n")
+    config = tmp_path / "zope-exporter.yml"
+    config.write_text(
+        "discover: false\n"
+        f"sites: [{{name: intranet, instances: [{{zope_conf: {conf}}}],"
+        " backup: {repository: backups}}]\n"
+    )
+    run = zope_exporter("backup", "--config.file", config, state_dir=tmp_path)
+    assert run.returncode == 0, run.stderr
+    for name, repository in (("main", "backups"), ("catalog", "backups/databases/catalog")):
+        assert restored(tmp_path / repository, tmp_path / "restored.fs") == (
+            (tmp_path / f"{name}.fs").read_bytes()
+        )
+    ambiguous = zope_exporter("pack", "--config.file", config, state_dir=tmp_path)
+    assert ambiguous.returncode == 3
+    assert "name one: intranet --database main, intranet --database catalog" in ambiguous.stderr
+    again = zope_exporter("verify", "--config.file", config, state_dir=tmp_path)
+    assert again.returncode == 0, again.stderr

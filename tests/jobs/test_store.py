@@ -155,7 +155,7 @@ def test_counters_outlive_the_history(store: JobStore, tmp_path: Path) -> None:
     assert [tally.ended for tally in store.standing()[0]] == [2]
 
 
-@pytest.mark.parametrize("action", ["pack", "backup"])
+@pytest.mark.parametrize("action", ["pack", "backup", "verify"])
 def test_a_killed_job_is_interrupted_and_its_remains_are_named(
     store: JobStore, tmp_path: Path, var: Path, action: str
 ) -> None:
@@ -177,7 +177,7 @@ def test_a_killed_job_is_interrupted_and_its_remains_are_named(
     assert ("Data.fs.pack (2 kB), which the next pack overwrites" in job.error) == (
         action == "pack"
     )
-    assert ("new.tmp (3 kB)" in job.error) == (action == "backup")
+    assert ("new.tmp (3 kB)" in job.error) == (action != "pack")
     assert list((tmp_path / "jobs").iterdir()) == []
     store.add(work(tmp_path, task=MAIN), "shell").life.end()  # and nothing stands in the way
 

@@ -25,25 +25,21 @@ def _of_pack(job: Job) -> Iterator[str]:
     if data_fs is None:
         return
     pack = data_fs.with_name(data_fs.name + ".pack")
-    if not _is_there(pack):
+    if not pack.is_file():
         return
-    if _is_there(data_fs):
-        yield f"left {pack} ({_size(pack)}), which the next pack overwrites"
+    if data_fs.is_file():
+        yield f"left {pack}{_size(pack)}, which the next pack overwrites"
     else:
         yield f"{data_fs} is missing: {RESCUE.format(pack=pack, data_fs=data_fs)}"
 
 
 def _of_backup(job: Job) -> Iterator[str]:
     repository = job.places.repository
-    if job.task.action != "backup" or repository is None:
+    if job.task.action == "pack" or repository is None:
         return
-    found = sorted(path for path in _entries(repository) if _is_temporary(path))
-    for path in found:
-        yield f"left {path} ({_size(path)}), which the next backup removes"
-
-
-def _is_temporary(path: Path) -> bool:
-    return path.name.endswith(".tmp")
+    for path in sorted(_entries(repository)):
+        if path.name.endswith(".tmp"):
+            yield f"left {path}{_size(path)}, which the next backup removes"
 
 
 def _entries(directory: Path) -> list[Path]:
@@ -53,12 +49,8 @@ def _entries(directory: Path) -> list[Path]:
         return []
 
 
-def _is_there(path: Path) -> bool:
-    return path.is_file()
-
-
 def _size(path: Path) -> str:
     try:
-        return size(path.stat().st_size)
+        return f" ({size(path.stat().st_size)})" if path.is_file() else ""
     except OSError:
-        return "unreadable"
+        return ""
