@@ -7,7 +7,10 @@ from zope_exporter.wording import size
 
 from .job import Job
 
-RESCUE = "do not start Zope or ZEO, which would delete the blobs; rename {pack} to {data_fs} first"
+RESCUE = (
+    "do not start Zope or ZEO, which would delete the blobs;"
+    " first say zope-exporter recover {data_fs} --rescue-pack"
+)
 GOES_ON = "a Zope or ZEO server that was asked to pack goes on with it by itself"
 
 
@@ -30,7 +33,7 @@ def _of_pack(job: Job) -> Iterator[str]:
     if data_fs.is_file():
         yield f"left {pack}{_size(pack)}, which the next pack overwrites"
     else:
-        yield f"{data_fs} is missing: {RESCUE.format(pack=pack, data_fs=data_fs)}"
+        yield f"{data_fs} is missing: {RESCUE.format(data_fs=data_fs)}"
 
 
 def _of_backup(job: Job) -> Iterator[str]:
