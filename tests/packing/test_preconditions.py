@@ -3,7 +3,6 @@
 import math
 import os
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -122,22 +121,6 @@ def test_room_counts_the_old_file_which_is_deleted_first(small_disk: Path) -> No
     shutil.move(small_disk / "other", old)
     old.with_name("link").hardlink_to(old)
     assert code(storage_of(data_fs)) == "room"
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 5 MB."""
-    if os.geteuid() != 0:
-        pytest.skip("only root mounts file systems")
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=5m", "tmpfs", str(place)]
-    if subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("no file system can be mounted here")
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", place], check=True)
 
 
 def test_a_pack_that_another_process_writes_is_not_disturbed(data_fs: Path) -> None:

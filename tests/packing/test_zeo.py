@@ -1,10 +1,12 @@
 """Packing through real ZEO servers."""
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -228,3 +230,22 @@ def test_a_server_behind_tls_is_shown_the_certificate_of_its_clients(tmp_path: P
         nothing = TlsFiles(ca, tmp_path / "nothing.pem")
         with pytest.raises(ActionError, match="pem cannot be used"):
             pack(target_of(storage, ZeoWay([address], "main", nothing)), AT_ONCE, Remembered())
+
+
+def test_promise_4_a_server_without_room_has_not_packed(small_disk: Path) -> None:
+    with serving(small_disk / "zeo", revisions=2, size=1_400_000) as (server, target):
+        before = items(server.data_fs("main"))
+        with pytest.raises(RefusedError) as refused:
+            pack(target, replace(AT_ONCE, headroom=1 << 20), Remembered())
+        assert refused.value.code == "room"
+        free = shutil.disk_usage(small_disk).free
+        (small_disk / "filler").write_bytes(bytes(free - 500_000))
+        # What our refusal keeps one from.
+        blind = PackTarget("site", "main", None, target.way)
+        with pytest.raises(ActionError) as failed:
+            pack(blind, AT_ONCE, Remembered())
+        assert "No space left" in failed.value.reason
+        assert items(server.data_fs("main")) == before
+        (small_disk / "filler").unlink()
+        # With what is garbage known, the copy needs no more room than what is kept.
+        assert pack(target, replace(AT_ONCE, garbage=1_400_000), Remembered()).freed
