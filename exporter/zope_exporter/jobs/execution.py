@@ -9,7 +9,7 @@ from .lock import Patience, locked
 from .recorder import Recorder
 from .report import ActionError, InterruptedActionError, RefusedError, UncertainError
 from .store import JobStore
-from .work import Pending
+from .work import Pending, Submission
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def _outcome(store: JobStore, pending: Pending, recorder: Recorder, patience: Pa
             store.begin(pending.job.id)
             return Outcome("succeeded", result=pending.work.run(recorder))
     except RefusedError as error:
-        return Outcome("refused", error.code, str(error))
+        return Outcome("refused", error.code, Submission.refused(error).reason)
     except InterruptedActionError as error:
         return Outcome("interrupted", "stopped", str(error))
     except UncertainError as error:
