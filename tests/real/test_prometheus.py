@@ -4,6 +4,7 @@ import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -38,6 +39,7 @@ def test_prometheus_scrapes_a_real_zope(
         target = exporter.url.removeprefix("http://")
         shipped = SHIPPED.read_text().replace("127.0.0.1:9673", target)
         shipped = shipped.replace("rules/zope.yml", f"{SHIPPED.parent}/rules/zope.yml")
+        shipped = shipped.replace("evaluation_interval: 30s", "evaluation_interval: 2s")
         config.write_text(shipped.replace("scrape_interval: 30s", "scrape_interval: 10s"))
         address = f"127.0.0.1:{free_port()}"
         flags = (f"--config.file={config}", f"--web.listen-address={address}")
@@ -66,8 +68,27 @@ def test_prometheus_scrapes_a_real_zope(
             assert query(bucket % "60.0") == query(bucket % "+Inf") == query(bucket % "120.0")
             assert query(bucket % "1.0") is not None
             assert query("min(zope_collector_success)") == 1
+            eventually(lambda: all_evaluated(f"http://{address}"))
+            (watchdog,) = eventually(lambda: alerts(f"http://{address}", "ZopeWatchdog"))
+            page = httpx.get(watchdog["annotations"]["runbook_url"], trust_env=False)
+            assert "<h1>ZopeWatchdog</h1>" in page.text
         finally:
             server.end()
+
+
+def all_evaluated(prometheus: str) -> bool:
+    """Whether every rule was, on what a real exporter tells; AssertionError at one that cannot."""
+    groups = httpx.get(f"{prometheus}/api/v1/rules", trust_env=False).json()["data"]["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    assert [rule["lastError"] for rule in rules if rule.get("lastError")] == []
+    return bool(rules) and all(rule["health"] == "ok" for rule in rules)
+
+
+def alerts(prometheus: str, name: str) -> list[dict[str, Any]]:
+    """Those of a name, when their annotations point to an exporter that has been scraped."""
+    found = httpx.get(f"{prometheus}/api/v1/alerts", trust_env=False).json()["data"]["alerts"]
+    named = [alert for alert in found if alert["labels"]["alertname"] == name]
+    return [a for a in named if a["annotations"]["runbook_url"].startswith("http")]
 
 
 def test_promtool_has_nothing_to_say_about_the_page(

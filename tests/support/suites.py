@@ -51,7 +51,7 @@ class _Suite:
 
 
 def _archive() -> str:
-    codename = platform.freedesktop_os_release()["VERSION_CODENAME"]
+    codename = platform.freedesktop_os_release().get("VERSION_CODENAME", "this system")
     asked = ("Created-By: Packages", f"Release: {codename}", "Component: main")
     command = ["apt-get", "indextargets", "--format", "$(SITE)", *asked]
     found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
