@@ -35,7 +35,7 @@ def _labels(metric: Metric) -> str:
 def _rows(model: type[BaseModel], prefix: str) -> Iterator[str]:
     for name, field in model.model_fields.items():
         section = section_of(field.annotation)
-        key = f"{prefix}{name}"
+        key = f"{prefix}{field.alias or name}"
         meaning = " ".join((field.description or "").split())
         yield f"| `{key}` | {_default(field)} | {meaning} |"
         if section is not None:

@@ -14,6 +14,7 @@ from .sidecar import Sidecar
 from .status.composing import compose
 from .status.page import STYLE, StatusPage
 from .status.page import routes as status_routes
+from .web.actions import action_routes
 from .web.app import HEALTHY, READY, make_app
 from .web.entrance import API
 from .web.follow import WebConfigFile
@@ -61,7 +62,11 @@ def serve_on(
 def _api(sidecar: Sidecar, tokens: TokenFile | None) -> list[Route]:
     if tokens is None:
         return []
-    return instance_routes(sidecar.inventory, tokens)
+    return [
+        *action_routes(tokens, sidecar.runner),
+        *sidecar.alerting.routes(tokens),
+        *instance_routes(sidecar.inventory, tokens),
+    ]
 
 
 def _status_page(sidecar: Sidecar, telemetry_path: str) -> list[Route]:

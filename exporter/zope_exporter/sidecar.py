@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from .actions.catalog import ActionCatalog
+from .alerting import Alerting
 from .collectors import build, build_passing
 from .collectors.datafs import KeptDataFsCollector
 from .config.schema import Config
@@ -45,11 +46,13 @@ class Sidecar:
         catalog = ActionCatalog(config, self._watcher.inventory, JobStore(state, problem))
         self.runner = Runner(catalog, catalog.store)
         collectors = build(self._watcher, self._logs, catalog, self._receivers, state)
-        self.registry = Registry([*collectors, self.limit])
+        self.alerting = Alerting(config.actions, self.runner, state, problem)
+        self.registry = Registry([*collectors, *self.alerting.collectors, self.limit])
         self.observer = Observer(self.registry, self._watcher.inventory, History(DRAWN))
         self._actions_exist = config.actions is not None
         self._logs.start()
         self.observer.start()
+        self.alerting.start()
 
     def inventory(self) -> Inventory:
         """Return what was found on this host; waits a moment for the first search."""
@@ -63,6 +66,7 @@ class Sidecar:
 
     def stop(self) -> None:
         """End everything, and keep the state of it for the next run; jobs are waited for."""
+        self.alerting.stop()
         self.observer.stop()
         self.runner.stop()
         for collector in self.registry.collectors:
@@ -114,7 +118,9 @@ def idle_registry() -> Registry:
     watcher.stop()
     logs = LogWatch(tuple, CounterMaker({}).of_file, LogStore(None))
     catalog = ActionCatalog(Config(), watcher.inventory, JobStore(None))
-    return Registry([*build(watcher, logs, catalog, (), None), ScrapeLimit()])
+    alerting = Alerting(None, Runner(catalog, catalog.store), None, None)
+    collectors = build(watcher, logs, catalog, (), None)
+    return Registry([*collectors, *alerting.collectors, ScrapeLimit()])
 
 
 def declared_metrics() -> tuple[Metric, ...]:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from .types import FilePath, Name, Seconds, Section
+from .watchdog import WatchdogConfig
 
 ActionName = Literal["pack", "backup", "verify"]
 
@@ -38,6 +39,8 @@ class ActionsConfig(ActionSettings):
     """The tokens that requests must show, a line each."""
     on_alert: dict[Name, ActionName] = Field(default_factory=dict)
     """What to do when Alertmanager says that an alert fires: an action by the alert's name."""
+    watchdog: WatchdogConfig | None = None
+    """Whom to tell when Alertmanager's alerts that always fire stop arriving."""
 
 
 class BackupConfig(Section):

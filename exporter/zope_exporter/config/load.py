@@ -67,7 +67,7 @@ def _known_keys(model: type[BaseModel], location: Location) -> str:
     for step in parents:
         if isinstance(step, str):
             model = section_of(model.model_fields[step].annotation) or model
-    known = sorted(model.model_fields)
+    known = sorted(field.alias or name for name, field in model.model_fields.items())
     close = difflib.get_close_matches(str(key), known, n=1)
     return f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}"
 

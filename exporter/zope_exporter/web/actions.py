@@ -1,0 +1,97 @@
+"""The routes that begin actions, and those that tell what became of them."""
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from zope_exporter.state import StateError
+
+from .body import read_json
+from .entrance import API, RefusedRequestError, answer, protected
+from .running import Runner, Submission, TargetError, UnknownTargetError, choose_target
+from .thread import in_thread
+from .tokens import Holder, TokenFile
+
+ACTIONS = ("pack", "backup", "verify")
+_STATUSES = {"unknown": 404, "stopping": 503}
+_NUMBER = re.compile(r"[1-9][0-9]{0,17}")  # what SQLite can hold
+
+Found = TypeVar("Found")
+
+
+def action_routes(tokens: TokenFile, runner: Runner) -> list[Route]:
+    """Return the routes of all actions and of the jobs."""
+    return [
+        *(_action_route(tokens, runner, action) for action in ACTIONS),
+        *_job_routes(tokens, runner),
+    ]
+
+
+def _action_route(tokens: TokenFile, runner: Runner, action: str) -> Route:
+    async def begin(request: Request, holder: Holder) -> Response:
+        site, database = _wanted(await read_json(request))
+        work = partial(_submit, runner, action, site, database, f"token {holder.name}")
+        submission = await in_thread(work)
+        if submission.job is None:
+            status = _STATUSES.get(submission.refusal, 409)
+            return answer({"error": submission.reason, "code": submission.refusal}, status)
+        accepted = answer(submission.job.as_json(), 202)
+        accepted.headers["Location"] = f"{API}jobs/{submission.job.id}"
+        return accepted
+
+    return Route(f"{API}actions/{action}", protected(tokens, action, begin), methods=["POST"])
+
+
+def _job_routes(tokens: TokenFile, runner: Runner) -> list[Route]:
+    async def jobs(_: Request, __: Holder) -> Response:
+        found = await in_thread(partial(_stated, runner.jobs))
+        return answer({"jobs": [job.as_json() for job in found]})
+
+    async def job(request: Request, _: Holder) -> Response:
+        number = request.path_params["number"]
+        if not _NUMBER.fullmatch(number):
+            raise RefusedRequestError(404, "no such job")
+        found = await in_thread(partial(_stated, partial(runner.job, int(number))))
+        if found is None:
+            raise RefusedRequestError(404, "no such job")
+        return answer(found.as_json())
+
+    return [
+        Route(f"{API}jobs", protected(tokens, None, jobs), methods=["GET"]),
+        Route(f"{API}jobs/{{number}}", protected(tokens, None, job), methods=["GET"]),
+    ]
+
+
+def _wanted(body: dict[str, Any]) -> tuple[str | None, str | None]:
+    if not body.keys() <= {"site", "database"}:
+        raise RefusedRequestError(400, "the body may name site and database, and nothing else")
+    site, database = body.get("site"), body.get("database")
+    if not isinstance(site, str | None) or not isinstance(database, str | None):
+        raise RefusedRequestError(400, "site and database must be text")
+    return site, database
+
+
+def _submit(
+    runner: Runner, action: str, site: str | None, database: str | None, origin: str
+) -> Submission:
+    try:
+        target = choose_target(runner.targets(action), site, database)
+        return runner.submit(action, *target, origin)
+    except UnknownTargetError as error:
+        raise RefusedRequestError(404, str(error)) from None
+    except TargetError as error:
+        raise RefusedRequestError(400, str(error)) from None
+    except StateError as error:
+        raise RefusedRequestError(503, str(error)) from None
+
+
+def _stated(look: Callable[[], Found]) -> Found:
+    try:
+        return look()
+    except StateError as error:
+        raise RefusedRequestError(503, str(error)) from None

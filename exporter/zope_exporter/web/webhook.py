@@ -1,0 +1,77 @@
+"""The route that Alertmanager delivers to."""
+
+import logging
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from zope_exporter.alertmanager.payload import PayloadError, parse_notification
+from zope_exporter.alertmanager.reception import Reception, Verdict
+from zope_exporter.alertmanager.tally import Tally
+
+from .body import read_json
+from .entrance import API, RefusedRequestError, answer, protected
+from .thread import in_thread
+from .tokens import Holder, TokenFile
+
+log = logging.getLogger(__name__)
+
+LONGEST_NOTIFICATION = 1 << 20
+LOG_EVERY = 60.0  # seconds; Alertmanager repeats a refused notification for ever
+
+
+class Seldom:
+    """Tells whether something was not said for a while."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._said: float | None = None
+
+    def due(self) -> bool:
+        now = self._clock()
+        if self._said is not None and now - self._said < LOG_EVERY:
+            return False
+        self._said = now
+        return True
+
+
+def webhook_route(tokens: TokenFile, reception: Reception, tally: Tally) -> Route:
+    """Return the route that takes notifications."""
+    invalid, unavailable = Seldom(), Seldom()
+
+    async def deliver(request: Request, holder: Holder) -> Response:
+        try:
+            body = await read_json(request, LONGEST_NOTIFICATION)
+            notification = parse_notification(body)
+        except (PayloadError, RefusedRequestError) as error:
+            tally.invalid()
+            if invalid.due():
+                log.warning("a notification of token %s is refused: %s", holder.name, error)
+            status = error.status if isinstance(error, RefusedRequestError) else 400
+            raise RefusedRequestError(status, str(error)) from None
+        verdicts = await in_thread(partial(reception.receive, notification))
+        outcome = tally.count(verdicts)
+        if outcome == "unavailable" and unavailable.due():
+            reason = next(v.reason for v in verdicts if v.outcome == "unavailable")
+            log.error("no action can be begun for an alert: %s", reason)
+        for verdict in verdicts:
+            if verdict.outcome == "accepted" and verdict.job is not None:
+                log.info("alert %s has begun job %s", verdict.alert.name, verdict.job.id)
+        status = {"accepted": 202, "unavailable": 503}.get(outcome, 200)
+        content = {"outcome": outcome, "alerts": [_told(verdict) for verdict in verdicts]}
+        return answer(content, status)
+
+    endpoint = protected(tokens, "alertmanager", deliver, LONGEST_NOTIFICATION)
+    return Route(f"{API}alertmanager", endpoint, methods=["POST"])
+
+
+def _told(verdict: Verdict) -> dict[str, Any]:
+    told = {"fingerprint": verdict.alert.fingerprint, "outcome": verdict.outcome}
+    if verdict.reason:
+        told["reason"] = verdict.reason
+    return told | ({"job": verdict.job.id} if verdict.job else {})

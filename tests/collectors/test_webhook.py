@@ -1,0 +1,38 @@
+from pathlib import Path
+
+from tests.support.alerts import ago, alert, payload
+from tests.support.runner import IdleRunner
+from zope_exporter.alertmanager.ledger import Ledger
+from zope_exporter.alertmanager.payload import parse_notification
+from zope_exporter.alertmanager.reception import Reception
+from zope_exporter.alertmanager.tally import Tally
+from zope_exporter.collectors.webhook import WebhookCollector
+from zope_exporter.exposition import encode
+from zope_exporter.registry import Registry
+
+GOLDEN = Path(__file__).with_name("golden") / "webhook.txt"
+
+
+def page(state: Path) -> str:
+    tally = Tally()
+    on_alert = {"ZopePackOverdue": "pack"}
+    reception = Reception(IdleRunner(), Ledger(state, None), on_alert, {"Watchdog": lambda: None})
+    for alerts in (
+        [alert(), alert("Watchdog")],
+        [alert(), alert(status="resolved")],
+        [alert(startsAt=ago(days=30))],
+    ):
+        tally.count(reception.receive(parse_notification(payload(*alerts))))
+    tally.invalid()
+    scrape = Registry([WebhookCollector(tally)]).scrape(30)
+    assert scrape.failures == []
+    samples = [sample for sample in scrape.samples if "collector" not in sample.metric.name]
+    return encode(samples, "")[0].decode()
+
+
+def test_golden_page(tmp_path: Path) -> None:
+    assert page(tmp_path / "state.sqlite3") == GOLDEN.read_text()
+
+
+def test_nothing_is_said_without_a_webhook() -> None:
+    assert list(WebhookCollector(None).collect()) == []
