@@ -47,8 +47,6 @@ monitor = Zope2.DB.getActivityMonitor()
 class Fixed(object):  # keeps the agent's thread from putting the monitor back
     def watch(self, database):
         return monitor
-    def renew_locks(self):
-        pass
 agent._activity = Fixed()
 
 def request(path, called):

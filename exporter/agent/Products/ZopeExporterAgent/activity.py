@@ -2,7 +2,7 @@
 
 from __future__ import absolute_import
 
-import threading
+import collections
 
 _LEFT = "_zope_exporter_left"  # at a connection: its counters as of our last look
 
@@ -12,26 +12,32 @@ class CountingMonitor(object):
 
     def __init__(self, inner):
         self.inner = inner
-        self._lock = threading.Lock()
-        self.loads = 0
-        self.stores = 0
-        self.transactions = 0
-        self.closes = 0
+        # As with requests: appending needs no lock, and the agent's thread counts.
+        self._closed = collections.deque(maxlen=200000)
+        self._loads = 0
+        self._stores = 0
+        self._transactions = 0
+        self._closes = 0
 
-    def renew_lock(self):
-        self._lock = threading.Lock()
+    def forget(self):
+        """In a forked child, where nobody asks any more."""
+        self._closed = collections.deque(maxlen=0)
 
     def closedConnection(self, connection):  # noqa: N802 -- ZODB calls it so
         """Count what has been done since the connection was closed before."""
         if self.inner is None:
-            loads, stores = connection.getTransferCounts(True)
+            self._closed.append(connection.getTransferCounts(True))
         else:
-            loads, stores = self._since_last_close(connection)
-        with self._lock:
-            self.loads += loads
-            self.stores += stores
-            self.transactions += stores > 0
-            self.closes += 1
+            self._closed.append(self._since_last_close(connection))
+
+    def count(self):
+        """Count the connections closed since the last time."""
+        while self._closed:
+            loads, stores = self._closed.popleft()
+            self._loads += loads
+            self._stores += stores
+            self._transactions += stores > 0
+            self._closes += 1
 
     def _since_last_close(self, connection):
         """Let the inner one see and clear the counters, or keep them, as it has always done."""
@@ -44,13 +50,13 @@ class CountingMonitor(object):
         return loads - left_loads, stores - left_stores
 
     def status(self):
-        with self._lock:
-            return {
-                "loads": self.loads,
-                "stores": self.stores,
-                "transactions": self.transactions,
-                "closes": self.closes,
-            }
+        self.count()
+        return {
+            "loads": self._loads,
+            "stores": self._stores,
+            "transactions": self._transactions,
+            "closes": self._closes,
+        }
 
     def __getattr__(self, name):
         # Zope 2's management pages ask the monitor they have set for its history.
@@ -63,9 +69,9 @@ class Activity(object):
     def __init__(self):
         self._monitors = {}
 
-    def renew_locks(self):
+    def forget(self):
         for monitor in self._monitors.values():
-            monitor.renew_lock()
+            monitor.forget()
 
     def watch(self, database):
         """Count from now on, if that is not done yet; return the monitor."""

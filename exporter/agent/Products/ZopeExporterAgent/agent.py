@@ -66,8 +66,9 @@ class Agent(object):
         self._server.let_go()
         self._socket.close()
         self._requests.forget()
-        for counter in (self._conflicts, self._activity, self._packs):
-            counter.renew_locks()
+        self._activity.forget()
+        self._conflicts.renew_locks()
+        self._packs.renew_locks()
 
     def counted(self, application):
         """The application, its requests counted from here on."""
@@ -84,7 +85,7 @@ class Agent(object):
 
     def _watch_databases(self):
         for database in open_databases().values():
-            self._activity.watch(database)
+            self._activity.watch(database).count()
 
     def _web_server(self):
         """The web server of this process, its requests counted; None if there is none yet."""

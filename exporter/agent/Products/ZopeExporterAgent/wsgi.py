@@ -29,11 +29,12 @@ class CountedApplication(object):
             requests.end(request)
             raise
         request.is_published = True
-        if isinstance(answer, (tuple, list)):
+        if type(answer) in (tuple, list):
             return WholeAnswer(answer, request, requests)
         if _is_file(answer, environ.get("wsgi.file_wrapper")):
             return _watched_file(answer, request, requests)
-        return Answer(answer, request, requests)
+        kind = SizedAnswer if hasattr(answer, "__len__") else Answer
+        return kind(answer, request, requests)
 
     def __getattr__(self, name):
         # Whoever looks for something at the application finds it.
@@ -72,16 +73,25 @@ class Answer(object):
             self._requests.end(self._request)
 
 
-class WholeAnswer(Answer):
-    """Nothing can fail in it any more, and servers take the length of an only piece for it all."""
+class SizedAnswer(Answer):
+    """Servers take the length of an only piece for that of the answer."""
+
+    __slots__ = ()
+
+    def __len__(self):
+        return len(self._answer)
+
+
+class WholeAnswer(SizedAnswer):
+    """A plain tuple or list: nothing can fail in it any more, nor does it want to be closed."""
 
     __slots__ = ()
 
     def __iter__(self):
         return iter(self._answer)
 
-    def __len__(self):
-        return len(self._answer)
+    def close(self):
+        self._requests.end(self._request)
 
 
 def _is_file(answer, wrapper):
