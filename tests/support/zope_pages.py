@@ -52,8 +52,10 @@ def download(self):
     from ZPublisher.Iterators import filestream_iterator
 
     path = os.path.join(getConfiguration().clienthome, "download")
-    with open(path, "wb") as stream:
+    made = "%s-%s" % (path, threading.current_thread().ident)
+    with open(made, "wb") as stream:
         stream.write(b"x" * 300000)
+    os.rename(made, path)  # whoever is being sent the one before goes on with that
     self.REQUEST.RESPONSE.setHeader("Content-Length", "300000")
     return filestream_iterator(path, "rb")
 
