@@ -1,9 +1,13 @@
 FROM python:3.13-slim AS build
+# "[demo]" for an image that can show the demo too.
+ARG EXTRAS=""
 WORKDIR /src
 COPY pyproject.toml README.md ./
+COPY alerts alerts
+COPY grafana grafana
 COPY exporter exporter
 RUN python -m venv /opt/zope-exporter \
-    && /opt/zope-exporter/bin/pip install --no-cache-dir .
+    && /opt/zope-exporter/bin/pip install --no-cache-dir ".${EXTRAS}"
 
 FROM python:3.13-slim
 COPY --from=build /opt/zope-exporter /opt/zope-exporter

@@ -10,13 +10,29 @@ import pytest
 
 from tests.support.exporter import DEADLINE, serving
 
-DOCKERFILE = (Path(__file__).parents[1] / "Dockerfile").read_text()
+TOP = Path(__file__).parents[1]
+DOCKERFILE = (TOP / "Dockerfile").read_text()
 
 
 def test_it_builds_in_two_stages_and_ends_as_nobody_in_particular() -> None:
     assert len(re.findall(r"^FROM ", DOCKERFILE, re.MULTILINE)) == 2
     user = re.findall(r"^USER (.*)", DOCKERFILE, re.MULTILINE)[-1]
     assert all(int(part) > 0 for part in user.split(":"))
+
+
+def test_all_that_the_package_is_made_of_gets_into_the_image() -> None:
+    copied = {
+        path
+        for line in re.findall(r"^COPY (?!--)(.*) \S+$", DOCKERFILE, re.MULTILINE)
+        for path in line.split()
+    }
+    ignore = (TOP / ".dockerignore").read_text().splitlines()
+    assert {f"!{path}" for path in copied} <= set(ignore)
+    project = (TOP / "pyproject.toml").read_text()
+    included = re.findall(r'^"(\S+)" = "zope_exporter/', project, re.MULTILINE)
+    assert included
+    needed = {"exporter", *(Path(path).parts[0] for path in included)}
+    assert needed <= copied
 
 
 @pytest.fixture
