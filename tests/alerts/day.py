@@ -93,6 +93,8 @@ def _of_exporter() -> Series:
     yield "up", always(1)
     for collector in ("filestorage", "logs", "ping", "process"):
         yield f'zope_collector_success{{collector="{collector}"}}', lambda m: float(m % 97 != 50)
+    yield "zope_watchdog_silent", always(0)
+    yield 'zope_webhook_notifications_total{outcome="unavailable"}', always(1)
     yield "zope_discovery_last_success_timestamp_seconds", lambda m: 60 * m + 2
 
 
