@@ -15,7 +15,8 @@ _DIRECTORY = click.Path(path_type=Path, file_okay=False)
 @click.command("assets")
 @click.argument("directory", type=_DIRECTORY)
 def assets_command(directory: Path) -> None:
-    """Write all that is shipped for Prometheus, Alertmanager and Grafana into DIRECTORY."""
+    """Write all that is shipped for Prometheus, Alertmanager, Grafana, systemd, cron and Kubernetes
+    into DIRECTORY."""
     for name in SHIPPED:
         ignored = shutil.ignore_patterns("__pycache__", "generator")
         shutil.copytree(shipped(name), directory / name, dirs_exist_ok=True, ignore=ignored)

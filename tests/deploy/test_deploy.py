@@ -1,0 +1,115 @@
+"""What is shipped to run the exporter with: units, cron lines, Kubernetes objects."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import yaml
+
+from tests.support.debian import tool
+from tests.support.require import require
+from zope_exporter.cli import main
+from zope_exporter.shipped import shipped
+
+DEPLOY = shipped("deploy")
+SERVICES = sorted(DEPLOY.glob("*.service"))
+TIMERS = sorted(DEPLOY.glob("*.timer"))
+THRESHOLD = 20  # tenths: an exposure below 2.0
+
+
+def analyze(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+    command = [str(require(tool, "systemd-analyze")), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def flags_of(words: list[str]) -> None:
+    """Fail unless the words after `zope-exporter` are a command with flags that it has."""
+    name, *flags = words
+    command = main.commands[name]
+    known = {option for flag in command.params for option in flag.opts}
+    assert isinstance(command, click.Command)
+    assert {flag.partition("=")[0] for flag in flags if flag.startswith("--")} <= known
+
+
+def test_everything_that_should_be_there_is() -> None:
+    names = {path.name for path in DEPLOY.iterdir()}
+    actions = [f"zope-exporter-{action}" for action in ("backup", "pack", "verify")]
+    assert {f"{name}.{kind}" for name in actions for kind in ("service", "timer")} < names
+    assert {"zope-exporter.service", "zope-exporter.cron", "kubernetes.yaml"} < names
+
+
+@pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.name)
+def test_promise_30_a_unit_is_hardened(unit: Path) -> None:
+    scored = analyze("security", "--offline=true", f"--threshold={THRESHOLD}", "--no-pager", unit)
+    assert scored.returncode == 0, scored.stdout + scored.stderr
+    assert "Overall exposure level" in scored.stdout
+
+
+def test_a_unit_that_is_not_hardened_is_told(tmp_path: Path) -> None:
+    text = SERVICES[0].read_text()
+    for line in ("CapabilityBoundingSet=\n", "SystemCallFilter=@system-service\n"):
+        text = text.replace(line, "")
+    (tmp_path / "soft.service").write_text(text)
+    soft = tmp_path / "soft.service"
+    assert analyze("security", "--offline=true", f"--threshold={THRESHOLD}", soft).returncode != 0
+
+
+@pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.name)
+def test_a_unit_runs_a_command_we_have_and_lets_it_see_zope(unit: Path) -> None:
+    text = unit.read_text()
+    [command] = re.findall(r"(?m)^ExecStart=\S+/zope-exporter (.*)$", text)
+    flags_of(command.split())
+    assert "ProtectProc=default\nProcSubset=all\n" in text
+    assert "PrivateUsers" not in text, "the sockets of agents and the files have owners"
+
+
+def test_backups_write_the_repository_and_nothing_else() -> None:
+    text = (DEPLOY / "zope-exporter-backup.service").read_text()
+    assert re.findall(r"(?m)^ReadWritePaths=(.*)$", text) == ["/backup/intranet"]
+    assert "ProtectSystem=strict" in text
+
+
+@pytest.mark.parametrize("timer", TIMERS, ids=lambda timer: timer.name)
+def test_a_timer_has_a_service_and_a_time(timer: Path) -> None:
+    assert timer.with_suffix(".service") in SERVICES
+    [when] = re.findall(r"(?m)^OnCalendar=(.*)$", timer.read_text())
+    assert analyze("calendar", when).returncode == 0
+
+
+def test_cron_lines_run_commands_we_have() -> None:
+    lines = (DEPLOY / "zope-exporter.cron").read_text().splitlines()
+    jobs = [line for line in lines if re.match(r"[\d*]", line)]
+    assert len(jobs) == 4
+    for line in jobs:
+        *when, user, program = line.split()[:7]
+        assert len(when) == 5
+        assert (user, Path(program).name) == ("zope", "zope-exporter")
+        flags_of(line.split()[7:])
+
+
+def _containers(data: Any) -> list[dict[str, Any]]:
+    if isinstance(data, list):
+        return [found for item in data for found in _containers(item)]
+    if not isinstance(data, dict):
+        return []
+    inner = [found for value in data.values() for found in _containers(value)]
+    return [*data.get("containers", ()), *inner] if "containers" in data else inner
+
+
+def test_kubernetes_objects_parse_and_ours_are_locked_down() -> None:
+    documents = list(yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text()))
+    assert [document["kind"] for document in documents] == ["StatefulSet", "CronJob"]
+    ours = [c for c in _containers(documents) if c["image"].startswith("zope-exporter")]
+    assert {container["name"] for container in ours} == {"exporter", "backup"}
+    for container in ours:
+        flags_of(container["args"])
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+    [cron_job] = [d["spec"] for d in documents if d["kind"] == "CronJob"]
+    assert cron_job["concurrencyPolicy"] == "Forbid"
