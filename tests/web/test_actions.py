@@ -160,6 +160,8 @@ def test_only_json_is_taken(server: Server, runner: IdleRunner, media_type: str)
     [
         {"Origin": "https://evil.example.org"},
         {"Origin": "null"},
+        {"Origin": "https://127.0.0.1:1"},
+        {"Origin": "https://evil.example.org", "Sec-Fetch-Site": "same-origin"},
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},
     ],
@@ -169,7 +171,7 @@ def test_no_web_page_can_make_a_browser_act(
 ) -> None:
     refused = post(server, headers={**AUTH, **headers}, json={"site": "shop"})
     assert refused.status_code == 403
-    assert refused.json() == {"error": "the API is not for web pages"}
+    assert refused.json() == {"error": "the API is not for other web pages"}
     preflight = httpx.options(
         f"{server.url}{API}actions/pack",
         headers={
@@ -182,6 +184,12 @@ def test_no_web_page_can_make_a_browser_act(
     for answer in (refused, preflight):
         assert not [name for name in answer.headers if name.startswith("access-control")]
     assert not runner.begun
+
+
+def test_our_own_page_can(server: Server, runner: IdleRunner) -> None:
+    own = {"Origin": server.url, "Sec-Fetch-Site": "same-origin"}
+    assert post(server, headers={**AUTH, **own}, json={"site": "shop"}).status_code == 202
+    assert len(runner.begun) == 1
 
 
 def test_nothing_but_post_acts(server: Server, runner: IdleRunner) -> None:

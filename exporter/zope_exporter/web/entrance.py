@@ -62,10 +62,13 @@ def _check_length(request: Request, longest: int) -> None:
 
 
 def _check_origin(request: Request) -> None:
-    # Only browsers send these, and no page of ours makes requests.
-    site = request.headers.get("sec-fetch-site", "none")
-    if "origin" in request.headers or site not in {"none", "same-origin"}:
-        raise RefusedRequestError(403, "the API is not for web pages")
+    # Only browsers send these, and only our own page may have them make requests. Over plain HTTP
+    # they do not send the first.
+    headers = request.headers
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    foreign = origin is not None and origin.partition("://")[2] != headers.get("host")
+    if foreign or site not in {None, "none", "same-origin"}:
+        raise RefusedRequestError(403, "the API is not for other web pages")
 
 
 def _holder(tokens: TokenFile, permission: str | None, request: Request) -> Holder:
