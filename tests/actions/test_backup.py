@@ -6,57 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.exporter import DEADLINE, environment, serving, zope_exporter
-from tests.support.packing import blob_dir_of, make_database
+from tests.support.exporter import DEADLINE, environment, zope_exporter
+from tests.support.maintained import Host
+from tests.support.packing import make_database
 from tests.support.processes import eventually
 from tests.support.repository import restored
-from zope_exporter.jobs.job import Job
-from zope_exporter.jobs.store import JobStore
-
-
-class Host:
-    """A site with a Data.fs and blobs, backed up by the commands."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.data_fs = directory / "var/Data.fs"
-        self.repository = directory / "backups"
-        self.config = directory / "zope-exporter.yml"
-        self.data_fs.parent.mkdir()
-        make_database(self.data_fs, blobs=4)
-        self.data_fs.with_name("Data.fs.lock").unlink()  # it names this process, which lives on
-        (directory / "token").write_text("0123456789abcdef" * 4)
-        (directory / "token").chmod(0o600)
-        instance = f"{{data_fs: {self.data_fs}, blob_dir: {blob_dir_of(self.data_fs)}}}"
-        self.config.write_text(
-            "discover: false\n"
-            "actions: {token_file: token, pack: {days: 0}}\n"
-            "sites:\n"
-            "  - name: intranet\n"
-            f"    instances: [{instance}]\n"
-            "    backup: {repository: backups}\n"
-        )
-
-    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        return zope_exporter(*arguments, "--config.file", self.config, state_dir=self.directory)
-
-    def jobs(self) -> list[Job]:
-        """The oldest first."""
-        return JobStore(self.directory / "state.sqlite3").jobs()[::-1]
-
-    def page(self) -> dict[str, float]:
-        """What a sidecar tells of the backups."""
-        labels = {"site": "intranet", "database": "main"}
-        names = ("last_success", "last_verified", "covered_transaction")
-        log = self.directory / "log"
-        with serving(self.directory, "--config.file", self.config, log=log) as sidecar:
-            page = sidecar.page()
-        found = {name: f"zope_backup_{name}_timestamp_seconds" for name in names}
-        return {
-            name: page[full][frozenset(labels.items())]
-            for name, full in found.items()
-            if full in page
-        }
 
 
 @pytest.fixture

@@ -1,16 +1,14 @@
 """Packs by the command, of real files and through a real ZEO server."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 from tests.support.children import WAIT, child, lines_until_ready
-from tests.support.environments import Environment
 from tests.support.exporter import DEADLINE, environment, zope_exporter
+from tests.support.maintained import SlowServer
 from tests.support.packing import items, make_database
 from tests.support.processes import eventually
-from tests.support.zeo import ZeoServer
 from zope_exporter.jobs.store import JobStore
 
 HOLDER = f"""
@@ -68,37 +66,6 @@ print("ready", flush=True)
 ending.wait()
 sidecar.stop()
 """
-
-
-class SlowServer:
-    """A ZEO server whose packs wait until `go_on`; as a context, it runs."""
-
-    def __init__(self, directory: Path) -> None:
-        self._gate = directory / "gate"
-        os.mkfifo(self._gate)
-        settings = (
-            "packer ZODB.FileStorage.FileStorage:lambda *arguments:"
-            f" (open('{self._gate}').read(), FileStorage.packer(*arguments))[1]"
-        )
-        own = Environment("own", Path(sys.prefix))
-        self._server = ZeoServer(own, directory / "zeo", ("main",), storage_settings=settings)
-        make_database(self._server.data_fs("main"))
-        self.site = f"zeo: [{{conf: {self._server.zeo_conf}}}]"
-
-    def __enter__(self) -> "SlowServer":
-        self._server.__enter__()
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self._server.__exit__(*raised)
-
-    def packs(self, word: str) -> int:
-        lines = self._server.event_log.read_text().splitlines()
-        return sum("pack(time=" in line and line.endswith(word) for line in lines)
-
-    def go_on(self) -> None:
-        self._gate.write_text("")
-        eventually(lambda: self.packs("complete"), DEADLINE)
 
 
 def test_promise_11_exactly_one_pack_whoever_asks_and_dies(tmp_path: Path) -> None:
