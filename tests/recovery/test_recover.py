@@ -265,8 +265,9 @@ def test_whatever_is_damaged_no_loss_is_silent_and_nothing_is_made_up(
         history.store([(0, 100, [])])
     original = path.read_bytes()
     content = bytearray(original)
-    for at, junk in data.draw(st.lists(_mutations(original), min_size=1, max_size=2)):
-        content[at : at + len(junk)] = junk
+    # One place: where both copies of a field are damaged alike, nothing tells.
+    at, junk = data.draw(_mutations(original))
+    content[at : at + len(junk)] = junk
     content = content[: len(original)]
     # Of an object's id and data there is no second copy: their damage cannot be seen.
     expected = sorted(tid for tid, _, _ in revisions(path))
@@ -275,7 +276,8 @@ def test_whatever_is_damaged_no_loss_is_silent_and_nothing_is_made_up(
     losses = salvage(path, output, Silent())
     walk(output)
     found = sorted(tid for tid, _, _ in revisions(output))
-    told = losses.any or any(gap.unfinished for gap in losses.gaps) or bool(losses.repaired)
-    assert told or found == expected
+    told = losses.any or any(gap.unfinished for gap in losses.gaps)
+    renamed = any(what == "id" for _, what in losses.repaired)
+    assert told or renamed or found == expected
     output.unlink()
     path.unlink()

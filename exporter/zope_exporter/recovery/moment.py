@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 from persistent.TimeStamp import TimeStamp
 
 _TID = re.compile("(?:0x)?([0-9a-fA-F]{16})")
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)")
+_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d)(?::(\d\d)(?:\.(\d{1,6}))?)?(Z|[+-]\d\d:\d\d)")
 HOW = (
     "write 2026-11-22T14:30:00Z or 2026-11-22T14:30:00+01:00, a zone being needed,"
     " or the 16 hexadecimal digits of a transaction id"
@@ -22,11 +22,14 @@ def transaction_at(text: str) -> bytes:
     found = _TID.fullmatch(text)
     if found:
         return bytes.fromhex(found[1])
-    if not _TIME.fullmatch(text):
+    time = _TIME.fullmatch(text)
+    if not time:
         raise MomentError(f"{text!r} is not a moment: {HOW}")
+    minute, second, fraction, zone = time.groups("0")
+    # All that Python 3.10 understands.
+    whole = f"{minute}:{second:0>2}.{fraction:0<6}{'+00:00' if zone == 'Z' else zone}"
     try:
-        # Python 3.10 knows no Z.
-        when = datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(timezone.utc)
+        when = datetime.fromisoformat(whole).astimezone(timezone.utc)
     except (ValueError, OverflowError) as error:
         raise MomentError(f"{text!r} is not a moment ({error}): {HOW}") from None
     seconds = when.second + when.microsecond / 1e6

@@ -25,7 +25,7 @@ class Rewriter:
 
     def write(self, found: Salvaged) -> list[LostRecord]:
         """Write a transaction; return the records whose data are nowhere any more."""
-        whole = not found.lost and not found.repaired
+        whole = not found.lost and not found.repaired and self._leads_to_data(found)
         if self._same and whole and found.start == self._position:
             self._copy(found.start, found.end - found.start)
             self.current |= {record.oid: record.position for record in found.records}
@@ -33,6 +33,10 @@ class Rewriter:
             return []
         self._same = False
         return self._rewrite(found)
+
+    def _leads_to_data(self, found: Salvaged) -> bool:
+        pointing = (record for record in found.records if record.back)
+        return all(data_of(self._source, record) is not None for record in pointing)
 
     def _rewrite(self, found: Salvaged) -> list[LostRecord]:
         kept, lost = [], []

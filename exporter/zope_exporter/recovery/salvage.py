@@ -7,6 +7,8 @@ record costs that record, and what follows a place that makes no sense is found 
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import BytesIO
+from pickletools import genops
 from typing import NamedTuple
 
 import numpy as np
@@ -17,13 +19,13 @@ from zope_exporter.filestorage.records import (
     RECORD,
     RECORD_HEADER_SIZE,
     UNDONE,
-    DamagedError,
     DataFile,
 )
 from zope_exporter.filestorage.tail import FIRST_TRANSACTION, LENGTH, TRANSACTION_HEADER, VOTED
 
 KNOWN = (NORMAL, PACKED, UNDONE, VOTED)
 BLOCK = 1 << 20
+PICKLES = 2  # of a record: the class and the state
 # No clock is wrong by as much, and what is above would outdo every transaction to come.
 LATEST = int.from_bytes(b"\x08" + bytes(7), "big")
 
@@ -250,13 +252,26 @@ class Salvager:
         oid, tid, _, start, version, length, _ = record
         room = after - position - RECORD_HEADER_SIZE
         right = [tid == found.tid, start == found.start, version == 0, length == room]
-        if room > 0 and sum(right) >= len(right) - 1:
+        fits = room > 0 and sum(right) >= len(right) - 1
+        # A wrong length may have swallowed the record after it.
+        if fits and (length == room or self._is_data(position + RECORD_HEADER_SIZE, room)):
             found.records.append(Kept(oid, position, position + RECORD_HEADER_SIZE, room, 0))
             found.repaired.append(f"record at {position}")
             return
         found.lost.append(
             LostRecord(oid if tid == found.tid or start == found.start else None, position)
         )
+
+    def _is_data(self, position: int, size: int) -> bool:
+        """Tell whether these bytes are the two pickles of a record, neither more nor less."""
+        stream = BytesIO(self._read(position, size))
+        try:
+            for _ in range(PICKLES):
+                for _ in genops(stream):  # takes them apart, and runs nothing
+                    pass
+        except Exception:  # whatever it finds wrong with what are no pickles
+            return False
+        return stream.tell() == size
 
     def _next_record(self, found: Salvaged, position: int, end: int) -> int:
         wanted = found.tid.to_bytes(8, "big")
@@ -289,10 +304,10 @@ class Salvager:
         return int.from_bytes(raw, "big") if len(raw) == LENGTH.size else None
 
     def _read(self, position: int, size: int) -> bytes:
-        try:
-            return self._file.read(min(size, max(self._size - position, 0)), position)
-        except DamagedError:  # beyond the end of what there can be
+        """Return what there is of that many bytes, nothing beyond the file."""
+        if not 0 <= position < self._size:
             return b""
+        return self._file.read(min(size, self._size - position), position)
 
 
 def _numbers(block: bytes) -> "np.ndarray[tuple[int], np.dtype[np.uint64]]":
