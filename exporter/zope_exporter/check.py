@@ -6,13 +6,17 @@ from .config.schema import Config
 from .finding import Finding, Severity
 from .sidecar import look
 from .verdict import judge
+from .web.tokens import weaknesses
 
 COLLECT_SECONDS = 20.0
 
 
 def findings(config: Config) -> list[Finding]:
-    """Search this host, collect once, and return what there is to say."""
-    return judge(*look(config, COLLECT_SECONDS))
+    """Search this host, collect once, and return what there is to say.
+
+    Raises ConfigError if the token file cannot be used.
+    """
+    return [*_tokens(config), *judge(*look(config, COLLECT_SECONDS))]
 
 
 def worst(found: Sequence[Finding]) -> Severity:
@@ -37,6 +41,13 @@ def report(found: Sequence[Finding], quiet: bool) -> Iterator[str]:
     for finding in shown:
         cells = (cell.ljust(width) for cell, width in zip(_cells(finding), widths, strict=True))
         yield "  ".join((*cells, finding.text))
+
+
+def _tokens(config: Config) -> list[Finding]:
+    if config.actions is None:
+        return []
+    found = weaknesses(config.actions.token_file)
+    return [Finding(Severity.WARNING, "", "token_file", text) for text in found]
 
 
 def _summary(looked_at: int, wrong: int) -> str:

@@ -14,7 +14,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tests.support.web import Steady, serving
+from zope_exporter.check import findings
+from zope_exporter.config.actions import ActionsConfig
 from zope_exporter.config.document import ConfigError
+from zope_exporter.config.schema import Config
+from zope_exporter.finding import Severity
 from zope_exporter.registry import Registry
 from zope_exporter.web.app import make_app
 from zope_exporter.web.body import read_json
@@ -216,3 +220,16 @@ def test_metrics_cannot_be_put_where_no_password_is_asked_for(path: str) -> None
     limit = ScrapeLimit()
     with pytest.raises(ValueError, match="cannot be used"):
         make_app(Registry([limit]), limit, telemetry_path=path)
+
+
+def test_check_tells_of_weak_tokens_and_of_a_file_that_cannot_be_used(tmp_path: Path) -> None:
+    path = token_file(tmp_path)
+    path.chmod(0o644)
+    actions = ActionsConfig(token_file=path)
+    config = Config(state_dir=tmp_path, discover=False, actions=actions)
+    [finding] = [found for found in findings(config) if found.subject == "token_file"]
+    assert finding.severity is Severity.WARNING
+    assert "chmod 640" in finding.text
+    path.unlink()
+    with pytest.raises(ConfigError, match="is missing"):
+        findings(config)
