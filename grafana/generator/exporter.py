@@ -1,7 +1,7 @@
 """The exporter itself: who watches the watchman."""
 
 from .dashboard import Dashboard, Row
-from .looks import COUNT, SECONDS, SUCCESS, UP, rising
+from .looks import COUNT, SECONDS, SET, SUCCESS, UP, rising
 from .metrics import Metrics
 from .panel import Look, Panel, Query, runbook
 from .requests import RATE
@@ -17,6 +17,7 @@ def exporter(m: Metrics) -> Dashboard:
         (
             Row("Scrapes", _scrapes(m)),
             Row("Collectors", _collectors(m)),
+            Row("Alerts that come in", _webhook(m)),
             Row("Syslog", _syslog(m)),
             Row("Versions", _versions(m)),
         ),
@@ -96,6 +97,59 @@ def _collectors(m: Metrics) -> tuple[Panel, ...]:
             SECONDS,
             width=12,
             height=10,
+        ),
+    )
+
+
+def _webhook(m: Metrics) -> tuple[Panel, ...]:
+    seen = f"time() - {m('zope_watchdog_last_seen_timestamp_seconds')}"
+    told = f"increase({m('zope_watchdog_messages_total')}[{RATE}])"
+
+    def increase(name: str) -> list[Query]:
+        expr = f"increase({m(name)}[{RATE}])"
+        return [Query(expr, "{{instance}} {{outcome}}")]
+
+    return (
+        series(
+            "Notifications",
+            m.help("zope_webhook_notifications_total"),
+            increase("zope_webhook_notifications_total"),
+            COUNT,
+            width=6,
+        ),
+        series(
+            "Alerts in them",
+            m.help("zope_webhook_alerts_total"),
+            increase("zope_webhook_alerts_total"),
+            COUNT,
+            width=6,
+        ),
+        series(
+            "Since the last watchdog alert",
+            f"{m.help('zope_watchdog_last_seen_timestamp_seconds')} "
+            f"{m.help('zope_watchdog_max_silence_seconds')}",
+            [
+                Query(seen, "{{instance}}"),
+                Query(m("zope_watchdog_max_silence_seconds"), "{{instance}} allowed"),
+            ],
+            SECONDS,
+            width=6,
+        ),
+        states(
+            "Alerting is silent",
+            m.help("zope_watchdog_silent"),
+            Query(m("zope_watchdog_silent"), "{{instance}}"),
+            SET,
+            width=6,
+            height=8,
+        ),
+        series(
+            "Messages to people about it",
+            m.help("zope_watchdog_messages_total"),
+            [Query(told, "{{instance}} {{channel}} {{outcome}}")],
+            COUNT,
+            width=24,
+            height=5,
         ),
     )
 
