@@ -61,7 +61,11 @@ def read_dat(path: Path) -> Dat | None:
         problem = f"{path.name} was cut off"
     if None in lines:
         problem = f"{path.name} has a line that is not of a piece"
-    return Dat(tuple(line for line in lines if line is not None), text, problem)
+    found = tuple(line for line in lines if line is not None)
+    names = [line.name for line in found if not line.guard]
+    if len(names) > len(set(names)):
+        problem = f"{path.name} lists a piece twice"
+    return Dat(found, text, problem)
 
 
 def dat_text(pieces: Iterable[Piece], before: Dat | None, guard: bool = False) -> str:

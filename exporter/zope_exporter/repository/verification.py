@@ -126,7 +126,9 @@ class _Verification:
                 self._examine(backup, scratch, structure)
             except DamagedPieceError as error:
                 self.bad[error.piece] = error.reason
-            except (BrokenStructureError, FileStorageError) as error:
+            except (InterruptedActionError, RefusedError):
+                raise
+            except (ActionError, BrokenStructureError, FileStorageError) as error:
                 text = str(error).replace(str(scratch), "the restored Data.fs")
                 self._fail(backup.stamp, f"{backup.pieces[-1].name}: {text}")
         if source is not None:
