@@ -91,12 +91,19 @@ class Copier:
         position = span.start
         while position < span.end:
             self._report.check()
-            data = os.pread(span.descriptor, min(CHUNK, span.end - position), position)
+            data = _read(span, min(CHUNK, span.end - position), position)
             if not data:
                 raise _damaged(span, f"byte {position}: the file ends, which was longer")
             yield data
             position += len(data)
             self._report.advance(len(data))
+
+
+def _read(span: Span, size: int, position: int) -> bytes:
+    try:
+        return os.pread(span.descriptor, size, position)
+    except OSError as error:
+        raise _damaged(span, f"byte {position}: {error.strerror}") from error
 
 
 def _deflated(chunks: Iterator[bytes], gzip: bool) -> Iterator[bytes]:

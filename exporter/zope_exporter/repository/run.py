@@ -2,7 +2,9 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -50,7 +52,7 @@ class Run:
         """Make a backup, full or not, if there is anything new. Raises ChangedMeanwhileError."""
         self.report.stage("looking for what is new")
         # All is read from this one descriptor: whatever a pack puts in its place is another file.
-        with opened(self.source.data_fs) as descriptor, ThreadPoolExecutor(4) as pool:
+        with _held(self.source.data_fs) as descriptor, ThreadPoolExecutor(4) as pool:
             began = self.means.clock()
             listed = read_repository(self.repository)
             base = self._base(listed, BaseFinder(descriptor, self.report, pool))
@@ -110,6 +112,8 @@ class Making:
         own = manifest.pieces[-1]
         if not self.base.pieces and self.listed.backups and self.listed.backups[-1].unfinished:
             remove_unfinished(disk, self.listed.backups[-1])
+        if self._adopts:
+            return result(manifest, "unchanged", 0)
         return result(manifest, "full" if own.full else "incremental", own.size)
 
     def _copied(self, target: Path, pool: ThreadPoolExecutor) -> Manifest:
@@ -231,6 +235,17 @@ class Making:
                 "the clock was set back since the last backup, or was wrong then: to go after it,"
                 f" this one is stamped {stamp}; until then `repozo -R` needs `-D {stamp}` to see it"
             )
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[int]:
+    """Give a descriptor of the Data.fs; what fails later may be the fault of another file."""
+    with opened(path) as first:
+        descriptor = os.dup(first)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def result(manifest: Manifest, kind: str, written: int) -> BackupResult:
