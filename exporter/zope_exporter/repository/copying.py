@@ -3,7 +3,7 @@
 import os
 import zlib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,18 +67,25 @@ class Copier:
         content = Sums(self._pool)
         packed = Sums(self._pool) if gzip else content
         synced = 0
+        writing: Future[None] = self._pool.submit(lambda: None)
         try:
             for data in _deflated(self._fed(span, content, structure), gzip):
                 if gzip:
                     packed.update(data)
-                self._disk.write(descriptor, data)
+                # Written while the next bytes are read and followed.
+                writing.result()
+                writing = self._pool.submit(self._disk.write, descriptor, data)
                 # A little at a time, or the commits of the site would wait for all of it.
                 if content.size - synced >= SYNC_EVERY:
+                    writing.result()
                     self._disk.sync(descriptor)
                     synced = content.size
             structure.check_end(span.end)
         except BrokenStructureError as error:
             raise _damaged(span, str(error)) from error
+        finally:
+            wait([writing])  # before the descriptor is closed
+        writing.result()
         return packed, content
 
     def _fed(self, span: Span, content: Sums, structure: Structure) -> Iterator[bytes]:
