@@ -9,6 +9,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from zope_exporter.collector import AnyCollector
@@ -56,7 +59,12 @@ class Held:
 
 def app_of(*collectors: AnyCollector, most_scrapes: int = 40) -> Starlette:
     limit = ScrapeLimit(most_scrapes)
-    return make_app(Registry([*collectors, limit]), limit)
+    registry = Registry([*collectors, limit])
+    return make_app(registry, limit, routes=[Route("/", _front, methods=["GET"])])
+
+
+async def _front(_: Request) -> Response:
+    return PlainTextResponse("a page for people\n")
 
 
 @contextmanager

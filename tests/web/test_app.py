@@ -124,23 +124,6 @@ def test_a_hanging_source_costs_its_own_series_only() -> None:
     assert 'zope_collector_success{collector="steady"} 1.0' in page
 
 
-def test_the_landing_page_leads_on_and_runs_nothing(client: httpx.Client) -> None:
-    answer = client.get("/")
-    assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    assert "default-src 'none'" in answer.headers["content-security-policy"]
-    assert "script" not in answer.text
-    for path in ("/metrics", "/-/healthy", "/-/ready"):
-        assert f'href="{path}"' in answer.text
-        assert client.get(path).status_code == 200
-
-
-def test_the_landing_page_escapes() -> None:
-    limit = ScrapeLimit()
-    app = make_app(Registry([limit]), limit, telemetry_path='/"><b>')
-    with serving(app) as server:
-        assert 'href="/&quot;&gt;&lt;b&gt;"' in httpx.get(server.url).text
-
-
 def test_metrics_can_be_anywhere() -> None:
     limit = ScrapeLimit()
     with serving(make_app(Registry([limit]), limit, telemetry_path="/a/m")) as server:
@@ -169,7 +152,7 @@ def test_routes_of_others_come_first() -> None:
         assert httpx.get(server.url).text == "mine"
 
 
-@pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy", "/-/ready"])
+@pytest.mark.parametrize("path", ["/metrics", "/-/healthy", "/-/ready"])
 def test_head_has_the_headers_and_no_body(client: httpx.Client, path: str) -> None:
     answer = client.head(path)
     assert answer.status_code == 200
@@ -177,7 +160,7 @@ def test_head_has_the_headers_and_no_body(client: httpx.Client, path: str) -> No
     assert answer.content == b""
 
 
-@pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy", "/-/ready"])
+@pytest.mark.parametrize("path", ["/metrics", "/-/healthy", "/-/ready"])
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "BREW"])
 def test_other_methods_are_refused(client: httpx.Client, method: str, path: str) -> None:
     headers = {"Origin": "https://evil.example", "Content-Type": "text/plain"}
@@ -213,7 +196,7 @@ def test_unknown_paths_are_not_found(server: Server, path: str) -> None:
 
 
 def test_the_server_does_not_say_what_it_runs_on(client: httpx.Client) -> None:
-    assert "server" not in client.get("/").headers
+    assert "server" not in client.get("/metrics").headers
 
 
 def test_too_many_scrapes_are_refused_and_counted_while_health_answers() -> None:

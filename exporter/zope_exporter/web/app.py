@@ -4,15 +4,13 @@ import gzip
 import math
 from collections.abc import Sequence
 from functools import partial
-from html import escape
 from typing import Protocol
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from zope_exporter import __version__
 from zope_exporter.exposition import encode
 from zope_exporter.registry import Scrape
 
@@ -46,7 +44,7 @@ def make_app(
     telemetry_path: str = "/metrics",
     routes: Sequence[BaseRoute] = (),
 ) -> Starlette:
-    """Return the app; `routes` come before its own, so that one for `/` replaces the landing page.
+    """Return the app; `routes` are further ones, such as that for `/`.
 
     Raises ValueError for a telemetry path that cannot be one.
     """
@@ -58,9 +56,6 @@ def make_app(
                 return PlainTextResponse("Too many scrapes are running.\n", status_code=503)
             return await in_thread(partial(_scrape, registry, request))
 
-    async def landing(_: Request) -> Response:
-        return HTMLResponse(_landing_page(telemetry_path), headers=PAGE_HEADERS)
-
     async def well(_: Request) -> Response:
         return PlainTextResponse("zope-exporter is well.\n")
 
@@ -68,7 +63,6 @@ def make_app(
         routes=[
             *routes,
             Route(telemetry_path, metrics, methods=["GET"]),
-            Route("/", landing, methods=["GET"]),
             Route(HEALTHY, well, methods=["GET"]),
             Route(READY, well, methods=["GET"]),
         ]
@@ -115,15 +109,3 @@ def _takes_gzip(accept_encoding: str) -> bool:
         if coding == "gzip":
             return weight.rstrip("0") not in {"q=", "q=0."}
     return False
-
-
-def _landing_page(telemetry_path: str) -> str:
-    links = {"Metrics": telemetry_path, "Healthy": HEALTHY, "Ready": READY}
-    items = "".join(
-        f'<li><a href="{escape(path)}">{escape(name)}</a></li>' for name, path in links.items()
-    )
-    return (
-        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>zope-exporter</title>'
-        f"</head><body><h1>zope-exporter</h1><p>Version {escape(__version__)}</p>"
-        f"<ul>{items}</ul></body></html>\n"
-    )
