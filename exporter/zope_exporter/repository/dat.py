@@ -1,15 +1,18 @@
 """The list of pieces that repozo keeps beside the first of them: name, start, end, MD5 sum."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from .manifest import Piece
+from .small import OddFileError, read_small
 from .stamps import PIECE
 
 LARGEST = 1 << 24
 # Beyond the end of any Data.fs.
 BEYOND = 1 << 61
+PLACE = re.compile("[0-9]{1,19}")
 
 
 @dataclass(frozen=True)
@@ -51,10 +54,11 @@ class Dat:
 def read_dat(path: Path) -> Dat | None:
     """Return what the file says, None if there is none; a bad line is its `problem`."""
     try:
-        with path.open("rb") as file:
-            text = file.read(LARGEST).decode(errors="surrogateescape")
+        text = read_small(path, LARGEST).decode(errors="surrogateescape")
     except FileNotFoundError:
         return None
+    except OddFileError:
+        return Dat((), "", f"{path.name} is not a regular file")
     lines = [_line(row) for row in text.splitlines()]
     problem = "" if text else f"{path.name} is empty"
     if text and not text.endswith("\n"):
@@ -89,7 +93,7 @@ def dat_text(pieces: Iterable[Piece], before: Dat | None, guard: bool = False) -
 
 def _line(row: str) -> Line | None:
     words = row.rsplit(" ", 3)
-    if len(words) != 4 or not (words[1].isdecimal() and words[2].isdecimal()):
+    if len(words) != 4 or not (PLACE.fullmatch(words[1]) and PLACE.fullmatch(words[2])):
         return None
     path, start, end, md5 = words
     line = Line(path, int(start), int(end), md5)

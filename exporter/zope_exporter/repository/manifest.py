@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from .sealed import BrokenSealError, seal, unseal
-from .stamps import PIECE
+from .stamps import PIECE, time_of_epoch
 
 FORMAT = 1
 SUFFIX = ".manifest"
+LARGEST = (1 << 63) - 1
+TAIL = 1 << 20  # bytes of the longest mark
 
 
 @dataclass(frozen=True)
@@ -99,11 +101,12 @@ def read_manifest(path: Path) -> Manifest:
         raise BrokenSealError(f"{path.name} is of a format that this version does not know")
     try:
         manifest = _manifest(contents)
-    except (TypeError, AttributeError) as error:
+        _check_values(manifest)
+        if manifest.stamp + SUFFIX != path.name:
+            raise BrokenSealError(f"{path.name} is the manifest of {manifest.stamp}")
+        _check_pieces(manifest)
+    except (TypeError, AttributeError, KeyError, ValueError, OverflowError) as error:
         raise BrokenSealError(f"{path.name} is of another kind: {error}") from error
-    if manifest.stamp + SUFFIX != path.name:
-        raise BrokenSealError(f"{path.name} is the manifest of {manifest.stamp}")
-    _check_pieces(manifest)
     return manifest
 
 
@@ -117,6 +120,22 @@ def _manifest(contents: dict[str, Any]) -> Manifest:
             "blobs": None if blobs is None else BlobList(**blobs),
         }
     )
+
+
+def _check_values(manifest: Manifest) -> None:
+    """Raise ValueError for what is of another kind, or would take all memory to look at."""
+    time_of_epoch(manifest.made)
+    numbers = [manifest.tid, manifest.last, manifest.transactions, manifest.records]
+    numbers += [place for piece in manifest.pieces for place in (piece.start, piece.end)]
+    numbers += [mark.position for mark in manifest.marks]
+    lengths = [mark.length for mark in manifest.marks]
+    for number, most in [(each, LARGEST) for each in numbers] + [(each, TAIL) for each in lengths]:
+        if not isinstance(number, int) or not 0 <= number <= most:
+            raise ValueError(f"{number!r} cannot be")
+    texts = [manifest.stamp, manifest.site, manifest.database, manifest.tool, manifest.previous]
+    texts += [text for p in manifest.pieces for text in (p.md5, p.sha256, p.content)]
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError("it has something else where there are texts")
 
 
 def _check_pieces(manifest: Manifest) -> None:

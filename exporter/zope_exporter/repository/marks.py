@@ -8,12 +8,11 @@ import os
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
-from .manifest import Manifest, Mark
+from .manifest import TAIL, Manifest, Mark
 
 MOST_MARKS = 256
 PLACES = 64
 LENGTH = 4096
-TAIL = 1 << 20
 
 
 def make_marks(

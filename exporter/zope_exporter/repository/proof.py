@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .sealed import BrokenSealError, seal, unseal
+from .stamps import time_of_epoch
 
 VERIFIED = ".verified"
 CURRENT = ".current"
@@ -63,6 +64,7 @@ def read_proof(path: Path) -> Proof | None:
         )
     except (TypeError, KeyError, AttributeError) as error:
         raise BrokenSealError(f"{path.name} is of another kind") from error
+    _checked_time(proof.time, path)
     if proof.stamp + VERIFIED != path.name:
         raise BrokenSealError(f"{path.name} is about {proof.stamp}")
     return proof
@@ -82,9 +84,16 @@ def read_current(path: Path) -> float | None:
     if contents is None:
         return None
     stamp, time = contents.get("stamp"), contents.get("time")
-    if f"{stamp}{CURRENT}" != path.name or not isinstance(time, float | int):
+    if f"{stamp}{CURRENT}" != path.name:
         raise BrokenSealError(f"{path.name} is about {stamp}")
-    return float(time)
+    return _checked_time(time, path)
+
+
+def _checked_time(time: Any, path: Path) -> float:
+    try:
+        return time_of_epoch(time).timestamp()
+    except (TypeError, ValueError, OverflowError) as error:
+        raise BrokenSealError(f"{path.name} is of no time: {error}") from error
 
 
 def _contents(path: Path) -> dict[str, Any] | None:

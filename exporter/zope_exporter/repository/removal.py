@@ -117,7 +117,7 @@ def _generations(backups: Sequence[Backup]) -> list[str]:
 
 def _is_own(dat: Path) -> bool:
     found = read_dat(dat)
-    return found is not None and all(line.own for line in found.lines)
+    return found is not None and not found.problem and all(line.own for line in found.lines)
 
 
 def _names(directory: Path) -> list[str]:

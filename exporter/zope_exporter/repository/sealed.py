@@ -5,6 +5,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from .small import read_small
+
 LARGEST = 1 << 26
 
 
@@ -20,8 +22,7 @@ def seal(contents: dict[str, Any]) -> bytes:
 
 def unseal(path: Path) -> dict[str, Any]:
     """Return the contents. Raises BrokenSealError, or OSError if the file cannot be read."""
-    with path.open("rb") as file:
-        data = file.read(LARGEST)
+    data = read_small(path, LARGEST)
     try:
         contents = json.loads(data)["contents"]
         intact = seal(contents) == data

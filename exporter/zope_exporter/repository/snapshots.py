@@ -17,12 +17,16 @@ from zope_exporter.jobs.report import ActionError, Report
 from .disk import Disk
 from .listing import Backup
 from .manifest import BlobList
+from .small import open_regular, read_small
 
 STAGE = "backing up blobs"
 CHUNK = 1 << 20
 LAYOUT = ".layout"
 BLOB = re.compile(r"0x([0-9a-f]{16})\.blob")
-LINE = re.compile(r"([0-9a-f]{64}) (\d+) ([^\n]+)\n?")
+PATH = r"(?:0x[0-9a-f]{2,16}/)+0x[0-9a-f]{16}\.blob"
+LINE = re.compile(rf"([0-9a-f]{{64}}) ([0-9]{{1,19}}) ({PATH}|\.layout)")
+WITHIN = re.compile(PATH)
+LARGEST = 1 << 30
 SUFFIX = ".blobs"
 
 
@@ -56,16 +60,22 @@ def summed(blobs: Mapping[str, Blob]) -> BlobList:
 def read_listing(path: Path, told: BlobList) -> dict[str, Blob]:
     """Return what a file lists. Raises ActionError if it is not the one that the manifest names."""
     try:
-        data = path.read_bytes()
+        data = read_small(path, LARGEST)
     except OSError as error:
         reason = f"{path.name} cannot be read: {error.strerror}"
         raise ActionError("reading the backup", reason, "use another backup") from error
     if sha256(data).hexdigest() != told.sha256:
         reason = f"{path.name} was changed after it was written"
         raise ActionError("reading the backup", reason, "use another backup")
-    found = [LINE.fullmatch(line) for line in data.decode().splitlines()]
-    blobs = [Blob(match[1], int(match[2]), match[3]) for match in found if match]
-    return {blob.path: blob for blob in blobs}
+    blobs = {}
+    for line in data.splitlines():
+        match = LINE.fullmatch(line.decode(errors="replace"))
+        # A path is never followed out of the snapshot.
+        if not match:
+            reason = f"{path.name} lists what is no blob"
+            raise ActionError("reading the backup", reason, "use another backup")
+        blobs[match[3]] = Blob(match[1], int(match[2]), match[3])
+    return blobs
 
 
 class SnapshotMaker:
@@ -136,7 +146,7 @@ class SnapshotMaker:
         """Copy a file to its path in the target, with its times."""
         found, size, new = sha256(), 0, target / path
         self._make_parents(target, path)
-        reading = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        reading = open_regular(source)
         try:
             writing = self._disk.create(new)
             try:
@@ -172,9 +182,9 @@ def _committed(blob_dir: Path, tid: int) -> Iterator[str]:
     for directory, inside, names in os.walk(blob_dir, onerror=_raise):
         inside[:] = [name for name in inside if name.startswith("0x")]  # the others are temporary
         for name in names:
-            match = BLOB.fullmatch(name)
-            if match and int(match[1], 16) <= tid:
-                yield str(Path(directory, name).relative_to(blob_dir))
+            match, path = BLOB.fullmatch(name), str(Path(directory, name).relative_to(blob_dir))
+            if match and int(match[1], 16) <= tid and WITHIN.fullmatch(path):
+                yield path
 
 
 def write_blobs(backup: Backup, directory: Path, report: Report, disk: Disk | None = None) -> None:
@@ -229,7 +239,7 @@ def _raise(error: OSError) -> None:
 
 
 def sum_of(path: Path) -> str:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    descriptor = open_regular(path)
     try:
         found = sha256()
         while data := os.read(descriptor, CHUNK):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from ZODB.utils import oid_repr, p64
 
 from zope_exporter.filestorage.census import Census
 from zope_exporter.filestorage.contents import ROOT, Contents
@@ -154,7 +155,7 @@ def _missing_blobs(
             oid, start = int(columns.oids[row]), census.starts[int(columns.transactions[row])]
             name = f"0x{file.transaction(start).tid:016x}.blob"
             bushy = "/".join(f"0x{byte:02x}" for byte in oid.to_bytes(8, "big"))
-            if blobs.isdisjoint((f"{bushy}/{name}", f"0x{oid:016x}/{name}")):
+            if blobs.isdisjoint((f"{bushy}/{name}", f"{oid_repr(p64(oid))}/{name}")):
                 missing.append(f"{bushy}/{name}")
     for path in missing[:SHOWN]:
         yield f"the blob {path} is missing"

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from secrets import token_hex
 
-STAMP = r"\d{4}(?:-\d\d){5}"
+STAMP = "[0-9]{4}(?:-[0-9]{2}){5}"
 PIECE = re.compile(rf"({STAMP})\.(delta)?fsz?")
 OWN = re.compile(rf"({STAMP})\.(manifest|blobs|verified|current|removing)")
 DAT = re.compile(rf"({STAMP})\.dat")
@@ -33,12 +33,17 @@ def time_of(stamp: str) -> datetime | None:
         return None
 
 
+def time_of_epoch(seconds: float) -> datetime:
+    """Return the moment; raises TypeError, ValueError or OverflowError for what can be none."""
+    return datetime.fromtimestamp(seconds, timezone.utc)
+
+
 def next_stamp(now: float, taken: Iterable[str]) -> str:
     """Return the stamp of a backup begun now, which is above all that are taken.
 
     So the order of names is that of the backups even after the clock was set back.
     """
-    moment = datetime.fromtimestamp(now, timezone.utc)
+    moment = time_of_epoch(now)
     newest = time_of(max(taken, default=""))
     if newest is not None and stamp_of(moment) <= stamp_of(newest):
         moment = newest + timedelta(seconds=1)

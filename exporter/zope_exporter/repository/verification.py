@@ -1,6 +1,7 @@
 """Verifying a repository: that each backup is whole, and that the newest one works."""
 
 import shutil
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -136,12 +137,9 @@ class _Verification:
                 self._fail(backup.stamp, f"{piece}: {reason}")
 
     def _examine(self, backup: Backup, scratch: Path, structure: Structure) -> None:
-        manifest, blobs = backup.manifest, None
+        manifest = backup.manifest
         name = backup.pieces[-1].name
-        if manifest and manifest.blobs:
-            listing = backup.repository / (backup.stamp + SUFFIX)
-            blobs = read_listing(listing, manifest.blobs).keys()
-        found = examine(scratch, blobs, self.report)
+        found = examine(scratch, _listed_blobs(backup), self.report)
         if (found.position, found.tid) != (structure.position, structure.tid):
             self._fail(backup.stamp, f"{name}: the walk ends early, at byte {found.position}")
         counted = (structure.tid, structure.last, structure.transactions, structure.records)
@@ -201,3 +199,14 @@ class _Verification:
                 proof = Proof(backup.stamp, level, now, failures, pieces, *counts)
                 path = self.listed.path / (backup.stamp + VERIFIED)
                 self.means.disk.replace(path, proof.encoded())
+
+
+def _listed_blobs(backup: Backup) -> Collection[str] | None:
+    """Return the paths of its blobs, None if it has none, or a list that is bad: that is told."""
+    if not backup.manifest or not backup.manifest.blobs:
+        return None
+    try:
+        listing = backup.repository / (backup.stamp + SUFFIX)
+        return read_listing(listing, backup.manifest.blobs).keys()
+    except ActionError:
+        return None

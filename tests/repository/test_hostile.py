@@ -1,0 +1,145 @@
+"""A repository into which somebody has put what we never write: it is named, and harms nobody."""
+
+import os
+from dataclasses import asdict, replace
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from tests.support.blobs import make_blobs
+from tests.support.repository import Site
+from zope_exporter.jobs.report import ActionError, Silent
+from zope_exporter.repository.listing import read_repository
+from zope_exporter.repository.manifest import FORMAT
+from zope_exporter.repository.sealed import seal
+from zope_exporter.repository.snapshots import write_blobs
+
+FIFO_FOR = (".manifest", ".dat", ".blobs", ".verified", ".current", ".fs")
+IMPOSSIBLE: tuple[object, ...] = (
+    None,
+    "x",
+    -1,
+    1 << 80,
+    float("inf"),
+    float("nan"),
+    1e300,
+    [],
+    [None],
+    {"a": 1},
+)
+
+
+@pytest.fixture
+def with_blobs(site: Site) -> Site:
+    site.data_fs.unlink()
+    site.blob_dir = site.data_fs.parent / "blobs"
+    make_blobs(site.data_fs, site.blob_dir, 2)
+    return site
+
+
+@pytest.mark.parametrize("suffix", FIFO_FOR)
+@pytest.mark.parametrize("how", ["fifo", "link"])
+def test_what_would_hang_whoever_opens_it_is_no_file(
+    with_blobs: Site, suffix: str, how: str
+) -> None:
+    for _ in range(2):
+        with_blobs.back_up()
+        with_blobs.verify()
+    [path] = with_blobs.repository.glob(f"*{suffix}")
+    path.unlink()
+    if how == "fifo":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+    read_repository(with_blobs.repository)
+    verdict = with_blobs.verify()
+    assert any(path.stem in failure for failure in verdict.failures), verdict.failures
+
+
+def test_a_fifo_among_the_blobs_is_named(with_blobs: Site) -> None:
+    with_blobs.back_up()
+    [blob, *_] = sorted((with_blobs.repository / "blobs").rglob("*.blob"))
+    blob.unlink()
+    os.mkfifo(blob)
+    assert any(blob.name in failure for failure in with_blobs.verify().failures)
+
+
+def test_no_manifest_breaks_the_list_of_the_others(site: Site) -> None:
+    site.back_up()
+    [backup] = read_repository(site.repository).backups
+    assert backup.manifest
+    good = {"format": FORMAT, **asdict(backup.manifest)}
+    path = site.repository / f"{backup.stamp}.manifest"
+    bad = [{key: value for key, value in good.items() if key != left_out} for left_out in good]
+    bad += [{**good, key: value} for key in good for value in IMPOSSIBLE]
+    for kind in ("pieces", "marks"):
+        for key in good[kind][0]:
+            bad += [{**good, kind: [{**good[kind][0], key: value}]} for value in IMPOSSIBLE]
+    for contents in bad:
+        path.write_bytes(seal(contents))
+        [backup] = read_repository(site.repository).backups
+        assert backup.covered < 1e11
+    site.verify()
+    assert site.back_up().kind == "full" or site.verify().ok
+
+
+@pytest.mark.parametrize("value", IMPOSSIBLE)
+@pytest.mark.parametrize("suffix", [".current", ".verified"])
+def test_no_time_of_a_proof_breaks_the_list(site: Site, suffix: str, value: object) -> None:
+    for _ in range(2):
+        site.back_up()
+        site.verify()
+    [path] = site.repository.glob(f"*{suffix}")
+    contents = {"stamp": path.name.removesuffix(suffix), "time": value, "tid": 0}
+    if suffix == ".verified":
+        contents = contents | {"level": "restore", "failures": (), "pieces": ()}
+        del contents["tid"]
+    path.write_bytes(seal(contents))
+    for backup in read_repository(site.repository).backups:
+        assert backup.covered < 1e11
+        assert not (suffix == ".verified" and backup.proven)
+
+
+def test_numbers_without_an_end_are_no_line(site: Site) -> None:
+    site.back_up()
+    [dat] = site.repository.glob("*.dat")
+    dat.write_text(dat.read_text().replace(" 0 ", f" {'9' * 5000} "))
+    assert not site.verify().ok
+
+
+@pytest.mark.parametrize("path", ["../../../victim", "/victim", "0x00/../../../victim"])
+def test_no_path_leads_out_of_a_snapshot(with_blobs: Site, path: str) -> None:
+    with_blobs.back_up()
+    [backup] = read_repository(with_blobs.repository).backups
+    assert backup.manifest
+    assert backup.manifest.blobs
+    (with_blobs.scratch.parent / "victim").write_bytes(b"secret")
+    listing = f"{sha256(b'secret').hexdigest()} 6 {path}\n".encode()
+    (with_blobs.repository / f"{backup.stamp}.blobs").write_bytes(listing)
+    blobs = replace(backup.manifest.blobs, sha256=sha256(listing).hexdigest())
+    manifest = replace(backup.manifest, blobs=blobs)
+    (with_blobs.repository / f"{backup.stamp}.manifest").write_bytes(manifest.encoded())
+    [backup] = read_repository(with_blobs.repository).backups
+    assert backup.complete
+    before = _all_files(with_blobs.scratch.parent)
+    with pytest.raises(ActionError, match=r"lists what is no blob"):
+        write_blobs(backup, with_blobs.scratch / "a" / "b", Silent())
+    assert _all_files(with_blobs.scratch.parent) == before
+    assert not with_blobs.verify().ok
+
+
+def _all_files(directory: Path) -> list[Path]:
+    return sorted(path for path in directory.rglob("*") if path.is_file())
+
+
+def test_blobs_in_a_lawn_are_found(with_blobs: Site) -> None:
+    assert with_blobs.blob_dir
+    with_blobs.data_fs.unlink()
+    with_blobs.blob_dir = with_blobs.data_fs.parent / "lawn"
+    with_blobs.blob_dir.mkdir(mode=0o700)
+    (with_blobs.blob_dir / ".layout").write_text("lawn")
+    make_blobs(with_blobs.data_fs, with_blobs.blob_dir, 2)
+    with_blobs.back_up()
+    verdict = with_blobs.verify()
+    assert verdict.ok, verdict.failures
