@@ -1,11 +1,20 @@
 """Connections and caches of a real database, and who holds them."""
 
+import threading
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
+from weakref import WeakSet
 
 import pytest
 import ZODB
-from Products.ZopeExporterAgent.databases import LEAKED_AFTER, cache, connections, held_since
+from Products.ZopeExporterAgent.databases import (
+    LEAKED_AFTER,
+    all_connections,
+    cache,
+    connections,
+    held_since,
+)
 from Products.ZopeExporterAgent.requests import Requests
 
 
@@ -68,3 +77,28 @@ def test_objects_are_active_or_ghosts(database: ZODB.DB) -> None:
     assert ghosts["active"] == 0
     assert ghosts["ghosts"] == 1
     connection.close()
+
+
+def test_connections_that_come_and_go_meanwhile_do_no_harm() -> None:
+    class Connection:
+        pass
+
+    pool: WeakSet[Connection] = WeakSet()
+    stays = [Connection() for _ in range(500)]
+    pool.update(stays)
+    stop = threading.Event()
+
+    def come_and_go() -> None:
+        while not stop.is_set():
+            come = [Connection() for _ in range(500)]
+            pool.update(come)
+
+    other = threading.Thread(target=come_and_go)
+    other.start()
+    try:
+        for _ in range(2000):
+            database = SimpleNamespace(pool=SimpleNamespace(all=pool))
+            assert len(all_connections(database)) >= len(stays)
+    finally:
+        stop.set()
+        other.join()

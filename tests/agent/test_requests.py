@@ -94,12 +94,10 @@ def test_the_iterable_is_closed_and_keeps_its_length() -> None:
     assert not hasattr(streamed, "__len__")
 
 
-def test_a_file_stays_what_the_server_knows_and_ends_with_its_close() -> None:
+def test_a_file_stays_what_the_server_knows_and_keeps_no_worker() -> None:
     class ServersFile:
-        def close(self) -> None:
-            closed.set()
+        pass
 
-    closed = threading.Event()
     requests = Requests()
 
     def sends(_environ: Any, start_response: Start) -> Any:
@@ -109,14 +107,57 @@ def test_a_file_stays_what_the_server_knows_and_ends_with_its_close() -> None:
     answer = CountedApplication(sends, requests)(
         {"wsgi.file_wrapper": ServersFile}, lambda *_: None
     )
+    # The main loop sends it, for as long as the client likes.
     assert type(answer) is ServersFile
-    # The worker has begun something else before the main loop is done with the file.
-    serve(CountedApplication(answers("204 No Content"), requests))
-    assert status(requests)["in_progress"] == 1
-    answer.close()
-    assert closed.is_set()
-    assert status(requests)["responses"] == {"200": 1, "204": 1}
+    assert vars(answer) == {}
+    assert status(requests)["responses"] == {"200": 1}
     assert status(requests)["in_progress"] == 0
+
+
+@pytest.mark.parametrize("body", [[b"text"], iter([b"text"])])
+def test_an_answer_that_nobody_closes_is_not_in_progress_for_ever(body: Iterable[bytes]) -> None:
+    requests = Requests()
+    answer = CountedApplication(answers("200 OK", body), requests)({}, lambda *_: None)
+    assert status(requests)["in_progress"] == 1
+    del answer
+    assert status(requests)["in_progress"] == 0
+    assert status(requests)["responses"] == {"200": 1}
+
+
+def test_an_answer_may_end_in_any_thread_while_its_own_has_begun_another() -> None:
+    requests = Requests()
+    application = CountedApplication(answers("200 OK"), requests)
+    first = application({}, lambda *_: None)
+    second = application({}, lambda *_: None)
+    elsewhere = threading.Thread(target=first.close)
+    elsewhere.start()
+    elsewhere.join()
+    assert status(requests)["in_progress"] == 1
+    second.close()
+    assert status(requests)["in_progress"] == 0
+    assert status(requests)["responses"] == {"200": 2}
+
+
+def test_a_status_that_comes_too_late_for_the_client_does_not_count() -> None:
+    def server(_status: str, _headers: object, exc_info: Any = None) -> None:
+        if exc_info:  # it has sent the headers
+            raise exc_info[1]
+
+    def streams(_environ: dict[str, str], start_response: Start) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        yield b"text"
+        try:
+            raise KeyError
+        except KeyError as error:
+            start_response("500 Internal Server Error", [], (KeyError, error, None))
+
+    requests = Requests()
+    answer = CountedApplication(streams, requests)({}, server)
+    with pytest.raises(KeyError):
+        list(answer)
+    answer.close()
+    assert status(requests)["responses"] == {"200": 1}
+    assert status(requests)["exceptions"] == {"KeyError": 1}
 
 
 def test_two_counters_around_one_another_count_once() -> None:
@@ -176,6 +217,7 @@ def test_durations_fall_into_their_buckets() -> None:
     for seconds in (BOUNDS[0], BOUNDS[0] * 1.001, BOUNDS[-1] + 1):
         request = requests.begin({})
         now[0] += seconds
+        requests.published(request)
         requests.end(request)
     duration = status(requests)["duration"]
     assert duration["counts"] == [1, 1, *[0] * (len(BOUNDS) - 2), 1]

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.fake_agent import STATUS
-from zope_exporter.agents.answer import Answer
+from zope_exporter.agents.answer import MOST_DATABASES, Answer
 from zope_exporter.agents.errors import AgentError
 from zope_exporter.collector import Part
 from zope_exporter.collectors.agent import AgentCollector, samples_of
@@ -124,3 +124,19 @@ def test_label_values_are_bounded() -> None:
     assert sum(by_name["zope_request_exceptions_total"]) == 1000
     assert len(by_name["zope_wsgi_responses_total"]) == 501
     assert sum(by_name["zope_wsgi_responses_total"]) == 10_000
+
+
+@pytest.mark.parametrize("name", ["", "a" * 101, "main\n", "\ud800"])
+def test_a_name_that_no_database_can_have_is_no_label(name: str) -> None:
+    main = STATUS["databases"]["main"]
+    read = answer(changed(("databases",), {name: main, "main": main}))
+    samples = list(samples_of(read, "intranet", "client1"))
+    told = {sample.labels[2] for sample in samples if "database" in sample.metric.labels}
+    assert told == {"main", ""}  # "" has the conflicts of no known database
+    assert read.problems == ["databases has a name that can be none"]
+
+
+def test_databases_without_number_are_cut() -> None:
+    read = answer({"protocol": 1, "databases": {str(number): {} for number in range(10_000)}})
+    assert len(read.databases()) == MOST_DATABASES
+    assert read.problems == [f"databases are more than {MOST_DATABASES}"]

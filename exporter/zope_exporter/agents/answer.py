@@ -9,6 +9,9 @@ PROTOCOL = 1
 _LARGEST = 2.0**63
 _LONGEST_TEXT = 4096
 _MOST_PROBLEMS = 20
+# Far more than any Zope has, and few enough to be label values.
+MOST_DATABASES = 100
+_LONGEST_NAME = 100
 
 Step = str | int
 
@@ -71,6 +74,16 @@ class Answer:
         if value is not None:
             self._wrong(path, "is no object")
         return ()
+
+    def databases(self) -> tuple[str, ...]:
+        """The names of the databases, as far as they can be names and not too many."""
+        names = self.keys("databases")
+        possible = [name for name in names if 0 < len(name) <= _LONGEST_NAME and name.isprintable()]
+        if len(possible) < len(names):
+            self.doubt("databases has a name that can be none")
+        if len(possible) > MOST_DATABASES:
+            self.doubt(f"databases are more than {MOST_DATABASES}")
+        return tuple(possible[:MOST_DATABASES])
 
     def length(self, *path: Step) -> int | None:
         """How many items a list has."""

@@ -126,7 +126,7 @@ OUTCOMES = "retried", "failed"
 
 def database_samples(answer: Answer, site: str, zope: str) -> Iterator[Sample]:
     """Yield the samples of all databases."""
-    for database in answer.keys("databases"):
+    for database in answer.databases():
         of = {"site": site, "zope": zope, "database": database}
         place = "databases", database
         for metric, path in _NUMBERS.items():
@@ -147,7 +147,7 @@ def conflict_samples(answer: Answer, site: str, zope: str) -> Iterator[Sample]:
     length = answer.length("conflicts")
     if length is None:
         return
-    databases = answer.keys("databases")
+    databases = answer.databases()
     counted = dict.fromkeys(product(databases, KINDS, OUTCOMES), 0.0)
     for index in range(length):
         database, kind, outcome = (

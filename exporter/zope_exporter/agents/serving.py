@@ -38,7 +38,8 @@ LONG_THRESHOLD = Metric(
 DURATION = Metric(
     "zope_request_duration_seconds",
     "histogram",
-    "Time from the beginning of a request in a worker thread to the end of its answer.",
+    "Time from the beginning of a request in a worker thread to the end of its answer, or until the"
+    " server has a file that it sends by itself.",
     ZOPE,
 )
 RESPONSES = Metric(

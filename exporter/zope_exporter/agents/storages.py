@@ -121,7 +121,7 @@ METRICS = (ZEO_CONNECTED, *_NUMBERS)
 
 def storage_samples(answer: Answer, site: str, zope: str) -> Iterator[Sample]:
     """Yield the samples of all databases that are on ZEO or RelStorage."""
-    for database in answer.keys("databases"):
+    for database in answer.databases():
         of = {"site": site, "zope": zope, "database": database}
         connected = answer.flag("databases", database, "zeo", "connected")
         if connected is not None:

@@ -67,7 +67,8 @@ def _database_of(traceback):
     name = ""
     while traceback is not None:
         found = traceback.tb_frame.f_locals.get("self")
-        if isinstance(found, Connection):
+        # Not isinstance, which lets objects of any kind say what they are.
+        if issubclass(type(found), Connection):
             name = found.db().database_name
         traceback = traceback.tb_next
     return name

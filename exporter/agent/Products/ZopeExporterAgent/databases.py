@@ -53,10 +53,11 @@ def innermost(storage):
 def all_connections(database):
     """Every connection of the current pool, open or not, without the database's lock."""
     known = database.pool.all
-    if hasattr(known, "as_weakref_list"):  # ZODB 3
-        found = [reference() for reference in known.as_weakref_list()]
-        return [connection for connection in found if connection is not None]
-    return list(known)
+    is_old = hasattr(known, "as_weakref_list")  # ZODB 3
+    # Copied at once, as no walk over it is: other threads put in new ones.
+    references = known.as_weakref_list() if is_old else known.data.copy()
+    found = [reference() for reference in references]
+    return [connection for connection in found if connection is not None]
 
 
 def connections(database, held):

@@ -26,7 +26,7 @@ class Instance(object):
     def __init__(self, configuration, config_files):
         self._configuration = configuration
         self._config_files = config_files
-        self._config_hash = hash_of(config_files) if config_files else None
+        self._config_hash = _hash_if_readable(config_files)
         self._versions = None
 
     def parts(self):
@@ -44,7 +44,7 @@ class Instance(object):
 
     def _read_config_hash(self):
         if self._config_hash is None:
-            raise UnknownError("which files Zope was configured by is not known")
+            raise UnknownError("the files Zope was configured by are not known, or not readable")
         return self._config_hash
 
 
@@ -68,6 +68,14 @@ def _config_files_of(function, variables):
         path = variables.get("configfile") or getattr(options, "configfile", None)
         return [path] if path else []
     return []
+
+
+def _hash_if_readable(paths):
+    """None if one is not, as when Zope has given up the rights that it was started with."""
+    try:
+        return hash_of(paths) if paths else None
+    except (IOError, OSError, TypeError):
+        return None
 
 
 def hash_of(paths):

@@ -16,14 +16,13 @@ _ident = getattr(threading, "get_ident", None) or __import__("thread").get_ident
 class RequestInProgress(object):
     """One request, from the moment a worker has it to the end of its answer."""
 
-    __slots__ = ("began", "environ", "exception", "is_published", "start", "status", "thread_id")
+    __slots__ = ("began", "environ", "exception", "start", "status", "thread_id")
 
     def __init__(self, environ, thread_id, began):
         self.environ = environ
         self.thread_id = thread_id
         self.start = time.time()
         self.began = began
-        self.is_published = False  # the code for it has run, though its answer may go on
         self.status = None  # the three digits, once they are known
         self.exception = None  # name of the class
 
@@ -33,8 +32,9 @@ class Requests(object):
 
     def __init__(self, clock=_monotonic):
         self._clock = clock
-        self._by_thread = {}  # the latest request of each
-        self._sent_elsewhere = {}  # by identity: those whose thread has begun another one
+        # What each thread publishes; no thread touches the place of another one.
+        self._published = {}
+        self._in_progress = set()  # those, and the ones whose answer is being sent
         # Appending is one step of the interpreter, no lock is needed. Its length is what is
         # answered from one look around to the next; the limit is for a thread that has died.
         self._ended = collections.deque(maxlen=200000)
@@ -50,31 +50,28 @@ class Requests(object):
     def begin(self, environ):
         """A worker's thread takes up a request; None if it is inside of one that counts."""
         thread_id = _ident()
-        latest = self._by_thread.get(thread_id)
-        if latest is not None:
-            if not latest.is_published:
-                return None
-            self._sent_elsewhere[id(latest)] = latest
+        if thread_id in self._published:
+            return None
         request = RequestInProgress(environ, thread_id, self._clock())
-        self._by_thread[thread_id] = request
+        self._published[thread_id] = request
+        self._in_progress.add(request)
         return request
 
+    def published(self, request):
+        """The code for it has run in this thread, though its answer may go on."""
+        self._published.pop(request.thread_id, None)
+
     def end(self, request):
-        """Its answer has been given; further calls change nothing."""
-        if self._by_thread.get(request.thread_id) is request:
-            place, key = self._by_thread, request.thread_id
-        elif id(request) in self._sent_elsewhere:
-            place, key = self._sent_elsewhere, id(request)
-        else:
-            return
-        # In this order there is no moment at which it is neither in progress nor answered.
-        self._ended.append((self._clock() - request.began, request.status, request.exception))
-        del place[key]
+        """Its answer has been given; further calls change nothing, whatever thread they are of."""
+        if request in self._in_progress:
+            # In this order there is no moment at which it is neither in progress nor answered.
+            self._ended.append((self._clock() - request.began, request.status, request.exception))
+            self._in_progress.discard(request)
 
     def failed(self, exception):
         """Publishing has failed for good in this thread, though the answer may be a fine page."""
-        request = self._by_thread.get(_ident())
-        if request is not None and not request.is_published:
+        request = self._published.get(_ident())
+        if request is not None:
             request.exception = exception.__name__
 
     def count(self):
@@ -96,9 +93,7 @@ class Requests(object):
 
     def in_progress(self):
         """The requests in progress, the oldest first."""
-        found = list(self._by_thread.copy().values())
-        found += self._sent_elsewhere.copy().values()
-        return sorted(found, key=lambda request: request.start)
+        return sorted(self._in_progress.copy(), key=lambda request: request.start)
 
     def status(self, threshold, now):
         """What /v1/status says; requests older than `threshold` seconds are long."""

@@ -17,22 +17,28 @@ class CountedApplication(object):
             return self.application(environ, start_response)
 
         def start(status, headers, exc_info=None):
-            request.status = status[:3]
             if exc_info is None:
-                return start_response(status, headers)
-            return start_response(status, headers, exc_info)
+                write = start_response(status, headers)
+            else:  # raises it if the client has another status already
+                write = start_response(status, headers, exc_info)
+            request.status = status[:3]
+            return write
 
         try:
             answer = self.application(environ, start)
         except BaseException as error:
             _broken(request, error)
+            requests.published(request)
             requests.end(request)
             raise
-        request.is_published = True
+        requests.published(request)
         if type(answer) in (tuple, list):
             return WholeAnswer(answer, request, requests)
         if _is_file(answer, environ.get("wsgi.file_wrapper")):
-            return _watched_file(answer, request, requests)
+            # The server knows its own kind of file by the class, and sends it by itself: no worker
+            # has to do with that, however long a slow client takes.
+            requests.end(request)
+            return answer
         kind = SizedAnswer if hasattr(answer, "__len__") else Answer
         return kind(answer, request, requests)
 
@@ -72,6 +78,10 @@ class Answer(object):
         finally:
             self._requests.end(self._request)
 
+    def __del__(self):
+        # Dropped by something that does not close what it was given.
+        self._requests.end(self._request)
+
 
 class SizedAnswer(Answer):
     """Servers take the length of an only piece for that of the answer."""
@@ -96,20 +106,6 @@ class WholeAnswer(SizedAnswer):
 
 def _is_file(answer, wrapper):
     return isinstance(wrapper, type) and isinstance(answer, wrapper)
-
-
-def _watched_file(file, request, requests):
-    """A server knows its own kind of file by the class and sends it by itself: it stays that."""
-    close = file.close
-
-    def close_and_end():
-        try:
-            close()
-        finally:
-            requests.end(request)
-
-    file.close = close_and_end
-    return file
 
 
 def _broken(request, error):

@@ -58,6 +58,7 @@ class ZServer(object):
         # The pipe lets go of the request when the answer is complete, else nothing was answered.
         if answered is not None and pipe._request is None:
             begun.status = str(answered.reply_code)
+        self._requests.published(begun)
         self._requests.end(begun)
 
     def status(self):
