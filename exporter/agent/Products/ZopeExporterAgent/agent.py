@@ -16,7 +16,7 @@ from Products.ZopeExporterAgent.databases import database_status, held_since, op
 from Products.ZopeExporterAgent.instance import Instance
 from Products.ZopeExporterAgent.long_requests import long_requests
 from Products.ZopeExporterAgent.packs import Packs
-from Products.ZopeExporterAgent.parts import UnknownError, gather, text
+from Products.ZopeExporterAgent.parts import ABSENT, UnknownError, gather, text
 from Products.ZopeExporterAgent.requests import Requests
 from Products.ZopeExporterAgent.server import Server
 from Products.ZopeExporterAgent.socket_file import SocketFile
@@ -124,7 +124,7 @@ class Agent(object):
                 ("databases", lambda: self._databases_status(errors)),
                 ("conflicts", lambda: self._conflicts.status(open_databases())),
                 ("requests", self._requests_status),
-                ("workers", lambda: self._require_web_server().status()),
+                ("workers", self._workers_status),
             ],
             errors,
         )
@@ -154,10 +154,18 @@ class Agent(object):
             raise UnknownError("the web server was at work before the agent")
         return self._requests.status(self._settings.long_request_threshold, time.time())
 
+    def _workers_status(self):
+        if self._has_filter and self._web_server() is None:
+            return ABSENT  # a server that others know, and whose requests are counted
+        return self._require_web_server().status()
+
     def _require_web_server(self):
         server = self._web_server()
         if server is None:
-            raise UnknownError("no web server is known to run in this process")
+            raise UnknownError(
+                "no web server of a known kind runs in this process (under another one put the"
+                " filter egg:zope-exporter-agent#main into the pipeline)"
+            )
         return server
 
     def _long_requests(self):

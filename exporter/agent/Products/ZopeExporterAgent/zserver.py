@@ -2,8 +2,11 @@
 
 from __future__ import absolute_import
 
+import logging
 import sys
 import threading
+
+log = logging.getLogger(__name__)
 
 _ident = getattr(threading, "get_ident", None) or __import__("thread").get_ident
 
@@ -42,8 +45,13 @@ class ZServer(object):
         return self._pool.handle(*job)
 
     def begin(self, job):
-        """A worker has taken up a job of the queue."""
-        _, request, response = job
+        """A worker has taken up a job of the queue, and shall do it whatever happens here."""
+        try:
+            self._begin(*job)
+        except Exception:
+            log.debug("A request was not counted", exc_info=True)
+
+    def _begin(self, _module, request, response):
         environ = request if isinstance(request, dict) else getattr(request, "environ", {})
         pipe = getattr(response, "stdout", None) or getattr(response, "__self__", None)
         begun = self._requests.begin(environ)
@@ -55,9 +63,12 @@ class ZServer(object):
         begun, pipe, answered = self._current.pop(_ident(), (None, None, None))
         if begun is None:
             return
-        # The pipe lets go of the request when the answer is complete, else nothing was answered.
-        if answered is not None and pipe._request is None:
-            begun.status = str(answered.reply_code)
+        try:
+            # The pipe lets go of the request when the answer is complete, else nothing was.
+            if answered is not None and pipe._request is None:
+                begun.status = str(answered.reply_code)
+        except Exception:
+            log.debug("How a request was answered is not known", exc_info=True)
         self._requests.published(begun)
         self._requests.end(begun)
 
