@@ -59,6 +59,13 @@ def _state(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             links=(runbook("ZopeBackupUnverified"),),
         ),
         stat(
+            "Faults of the databases",
+            m.help("zope_backup_database_faults"),
+            f"sum({m('zope_backup_database_faults')})",
+            rising("short", 1, decimals=0),
+            links=(runbook("ZopeDatabaseReferencesBroken"),),
+        ),
+        stat(
             "Room in the repository",
             m.help("zope_backup_repository_avail_bytes"),
             f"min({avail})",
@@ -80,6 +87,11 @@ def _backups(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "Proven",
             f"max by (site, database) (time() - {verified})",
             rising("s", limits.verified_age_seconds),
+        ),
+        Column(
+            "Faults",
+            f"max by (site, database) ({m('zope_backup_database_faults')})",
+            rising("short", 1, decimals=0),
         ),
         Column("Size", f"sum by (site, database) ({size})", BYTES),
         Column("Files", f"sum by (site, database) ({files})", COUNT),

@@ -54,6 +54,18 @@ def test_a_backup_that_cannot_be_proven_has_failed(host: Host) -> None:
     ]
 
 
+def test_a_backup_of_a_database_that_lacks_a_blob_succeeds_and_says_so(host: Host) -> None:
+    [gone, *_] = sorted(host.data_fs.parent.rglob("*.blob"), reverse=True)
+    gone.unlink()
+    run = host.run("backup")
+    assert run.returncode == 0, run.stderr
+    [job] = host.jobs()
+    [fault] = job.result["database_faults"]
+    assert gone.name in fault
+    assert "the database itself is damaged" in host.run("jobs", "1").stdout
+    assert "ZopeDatabaseReferencesBroken" in host.run("check").stdout
+
+
 def test_a_pack_waits_for_a_proven_backup(host: Host) -> None:
     size = host.data_fs.stat().st_size
     early = host.run("pack")

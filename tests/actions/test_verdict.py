@@ -69,6 +69,14 @@ def test_no_backup_and_no_proof_are_said_with_the_command() -> None:
     )
 
 
+def test_faults_of_the_database_are_said_with_where_to_look() -> None:
+    assert said({(backup.DATABASE_FAULTS, MAIN): 0.0}) == said({})
+    assert said({(backup.DATABASE_FAULTS, MAIN): 3.0})[1] == (
+        "WARNING in the database 3 references lead nowhere or blobs are missing, in its backups as"
+        " well (the runbook ZopeDatabaseReferencesBroken tells how to mend them)"
+    )
+
+
 @pytest.mark.parametrize("metric", [backup.MAX_AGE, backup.AVAILABLE])
 def test_where_none_is_configured_or_the_repository_unreadable_nothing_is_made_up(
     metric: Metric,

@@ -79,6 +79,16 @@ def test_a_quiet_site_is_backed_up_by_finding_nothing_new(plan: BackupPlan) -> N
     )
 
 
+def test_faults_of_the_database_are_told_once_it_was_restored(plan: BackupPlan) -> None:
+    back_up(plan, 1, NOW)
+    verify(plan.repository, Level.CHECKSUMS, Silent(), means=Means(clock=lambda: NOW + 60))
+    assert "database_faults" not in values(scraped(plan))
+    verify(plan.repository, Level.RESTORE, Silent(), means=Means(clock=lambda: NOW + 120))
+    assert values(scraped(plan))["database_faults"] == 0
+    back_up(plan, 2, NOW + 3600)
+    assert values(scraped(plan))["database_faults"] == 0  # as the last one found
+
+
 def test_repozo_s_backups_count_without_a_proof(plan: BackupPlan) -> None:
     with storage_at(plan.storage.data_fs) as storage:
         commit(storage, 1)

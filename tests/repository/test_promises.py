@@ -60,14 +60,6 @@ def test_5_packs_without_an_end_fail_the_backup(with_blobs: Site) -> None:
     assert read_repository(with_blobs.repository).backups == ()
 
 
-def test_9_a_blob_that_the_database_lacks_is_named(with_blobs: Site) -> None:
-    [gone, *_] = blob_dir(with_blobs).rglob("*.blob")
-    gone.unlink()
-    with_blobs.back_up()
-    [failure] = with_blobs.verify().failures
-    assert gone.name in failure
-
-
 def test_9_blobs_of_later_transactions_are_left_out(with_blobs: Site) -> None:
     def commits() -> None:
         make_blobs(with_blobs.data_fs, blob_dir(with_blobs), 1)

@@ -33,7 +33,11 @@ def run_verify(plan: BackupPlan, report: Report) -> Facts:
         more = len(verdict.failures) - TOLD
         failures = [*verdict.failures[:TOLD], *([f"and {more} more"] if more > 0 else [])]
         raise ActionError("verifying", "; ".join(failures), "do not rely on what is named")
-    return {"backup": verdict.stamp, "verified": verdict.level.name.lower()}
+    facts = {"backup": verdict.stamp, "verified": verdict.level.name.lower()}
+    if not verdict.database_faults:
+        return facts
+    # The backup is good: what is wrong was so in the Data.fs, and another backup would not help.
+    return {**facts, "database_faults": list(verdict.database_faults)}
 
 
 def _source(plan: BackupPlan) -> Source:

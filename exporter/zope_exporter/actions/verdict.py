@@ -68,6 +68,16 @@ def judge_backups(site: str, database: str, values: Values, now: float) -> Itera
     if values.get(backup.LAST_VERIFIED, site, database) is None:
         remedy = f"zope-exporter verify {site} --database {database}"
         yield found(Severity.WARNING, f"no backup was ever proven to restore ({remedy})")
+    yield from _database_faults(site, database, values)
+
+
+def _database_faults(site: str, database: str, values: Values) -> Iterator[Finding]:
+    faults = values.get(backup.DATABASE_FAULTS, site, database)
+    if faults:
+        text = f"in the database {faults:.0f} references lead nowhere or blobs are missing"
+        remedy = "the runbook ZopeDatabaseReferencesBroken tells how to mend them"
+        text = f"{text}, in its backups as well ({remedy})"
+        yield Finding(Severity.WARNING, site, f"backup {database}", text)
 
 
 def _facts(values: Values, site: str, database: str, age: float) -> str:

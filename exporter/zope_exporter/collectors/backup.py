@@ -37,6 +37,13 @@ COVERED = Metric(
     " repozo knows, in seconds since the epoch: all is saved while the Data.fs has none after it.",
     LABELS,
 )
+DATABASE_FAULTS = Metric(
+    "zope_backup_database_faults",
+    "gauge",
+    "References that lead nowhere and blobs that are missing in the database itself, as the last"
+    " verification by restore found; absent before one.",
+    LABELS,
+)
 MAX_AGE = Metric(
     "zope_backup_max_age_seconds",
     "gauge",
@@ -76,7 +83,16 @@ class BackupCollector:
     """Reads the repositories of all databases that are to be backed up."""
 
     name = "backup"
-    metrics = (LAST_SUCCESS, LAST_VERIFIED, COVERED, MAX_AGE, SIZE, FILES, AVAILABLE)
+    metrics = (
+        LAST_SUCCESS,
+        LAST_VERIFIED,
+        COVERED,
+        DATABASE_FAULTS,
+        MAX_AGE,
+        SIZE,
+        FILES,
+        AVAILABLE,
+    )
 
     def __init__(self, plans: Callable[[], Iterable[BackupPlan]]) -> None:
         self._plans = plans
@@ -101,6 +117,7 @@ class BackupCollector:
             raise RepositoryError(f"{plan.repository} cannot be read: {error.strerror}") from error
         yield AVAILABLE(room.f_bavail * room.f_frsize, **labels)
         yield from _newest(repository, labels)
+        yield from _faults(repository, labels)
         yield from _sizes(repository, labels)
         if repository.problems:
             raise RepositoryError(f"{plan.repository}: {'; '.join(repository.problems)}")
@@ -136,6 +153,15 @@ def _newest(repository: Repository, labels: dict[str, str]) -> Iterator[Sample]:
     proofs = [backup.proof.time for backup in repository.backups if backup.proven and backup.proof]
     if proofs:
         yield LAST_VERIFIED(max(proofs), **labels)
+
+
+def _faults(repository: Repository, labels: dict[str, str]) -> Iterator[Sample]:
+    proofs = [backup.proof for backup in repository.backups if backup.proof]
+    counted = [
+        (proof.time, proof.database_faults) for proof in proofs if proof.database_faults is not None
+    ]
+    if counted:
+        yield DATABASE_FAULTS(max(counted)[1], **labels)
 
 
 def _sizes(repository: Repository, labels: dict[str, str]) -> Iterator[Sample]:

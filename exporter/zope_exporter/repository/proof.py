@@ -28,7 +28,8 @@ class Proof:
     """How a backup was last verified, at `time`, in seconds since the epoch.
 
     `pieces` is what was verified: name, size and MD5 sum of each. `transactions`, `records` and
-    `objects` were counted by the level `restore`, and are 0 before.
+    `objects` were counted by the level `restore`, and are 0 before; `database_faults` by that level
+    alone: references to nothing and missing blobs that the database has too, None if unknown.
     """
 
     stamp: str
@@ -39,6 +40,7 @@ class Proof:
     transactions: int = 0
     records: int = 0
     objects: int = 0
+    database_faults: int | None = None
 
     @property
     def ok(self) -> bool:
@@ -65,6 +67,8 @@ def read_proof(path: Path) -> Proof | None:
     except (TypeError, KeyError, AttributeError) as error:
         raise BrokenSealError(f"{path.name} is of another kind") from error
     _checked_time(proof.time, path)
+    if not isinstance(proof.database_faults, int | None):
+        raise BrokenSealError(f"{path.name} is of another kind")
     if proof.stamp + VERIFIED != path.name:
         raise BrokenSealError(f"{path.name} is about {proof.stamp}")
     return proof

@@ -22,8 +22,6 @@ BLOB_CLASS = b"cZODB.blob\nBlob\n"
 BLOB_CLASS_WITHIN = 4  # bytes from the beginning of a record
 # Data of eight bytes that is no object id is hardly ever as small a number.
 LARGEST_OID = 1 << 48
-MOST_CANDIDATES = 1 << 20
-SHOWN = 5
 PUT = rb"(?:q.|r.{4}|\x94)?"
 # An id, alone or in a tuple with its class; neither a weak reference nor one to another database.
 REFERENCE = re.compile(
@@ -35,13 +33,18 @@ REFERENCE = re.compile(
 
 @dataclass(frozen=True)
 class Found:
-    """What a Data.fs holds, and what is wrong with it, a sentence each."""
+    """What a Data.fs holds, and what it lacks.
+
+    `dangling` are references, each from an object to one that is not there; `missing_blobs` the
+    paths that each blob may have, the first in the layout of today.
+    """
 
     position: int
     tid: int
     transactions: int
     objects: int
-    faults: tuple[str, ...]
+    dangling: tuple[tuple[int, int], ...]
+    missing_blobs: tuple[tuple[str, str], ...]
 
 
 def examine(path: Path, blobs: Iterable[str] | None, report: Report) -> Found:
@@ -68,11 +71,14 @@ def examine(path: Path, blobs: Iterable[str] | None, report: Report) -> Found:
             report.advance(contents.done - done)
             done = contents.done
         reached = objects.reached()
-        faults = [*_dangling(file, columns, objects, reached)]
+        dangling = _dangling(file, columns, objects, reached)
+        missing: Iterable[tuple[str, str]] = ()
         if blobs is not None:
-            faults += _missing_blobs(file, census, objects, reached, set(blobs))
-        transactions = len(census.starts)
-        return Found(census.position, census.tid, transactions, len(columns.oids), tuple(faults))
+            missing = _missing_blobs(file, census, objects, reached, set(blobs))
+        transactions, count = len(census.starts), len(columns.oids)
+        return Found(
+            census.position, census.tid, transactions, count, tuple(dangling), tuple(missing)
+        )
 
 
 class _Objects(References):
@@ -125,15 +131,12 @@ class _Objects(References):
 
 def _dangling(
     file: DataFile, columns: Columns, objects: _Objects, reached: npt.NDArray[np.bool_]
-) -> Iterator[str]:
+) -> Iterable[tuple[int, int]]:
     found: dict[tuple[int, int], None] = {}
     for row, target in objects.to_nothing():
         if reached[row] and target in _references(file, columns, row):
             found[int(columns.oids[row]), target] = None
-    for source, target in list(found)[:SHOWN]:
-        yield (f"object {source:#x} refers to object {target:#x}, which the database does not have")
-    if len(found) > SHOWN:
-        yield f"{len(found) - SHOWN} more references lead to objects that are not there"
+    return found
 
 
 def _references(file: DataFile, columns: Columns, row: int) -> set[int]:
@@ -148,16 +151,13 @@ def _missing_blobs(
     objects: _Objects,
     reached: npt.NDArray[np.bool_],
     blobs: set[str],
-) -> Iterator[str]:
-    columns, missing = census.current.columns, []
+) -> Iterator[tuple[str, str]]:
+    columns = census.current.columns
     for row in objects.blobs:
         if reached[row]:
             oid, start = int(columns.oids[row]), census.starts[int(columns.transactions[row])]
             name = f"0x{file.transaction(start).tid:016x}.blob"
             bushy = "/".join(f"0x{byte:02x}" for byte in oid.to_bytes(8, "big"))
-            if blobs.isdisjoint((f"{bushy}/{name}", f"{oid_repr(p64(oid))}/{name}")):
-                missing.append(f"{bushy}/{name}")
-    for path in missing[:SHOWN]:
-        yield f"the blob {path} is missing"
-    if len(missing) > SHOWN:
-        yield f"{len(missing) - SHOWN} more blobs are missing"
+            paths = f"{bushy}/{name}", f"{oid_repr(p64(oid))}/{name}"
+            if blobs.isdisjoint(paths):
+                yield paths

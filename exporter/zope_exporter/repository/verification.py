@@ -1,26 +1,19 @@
 """Verifying a repository: that each backup is whole, and that the newest one works."""
 
-import shutil
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from zope_exporter.filestorage.errors import FileStorageError
 from zope_exporter.jobs.report import ActionError, InterruptedActionError, RefusedError, Report
-from zope_exporter.wording import size
 
-from .comparison import compare_with_source
 from .disk import Means
+from .faults import Faults
 from .listing import Backup, Repository, proven, read_repository
 from .lock import shared
-from .pieces import DamagedPieceError, all_contents, write_restored
+from .pieces import DamagedPieceError, all_contents
 from .proof import VERIFIED, Level, Proof
 from .snapshots import SUFFIX, check_blobs, read_listing
-from .soundness import examine
-from .structure import BrokenStructureError, Structure
 from .target import Source
-
-HEADROOM = 1 << 22
+from .trial import Trial
 
 
 @dataclass(frozen=True)
@@ -28,7 +21,8 @@ class Verdict:
     """What a verification found: every failure begins with the name of what is bad.
 
     The level `restore` is of the newest complete backup, with that `stamp`, and so are the counts;
-    of the others all pieces were read. `failures` of any backup count.
+    of the others all pieces were read. `failures` of any backup count. `database_faults` are about
+    the database: the backup is a faithful copy of it, damage and all.
     """
 
     level: Level
@@ -38,6 +32,7 @@ class Verdict:
     transactions: int = 0
     records: int = 0
     objects: int = 0
+    database_faults: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -77,6 +72,7 @@ class _Verification:
     notes: list[str] = field(default_factory=list)
     bad: dict[str, str] = field(default_factory=dict)  # pieces
     counts: tuple[int, int, int] = (0, 0, 0)
+    faults: Faults | None = None  # of the database
 
     def run(self, source: Source | None) -> Verdict:
         newest = self.listed.newest
@@ -96,7 +92,8 @@ class _Verification:
         self._keep(newest)
         failures = dict.fromkeys(text for texts in self.failures.values() for text in texts)
         stamp = newest.stamp if newest else ""
-        return Verdict(self.level, stamp, tuple(failures), tuple(self.notes), *self.counts)
+        faults = self.faults.sentences if self.faults else ()
+        return Verdict(self.level, stamp, tuple(failures), tuple(self.notes), *self.counts, faults)
 
     def _fail(self, stamp: str, text: str) -> None:
         self.failures.setdefault(stamp, []).append(text)
@@ -118,45 +115,16 @@ class _Verification:
                 self._fail(backup.stamp, f"blobs/{backup.stamp}/{blob.path}: missing, or cut off")
 
     def _restore(self, backup: Backup, source: Source | None) -> None:
-        self._check_room(backup)
-        structure = Structure()
-        with self.means.disk.temporary(self.listed.path) as scratch:
-            try:
-                write_restored(backup, scratch, self.report, self.means.disk, structure.feed)
-                structure.check_end(backup.pieces[-1].end)
-                self._examine(backup, scratch, structure)
-            except DamagedPieceError as error:
-                self.bad[error.piece] = error.reason
-            except (InterruptedActionError, RefusedError):
-                raise
-            except (ActionError, BrokenStructureError, FileStorageError) as error:
-                text = str(error).replace(str(scratch), "the restored Data.fs")
-                self._fail(backup.stamp, f"{backup.pieces[-1].name}: {text}")
-        if source is not None:
-            for piece, reason in compare_with_source(backup, source, self.report, self.notes):
-                self._fail(backup.stamp, f"{piece}: {reason}")
-
-    def _examine(self, backup: Backup, scratch: Path, structure: Structure) -> None:
-        manifest = backup.manifest
-        name = backup.pieces[-1].name
-        found = examine(scratch, _listed_blobs(backup), self.report)
-        if (found.position, found.tid) != (structure.position, structure.tid):
-            self._fail(backup.stamp, f"{name}: the walk ends early, at byte {found.position}")
-        counted = (structure.tid, structure.last, structure.transactions, structure.records)
-        if manifest and counted != (
-            *(manifest.tid, manifest.last),
-            *(manifest.transactions, manifest.records),
-        ):
-            self._fail(backup.stamp, f"{name}: other transactions or records than were backed up")
-        for fault in found.faults:
-            self._fail(backup.stamp, f"{name}: {fault}")
-        self.counts = (structure.transactions, structure.records, found.objects)
-
-    def _check_room(self, backup: Backup) -> None:
-        needed, free = backup.pieces[-1].end + HEADROOM, shutil.disk_usage(self.listed.path).free
-        if free < needed:
-            reason = f"to restore the backup takes {size(needed)}, and only {size(free)} are free"
-            raise RefusedError("room", f"{reason} in {self.listed.path}", "make room there")
+        trial = Trial(backup, self.report, self.means.disk)
+        trial.run(source)
+        for failure in trial.failures:
+            self._fail(backup.stamp, failure)
+        self.bad |= trial.bad
+        self.notes += trial.notes
+        self.counts = trial.counts
+        self.faults = trial.database_faults
+        for sentence in self.faults.sentences if self.faults else ():
+            self.report.say(f"the database itself is damaged: {sentence}")
 
     def _read_all(self, newest: Backup | None) -> None:
         """Read every piece once, but those that were restored, and all blobs."""
@@ -195,18 +163,8 @@ class _Verification:
             known = backup.proof
             if failures or known is None or level >= known.level:
                 counts = self.counts if backup is newest else (0, 0, 0)
+                faults = self.faults.count if backup is newest and self.faults else None
                 now, pieces = self.means.clock(), proven(backup.pieces)
-                proof = Proof(backup.stamp, level, now, failures, pieces, *counts)
+                proof = Proof(backup.stamp, level, now, failures, pieces, *counts, faults)
                 path = self.listed.path / (backup.stamp + VERIFIED)
                 self.means.disk.replace(path, proof.encoded())
-
-
-def _listed_blobs(backup: Backup) -> Collection[str] | None:
-    """Return the paths of its blobs, None if it has none, or a list that is bad: that is told."""
-    if not backup.manifest or not backup.manifest.blobs:
-        return None
-    try:
-        listing = backup.repository / (backup.stamp + SUFFIX)
-        return read_listing(listing, backup.manifest.blobs).keys()
-    except ActionError:
-        return None
