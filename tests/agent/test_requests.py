@@ -1,5 +1,6 @@
 """Requests as their clients saw them, counted around a WSGI application."""
 
+import _thread
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -255,3 +256,25 @@ def test_a_long_request_shows_its_stack_and_no_value() -> None:
     assert found["url"] == "/site/a/b?user&...&x"
     assert any("wait_in_a_function_of_this_name" in line for line in found["stack"])
     assert "threading.py" in found["stack"][-1]
+
+
+def test_a_thread_that_python_has_no_name_of_is_told_by_its_number() -> None:
+    requests = Requests()
+    inside, leave = _thread.allocate_lock(), _thread.allocate_lock()
+    inside.acquire()
+    leave.acquire()
+    number = []
+
+    def waits(_environ: dict[str, str], _start: Start) -> Iterable[bytes]:
+        number.append(_thread.get_ident())
+        inside.release()
+        leave.acquire()
+        return []
+
+    _thread.start_new_thread(CountedApplication(waits, requests), ({}, lambda *_: None))
+    try:
+        assert inside.acquire(timeout=20)
+        [found] = long_requests(requests, 5.0, time.time() + 6)
+        assert (found["thread"], found["thread_id"]) == (str(number[0]), number[0])
+    finally:
+        leave.release()

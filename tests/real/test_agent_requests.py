@@ -11,6 +11,7 @@ from tests.support.agent import AgentSocket, agent_of, counts
 from tests.support.environments import Environment
 from tests.support.instances import ZopeInstance
 from tests.support.processes import eventually
+from tests.support.server import free_port
 from tests.support.zope_pages import burning, gate, publish_pages
 
 StartZope = Callable[..., ZopeInstance]
@@ -108,15 +109,15 @@ def test_workers_that_use_all_processors_leave_it_an_answer(
 def test_two_listeners_count_as_one_server(agent63: Environment, start_zope: StartZope) -> None:
     first = start_zope(agent63, name="two")
     first.stop()
-    ini = first.zope_ini.read_text()
+    ini, second = first.zope_ini.read_text(), free_port()
     ini = ini.replace("host = 127.0.0.1\n", "").replace(
-        f"port = {first.port}\n", f"listen = 127.0.0.1:{first.port} 127.0.0.1:{first.port + 1}\n"
+        f"port = {first.port}\n", f"listen = 127.0.0.1:{first.port} 127.0.0.1:{second}\n"
     )
     first.zope_ini.write_text(ini)
     first.start()
     agent = agent_of(first.home)
     before = answered(agent)
-    other = f"http://127.0.0.1:{first.port + 1}/"
+    other = f"http://127.0.0.1:{second}/"
     for url in (first.site.url, other, other):
         assert httpx.get(url, trust_env=False).status_code == 200
     assert answered(agent) - before == {"200": 3}

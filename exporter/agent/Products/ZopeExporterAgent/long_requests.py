@@ -16,7 +16,8 @@ def long_requests(requests, threshold, now):
     frames = sys._current_frames()
     return [
         {
-            "thread": text(names.get(request.thread_id, "")),
+            # Python does not know the names of ZServer's threads.
+            "thread": text(names.get(request.thread_id) or str(request.thread_id)),
             "thread_id": request.thread_id,
             "start": request.start,
             "method": text(request.environ.get("REQUEST_METHOD", "")),
