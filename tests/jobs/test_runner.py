@@ -1,3 +1,5 @@
+import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -202,3 +204,22 @@ def test_a_job_whose_state_file_is_moved_away_does_not_stop_the_next(
     assert gates[1].begun.wait(10)
     gates[1].go_on.set()
     assert ended(runner, number).state == "succeeded"
+
+
+def test_names_that_are_no_text_neither_end_the_queue_nor_the_job(
+    store: JobStore, tmp_path: Path
+) -> None:
+    """Names of files need not be UTF-8, and whoever can write to a repository chooses them."""
+    name = os.fsdecode(b"\xff.manifest")
+
+    def tells(report: Report) -> Facts:
+        report.stage(f"looking at {name}")
+        report.say(f"{name} is odd")
+        raise ActionError("verifying", f"{name}: the piece it is about is missing")
+
+    runner = Runner(ListedWork(work(directory(tmp_path, "var"), tells)), store)
+    for _ in range(2):
+        job = ended(runner, submitted(runner, MAIN))
+        assert (job.state, job.code) == ("failed", "failed")
+        assert "\\udcff.manifest" in job.error
+        json.dumps(job.as_json(), ensure_ascii=False).encode()

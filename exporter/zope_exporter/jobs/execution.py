@@ -24,10 +24,10 @@ def execute(store: JobStore, pending: Pending, recorder: Recorder, patience: Pat
         level = logging.INFO if outcome.state == "succeeded" else logging.WARNING
         number = pending.job.id
         log.log(level, "job %s, %s: %s %s", number, pending.job.task, outcome.state, outcome.error)
-        recorder.save()
         try:
+            recorder.save()
             store.end(number, outcome)
-        except StateError as error:
+        except Exception as error:  # whatever it is, those behind it in the queue have their turn
             log.error("how job %s ended cannot be kept: %s", number, error)
     finally:
         pending.life.end()

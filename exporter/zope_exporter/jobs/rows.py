@@ -2,8 +2,10 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from sqlite3 import Row
+from typing import Any
 
 from .job import Job, Places, Task
 
@@ -44,6 +46,20 @@ def job_of(row: Row) -> Job:
         places=Places(_path(row["data_fs"]), _path(row["repository"])),
         **{name: row[name] for name in _PLAIN},
     )
+
+
+def as_text(value: Any) -> Any:
+    """Return what is told in terms of JSON with all its texts such as can be kept and sent.
+
+    Whoever names a file may put bytes there that are no UTF-8; they are shown escaped.
+    """
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {key: as_text(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_text(each) for each in value]
+    return value
 
 
 def path_bytes(path: Path | None) -> bytes | None:

@@ -81,7 +81,7 @@ class JobStore:
         with self._open() as state:
             state.execute(
                 "UPDATE jobs SET stage = ?, done = ?, total = ?, log = ? WHERE id = ?",
-                (stage, done, total, json.dumps(log), number),
+                (rows.as_text(stage), done, total, json.dumps(rows.as_text(log)), number),
             )
 
     def end(self, number: int, outcome: Outcome) -> None:
@@ -160,10 +160,10 @@ class JobStore:
     def _end(self, state: sqlite3.Connection, job: Job, outcome: Outcome) -> None:
         now = self._clock()
         tallies.tally_end(state, job, outcome.state, now)
-        result = json.dumps(dict(outcome.result))
+        error, result = rows.as_text(outcome.error), json.dumps(rows.as_text(outcome.result))
         state.execute(
             "UPDATE jobs SET state = ?, ended = ?, code = ?, error = ?, result = ? WHERE id = ?",
-            (outcome.state, now, outcome.code, outcome.error, result, job.id),
+            (outcome.state, now, outcome.code, error, result, job.id),
         )
 
 
