@@ -257,3 +257,30 @@ def test_promise_4_a_disk_that_is_full_at_any_byte_leaves_the_state_of_before(si
         assert fails_beyond(limit, lambda: restore(backup_of(site), place_of(site), Silent()))
         assert (digest(site), items(site)) == before
         assert not list(site.parent.glob("*restor*"))
+
+
+def test_a_link_among_the_blobs_is_not_followed(site: Path, tmp_path: Path) -> None:
+    """Whoever can write to the backups must not have root copy them a file only it may read."""
+    secret = tmp_path / "secret"
+    secret.write_text("of root")
+    source = backup_of(site)
+    assert source.blobs
+    blob = min(source.blobs.rglob("*.blob"))
+    blob.unlink()
+    blob.symlink_to(secret)
+    target = blob_dir_of(site) / blob.relative_to(source.blobs)
+    target.unlink()
+    before = digest(site)
+    with pytest.raises(ActionError, match=r"blobs that the Data.fs needs are missing"):
+        restore(source, place_of(site), Silent())
+    assert not os.path.lexists(target)
+    assert digest(site) == before
+
+
+def test_what_else_is_in_the_blob_directory_is_left_alone(site: Path) -> None:
+    """A blob directory that is named wrongly, one too high, may hold those of other sites."""
+    other = blob_dir_of(site) / "other-site" / "0x00" / "0x01.blob"
+    other.parent.mkdir(parents=True)
+    other.write_text("theirs")
+    restore(backup_of(site), place_of(site), Silent())
+    assert other.read_text() == "theirs"

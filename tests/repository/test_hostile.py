@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.blobs import make_blobs
-from tests.support.repository import Site
-from zope_exporter.jobs.report import ActionError, Silent
+from tests.support.faults import QuickDisk
+from tests.support.repository import Site, repozo, restored
+from zope_exporter.jobs.report import ActionError, RefusedError, Silent
 from zope_exporter.repository.listing import read_repository
 from zope_exporter.repository.manifest import FORMAT
 from zope_exporter.repository.sealed import seal
@@ -127,6 +128,43 @@ def test_no_path_leads_out_of_a_snapshot(with_blobs: Site, path: str) -> None:
         write_blobs(backup, with_blobs.scratch / "a" / "b", Silent())
     assert _all_files(with_blobs.scratch.parent) == before
     assert not with_blobs.verify().ok
+
+
+@pytest.mark.parametrize("where", ["backups", "0x00", "."])
+def test_a_repository_among_the_blobs_is_refused(with_blobs: Site, where: str) -> None:
+    """ZODB deletes all that is in a blob directory when it finds no Data.fs."""
+    assert with_blobs.blob_dir
+    inside = with_blobs.with_repository(with_blobs.blob_dir / where)
+    with pytest.raises(RefusedError) as refused:
+        inside.back_up()
+    assert refused.value.code == "place"
+
+
+class Meanwhile(QuickDisk):
+    """Lets cron's repozo begin and end while a backup is made."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self.runs = 0
+
+    def create(self, path: Path) -> int:
+        self.runs += 1
+        if self.runs == 1:
+            done = repozo("-B", "-r", self._site.repository, "-f", self._site.data_fs)
+            assert done.returncode == 0, done.stderr
+        return super().create(path)
+
+
+@pytest.mark.parametrize("before", [0, 1, 2])
+def test_a_repozo_that_runs_meanwhile_tears_nothing(site: Site, before: int) -> None:
+    """Two pieces after the same bytes: `repozo -R` would restore both, and ZODB open neither."""
+    for _ in range(before):
+        site.back_up()
+        site.commit()
+    site.back_up(disk=Meanwhile(site))
+    verdict = site.verify()
+    assert verdict.ok, verdict.failures
+    assert restored(site.repository, site.scratch / "Data.fs") == site.bytes
 
 
 def _all_files(directory: Path) -> list[Path]:

@@ -6,12 +6,14 @@ So both the old and the new Data.fs find all of theirs, at whatever point this i
 import filecmp
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from zope_exporter.durable import sync_directory, sync_file
 from zope_exporter.jobs.report import ActionError, Report
+from zope_exporter.repository.small import open_regular
 
 from .blob_records import layout_of
 
@@ -69,11 +71,18 @@ def remove_unfinished(kept_like: Path) -> None:
 
 
 def files(root: Path) -> Iterator[Path]:
-    """Give all blobs and the mark of the layout; what uploads left half-done is no blob."""
-    for directory, _, names in os.walk(root):
+    """Give all blobs and the mark of the layout; what uploads left half-done is no blob.
+
+    Nor is a link, which could lead to a file that only we may read, nor what is in a directory that
+    is not of blobs: another site, or a repository.
+    """
+    for directory, inside, names in os.walk(root):
+        inside[:] = [name for name in inside if name.startswith("0x")]
         for name in names:
-            if name.endswith(".blob") or (name == MARKER and Path(directory) == root):
-                yield Path(directory, name)
+            path = Path(directory, name)
+            is_ours = name.endswith(".blob") or (name == MARKER and Path(directory) == root)
+            if is_ours and stat.S_ISREG(path.lstat().st_mode):
+                yield path
 
 
 def _is_same(one: Path, other: Path) -> bool:
@@ -94,7 +103,8 @@ def _make_directory(path: Path, owner: os.stat_result) -> Iterator[Path]:
 def _copy(path: Path, target: Path, owner: os.stat_result) -> None:
     unfinished = target.with_name(target.name + UNFINISHED)
     unfinished.unlink(missing_ok=True)
-    shutil.copyfile(path, unfinished)
+    with os.fdopen(open_regular(path), "rb") as source, unfinished.open("xb") as copy:
+        shutil.copyfileobj(source, copy)
     shutil.copymode(path, unfinished)
     _give(unfinished, owner)
     sync_file(unfinished)

@@ -76,10 +76,16 @@ def _make(disk: Disk, repository: Path) -> None:
 
 
 def _check_place(source: Source, repository: Path) -> None:
-    data_fs = Path(os.path.realpath(source.data_fs))
-    if data_fs.parent == Path(os.path.realpath(repository)):
-        reason = f"{repository} holds the Data.fs itself"
-        raise RefusedError("place", reason, "give the backups a directory of their own")
+    data_fs, place = (Path(os.path.realpath(path)) for path in (source.data_fs, repository))
+    remedy = "give the backups a directory of their own"
+    if data_fs.parent == place:
+        raise RefusedError("place", f"{repository} holds the Data.fs itself", remedy)
+    if source.blob_dir is not None:
+        blobs = Path(os.path.realpath(source.blob_dir))
+        # Whatever deletes all blobs deletes what is within them.
+        if place.is_relative_to(blobs) or blobs.is_relative_to(place):
+            reason = f"{repository} and the blobs in {source.blob_dir} are within each other"
+            raise RefusedError("place", reason, remedy)
 
 
 def _told(error: OSError) -> str:

@@ -108,6 +108,7 @@ class Making:
             if blobs is not None:
                 manifest = replace(manifest, blobs=summed(blobs))
                 place_blobs(disk, repository, manifest.stamp, directory, blobs)
+            self._check_alone()
             publish(disk, repository, manifest, copy)
         own = manifest.pieces[-1]
         if not self.base.pieces and self.listed.backups and self.listed.backups[-1].unfinished:
@@ -179,6 +180,15 @@ class Making:
         blobs = maker.make(blob_dir, tid, target)
         self._check_same()
         return blobs
+
+    def _check_alone(self) -> None:
+        """Make sure that no repozo, which takes no lock, has put a piece after the same bytes."""
+        before = {backup.pieces[-1].name for backup in self.listed.backups}
+        now = {backup.pieces[-1].name for backup in read_repository(self.run.repository).backups}
+        if now != before:
+            names = ", ".join(sorted(now ^ before))
+            reason = f"meanwhile another program changed {self.run.repository}: {names}"
+            raise ChangedMeanwhileError("backing up", reason, "run only one of them")
 
     def _check_same(self) -> None:
         """Make sure that no pack, which removes blobs after it, has replaced the Data.fs."""

@@ -27,7 +27,7 @@ def open_regular(path: Path) -> int:
 
 def read_small(path: Path, largest: int) -> bytes:
     """Return what is in a regular file, at most that many bytes."""
-    with open(open_regular(path), "rb") as file:
+    with os.fdopen(open_regular(path), "rb") as file:
         return file.read(largest)
 
 
