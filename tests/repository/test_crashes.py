@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 from ZODB.scripts import repozo
 
-from tests.support.faults import FaultyDisk, broken, full, killed
-from tests.support.repository import Site
+from tests.support.blobs import make_blobs
+from tests.support.faults import FaultyDisk, broken, full, killed, strays
+from tests.support.repository import Site, tree
 from zope_exporter.jobs.report import ActionError, Silent
 from zope_exporter.repository.disk import Disk
-from zope_exporter.repository.listing import read_repository
+from zope_exporter.repository.listing import Backup, read_repository
 from zope_exporter.repository.pieces import write_restored
+from zope_exporter.repository.snapshots import write_blobs
 
 
 def first(site: Site) -> None:
@@ -47,6 +49,19 @@ def quiet(site: Site) -> None:
     site.back_up()
 
 
+def with_blobs(site: Site) -> None:
+    site.data_fs.unlink()
+    site.blob_dir = site.data_fs.parent / "blobs"
+    make_blobs(site.data_fs, site.blob_dir, 1)
+
+
+def with_more_blobs(site: Site) -> None:
+    with_blobs(site)
+    site.back_up()
+    site.verify()
+    site.more()
+
+
 SCENES: dict[str, tuple[Callable[[Site], object], Callable[[Site, Disk], object]]] = {
     "full": (first, lambda site, disk: site.back_up(disk=disk)),
     "incremental": (second, lambda site, disk: site.back_up(disk=disk)),
@@ -54,6 +69,11 @@ SCENES: dict[str, tuple[Callable[[Site], object], Callable[[Site, Disk], object]
     "gzip": (compressed, lambda site, disk: site.back_up(gzip=True, disk=disk)),
     "pruning": (repeated, lambda site, disk: site.back_up(full=True, keep=1, disk=disk)),
     "unchanged": (quiet, lambda site, disk: site.back_up(disk=disk)),
+    "blobs": (with_blobs, lambda site, disk: site.back_up(disk=disk)),
+    "pruning blobs": (
+        with_more_blobs,
+        lambda site, disk: site.back_up(full=True, keep=1, disk=disk),
+    ),
     "verifying": (second, lambda site, disk: site.verify(disk=disk)),
 }
 
@@ -117,12 +137,28 @@ def check(scene: Scene) -> None:
         target.unlink(missing_ok=True)
         write_restored(backup, target, Silent())
         assert target.read_bytes() in scene.states
+        check_blobs(site, backup)
     check_repozo_goes_on(scene)
     site.back_up()
     verdict = site.verify()
     assert verdict.ok, verdict.failures
     assert restored_by_repozo(site.repository, target, "-w") == site.bytes
     assert not [path for path in site.repository.iterdir() if path.suffix == ".tmp"]
+
+
+def check_blobs(site: Site, backup: Backup) -> None:
+    """The blobs of a backup are those of its transactions, as they are in the database."""
+    if site.blob_dir is None:
+        return
+    target = site.scratch / "blobs"
+    shutil.rmtree(target, ignore_errors=True)
+    write_blobs(backup, target, Silent())
+    covered = f"0x{backup.covered_tid or 0:016x}.blob"
+    assert tree(target) == {
+        path: found
+        for path, found in tree(site.blob_dir).items()
+        if path == ".layout" or (path.endswith(".blob") and Path(path).name <= covered)
+    }
 
 
 def check_repozo_goes_on(scene: Scene) -> None:
@@ -166,3 +202,14 @@ def test_4_a_full_or_broken_disk_never_leaves_a_lie(
             assert scene.site.verify().ok
         scene.site.repository.mkdir(exist_ok=True)
         check(scene)
+
+
+def test_nothing_is_changed_but_by_the_disk_that_can_fail(scene: Scene) -> None:
+    """Else the tests above would not have tried it."""
+    scene.again()
+    assert strays(scene.act, scene.site.repository) == ""
+
+
+def test_what_goes_past_the_disk_is_seen(tmp_path: Path) -> None:
+    found = strays(lambda _: (tmp_path / "file").write_bytes(b""), tmp_path)
+    assert found.startswith("open ")

@@ -3,6 +3,8 @@
 import errno
 import os
 import signal
+import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -82,8 +84,11 @@ class FaultyDisk(QuickDisk):
     def make_directory(self, path: Path) -> None:
         self._operation(lambda: super(FaultyDisk, self).make_directory(path))
 
-    def remove_tree(self, path: Path) -> None:
-        self._operation(lambda: super(FaultyDisk, self).remove_tree(path))
+    def remove_directory(self, path: Path) -> None:
+        self._operation(lambda: super(FaultyDisk, self).remove_directory(path))
+
+    def set_times(self, path: Path, accessed: int, modified: int) -> None:
+        self._operation(lambda: super(FaultyDisk, self).set_times(path, accessed, modified))
 
 
 def die() -> None:
@@ -113,3 +118,41 @@ def killed(run: Callable[[Disk], object], at: int) -> bool:
         return True
     assert os.WEXITSTATUS(status) == 0
     return False
+
+
+CHANGES = {
+    *("os.chmod", "os.chown", "os.link", "os.mkdir", "os.mknod", "os.remove", "os.rename"),
+    *("os.rmdir", "os.setxattr", "os.symlink", "os.truncate", "os.utime", "shutil.rmtree"),
+}
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+
+
+def strays(run: Callable[[Disk], object], below: Path) -> str:
+    """Name, a line each, what changes files below a directory without the disk it is given."""
+    disk = FaultyDisk()
+    with tempfile.TemporaryFile("w+") as log:
+
+        def watch(event: str, arguments: tuple[object, ...]) -> None:
+            changes = event in CHANGES or (event == "open" and int(str(arguments[2])) & WRITING)
+            if changes and not disk.busy and any(_is_below(each, below) for each in arguments):
+                log.write(f"{event} {arguments}\n")
+
+        child = os.fork()
+        if not child:
+            try:
+                sys.addaudithook(watch)
+                run(disk)
+                log.flush()
+            except BaseException:  # whatever it is, the child must not go on as a test
+                os._exit(1)
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(status) == 0
+        log.seek(0)
+        return log.read()
+
+
+def _is_below(argument: object, below: Path) -> bool:
+    if not isinstance(argument, str | bytes | os.PathLike):
+        return False
+    return Path(os.fsdecode(argument)).is_relative_to(below)

@@ -95,4 +95,19 @@ RECIPES = (
             "RelStorage==4.3.0",
         ),
     ),
+    # Only what reads and writes a Data.fs.
+    Recipe(
+        name="zodb5",
+        pythons=_ZOPE5_PYTHONS,
+        zope="Zope==5.10",
+        constraints="constraints.txt",
+        requirements=("ZODB==5.8.1",),
+    ),
+    Recipe(
+        name="zodb6",
+        pythons=(RUNNING,),
+        zope="Zope==6.3",
+        constraints="constraints.txt",
+        requirements=("ZODB==6.4",),
+    ),
 )

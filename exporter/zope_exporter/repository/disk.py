@@ -2,7 +2,6 @@
 
 import ctypes
 import os
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -71,8 +70,24 @@ class Disk:
         path.mkdir(DIRECTORY_MODE)
         path.chmod(DIRECTORY_MODE)
 
+    def remove_directory(self, path: Path) -> None:
+        """Remove an empty directory."""
+        path.rmdir()
+
+    def set_times(self, path: Path, accessed: int, modified: int) -> None:
+        """Set the times of a file, in nanoseconds."""
+        os.utime(path, ns=(accessed, modified))
+
     def remove_tree(self, path: Path) -> None:
-        shutil.rmtree(path)
+        """Remove a directory with all that is in it; no symbolic link is followed."""
+        with os.scandir(path) as entries:
+            inside = sorted(entries, key=lambda entry: entry.name)
+        for entry in inside:
+            if entry.is_dir(follow_symlinks=False):
+                self.remove_tree(Path(entry.path))
+            else:
+                self.remove(Path(entry.path))
+        self.remove_directory(path)
 
     @contextmanager
     def temporary(self, directory: Path) -> Iterator[Path]:

@@ -160,7 +160,7 @@ class SnapshotMaker:
             status = os.fstat(reading)
         finally:
             os.close(reading)
-        os.utime(new, ns=(status.st_atime_ns, status.st_mtime_ns))
+        self._disk.set_times(new, status.st_atime_ns, status.st_mtime_ns)
         self.copied += size
         return Blob(found.hexdigest(), size, path)
 
