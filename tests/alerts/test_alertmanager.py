@@ -163,8 +163,8 @@ def test_a_site_that_is_down_silences_what_follows_from_it(alertmanager: httpx.C
         alertmanager,
         "alertname=ZopeSiteDown severity=critical site=a",
         "alertname=ZopeProcessDown severity=warning site=a zope=one",
-        "alertname=ZopeErrorBudgetBurn severity=critical site=a window=1h",
-        "alertname=ZopeErrorBudgetBurn severity=critical site=b window=1h",
+        "alertname=ZopeErrorBudgetBurn severity=critical site=a",
+        "alertname=ZopeErrorBudgetBurn severity=critical site=b",
         "alertname=ZopeDiskAlmostFull severity=critical site=a database=main",
         "alertname=ZopeLogCritical severity=critical site=a log=one-event",
     ) == {"ZopeSiteDown a", "ZopeErrorBudgetBurn b", "ZopeDiskAlmostFull a", "ZopeLogCritical a"}
@@ -191,6 +191,26 @@ def test_a_zeo_server_that_is_down_is_the_one_to_hear_of(alertmanager: httpx.Cli
         "alertname=ZopeZeoClientDisconnected severity=critical site=a zope=one database=main",
         "alertname=ZopeProcessDown severity=warning site=a zope=zeo",
     ) == {"ZopeZeoServerDown a"}
+
+
+def test_nor_do_clients_that_still_answer_from_their_caches(alertmanager: httpx.Client) -> None:
+    assert told(
+        alertmanager,
+        "alertname=ZopeZeoServerDown severity=critical site=a server=x storage=1",
+        "alertname=ZopeProcessDown severity=warning site=a zope=zeo",
+        "alertname=ZopeErrorBudgetBurn severity=critical site=a",
+        "alertname=ZopeDiskAlmostFull severity=critical site=a database=main",
+    ) == {"ZopeZeoServerDown a", "ZopeDiskAlmostFull a"}
+
+
+def test_a_burning_budget_says_what_the_log_says_too(alertmanager: httpx.Client) -> None:
+    assert told(
+        alertmanager,
+        "alertname=ZopeErrorBudgetBurn severity=critical site=a",
+        "alertname=ZopeLogErrors severity=warning site=a log=one-event",
+        "alertname=ZopeErrorBudgetBurn severity=warning site=b",
+        "alertname=ZopeLogErrors severity=warning site=b log=one-event",
+    ) == {"ZopeErrorBudgetBurn a", "ZopeErrorBudgetBurn b", "ZopeLogErrors b"}
 
 
 def test_an_exporter_that_is_down_silences_nothing(alertmanager: httpx.Client) -> None:
