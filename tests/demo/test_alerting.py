@@ -8,7 +8,8 @@ import yaml
 from tests.support.commands import run
 from tests.support.debian import tool
 from tests.support.require import require
-from zope_exporter.demo.alerting import Addresses, Pace, write_configuration
+from zope_exporter.demo.alerting import Addresses, write_configuration
+from zope_exporter.demo.pace import Pace
 
 ADDRESSES = Addresses("127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3", "127.0.0.1:4")
 
@@ -45,6 +46,12 @@ def test_all_rules_are_there_with_shorter_waits(written: tuple[Path, Path]) -> N
     alerts = [line for line in shipped.splitlines() if "alert:" in line]
     assert [line for line in rules.splitlines() if "alert:" in line] == alerts
     assert "for: 20s" in rules
+
+
+def test_windows_shrink_with_the_day_but_not_below_a_few_scrapes() -> None:
+    pace = Pace(scrape=5, day=864)
+    hurried = pace.hurry("rate(errors[5m]) > 2 * avg_over_time(errors[1d]) offset 7d for 15m")
+    assert hurried == "rate(errors[20s]) > 2 * avg_over_time(errors[864s]) offset 6048s for 15m"
 
 
 def test_the_token_is_named_and_not_copied(written: tuple[Path, Path]) -> None:

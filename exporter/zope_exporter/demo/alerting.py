@@ -1,6 +1,6 @@
 """The shipped files of Prometheus and Alertmanager, with the demo's addresses and pace."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,28 +9,7 @@ import yaml
 from zope_exporter.rules.generate import generate
 from zope_exporter.shipped import shipped
 
-
-@dataclass(frozen=True)
-class Pace:
-    """How long things take: as shipped, nobody would watch a demo for that long.
-
-    `scrape` is the pause between two scrapes, `group` that before and between two mails of one
-    group, in seconds. `thresholds` are in place of the shipped ones.
-    """
-
-    scrape: int = 5
-    group: int = 5
-    thresholds: dict[str, str] = field(
-        default_factory=lambda: {
-            "at_once": "20s",
-            "soon": "30s",
-            "patient": "1m",
-            "slowly": "2m",
-            "settled": "15s",
-            "remembered": "1m",
-            "exporter_down": "30s",
-        }
-    )
+from .pace import Pace
 
 
 @dataclass(frozen=True)
@@ -52,7 +31,7 @@ def write_configuration(
     thresholds.write_text(yaml.safe_dump(pace.thresholds))
     for name, text in generate(shipped("alerts"), thresholds).items():
         (directory / name).parent.mkdir(exist_ok=True)
-        (directory / name).write_text(text)
+        (directory / name).write_text(pace.hurry(text))
     prometheus = _prometheus(_shipped("prometheus.yml"), addresses, pace)
     alertmanager = _alertmanager(_shipped("alertmanager.yml"), addresses, token_file, pace)
     files = directory / "prometheus.yml", directory / "alertmanager.yml"
@@ -82,7 +61,8 @@ def _alertmanager(
     document["global"]["smtp_smarthost"] = addresses.mail
     document["templates"] = [str(shipped("alerts") / "templates/zope.tmpl")]
     for route in (document["route"], *document["route"]["routes"]):
-        route["group_wait"] = route["group_interval"] = f"{pace.group}s"
+        if pace.group is not None:
+            route["group_wait"] = route["group_interval"] = f"{pace.group}s"
         route.pop("active_time_intervals", None)  # a demo has no night to wait for
     for receiver in document["receivers"]:
         for webhook in receiver.get("webhook_configs", ()):

@@ -17,10 +17,11 @@ from zope_exporter.child import Child
 from zope_exporter.config.actions import ActionsConfig, BackupConfig
 from zope_exporter.config.schema import Config, InstanceConfig, SiteConfig
 
-from .alerting import Addresses, Pace, write_configuration
+from .alerting import Addresses, write_configuration
 from .demo import Demo, demo_zope, tell
 from .instance import DemoError, free_port, last_words
 from .mailbox import Mailbox
+from .pace import Pace
 from .programs import find_programs
 from .traffic import WELCOME
 
