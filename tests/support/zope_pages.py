@@ -1,5 +1,6 @@
 """Pages of a real Zope that do, inside it, what tests of the agent want done."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from tests.support.environments import Environment
@@ -8,6 +9,7 @@ from tests.support.instances import ZopeInstance
 # For Python 2.7 as well as 3. A module, as External Methods share nothing with one another.
 _MODULE = '''\
 import json
+import logging
 import os
 import threading
 
@@ -40,6 +42,11 @@ def burn(self):
         for _ in range(10000):
             pass
     return "burnt"
+
+
+def panic(self):
+    logging.getLogger("ZODB").critical("PANIC: this is a test")
+    return "panicked"
 
 
 def stream(self):
@@ -178,7 +185,7 @@ def caught(self):
 '''
 _METHODS = (
     *("boom", "burn", "caught", "clash", "download", "fine", "hold"),
-    *("leak", "open_database", "part", "plug", "spy", "stream"),
+    *("leak", "open_database", "panic", "part", "plug", "spy", "stream"),
 )
 
 
@@ -188,12 +195,12 @@ def add_pages(environment: Environment) -> None:
     (packages / "zope_exporter_pages.py").write_text(_MODULE)
 
 
-def publish_pages(zope: ZopeInstance) -> None:
-    """Give a running site an External Method for each of its functions."""
+def publish_pages(zope: ZopeInstance, names: Iterable[str] = _METHODS) -> None:
+    """Give a running site an External Method for each of its functions, or for some."""
     extensions = zope.home / "Extensions"
     extensions.mkdir(exist_ok=True)
     (extensions / "pages.py").write_text("from zope_exporter_pages import *\n")
-    for name in _METHODS:
+    for name in names:
         form = {"id": name, "title": "", "module": "pages", "function": name}
         add = "/manage_addProduct/ExternalMethod/manage_addExternalMethod"
         assert zope.site.post(add, form).status_code in (200, 302)

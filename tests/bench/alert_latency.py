@@ -1,0 +1,59 @@
+"""From a fault to the mail, with the intervals as shipped.
+
+Run as `python -m tests.bench.alert_latency [MINUTES]`: all sites are broken at once, and who was
+told of what after how long is listed; what needs longer than that is named as missing.
+"""
+
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import click
+
+from tests.support.agents import with_agent
+from tests.support.environments import environment
+from tests.support.fleet import FAULTS
+from tests.support.loop import Loop, running_loop
+from tests.support.mails import Mail
+from tests.support.processes import eventually
+from tests.support.zope_pages import add_pages
+from zope_exporter.demo.pace import Pace
+
+SHIPPED = Pace(scrape=30, group=None, day=86400, thresholds={})
+EXPECTED = [mail for fault in FAULTS for mail in fault.mails]
+
+
+def first_mails(loop: Loop, began: float, limit: float) -> dict[Mail, float]:
+    """Seconds after `began` at which each mail came first, for as long as `limit` or till all."""
+    found: dict[Mail, float] = {}
+    while time.monotonic() - began < limit and not found.keys() >= set(EXPECTED):
+        for mail in loop.mails:
+            found.setdefault(mail, time.monotonic() - began)
+        threading.Event().wait(0.5)
+    return found
+
+
+def main(minutes: str = "10") -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        top = Path(directory)
+        zope = with_agent(environment("zope63"), top / "environment")
+        add_pages(zope)
+        with running_loop(zope, top, SHIPPED) as loop:
+            # Counters need a value from before the fault.
+            scraped = "count_over_time(up[5m]) >= 3"
+            eventually(lambda: loop.prometheus.query(scraped), 180)
+            began = time.monotonic()
+            loop.sites.in_parallel(fault.breaks for fault in FAULTS)
+            mails = first_mails(loop, began, float(minutes) * 60)
+            loop.sites.in_parallel(fault.repair for fault in FAULTS if fault.repair)
+        for mail, seconds in sorted(mails.items(), key=lambda item: item[1]):
+            click.echo(f"{mail.site:12} {mail.alert:24} {mail.what:9} {seconds:6.0f} s")
+        for mail in EXPECTED:
+            if mail not in mails:
+                click.echo(f"{mail.site:12} {mail.alert:24} not within {minutes} min")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
