@@ -7,7 +7,7 @@ from .looks import BYTES, COUNT, RATIO, RUNNING, rising
 from .metrics import Metrics
 from .panel import GREEN, RED, Look, Panel, Query, Step, runbook
 from .requests import RATE
-from .shapes import Column, series, stat, states, table
+from .shapes import Column, events, series, stat, states, table
 
 _AGE = Look("s")
 
@@ -31,7 +31,7 @@ def backup(m: Metrics, limits: Limits) -> Dashboard:
 def _state(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
     verified = m("zope_backup_last_verified_timestamp_seconds")
     avail = m("zope_backup_repository_avail_bytes")
-    late = Look("percentunit", (Step(1, RED),), base=GREEN, minimum=0)
+    late = Look("percentunit", (Step(1, RED),), base=GREEN, minimum=0, decimals=0)
     without = (
         f"count({m('zope_filestorage_size_bytes')} unless on (site, database) "
         f"{m('zope_backup_last_success_timestamp_seconds')}) or vector(0)"
@@ -42,6 +42,7 @@ def _state(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "Databases for which no backup is known.",
             without,
             rising("short", 1, decimals=0),
+            width=5,
             links=(runbook("ZopeBackupUnknown"),),
         ),
         stat(
@@ -49,13 +50,15 @@ def _state(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "Age of what no backup covers yet, as part of the age allowed; above 100 % it is late.",
             f"max({used_of_the_age_allowed(m)})",
             late,
+            width=5,
             links=(runbook("ZopeBackupOverdue"),),
         ),
         stat(
-            "Proven",
+            "Since the last proof",
             m.help("zope_backup_last_verified_timestamp_seconds"),
             f"max(time() - {verified})",
             rising("s", limits.verified_age_seconds),
+            width=5,
             links=(runbook("ZopeBackupUnverified"),),
         ),
         stat(
@@ -63,6 +66,7 @@ def _state(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             m.help("zope_backup_database_faults"),
             f"sum({m('zope_backup_database_faults')})",
             rising("short", 1, decimals=0),
+            width=5,
             links=(runbook("ZopeDatabaseReferencesBroken"),),
         ),
         stat(
@@ -70,6 +74,7 @@ def _state(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             m.help("zope_backup_repository_avail_bytes"),
             f"min({avail})",
             BYTES,
+            width=4,
         ),
     )
 
@@ -81,7 +86,7 @@ def _backups(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
     size, files = m("zope_backup_size_bytes"), m("zope_backup_files")
     columns = (
         Column("Last backup", f"max by (site, database) (time() - {success})", _AGE),
-        Column("Not covered since", f"max by (site, database) ({uncovered_seconds(m)})", _AGE),
+        Column("Not covered for", f"max by (site, database) ({uncovered_seconds(m)})", _AGE),
         Column("Allowed", f"max by (site, database) ({deadline})", _AGE),
         Column(
             "Proven",
@@ -143,18 +148,20 @@ def _jobs(m: Metrics) -> tuple[Panel, ...]:
             m.help("zope_action_progress_ratio"),
             [Query(m("zope_action_progress_ratio"), named)],
             RATIO,
+            width=12,
         ),
-        series(
+        events(
             "Runs and failures",
             "Jobs that ended within each step of the graph.",
-            [Query(ran, f"{named} runs"), Query(failed, f"{named} failures")],
-            COUNT,
+            [Query(f"{ran} > 0", f"{named} runs"), Query(f"{failed} > 0", f"{named} failures")],
+            width=12,
         ),
         series(
             "Duration",
             m.help("zope_action_last_duration_seconds"),
             [Query(m("zope_action_last_duration_seconds"), named)],
             _AGE,
+            width=12,
         ),
         series(
             "Since the last success and failure",
@@ -164,6 +171,7 @@ def _jobs(m: Metrics) -> tuple[Panel, ...]:
                 Query(f"time() - {failure}", f"{named} failure"),
             ],
             _AGE,
+            width=12,
             links=(runbook("ZopeActionFailed"),),
         ),
     )

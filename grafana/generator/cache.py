@@ -8,7 +8,7 @@ from .panel import Look, Panel, Query, runbook
 from .requests import RATE
 from .shapes import series
 
-_NAMED = "{{zope}} {{database}}"
+_NAMED = "{{site}} {{zope}} {{database}}"
 
 
 def cache(m: Metrics, limits: Limits) -> Dashboard:
@@ -49,7 +49,7 @@ def _connections(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             links=(runbook("ZopePoolExhausted"),),
         ),
         series(
-            "Open for",
+            "Longest in use",
             "For how long the connection that is in use for longest has been open.",
             [Query(f"time() - {opened}", _NAMED)],
             rising("s", limits.held_connection_seconds),
@@ -58,8 +58,12 @@ def _connections(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
         series(
             "Pool size",
             m.help("zope_connection_pool_size"),
-            [Query(pool, _NAMED), Query(m("zope_worker_threads"), "{{zope}} worker threads")],
+            [
+                Query(pool, _NAMED),
+                Query(m("zope_worker_threads"), "{{site}} {{zope}} worker threads"),
+            ],
             COUNT,
+            width=12,
             links=(runbook("ZopePoolSmallerThanThreads"),),
         ),
         series(
@@ -67,6 +71,7 @@ def _connections(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             m.help("zope_connection_closes_total"),
             [Query(f"rate({m('zope_connection_closes_total')}[{RATE}])", _NAMED)],
             PER_SECOND,
+            width=12,
         ),
     )
 
@@ -127,12 +132,12 @@ def _caches(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
 
 
 def _conflicts(m: Metrics) -> tuple[Panel, ...]:
-    conflicts = f"sum by (zope, kind, outcome) (rate({m('zope_conflicts_total')}[{RATE}]))"
+    conflicts = f"sum by (site, zope, kind, outcome) (rate({m('zope_conflicts_total')}[{RATE}]))"
     return (
         series(
             "Conflicts",
             m.help("zope_conflicts_total"),
-            [Query(conflicts, "{{zope}} {{kind}} {{outcome}}")],
+            [Query(conflicts, "{{site}} {{zope}} {{kind}} {{outcome}}")],
             PER_SECOND,
             width=24,
             links=(runbook("ZopeConflictsUnresolved"),),
@@ -155,6 +160,7 @@ def _storages(m: Metrics) -> tuple[Panel, ...]:
                 Query(f"{hits} / ({hits} + {misses} > 0)", f"{_NAMED} RelStorage"),
             ],
             Look("percentunit", minimum=0, maximum=1),
+            width=12,
         ),
         series(
             "Objects in the cache",
@@ -164,6 +170,7 @@ def _storages(m: Metrics) -> tuple[Panel, ...]:
                 Query(m(f"{relstorage}_objects"), f"{_NAMED} RelStorage"),
             ],
             COUNT,
+            width=12,
         ),
         series(
             "Size of the cache",
@@ -174,6 +181,7 @@ def _storages(m: Metrics) -> tuple[Panel, ...]:
                 Query(m(f"{relstorage}_max_bytes"), f"{_NAMED} RelStorage, at most"),
             ],
             BYTES,
+            width=12,
         ),
         series(
             "RelStorage's connections for writing",
@@ -183,5 +191,6 @@ def _storages(m: Metrics) -> tuple[Panel, ...]:
                 Query(m("zope_relstorage_store_connections_pooled"), f"{_NAMED} pooled"),
             ],
             COUNT,
+            width=12,
         ),
     )

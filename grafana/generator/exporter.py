@@ -5,7 +5,7 @@ from .looks import COUNT, SECONDS, SET, SUCCESS, UP, rising
 from .metrics import Metrics
 from .panel import Look, Panel, Query, runbook
 from .requests import RATE
-from .shapes import listing, series, states
+from .shapes import events, listing, series, states
 
 
 def exporter(m: Metrics) -> Dashboard:
@@ -57,11 +57,10 @@ def _scrapes(m: Metrics) -> tuple[Panel, ...]:
             width=6,
             height=6,
         ),
-        series(
+        events(
             "Scrapes refused",
             m.help("zope_exporter_scrapes_refused_total"),
-            [Query(refused, "{{instance}}")],
-            COUNT,
+            [Query(f"{refused} > 0", "{{instance}}")],
             width=12,
         ),
         series(
@@ -95,6 +94,8 @@ def _collectors(m: Metrics) -> tuple[Panel, ...]:
             m.help("zope_collector_duration_seconds"),
             [Query(m("zope_collector_duration_seconds"), "{{instance}} {{collector}}")],
             SECONDS,
+            beside=True,
+            top=0.1,
             width=12,
             height=10,
         ),
@@ -106,22 +107,20 @@ def _webhook(m: Metrics) -> tuple[Panel, ...]:
     told = f"increase({m('zope_watchdog_messages_total')}[{RATE}])"
 
     def increase(name: str) -> list[Query]:
-        expr = f"increase({m(name)}[{RATE}])"
+        expr = f"increase({m(name)}[{RATE}]) > 0"
         return [Query(expr, "{{instance}} {{outcome}}")]
 
     return (
-        series(
+        events(
             "Notifications",
             m.help("zope_webhook_notifications_total"),
             increase("zope_webhook_notifications_total"),
-            COUNT,
             width=6,
         ),
-        series(
+        events(
             "Alerts in them",
             m.help("zope_webhook_alerts_total"),
             increase("zope_webhook_alerts_total"),
-            COUNT,
             width=6,
         ),
         series(
@@ -143,11 +142,10 @@ def _webhook(m: Metrics) -> tuple[Panel, ...]:
             width=6,
             height=8,
         ),
-        series(
+        events(
             "Messages to people about it",
             m.help("zope_watchdog_messages_total"),
-            [Query(told, "{{instance}} {{channel}} {{outcome}}")],
-            COUNT,
+            [Query(f"{told} > 0", "{{instance}} {{channel}} {{outcome}}")],
             width=24,
             height=5,
         ),
@@ -166,12 +164,14 @@ def _syslog(m: Metrics) -> tuple[Panel, ...]:
             [Query(messages, "{{site}} {{outcome}}")],
             Look("ops"),
         ),
-        series(
+        events(
             "Messages lost",
             f"{m.help('zope_syslog_dropped_messages_total')} "
             f"{m.help('zope_syslog_truncated_messages_total')}",
-            [Query(dropped, "{{site}} {{reason}}"), Query(cut, "{{site}} truncated")],
-            COUNT,
+            [
+                Query(f"{dropped} > 0", "{{site}} {{reason}}"),
+                Query(f"{cut} > 0", "{{site}} truncated"),
+            ],
         ),
         series(
             "Last message",

@@ -5,11 +5,16 @@ from .dashboard import Dashboard, Row
 from .limits import Limits
 from .looks import BYTES, COUNT, PROBLEMS, REQUESTS, UP, falling, rising
 from .metrics import Metrics
-from .panel import GREEN, GREY, RED, Look, Panel, Query, Step, runbook
+from .panel import GREEN, GREY, ORANGE, RED, Look, Panel, Query, Step, runbook
 from .requests import busy_ratio, failure_ratio, latency, requests
 from .shapes import Column, series, stat, states, table
 
-_FIRING = Look("short", (Step(1, RED),), base=GREY, names={1.0: ("firing", RED)})
+_FIRING = Look(
+    "short",
+    (Step(1, ORANGE), Step(2, RED)),
+    base=GREY,
+    names={1.0: ("warning", ORANGE), 2.0: ("critical", RED)},
+)
 
 
 def fleet(m: Metrics, limits: Limits) -> Dashboard:
@@ -32,13 +37,13 @@ def _counts(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
     exporters = f"up and on (job) group by (job) ({m('zope_exporter_info')})"
     return (
         stat(
-            "Pages",
+            "Critical alerts",
             "Alerts of severity critical that fire now.",
             f'sum(count({alerts[:-1]}, severity="critical"}}) or vector(0))',
             PROBLEMS,
         ),
         stat(
-            "Tickets",
+            "Warnings",
             "Alerts of severity warning that fire now.",
             f'sum(count({alerts[:-1]}, severity="warning"}}) or vector(0))',
             rising("short", 1, decimals=0),
@@ -83,7 +88,7 @@ def _sites(m: Metrics, limits: Limits) -> Panel:
     packed = m("zope_filestorage_last_pack_timestamp_seconds")
     expiry = m("zope_ping_certificate_expiry_timestamp_seconds")
     columns = (
-        Column("Site", f"max by (site) ({m('zope_ping_up')})", UP),
+        Column("Up", f"max by (site) ({m('zope_ping_up')})", UP),
         Column("Zopes", f"sum by (site) ({m('zope_process_up')})", COUNT),
         Column("Requests", requests(m, window="5m"), REQUESTS),
         Column(
@@ -109,12 +114,12 @@ def _sites(m: Metrics, limits: Limits) -> Panel:
             falling("percentunit", limits.disk_critical, limits.disk_warning, decimals=0),
         ),
         Column(
-            "Packed",
+            "Last pack",
             f"max by (site) (time() - {packed})",
             rising("s", limits.pack_age_seconds),
         ),
         Column(
-            "Backup, of the age allowed",
+            "Backup",
             f"max by (site) ({used_of_the_age_allowed(m)})",
             rising("percentunit", 0.9, 1, decimals=0),
         ),
@@ -126,13 +131,19 @@ def _sites(m: Metrics, limits: Limits) -> Panel:
     )
     return table(
         "Sites",
-        "A row for each site; ages are those of the worst database, the certificate is the first "
-        "to expire. A click on a name shows that site.",
+        "A row for each site; ages are those of the worst database, that of its backup is a part "
+        "of the age allowed, and the certificate is the first to expire. A click on a name shows "
+        "that site.",
         ("site",),
         columns,
         link=("site", "zope-overview"),
         height=10,
     )
+
+
+def _firing(severity: str) -> str:
+    alerts = f'alertname=~"Zope.*", severity="{severity}", alertstate="firing", site=~"$site|"'
+    return f"max by (alertname, site) (ALERTS{{{alerts}}})"
 
 
 def _timelines(m: Metrics) -> tuple[Panel, ...]:
@@ -148,12 +159,7 @@ def _timelines(m: Metrics) -> tuple[Panel, ...]:
         states(
             "Alerts",
             "Alerts of severity critical and warning while they fired.",
-            Query(
-                "max by (alertname, site, severity) (ALERTS{"
-                'alertname=~"Zope.*", severity=~"critical|warning", '
-                'alertstate="firing", site=~"$site|"})',
-                "{{site}} {{alertname}}",
-            ),
+            Query(f"2 * {_firing('critical')} or {_firing('warning')}", "{{site}} {{alertname}}"),
             _FIRING,
             width=12,
             height=8,
@@ -166,10 +172,11 @@ def _timelines(m: Metrics) -> tuple[Panel, ...]:
             width=12,
         ),
         series(
-            "Failed requests by site",
-            "Requests per second that were answered with 5xx.",
+            "Failed part of the requests by site",
+            "Part of the requests that were answered with 5xx.",
             [Query(f"{failure_ratio(m)}", "{{site}}")],
             Look("percentunit", (), base=GREEN, minimum=0),
+            top=0.05,
             width=12,
         ),
     )

@@ -49,16 +49,16 @@ def _state(m: Metrics) -> tuple[Panel, ...]:
             height=5,
         ),
         stat(
-            "Up since",
-            m.help("zope_process_start_time_seconds"),
-            f"{m('zope_process_start_time_seconds')} * 1000",
+            "Last start",
+            "When that Zope was started which runs for the shortest time.",
+            f"max({m('zope_process_start_time_seconds')}) * 1000",
             AGO,
             height=5,
         ),
         stat(
             "Debug mode",
             m.help("zope_instance_debug_mode"),
-            m("zope_instance_debug_mode"),
+            f"max({m('zope_instance_debug_mode')})",
             SET,
             height=5,
             links=(runbook("ZopeDebugModeOn"),),
@@ -66,7 +66,7 @@ def _state(m: Metrics) -> tuple[Panel, ...]:
         stat(
             "Broken classes",
             m.help("zope_broken_classes"),
-            m("zope_broken_classes"),
+            f"sum({m('zope_broken_classes')})",
             rising("short", 1, decimals=0),
             height=5,
         ),
@@ -80,41 +80,41 @@ def _process(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
         series(
             "Memory",
             m.help("zope_process_resident_memory_bytes"),
-            [Query(memory, "{{zope}}"), Query(limit, "{{zope}} limit")],
+            [Query(memory, "{{site}} {{zope}}"), Query(limit, "{{site}} {{zope}} limit")],
             BYTES,
         ),
         series(
             "Memory against the limit",
             m.help("zope_process_memory_limit_bytes"),
-            [Query(f"{memory} / on (site, zope) {limit}", "{{zope}}")],
+            [Query(f"{memory} / on (site, zope) {limit}", "{{site}} {{zope}}")],
             rising("percentunit", limits.memory_ratio, minimum=0),
             links=(runbook("ZopeMemoryNearLimit"),),
         ),
         series(
             "Processor",
             "Processors' worth of time that each process takes; Python rarely gets past 1.",
-            [Query(f"rate({m('zope_process_cpu_seconds_total')}[{RATE}])", "{{zope}}")],
+            [Query(f"rate({m('zope_process_cpu_seconds_total')}[{RATE}])", "{{site}} {{zope}}")],
             RATIO,
         ),
         series(
             "Open files and sockets",
             "Part of what the process may open at most.",
-            [Query(f"{files} / on (site, zope) {most}", "{{zope}}")],
+            [Query(f"{files} / on (site, zope) {most}", "{{site}} {{zope}}")],
             rising("percentunit", limits.fds_ratio, minimum=0),
             links=(runbook("ZopeFileDescriptorsNearLimit"),),
         ),
         series(
             "Threads",
             m.help("zope_process_threads"),
-            [Query(m("zope_process_threads"), "{{zope}}")],
+            [Query(m("zope_process_threads"), "{{site}} {{zope}}")],
             COUNT,
         ),
         series(
             "Client connections",
             m.help("zope_http_connections"),
             [
-                Query(m("zope_http_connections"), "{{zope}}"),
-                Query(m("zope_http_connection_limit"), "{{zope}} limit"),
+                Query(m("zope_http_connections"), "{{site}} {{zope}}"),
+                Query(m("zope_http_connection_limit"), "{{site}} {{zope}} limit"),
             ],
             COUNT,
         ),
@@ -122,13 +122,16 @@ def _process(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
 
 
 def _work(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
-    exceptions = f"sum by (zope, exception) (rate({m('zope_request_exceptions_total')}[{RATE}]))"
+    exceptions = (
+        f"sum by (site, zope, exception) (rate({m('zope_request_exceptions_total')}[{RATE}]))"
+    )
     long = m("zope_requests_long")
+    started = m("zope_request_oldest_start_timestamp_seconds")
     return (
         series(
             "Busy workers",
             "Part of the worker threads that is busy with a request.",
-            [Query(busy_ratio(m), "{{zope}}")],
+            [Query(busy_ratio(m), "{{site}} {{zope}}")],
             rising("percentunit", limits.busy_ratio, 1, minimum=0, maximum=1),
             links=(runbook("ZopeWorkersSaturated"),),
         ),
@@ -136,38 +139,53 @@ def _work(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "Requests",
             "In progress, waiting for a worker thread, and long ones.",
             [
-                Query(m("zope_requests_in_progress"), "{{zope}} in progress"),
-                Query(m("zope_request_queue_length"), "{{zope}} waiting"),
-                Query(long, "{{zope}} long"),
+                Query(m("zope_requests_in_progress"), "{{site}} {{zope}} in progress"),
+                Query(m("zope_request_queue_length"), "{{site}} {{zope}} waiting"),
+                Query(long, "{{site}} {{zope}} long"),
             ],
             COUNT,
         ),
         series(
             "Answers",
             m.help("zope_wsgi_responses_total"),
-            [Query(f"sum by (zope) (rate({m('zope_wsgi_responses_total')}[{RATE}]))", "{{zope}}")],
+            [
+                Query(
+                    f"sum by (site, zope) (rate({m('zope_wsgi_responses_total')}[{RATE}]))",
+                    "{{site}} {{zope}}",
+                )
+            ],
             REQUESTS,
         ),
         series(
             "Exceptions",
             m.help("zope_request_exceptions_total"),
-            [Query(f"{exceptions} > 0", "{{zope}} {{exception}}")],
+            [Query(f"{exceptions} > 0", "{{site}} {{zope}} {{exception}}")],
             PER_SECOND,
         ),
         series(
-            "Long requests begin after",
-            m.help("zope_request_long_threshold_seconds"),
-            [Query(m("zope_request_long_threshold_seconds"), "{{zope}}")],
+            "Longest request",
+            "For how long the oldest request in progress has been running, and after how long "
+            "Zope counts one as long.",
+            [
+                Query(f"time() - {started}", "{{site}} {{zope}}"),
+                Query(
+                    m("zope_request_long_threshold_seconds"),
+                    "{{site}} {{zope}} not long, at most",
+                ),
+            ],
             SECONDS,
+            links=(runbook("ZopeRequestStuck"),),
         ),
-        series(
+        states(
             "Agent or management pages",
             f"{m.help('zope_agent_up')} {m.help('zope_zmi_up')}",
             [
-                Query(m("zope_agent_up"), "{{zope}} agent"),
-                Query(m("zope_zmi_up"), "{{zope}} management pages"),
+                Query(m("zope_agent_up"), "{{site}} {{zope}} agent"),
+                Query(m("zope_zmi_up"), "{{site}} {{zope}} management pages"),
             ],
             UP,
+            width=8,
+            height=8,
         ),
     )
 

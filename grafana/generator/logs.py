@@ -5,21 +5,28 @@ from .limits import Limits
 from .looks import (
     BYTES,
     BYTES_PER_SECOND,
-    COUNT,
     REQUESTS,
     SECONDS,
     SET,
-    SUCCESS,
     UP,
     falling,
     rising,
 )
 from .metrics import Metrics
-from .panel import Look, Panel, Query, runbook
+from .panel import GREEN, GREY, ORANGE, RED, YELLOW, Look, Panel, Query, Step, runbook
 from .requests import RATE
-from .shapes import series, states
+from .shapes import events, series, states
 
 _NAMED = "{{site}} {{log}}"
+# Some servers log no request that failed: worth knowing, nothing that somebody has to repair.
+_COMPLETE = Look(
+    "short", (Step(1, GREEN),), base=YELLOW, names={1.0: ("yes", GREEN), 0.0: ("no", YELLOW)}
+)
+_STATUS = Look("none", (Step(200, GREEN), Step(400, ORANGE), Step(500, RED)), base=GREY)
+_FAILURE = Look("short", (Step(1, RED),), base=GREY, names={1.0: ("failed", RED)})
+_CONTENT = Look(
+    "short", (Step(1, GREEN),), base=RED, names={1.0: ("as wanted", GREEN), 0.0: ("other", RED)}
+)
 
 
 def logs(m: Metrics, limits: Limits) -> Dashboard:
@@ -41,19 +48,17 @@ def _events(m: Metrics) -> tuple[Panel, ...]:
     records = f"sum by (site, severity) (increase({m('zope_event_log_records_total')}[{RATE}]))"
     matches = f"sum by (site, pattern) (increase({m('zope_event_log_matches_total')}[{RATE}]))"
     return (
-        series(
+        events(
             "Records by severity",
             "Records within each step of the graph.",
             [Query(f"{records} > 0", "{{site}} {{severity}}")],
-            COUNT,
             width=12,
             links=(runbook("ZopeLogErrors"), runbook("ZopeLogCritical")),
         ),
-        series(
+        events(
             "Records by pattern",
             "Records within each step of the graph that hold one of the known patterns.",
             [Query(f"{matches} > 0", "{{site}} {{pattern}}")],
-            COUNT,
             width=12,
         ),
     )
@@ -78,10 +83,10 @@ def _access(m: Metrics) -> tuple[Panel, ...]:
             BYTES_PER_SECOND,
         ),
         states(
-            "The access log has the errors",
+            "Access log has the failed requests",
             m.help("zope_access_log_complete"),
             Query(complete, "{{site}} {{zope}}"),
-            SUCCESS,
+            _COMPLETE,
             width=8,
             height=8,
         ),
@@ -116,17 +121,15 @@ def _files(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             [Query(m("zope_log_unread_bytes"), _NAMED)],
             BYTES,
         ),
-        series(
+        events(
             "Lines of another format",
             m.help("zope_log_unparsed_lines_total"),
             [Query(f"{unparsed} > 0", _NAMED)],
-            COUNT,
         ),
-        series(
+        events(
             "Lines lost",
             m.help("zope_log_resets_total"),
             [Query(f"{resets} > 0", f"{_NAMED} {{{{reason}}}}")],
-            COUNT,
         ),
     )
 
@@ -158,27 +161,39 @@ def _probes(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             [Query(phases, "{{phase}}")],
             SECONDS,
             stacked=True,
+            top=0.1,
         ),
-        series(
+        states(
             "Failures by reason",
             m.help("zope_ping_failure"),
-            [Query(f"{m('zope_ping_failure')} > 0", f"{named} {{{{reason}}}}")],
-            COUNT,
+            Query(f"{m('zope_ping_failure')} > 0", f"{named} {{{{reason}}}}"),
+            _FAILURE,
+            width=12,
+            height=8,
         ),
-        series(
-            "Status code and content",
-            f"{m.help('zope_ping_status_code')} {m.help('zope_ping_content_match')}",
-            [
-                Query(m("zope_ping_status_code"), f"{named} status"),
-                Query(m("zope_ping_content_match"), f"{named} content"),
-            ],
-            Look("none"),
+        states(
+            "Status code",
+            m.help("zope_ping_status_code"),
+            Query(m("zope_ping_status_code"), named),
+            _STATUS,
+            value="auto",
+            width=12,
+            height=8,
+        ),
+        states(
+            "Content",
+            m.help("zope_ping_content_match"),
+            Query(m("zope_ping_content_match"), named),
+            _CONTENT,
+            width=12,
+            height=8,
         ),
         series(
             "Certificates expire in",
             m.help("zope_ping_certificate_expiry_timestamp_seconds"),
             [Query(f"{expiry} - time()", named)],
             falling("s", limits.certificate_critical_seconds, limits.certificate_seconds),
+            width=12,
             links=(runbook("ZopeCertificateExpiring"),),
         ),
     )

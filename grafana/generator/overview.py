@@ -2,11 +2,11 @@
 
 from .dashboard import Dashboard, Row
 from .limits import Limits
-from .looks import BYTES, COUNT, PER_SECOND, REQUESTS, SECONDS, UP, rising
+from .looks import BYTES, PER_SECOND, REQUESTS, SECONDS, UP, rising
 from .metrics import Metrics
 from .panel import Panel, Query, runbook
 from .requests import RATE, busy_ratio, failure_ratio, latency, requests
-from .shapes import heat, series, stat
+from .shapes import events, heat, series, stat
 
 
 def overview(m: Metrics, limits: Limits) -> Dashboard:
@@ -141,11 +141,10 @@ def _data(m: Metrics) -> tuple[Panel, ...]:
             PER_SECOND,
             links=(runbook("ZopeConflictsHigh"),),
         ),
-        series(
+        events(
             "Warnings and errors in the event logs",
             "Records within each step of the graph.",
-            [Query(f"sum by (severity) (increase({records}[{RATE}]))", "{{severity}}")],
-            COUNT,
+            [Query(f"sum by (severity) (increase({records}[{RATE}])) > 0", "{{severity}}")],
             links=(runbook("ZopeLogErrors"),),
         ),
     )

@@ -1,12 +1,35 @@
 """The few shapes of panels the dashboards are made of, each with the options that serve it best."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from .looks import COUNT
+from .meanings import meanings
 from .panel import Json, Look, Panel, Query
 
 _QUIET_LEGEND = {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []}
+# How far an axis reaches at least, by unit: far enough for trifles to look like trifles.
+_TOPS = {
+    "Bps": 1024,
+    "bytes": 1024,
+    "none": 1,
+    "ops": 1,
+    "percentunit": 1,
+    "reqps": 1,
+    "s": 0.1,
+    "short": 1,
+}
+_LONG_LEGEND = {
+    "displayMode": "table",
+    "placement": "right",
+    "showLegend": True,
+    "calcs": ["max"],
+    "sortBy": "Max",
+    "sortDesc": True,
+}
+# Grafana makes no column narrower than 150 pixels unless told so: the last would be out of sight.
+_CELLS = {"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False, "minWidth": 90}
 _LAST = {"calcs": ["lastNotNull"], "fields": "", "values": False}
 
 
@@ -34,21 +57,30 @@ def series(
     look: Look,
     *,
     stacked: bool = False,
+    top: float | None = None,
+    beside: bool = False,
     **place: Any,
 ) -> Panel:
-    """Return lines over time, their thresholds drawn where there are any."""
+    """Return lines over time, their thresholds drawn where there are any.
+
+    The axis reaches up to `top` at least, else to what suits the unit. `beside` puts the legend of
+    many lines to the right, with the highest value of each.
+    """
     custom = {
         "drawStyle": "line",
         "lineInterpolation": "linear",
         "lineWidth": 1,
         "fillOpacity": 20 if stacked else 5,
-        "showPoints": "never",
+        "showPoints": "auto",  # a value without neighbours is no line
         "spanNulls": False,  # a gap is something that was not known
         "stacking": {"mode": "normal" if stacked else "none", "group": "A"},
         "thresholdsStyle": {"mode": "dashed" if look.steps else "off"},
         "axisSoftMin": 0,
+        # Grafana draws nothing but zeros on an axis up to 100, which is 10 000 % of a ratio.
+        "axisSoftMax": _TOPS[look.unit] if top is None else top,
     }
-    options = {"legend": _QUIET_LEGEND, "tooltip": {"mode": "multi", "sort": "desc"}}
+    legend = _LONG_LEGEND if beside else _QUIET_LEGEND
+    options = {"legend": legend, "tooltip": {"mode": "multi", "sort": "desc"}}
     place = {"width": 8, "height": 8} | place
     return Panel(
         "timeseries",
@@ -59,15 +91,37 @@ def series(
         options=options,
         custom=custom,
         color="palette-classic",
+        overrides=meanings(queries),
         **place,
     )
 
 
-def states(title: str, description: str, query: Query, look: Look, **place: Any) -> Panel:
-    """Return a bar over time for each series, coloured by its state."""
+def events(title: str, description: str, queries: Sequence[Query], **place: Any) -> Panel:
+    """Return bars over time: how many there were within each step of the graph.
+
+    A single event would be a line of no length.
+    """
+    panel = series(title, description, queries, COUNT, stacked=True, **place)
+    drawn = {"drawStyle": "bars", "fillOpacity": 80, "lineWidth": 0}
+    return replace(panel, custom=panel.custom | drawn)
+
+
+def states(
+    title: str,
+    description: str,
+    query: Query | Sequence[Query],
+    look: Look,
+    *,
+    value: str = "never",
+    **place: Any,
+) -> Panel:
+    """Return a bar over time for each series, coloured by its state.
+
+    `value` says whether the bars have the values in writing: "never" or "auto".
+    """
     options = {
         "mergeValues": True,
-        "showValue": "never",
+        "showValue": value,
         "rowHeight": 0.9,
         "alignValue": "left",
         "legend": _QUIET_LEGEND,
@@ -79,7 +133,7 @@ def states(title: str, description: str, query: Query, look: Look, **place: Any)
         "state-timeline",
         title,
         description,
-        (query,),
+        (query,) if isinstance(query, Query) else tuple(query),
         look,
         options=options,
         custom=custom,
@@ -153,7 +207,7 @@ def table(
     organize = {
         "excludeByName": {"Time": True},
         "indexByName": order,
-        "renameByName": values,
+        "renameByName": {label: _heading(label) for label in labels} | values,
     }
     overrides = [_column(column) for column in columns]
     if link is not None:
@@ -166,7 +220,7 @@ def table(
         queries,
         Look("string"),
         options={"showHeader": True, "cellHeight": "sm", "footer": {"show": False}},
-        custom={"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False},
+        custom=_CELLS,
         overrides=tuple(overrides),
         transformations=(
             {"id": "merge", "options": {}},
@@ -185,11 +239,15 @@ def _column(column: Column) -> Json:
     return {"matcher": {"id": "byName", "options": column.title}, "properties": properties}
 
 
+def _heading(label: str) -> str:
+    return label.capitalize().replace("_", " ")
+
+
 def _linked(label: str, uid: str) -> Json:
     url = f"/d/{uid}?var-{label}=${{__value.raw}}&${{datasource:queryparam}}&${{__url_time_range}}"
     link = {"title": "Show", "url": url, "targetBlank": False}
     return {
-        "matcher": {"id": "byName", "options": label},
+        "matcher": {"id": "byName", "options": _heading(label)},
         "properties": [{"id": "links", "value": [link]}],
     }
 
@@ -200,7 +258,7 @@ def listing(title: str, description: str, query: str, labels: Sequence[str], **p
     organize = {
         "excludeByName": hidden,
         "indexByName": {name: index for index, name in enumerate(labels)},
-        "renameByName": {},
+        "renameByName": {label: _heading(label) for label in labels},
     }
     place = {"width": 24, "height": 6} | place
     return Panel(
@@ -210,7 +268,7 @@ def listing(title: str, description: str, query: str, labels: Sequence[str], **p
         (Query(query, instant=True, format="table"),),
         Look("string"),
         options={"showHeader": True, "cellHeight": "sm", "footer": {"show": False}},
-        custom={"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False},
+        custom=_CELLS,
         transformations=({"id": "organize", "options": organize},),
         **place,
     )

@@ -2,9 +2,9 @@
 
 from .dashboard import Dashboard, Row
 from .limits import Limits
-from .looks import REQUESTS
+from .looks import COUNT, REQUESTS
 from .metrics import Metrics
-from .panel import GREEN, ORANGE, RED, Look, Panel, Query, Step, runbook
+from .panel import GREEN, ORANGE, RED, YELLOW, Look, Panel, Query, Step, runbook
 from .requests import failure_ratio, failures, latency, requests
 from .shapes import Column, series, stat, table
 
@@ -50,7 +50,7 @@ def _budget(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             links=(runbook("ZopeErrorBudgetBurn"),),
         ),
         stat(
-            "Served",
+            "Served without a failure",
             "Part of the requests of the last 30 days that were not answered with 5xx.",
             f"1 - sum({failures(m, window='30d')}) / sum({requests(m, window='30d')} > 0)",
             served,
@@ -58,10 +58,10 @@ def _budget(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             height=5,
         ),
         stat(
-            "Failed",
+            "Failed requests in 30 days",
             "Requests answered with 5xx within the last 30 days.",
             f"sum({failures(m, window='30d')}) * 30 * 86400",
-            Look("short", decimals=0),
+            COUNT,
             width=6,
             height=5,
         ),
@@ -83,7 +83,7 @@ def _burn(m: Metrics, limits: Limits) -> Panel:
         )
         for window in _WINDOWS
     ]
-    steps = (Step(1, GREEN), Step(6, ORANGE), Step(14.4, RED))
+    steps = (Step(1, YELLOW), Step(6, ORANGE), Step(14.4, RED))
     return series(
         "Burn rate",
         "How many times faster than allowed the budget is used, over windows of different length; "
@@ -91,6 +91,7 @@ def _burn(m: Metrics, limits: Limits) -> Panel:
         "3 over 1 d and at 1 over 3 d.",
         queries,
         Look("short", steps, base=GREEN),
+        top=15,
         width=24,
         height=9,
         links=(runbook("ZopeErrorBudgetBurn"),),
@@ -100,7 +101,7 @@ def _burn(m: Metrics, limits: Limits) -> Panel:
 def _sites(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
     left = Look("percentunit", (Step(0, ORANGE), Step(0.25, GREEN)), base=RED, decimals=1)
     columns = (
-        Column("Requests", requests(m, window="30d"), REQUESTS),
+        Column("Requests", f"{requests(m, window='30d')} * 30 * 86400", COUNT),
         Column("Failed", failure_ratio(m, window="30d"), Look("percentunit", decimals=3)),
         Column("Left of the budget", _left(m, limits), left),
     )

@@ -38,46 +38,46 @@ def _state(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
     packed = m("zope_filestorage_last_pack_timestamp_seconds")
     return (
         stat(
-            "Free space",
-            m.help("zope_filesystem_avail_bytes"),
-            f"{free} / {whole}",
+            "Least free space",
+            "Free part of the file system of that Data.fs which has the least.",
+            f"min({free} / {whole})",
             falling("percentunit", limits.disk_critical, limits.disk_warning, minimum=0, maximum=1),
             links=(runbook("ZopeDiskAlmostFull"),),
         ),
         stat(
-            "Room for a pack",
+            "Least room for a pack",
             "What would be left free while a pack runs: it deletes Data.fs.old first and then "
             "writes a second Data.fs; below 0 it may fail.",
-            _room(m),
+            f"min({_room(m)})",
             _ROOM,
             links=(runbook("ZopeNoRoomForPack"),),
         ),
         stat(
-            "Packed",
-            m.help("zope_filestorage_last_pack_timestamp_seconds"),
-            f"time() - {packed}",
+            "Since the last pack",
+            "Of that database whose last pack is the longest ago.",
+            f"max(time() - {packed})",
             rising("s", limits.pack_age_seconds),
             links=(runbook("ZopePackOverdue"),),
         ),
         stat(
             "Replaced while in use",
             m.help("zope_filestorage_replaced"),
-            m("zope_filestorage_replaced"),
+            f"max({m('zope_filestorage_replaced')})",
             SET,
             links=(runbook("ZopeDataFileReplaced"),),
         ),
         stat(
             "Left by packs that died",
             m.help("zope_filestorage_leftover_bytes"),
-            m("zope_filestorage_leftover_bytes"),
+            f"sum({m('zope_filestorage_leftover_bytes')})",
             rising("bytes", 1),
             links=(runbook("ZopePackLeftover"),),
         ),
         stat(
             "Full in",
-            "When the file system will be full if it goes on filling as it did in the last day; no "
-            "data while it does not fill.",
-            f"{free} / (-deriv({free}[1d]) > 0)",
+            "When the first file system will be full if it goes on filling as it did in the last "
+            "day; no data while none fills.",
+            f"min({free} / (-deriv({free}[1d]) > 0))",
             falling("s", 4 * 3600, 24 * 3600),
             links=(runbook("ZopeDiskFullPredicted"),),
         ),
@@ -92,31 +92,30 @@ def _data(m: Metrics) -> tuple[Panel, ...]:
     return (
         series(
             "Size",
-            "Data.fs, Data.fs.old, and the free space they share.",
+            "Data.fs, and what the last pack has left as Data.fs.old.",
             [
-                Query(size, "{{database}}"),
-                Query(m("zope_filestorage_old_size_bytes"), "{{database}} old"),
-                Query(m("zope_filesystem_avail_bytes"), "{{database}} free"),
+                Query(size, "{{site}} {{database}}"),
+                Query(m("zope_filestorage_old_size_bytes"), "{{site}} {{database}} old"),
             ],
             BYTES,
         ),
         series(
             "Growth in a day",
             "Difference to the same time of the day before; a pack makes it negative.",
-            [Query(f"{size} - ({size} offset 1d)", "{{database}}")],
+            [Query(f"{size} - ({size} offset 1d)", "{{site}} {{database}}")],
             BYTES,
             links=(runbook("ZopeStorageGrowthHigh"),),
         ),
         series(
             "Transactions",
             m.help("zope_filestorage_transactions_total"),
-            [Query(transactions, "{{database}}")],
+            [Query(transactions, "{{site}} {{database}}")],
             PER_SECOND,
         ),
         series(
             "Garbage",
             m.help("zope_filestorage_garbage_bytes"),
-            [Query(garbage, "{{database}} {{kind}}")],
+            [Query(garbage, "{{site}} {{database}} {{kind}}")],
             BYTES,
             stacked=True,
             links=(runbook("ZopeGarbageHigh"),),
@@ -130,7 +129,7 @@ def _data(m: Metrics) -> tuple[Panel, ...]:
         series(
             "Objects",
             m.help("zope_filestorage_objects"),
-            [Query(m("zope_filestorage_objects"), "{{database}}")],
+            [Query(m("zope_filestorage_objects"), "{{site}} {{database}}")],
             COUNT,
         ),
     )
@@ -146,19 +145,37 @@ def _packs(m: Metrics) -> tuple[Panel, ...]:
             width=12,
         ),
         series(
+            "Free space and the room left by a pack",
+            "Free space of the file system, and what a pack would leave of it: it deletes "
+            "Data.fs.old first and then writes a second Data.fs.",
+            [
+                Query(m("zope_filesystem_avail_bytes"), "{{site}} {{database}} free"),
+                Query(_room(m), "{{site}} {{database}} left by a pack"),
+            ],
+            BYTES,
+            width=12,
+            height=6,
+            links=(runbook("ZopeNoRoomForPack"),),
+        ),
+        series(
             "Background scan",
             m.help("zope_filestorage_scan_progress_ratio"),
-            [Query(m("zope_filestorage_scan_progress_ratio"), "{{database}}")],
+            [Query(m("zope_filestorage_scan_progress_ratio"), "{{site}} {{database}}")],
             RATIO,
-            width=6,
+            width=12,
             height=6,
         ),
         series(
             "Last background scan",
             m.help("zope_filestorage_scan_timestamp_seconds"),
-            [Query(f"time() - {m('zope_filestorage_scan_timestamp_seconds')}", "{{database}}")],
+            [
+                Query(
+                    f"time() - {m('zope_filestorage_scan_timestamp_seconds')}",
+                    "{{site}} {{database}}",
+                )
+            ],
             Look("s"),
-            width=6,
+            width=12,
             height=6,
         ),
     )
@@ -170,21 +187,21 @@ def _blobs(m: Metrics) -> tuple[Panel, ...]:
             "Size of blobs",
             m.help("zope_blob_size_bytes"),
             [
-                Query(m("zope_blob_size_bytes"), "{{database}}"),
-                Query(m("zope_blob_old_size_bytes"), "{{database}} old"),
+                Query(m("zope_blob_size_bytes"), "{{site}} {{database}}"),
+                Query(m("zope_blob_old_size_bytes"), "{{site}} {{database}} old"),
             ],
             BYTES,
         ),
         series(
             "Blob files",
             m.help("zope_blob_files"),
-            [Query(m("zope_blob_files"), "{{database}}")],
+            [Query(m("zope_blob_files"), "{{site}} {{database}}")],
             COUNT,
         ),
         series(
             "Blobs nobody will use again",
             m.help("zope_blob_leftover_bytes"),
-            [Query(m("zope_blob_leftover_bytes"), "{{database}} {{kind}}")],
+            [Query(m("zope_blob_leftover_bytes"), "{{site}} {{database}} {{kind}}")],
             BYTES,
         ),
     )

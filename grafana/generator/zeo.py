@@ -8,7 +8,7 @@ from .panel import Panel, Query, runbook
 from .requests import RATE
 from .shapes import series, states
 
-_NAMED = "{{server}} {{storage}}"
+_NAMED = "{{site}} {{server}} {{storage}}"
 
 
 def zeo(m: Metrics, limits: Limits) -> Dashboard:
@@ -56,7 +56,7 @@ def _connected(m: Metrics) -> tuple[Panel, ...]:
         series(
             "Connections made",
             m.help("zope_zeo_client_connections_total"),
-            [Query(reconnected, "{{zope}} {{database}}")],
+            [Query(reconnected, "{{site}} {{zope}} {{database}}")],
             COUNT,
             width=12,
         ),
@@ -123,6 +123,6 @@ def _traffic(m: Metrics) -> tuple[Panel, ...]:
             m.help("zope_zeo_last_transaction_timestamp_seconds"),
             [Query(last, _NAMED)],
             SECONDS,
-            width=12,
+            width=24,
         ),
     )

@@ -36,14 +36,16 @@ def runbook_routes(stylesheet: str, directory: Path | None = None) -> list[Route
 
     async def index(_: Request) -> Response:
         items = "".join(f'<li><a href="{RUNBOOKS}/{name}">{name}</a></li>' for name in files)
-        return page("Runbooks", f"<h1>Runbooks</h1><ul>{items}</ul>")
+        return page("Runbooks", f'<h1>Runbooks</h1><ul class="index">{items}</ul>')
 
     async def runbook(request: Request) -> Response:
         name = request.path_params["name"]
         if name not in files:
             return PlainTextResponse("There is no runbook of this name.\n", status_code=404)
         text = await in_thread(files[name].read_text)
-        return page(name, to_html(text) + f'<p><a href="{RUNBOOKS}">All runbooks</a></p>')
+        html = to_html(text)
+        link = f'<p><a href="{RUNBOOKS}">All runbooks</a></p>'
+        return page(name, f'<div class="text">{html}{link}</div>')
 
     return [
         Route(RUNBOOKS, index, methods=["GET"]),
