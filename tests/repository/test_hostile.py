@@ -109,6 +109,19 @@ def test_numbers_without_an_end_are_no_line(site: Site) -> None:
     assert not site.verify().ok
 
 
+def test_a_piece_that_was_replaced_after_the_proof_is_not_proven(site: Site) -> None:
+    """A pack must not be allowed by the proof of what is no longer there."""
+    site.back_up()
+    assert site.verify().ok
+    [before] = read_repository(site.repository).backups
+    assert before.proven
+    [piece] = site.repository.glob("*.fs")
+    piece.write_bytes(bytes(piece.stat().st_size))
+    [after] = read_repository(site.repository).backups
+    assert not after.proven
+    assert not site.verify().ok
+
+
 @pytest.mark.parametrize("path", ["../../../victim", "/victim", "0x00/../../../victim"])
 def test_no_path_leads_out_of_a_snapshot(with_blobs: Site, path: str) -> None:
     with_blobs.back_up()

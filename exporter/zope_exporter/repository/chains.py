@@ -1,5 +1,6 @@
 """Full backups and the incremental ones after them, as the names and the `.dat` files have them."""
 
+import os
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,8 @@ GZIP_SIZE = 4  # at the end of a gzip file: how much is in it, modulo 2 ** 32
 class Chain:
     """A full piece and what follows it.
 
-    `problems` names pieces that cannot be relied on, nor can what comes after them. Of `own` pieces
+    `problems` names pieces that cannot be relied on, nor can what comes after them. `changed` is
+    when each was last written to (ns). Of `own` pieces
     it was not repozo that noted them in the `.dat`. A chain that is `removed` is only half there.
     """
 
@@ -26,6 +28,7 @@ class Chain:
     problems: dict[str, str] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
     own: frozenset[str] = frozenset()
+    changed: dict[str, int] = field(default_factory=dict)
     removed: bool = False
 
 
@@ -59,13 +62,17 @@ def indexes(names: Sequence[str]) -> Iterator[str]:
 def _chain(path: Path, stamp: str, names: list[str]) -> Chain:
     if not stamp:
         problems = dict.fromkeys(names, "there is no full backup before it")
-        return Chain(stamp, tuple(Piece(name, 0, 0, "") for name in names), problems)
+        changed = {name: (path / name).lstat().st_mtime_ns for name in names}
+        pieces_alone = tuple(Piece(name, 0, 0, "") for name in names)
+        return Chain(stamp, pieces_alone, problems, changed=changed)
     chain = Chain(stamp, removed=(path / (stamp + REMOVING)).exists())
     dat = read_dat(path / f"{stamp}.dat")
     pieces: list[Piece] = []
     end = 0
     for name in names:
-        piece = _piece(path, name, dat)
+        status = (path / name).lstat()
+        chain.changed[name] = status.st_mtime_ns
+        piece = _piece(name, status, dat)
         problem = _problem(path, piece, end, dat)
         if pieces and piece.stamp == pieces[-1].stamp:
             problem = f"{pieces[-1].name} is of the same second"
@@ -82,8 +89,7 @@ def _chain(path: Path, stamp: str, names: list[str]) -> Chain:
     return chain
 
 
-def _piece(path: Path, name: str, dat: Dat | None) -> Piece:
-    status = (path / name).lstat()
+def _piece(name: str, status: os.stat_result, dat: Dat | None) -> Piece:
     size = status.st_size if stat.S_ISREG(status.st_mode) else -1
     line = dat.line(name) if dat else None
     if line is None:

@@ -22,7 +22,8 @@ class Backup:
     """One point in time that can be restored; or, with a `problem`, that cannot be relied on.
 
     `pieces` restore it, in their order. Without a manifest it was made by repozo.
-    `covered` is when all it holds was the whole database, in seconds since the epoch.
+    `changed` is when each piece was last written to (ns), and `covered` when all it holds was the
+    whole database, in seconds since the epoch.
     """
 
     repository: Path
@@ -31,6 +32,7 @@ class Backup:
     manifest: Manifest | None = None
     problem: str = ""
     proof: Proof | None = None
+    changed: tuple[int, ...] = ()
     covered: float = 0.0
 
     @property
@@ -150,12 +152,14 @@ def _backup(path: Path, chain: Chain, number: int) -> Backup:
     pieces = chain.pieces[: number + 1]
     stamp = pieces[-1].stamp
     problem = chain.problems.get(pieces[-1].name, "")
-    backup = Backup(path, stamp, pieces, problem=problem, covered=_seconds(stamp))
+    changed = tuple(chain.changed[piece.name] for piece in pieces)
+    backup = Backup(path, stamp, pieces, problem=problem, changed=changed, covered=_seconds(stamp))
     try:
         proof = read_proof(path / (stamp + VERIFIED))
         if proof and proof.pieces != proven(pieces):
             return replace(backup, problem=problem or f"{stamp}{VERIFIED} is about other pieces")
-        backup = replace(backup, proof=proof)
+        if proof and proof.changed == changed:
+            backup = replace(backup, proof=proof)
         manifest = read_manifest(path / (stamp + SUFFIX))
         current = read_current(path / (stamp + CURRENT))
     except FileNotFoundError:

@@ -27,9 +27,11 @@ class Level(IntEnum):
 class Proof:
     """How a backup was last verified, at `time`, in seconds since the epoch.
 
-    `pieces` is what was verified: name, size and MD5 sum of each. `transactions`, `records` and
-    `objects` were counted by the level `restore`, and are 0 before; `database_faults` by that level
-    alone: references to nothing and missing blobs that the database has too, None if unknown.
+    `pieces` is what was verified: name, size and MD5 sum of each, and `changed` when each file was
+    last written to (ns): what is put in its place later, though of the same size, is not proven.
+    `transactions`, `records` and `objects` were counted by the level `restore`, and are 0 before;
+    `database_faults` by that level alone: references to nothing and missing blobs that the database
+    has too, None if unknown.
     """
 
     stamp: str
@@ -41,6 +43,7 @@ class Proof:
     records: int = 0
     objects: int = 0
     database_faults: int | None = None
+    changed: tuple[int, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -62,6 +65,7 @@ def read_proof(path: Path) -> Proof | None:
                 "level": Level[contents["level"].upper()],
                 "failures": tuple(contents["failures"]),
                 "pieces": tuple(contents["pieces"]),
+                "changed": tuple(contents["changed"]),
             }
         )
     except (TypeError, KeyError, AttributeError) as error:

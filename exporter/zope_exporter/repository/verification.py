@@ -165,6 +165,9 @@ class _Verification:
                 counts = self.counts if backup is newest else (0, 0, 0)
                 faults = self.faults.count if backup is newest and self.faults else None
                 now, pieces = self.means.clock(), proven(backup.pieces)
-                proof = Proof(backup.stamp, level, now, failures, pieces, *counts, faults)
+                proof = Proof(
+                    *(backup.stamp, level, now, failures, pieces, *counts, faults),
+                    changed=backup.changed,
+                )
                 path = self.listed.path / (backup.stamp + VERIFIED)
                 self.means.disk.replace(path, proof.encoded())
