@@ -13,8 +13,8 @@ from pathlib import Path
 import click
 
 from tests.support.agents import with_agent
+from tests.support.breakage import FAULTS
 from tests.support.environments import environment
-from tests.support.fleet import FAULTS
 from tests.support.loop import Loop, running_loop
 from tests.support.mails import Mail
 from tests.support.processes import eventually

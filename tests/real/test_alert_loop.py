@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.breakage import FAULTS
 from tests.support.dashboards import expressions, filled, load
 from tests.support.environments import Environment
-from tests.support.fleet import BACKED_UP, FAULTS, ZEO_SITE
+from tests.support.fleet import BACKED_UP, ZEO_SITE
 from tests.support.loop import Loop, running_loop
 from tests.support.processes import eventually
 from tests.support.prometheus import Prometheus

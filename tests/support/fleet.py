@@ -1,32 +1,26 @@
-"""Sites of real Zopes, each to be broken in a way of its own, and one to be left alone."""
+"""Sites of real Zopes that one exporter watches, each as what is to befall it needs it."""
 
-import os
 import secrets
-import signal
 import socket
-import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import httpx
-import trustme
 import yaml
 
 from tests.support.environments import Environment
+from tests.support.front import front
 from tests.support.instances import ZopeInstance
-from tests.support.mails import Mail, notice, page
 from tests.support.processes import eventually
 from tests.support.server import free_port
 from tests.support.zeo import ZeoServer
 from tests.support.zope_pages import publish_pages
 
-POOL_SIZE = 7  # Zope's default
 ZEO_SITE, BACKED_UP = "remote", "overdue"
 
 _WITH_BLOBS = """\
@@ -84,91 +78,18 @@ class Fleet:
         return jobs
 
 
-@dataclass(frozen=True)
-class Fault:
-    """How a site is broken and repaired, and which mails that is worth.
-
-    Without `repair` it is over by itself, or the exporter repairs it.
-    """
-
-    site: str
-    mails: tuple[Mail, ...]
-    breaks: Callable[[Fleet], object]
-    repair: Callable[[Fleet], object] | None = None
-
-
-def _edit_ping(fleet: Fleet, text: str) -> None:
-    form = {"title": "", "data": text}
-    answer = fleet.zopes["wrong"].site.post("/said/manage_edit", form)
-    assert answer.is_success, answer.text
-
-
-def _leak(fleet: Fleet) -> None:
-    for _ in range(POOL_SIZE + 1):
-        assert fleet.get("exhausted", "/leak") == httpx.codes.OK
-
-
-def _plug(fleet: Fleet) -> None:
-    for _ in range(POOL_SIZE + 1):
-        assert fleet.get("exhausted", "/plug") == httpx.codes.OK
-
-
-def _grow(fleet: Fleet) -> None:
-    names = [f"upload{number}" for number in range(5)]
-    fleet.zopes["grown"].site.commit(names, "x" * 500_000)
-
-
-FAULTS = (
-    Fault(
-        "stopped",
-        (page("stopped", "ZopeSiteDown"),),
-        lambda fleet: fleet.zopes["stopped"].stop(),
-        lambda fleet: fleet.zopes["stopped"].start(),
-    ),
-    Fault(
-        "wrong",
-        (page("wrong", "ZopePingWrongContent"),),
-        lambda fleet: _edit_ping(fleet, "Proxy Error"),
-        lambda fleet: _edit_ping(fleet, "fine"),
-    ),
-    Fault(
-        "hanging",
-        (page("hanging", "ZopeSiteDown"),),
-        lambda fleet: os.kill(fleet.zopes["hanging"].pid, signal.SIGSTOP),
-        lambda fleet: os.kill(fleet.zopes["hanging"].pid, signal.SIGCONT),
-    ),
-    Fault(
-        "burning",
-        (page("burning", "ZopeErrorBudgetBurn"),),
-        lambda fleet: fleet.visitors.ask_for("/boom"),
-        lambda fleet: fleet.visitors.ask_for("/"),
-    ),
-    Fault(
-        "exhausted",
-        # One says what it leads to, the other where it comes from.
-        (notice("exhausted", "ZopePoolExhausted"), notice("exhausted", "ZopeConnectionsLeaked")),
-        _leak,
-        _plug,
-    ),
-    Fault(
-        ZEO_SITE,
-        (page(ZEO_SITE, "ZopeZeoServerDown"),),
-        lambda fleet: fleet.zeo.stop(),
-        lambda fleet: fleet.zeo.start(),
-    ),
-    Fault("grown", (notice("grown", "ZopeStorageGrowthHigh"),), _grow),
-    Fault(
-        BACKED_UP,
-        (page(BACKED_UP, "ZopeBackupOverdue"),),
-        lambda fleet: fleet.zopes[BACKED_UP].site.commit(["unsaved"]),
-    ),
-    Fault(
-        "panicking",
-        (page("panicking", "ZopeLogCritical"),),
-        lambda fleet: fleet.get("panicking", "/panic"),
-    ),
+SITES = (
+    "healthy",
+    "stopped",
+    "wrong",
+    "hanging",
+    "burning",
+    "exhausted",
+    ZEO_SITE,
+    "grown",
+    BACKED_UP,
+    "panicking",
 )
-SITES = ("healthy", *(fault.site for fault in FAULTS))
 _PAGES = {"burning": ("boom",), "exhausted": ("leak", "plug"), "panicking": ("panic",)}
 
 
@@ -215,7 +136,7 @@ def fleet(environment: Environment, top: Path, authority: Path) -> Iterator[Flee
 
         zopes = dict(zip(SITES, hands.map(run, SITES), strict=True))
         zopes["wrong"].site.commit(["said"], "fine")
-        secure = running.enter_context(_front(authority))
+        secure = running.enter_context(front(authority))
         token = secrets.token_urlsafe(24)
         port = free_port()
         config = _write_config(top, zopes, zeo, secure, token, port)
@@ -258,32 +179,3 @@ def _site(name: str, zope: ZopeInstance) -> dict[str, Any]:
     files = {"zope_conf": str(zope.zope_conf), "wsgi_ini": str(zope.zope_ini)}
     ping = {"name": "home", "url": zope.site.url, "timeout": "2s"}
     return {"name": name, "instances": [files], "ping": [ping]}
-
-
-class _Front(SimpleHTTPRequestHandler):
-    """Something with TLS that answers, as web servers in front of Zope do."""
-
-    def do_GET(self) -> None:
-        self.send_response(204)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@contextmanager
-def _front(authority: Path) -> Iterator[str]:
-    ca = trustme.CA()
-    ca.cert_pem.write_to_path(str(authority))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    ca.issue_cert("127.0.0.1").configure_cert(context)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Front)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, name="front")
-    thread.start()
-    try:
-        yield f"https://127.0.0.1:{server.server_port}/"
-    finally:
-        server.shutdown()
-        thread.join(30)
-        server.server_close()
