@@ -17,6 +17,9 @@ Done = TypeVar("Done")
 class QuickDisk(Disk):
     """Waits for no disk: what a killed process has written is there without."""
 
+    def let_go(self, descriptor: int) -> None:
+        os.fstat(descriptor)
+
     def sync(self, descriptor: int) -> None:
         os.fstat(descriptor)
 

@@ -74,7 +74,7 @@ class Copier:
                     packed.update(data)
                 # Written while the next bytes are read and followed.
                 writing.result()
-                writing = self._pool.submit(self._disk.write, descriptor, data)
+                writing = self._pool.submit(self._write, descriptor, data)
                 # A little at a time, or the commits of the site would wait for all of it.
                 if content.size - synced >= SYNC_EVERY:
                     writing.result()
@@ -87,6 +87,12 @@ class Copier:
             wait([writing])  # before the descriptor is closed
         writing.result()
         return packed, content
+
+    def _write(self, descriptor: int, data: bytes) -> None:
+        self._disk.write(descriptor, data)
+        # Nobody reads it soon. Left in memory it would drive out what the site reads, and writing
+        # would wait, twice as long in all where memory is short, until room was made for it.
+        self._disk.let_go(descriptor)
 
     def _fed(self, span: Span, content: Sums, structure: Structure) -> Iterator[bytes]:
         for data in self._chunks(span):

@@ -35,6 +35,10 @@ class Disk:
         while left:
             left = left[os.write(descriptor, left) :]
 
+    def let_go(self, descriptor: int) -> None:
+        """Begin to move what was written to the disk, and take no memory for what is there."""
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+
     def sync(self, descriptor: int) -> None:
         os.fsync(descriptor)
 
