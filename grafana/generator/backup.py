@@ -32,10 +32,9 @@ def _state(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
     verified = m("zope_backup_last_verified_timestamp_seconds")
     avail = m("zope_backup_repository_avail_bytes")
     late = Look("percentunit", (Step(1, RED),), base=GREEN, minimum=0, decimals=0)
-    without = (
-        f"count({m('zope_filestorage_size_bytes')} unless on (site, database) "
-        f"{m('zope_backup_last_success_timestamp_seconds')}) or vector(0)"
-    )
+    databases = m("zope_filestorage_size_bytes")
+    backed_up = m("zope_backup_last_success_timestamp_seconds")
+    without = f"count({databases} unless on (site, database) {backed_up}) or 0 * count({databases})"
     return (
         stat(
             "Without a backup",

@@ -24,13 +24,19 @@ def exporter(m: Metrics) -> Dashboard:
     )
 
 
+def scraped(m: Metrics) -> str:
+    """Return 1 for each exporter that Prometheus can scrape, and 0 for one that it cannot."""
+    # One that is dead says nothing: what its job is is known from what it said before.
+    return f"up and on (job) group by (job) (last_over_time({m('zope_exporter_info')}[1d]))"
+
+
 def _of_ours(m: Metrics, name: str) -> str:
     # Prometheus' own series of a target have no label of ours but the target itself.
     return f"{name} and on (job, instance) {m('zope_exporter_info')}"
 
 
 def _scrapes(m: Metrics) -> tuple[Panel, ...]:
-    exporters = f"up and on (job) group by (job) ({m('zope_exporter_info')})"
+    exporters = scraped(m)
     refused = f"increase({m('zope_exporter_scrapes_refused_total')}[{RATE}])"
     return (
         states(

@@ -2,6 +2,7 @@
 
 from .coverage import used_of_the_age_allowed
 from .dashboard import Dashboard, Row
+from .exporter import scraped
 from .limits import Limits
 from .looks import BYTES, COUNT, PROBLEMS, REQUESTS, UP, falling, rising
 from .metrics import Metrics
@@ -34,7 +35,7 @@ def fleet(m: Metrics, limits: Limits) -> Dashboard:
 def _counts(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
     alerts = 'ALERTS{alertname=~"Zope.*", alertstate="firing", site=~"$site|"}'
     up = f"max by (site) ({m('zope_ping_up')})"
-    exporters = f"up and on (job) group by (job) ({m('zope_exporter_info')})"
+    exporters = scraped(m)
     return (
         stat(
             "Critical alerts",

@@ -34,11 +34,15 @@ _LAST = {"calcs": ["lastNotNull"], "fields": "", "values": False}
 
 
 def stat(title: str, description: str, query: str, look: Look, **place: Any) -> Panel:
-    """Return one number in its colour, with the course of it behind."""
+    """Return one number in its colour: as it is now.
+
+    Of a query over time Grafana would show the last value there was, in green for as long as the
+    page goes back, when nobody has known anything since.
+    """
     options = {
         "reduceOptions": _LAST,
         "colorMode": "value",
-        "graphMode": "area",
+        "graphMode": "none",
         "justifyMode": "auto",
         "orientation": "auto",
         "textMode": "auto",
@@ -47,7 +51,9 @@ def stat(title: str, description: str, query: str, look: Look, **place: Any) -> 
         "showPercentChange": False,
     }
     place = {"width": 4, "height": 4} | place
-    return Panel("stat", title, description, (Query(query),), look, options=options, **place)
+    return Panel(
+        "stat", title, description, (Query(query, instant=True),), look, options=options, **place
+    )
 
 
 def series(

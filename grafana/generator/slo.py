@@ -101,7 +101,7 @@ def _burn(m: Metrics, limits: Limits) -> Panel:
 def _sites(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
     left = Look("percentunit", (Step(0, ORANGE), Step(0.25, GREEN)), base=RED, decimals=1)
     columns = (
-        Column("Requests", f"{requests(m, window='30d')} * 30 * 86400", COUNT),
+        Column("Requests", f"{requests(m, window='30d')} * 30 * 86400", Look("short")),
         Column("Failed", failure_ratio(m, window="30d"), Look("percentunit", decimals=3)),
         Column("Left of the budget", _left(m, limits), left),
     )

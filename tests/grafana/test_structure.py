@@ -221,3 +221,12 @@ def test_no_column_is_out_of_sight(dashboard: Json) -> None:
             assert columns * width <= 1600
             headings = list(panel["transformations"][-1]["options"]["renameByName"].values())
             assert len({heading.lower() for heading in headings}) == len(headings)
+
+
+def test_numbers_are_of_now(dashboard: Json) -> None:
+    """Of a dead exporter, the last value of a query over time would go on being green."""
+    for panel in panels(dashboard):
+        if panel["type"] == "stat":
+            [target] = panel["targets"]
+            assert (target["instant"], target["range"]) == (True, False), panel["title"]
+            assert "vector(0)" not in target["expr"] or "ALERTS" in target["expr"], panel["title"]

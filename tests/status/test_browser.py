@@ -149,7 +149,7 @@ def test_agent_missing(exporter: Exporter, visit: Open) -> None:
     missing = agent.THREADS, agent.BUSY, agent.RESPONSES
     exporter.scrapes = [without(scrape, *missing) for scrape in exporter.scrapes]
     page = visit().page
-    expect(page.get_by_text("who is busy, the agent tells")).to_be_visible()
+    expect(page.get_by_text("only the agent knows who is busy")).to_be_visible()
     expect(page.get_by_role("img", name="Busy workers")).to_have_count(0)
     picture(page, "agent-missing")
 

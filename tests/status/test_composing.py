@@ -74,7 +74,7 @@ def test_what_burns_comes_first() -> None:
 
 def test_without_the_agent_nothing_is_made_up() -> None:
     view = page(without(healthy(inventory()), serving.THREADS, serving.BUSY, serving.RESPONSES))
-    assert texts(zope(view))["Worker threads"][0] == "4; who is busy, the agent tells"
+    assert texts(zope(view))["Worker threads"][0] == "4; only the agent knows who is busy"
     assert [graph.title for graph in zope(view).graphs] == ["Memory"]
 
 

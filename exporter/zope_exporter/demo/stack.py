@@ -15,7 +15,7 @@ import httpx
 from zope_exporter.agents.package import source as agent_source
 from zope_exporter.child import Child
 from zope_exporter.config.actions import ActionsConfig, BackupConfig
-from zope_exporter.config.schema import Config, InstanceConfig, SiteConfig
+from zope_exporter.config.schema import Config, InstanceConfig, PingConfig, SiteConfig
 
 from .alerting import Addresses, write_configuration
 from .demo import Demo, demo_zope, tell
@@ -72,10 +72,13 @@ def stack_config(demo: Demo, token_file: Path) -> Config:
     repository = demo.top / "backup"
     repository.mkdir(exist_ok=True)
     backup = BackupConfig(repository=repository)
+    # Over before a scrape of this pace is: of a Zope that hangs, nothing else would come in time.
+    ping = PingConfig(name=home.name, url=f"{demo.instance.url}/", timeout=2.0)
+    site = SiteConfig(name=home.name, instances=(zope,), ping=(ping,), backup=backup)
     return Config(
         state_dir=demo.state_dir,
         discover=False,
-        sites=(SiteConfig(name=home.name, instances=(zope,), backup=backup),),
+        sites=(site,),
         actions=ActionsConfig(
             token_file=token_file,
             on_alert={"ZopeBackupOverdue": "backup", "ZopePackOverdue": "pack"},

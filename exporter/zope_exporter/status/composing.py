@@ -101,14 +101,15 @@ class _Composer:
             severity = Severity.CRITICAL if busy >= threads else Severity.OK
             facts.append(Fact("Worker threads", f"{busy:.0f} of {threads:.0f} busy", severity))
         elif service.threads is not None:
-            facts.append(Fact("Worker threads", f"{service.threads}; who is busy, the agent tells"))
+            text = f"{service.threads}; only the agent knows who is busy"
+            facts.append(Fact("Worker threads", text))
         return ZopeView(service.name, tuple(facts), zope_graphs(self._history, site, service))
 
     def _target(self, site: str, target: Target) -> Fact:
         up = self._values.get(ping.UP, site, target.name)
         seconds = self._values.get(ping.DURATION, site, target.name) or 0.0
         if up is None:
-            return Fact(target.name, "not probed yet", Severity.UNKNOWN)
+            return Fact(target.name, "no answer seen yet", Severity.UNKNOWN)
         if up:
             return Fact(target.name, f"answers in {seconds * 1000:.0f} ms")
         return Fact(target.name, "does not answer as it should", Severity.CRITICAL)
