@@ -1,11 +1,13 @@
 """Repositories that repozo made, alone or run by collective.recipe.backup."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.support.blobs import make_blobs
 from tests.support.datafs import write
-from tests.support.repository import Site, repozo
+from tests.support.repository import Site, repozo, restored, tree
 from zope_exporter.jobs.report import ActionError, Silent
 from zope_exporter.repository.listing import read_repository
 from zope_exporter.repository.pieces import write_restored
@@ -94,3 +96,29 @@ def test_a_piece_that_is_not_listed_is_no_backup(foreign: Site) -> None:
     dat.write_text("".join(dat.read_text().splitlines(keepends=True)[:-1]))
     complete = read_repository(foreign.repository).complete
     assert [each.stamp for each in complete] == STAMPS[:2]
+
+
+def test_what_collective_recipe_backup_keeps_is_continued_and_its_blobs_left_alone(
+    site: Site,
+) -> None:
+    """It lets repozo write to var/backups, and rsync to var/blobstoragebackups."""
+    site.data_fs.unlink()
+    site.blob_dir = site.data_fs.parent / "blobstorage"
+    make_blobs(site.data_fs, site.blob_dir, 2)
+    site.repository = site.data_fs.parent / "backups"
+    site.repository.mkdir()
+    made = repozo("-B", "-Q", "-z", "-r", site.repository, "-f", site.data_fs)
+    assert made.returncode == 0, made.stderr
+    rename(site.repository, STAMPS[0], [])
+    of_recipe = site.data_fs.parent / "blobstoragebackups"
+    copied = of_recipe / f"blobstorage.{STAMPS[0]}"
+    shutil.copytree(site.blob_dir, copied / "blobstorage")
+    (of_recipe / "latest").symlink_to(copied.name)
+    before = tree(of_recipe)
+    site.now += 2 * 86400.0
+    site.more()
+    assert site.back_up(gzip=True).kind == "incremental"
+    verdict = site.verify()
+    assert verdict.ok, verdict.failures
+    assert restored(site.repository, site.scratch / "Data.fs") == site.bytes
+    assert tree(of_recipe) == before
