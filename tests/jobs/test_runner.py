@@ -1,6 +1,8 @@
 import json
 import os
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -223,3 +225,18 @@ def test_names_that_are_no_text_neither_end_the_queue_nor_the_job(
         assert (job.state, job.code) == ("failed", "failed")
         assert "\\udcff.manifest" in job.error
         json.dumps(job.as_json(), ensure_ascii=False).encode()
+
+
+def test_a_job_lets_the_site_go_first_and_the_exporter_does_not(
+    store: JobStore, tmp_path: Path
+) -> None:
+    def priority(_: Report) -> Facts:
+        with ThreadPoolExecutor(1) as pool:
+            threads = threading.get_native_id(), pool.submit(threading.get_native_id).result()
+            return {"niceness": [os.getpriority(os.PRIO_PROCESS, each) for each in threads]}
+
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    runner = Runner(ListedWork(work(directory(tmp_path, "var"), priority)), store)
+    job = ended(runner, submitted(runner, MAIN))
+    assert job.result == {"niceness": [max(10, before)] * 2}
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before

@@ -12,6 +12,7 @@ from zope_exporter.state import StateError
 from .execution import execute
 from .job import Job, Outcome, Task
 from .lock import LockPlace, Patience
+from .priority import step_back
 from .recorder import Recorder
 from .report import RefusedError
 from .store import JobStore
@@ -104,6 +105,7 @@ class Runner:
         self._threads.add(thread)
 
     def _work_off(self, place: LockPlace) -> None:
+        step_back()
         pending: Pending | None = self._queues[place][0]
         while pending is not None:
             recorder = Recorder(self._store, pending.job.id, self._stopping.is_set)
