@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 from .actions.verdict import judge_actions, judge_backups, judge_garbage
 from .agents.absence import Absence, why_absent
-from .agents.verdict import judge_agent, judge_databases
+from .agents.verdict import judge_agent, judge_databases, judge_workers
 from .collectors import filestorage, logs, ping, process
 from .finding import Finding, Severity, Values
 from .inventory import Inventory, Service, Site, Storage, Target
@@ -45,6 +45,7 @@ def judge(
             findings += _service(site, service, values, now())
             if service.kind == "zope" and values.get(process.UP, site.name, service.name):
                 findings += judge_agent(site.name, service, values, absence)
+                findings += judge_workers(site.name, service, values)
                 findings += judge_databases(site.name, service, values)
                 findings += judge_zmi(site.name, service.name, values)
         findings += judge_zeo(site, values, now())

@@ -56,9 +56,9 @@ def _signals(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             links=(runbook("ZopeWorkersSaturated"),),
         ),
         stat(
-            "Slowest ping",
-            m.help("zope_ping_duration_seconds"),
-            f"max by (site) ({m('zope_ping_duration_seconds')})",
+            "Slowest answer to a ping",
+            "Of the addresses that gave the answer they should.",
+            f"max by (site) ({m('zope_ping_duration_seconds')} and {m('zope_ping_up')} == 1)",
             rising("s", limits.slow_ping_seconds),
             links=(runbook("ZopePingSlow"),),
         ),

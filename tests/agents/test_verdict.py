@@ -11,7 +11,7 @@ from tests.support.fake_agent import STATUS
 from zope_exporter.agents.absence import Absence
 from zope_exporter.agents.answer import Answer
 from zope_exporter.agents.package import shipped
-from zope_exporter.agents.verdict import judge_agent, judge_databases
+from zope_exporter.agents.verdict import judge_agent, judge_databases, judge_workers
 from zope_exporter.collectors.agent import UP, samples_of
 from zope_exporter.finding import Severity, Values
 from zope_exporter.inventory import Database, Service
@@ -90,3 +90,15 @@ def test_without_an_agent_the_configuration_tells_of_pools(pool_size: int, count
     database = Database("main", "filestorage", pool_size=pool_size)
     service = Service("zope", "client1", None, databases=(database,), threads=4)
     assert len(of_databases(Values(Scrape([], [])), service)) == count
+
+
+@pytest.mark.parametrize(("busy", "told"), [(3, []), (4, ["all 4 worker threads are busy"])])
+def test_nobody_is_free_for_the_next_visitor(busy: int, told: list[str]) -> None:
+    known = values({"workers": {"server": "waitress", "threads": 4, "busy": busy, "queue": 0}})
+    found = list(judge_workers("intranet", ZOPE, known))
+    assert [finding.text.split(":")[0] for finding in found] == told
+    assert all(finding.severity is Severity.WARNING for finding in found)
+
+
+def test_of_workers_that_are_not_known_nothing_is_said() -> None:
+    assert not list(judge_workers("intranet", ZOPE, Values(Scrape([], []))))

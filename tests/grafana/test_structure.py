@@ -136,6 +136,9 @@ def test_every_runbook_that_is_linked_is_there(dashboard: Json) -> None:
 def test_annotations(dashboard: Json) -> None:
     names = [annotation["name"] for annotation in dashboard["annotations"]["list"]]
     assert names == ["Restarts", "Packs", "Backups", "Deployments"]
+    for annotation in dashboard["annotations"]["list"]:
+        assert "changes(" not in annotation["expr"], "misses what comes after a gap"
+        assert annotation["step"] == "60s", "of what lasts two minutes in the query"
 
 
 def test_units_of_tables_are_those_of_their_columns(dashboard: Json) -> None:

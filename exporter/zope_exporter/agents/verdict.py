@@ -9,7 +9,7 @@ from zope_exporter.inventory import Service
 from .absence import Absence
 from .databases import CACHE_OBJECTS, CACHE_TARGET, CONNECTIONS, LEAKED, POOL_SIZE
 from .instance import INFO
-from .serving import THREADS
+from .serving import BUSY, THREADS
 from .standing import outdated_remedy
 
 FULL_RATIO = 0.9
@@ -32,6 +32,15 @@ def judge_agent(
             runs = f"agent {version} in Zope {of['zope_version']}"
             text = f"{runs}: {outdated}" if outdated else f"{runs} answers"
             yield Finding(severity, site, service.name, text)
+
+
+def judge_workers(site: str, service: Service, values: Values) -> Iterator[Finding]:
+    """Say so when every worker thread is busy: whoever comes now has to wait."""
+    threads = values.get(THREADS, site, service.name)
+    busy = values.get(BUSY, site, service.name)
+    if threads and busy is not None and busy >= threads:
+        text = f"all {threads:.0f} worker threads are busy: visitors wait"
+        yield Finding(Severity.WARNING, site, service.name, text)
 
 
 def judge_databases(site: str, service: Service, values: Values) -> Iterator[Finding]:

@@ -98,7 +98,7 @@ class _Composer:
         threads = self._values.get(serving.THREADS, site, service.name)
         busy = self._values.get(serving.BUSY, site, service.name)
         if threads is not None and busy is not None:
-            severity = Severity.CRITICAL if busy >= threads else Severity.OK
+            severity = Severity.WARNING if busy >= threads else Severity.OK
             facts.append(Fact("Worker threads", f"{busy:.0f} of {threads:.0f} busy", severity))
         elif service.threads is not None:
             text = f"{service.threads}; only the agent knows who is busy"
