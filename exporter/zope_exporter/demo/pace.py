@@ -29,6 +29,8 @@ class Pace:
             "settled": "15s",
             "remembered": "1m",
             "exporter_down": "30s",
+            "disk_predicted": "10m",
+            "disk_predicted_critical": "100s",
         }
     )
 
