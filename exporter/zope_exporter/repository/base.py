@@ -103,7 +103,7 @@ class BaseFinder:
         )
 
     def _read(self, repository: Path, piece: Piece, structure: Structure) -> Piece:
-        content, position = Sums(self._pool), piece.start
+        content, position = Sums(self._pool, with_md5=False), piece.start
         for data in contents(repository, piece, self._pool):
             self._report.check()
             if os.pread(self._descriptor, len(data), position) != data:
@@ -117,7 +117,7 @@ class BaseFinder:
         return replace(piece, sha256=of_file, content=found)
 
     def _sum_of_file(self, path: Path) -> str:
-        sums = Sums(self._pool)
+        sums = Sums(self._pool, with_md5=False)
         with path.open("rb") as file:
             while data := file.read(CHUNK):
                 sums.update(data)
@@ -128,7 +128,7 @@ def sum_of_range(
     descriptor: int, start: int, end: int, pool: ThreadPoolExecutor, report: Report
 ) -> str:
     """Return the SHA-256 of some bytes of a file, an empty text if it ends before."""
-    sums = Sums(pool)
+    sums = Sums(pool, with_md5=False)
     while start < end:
         report.check()
         data = os.pread(descriptor, min(CHUNK, end - start), start)

@@ -65,7 +65,7 @@ class Copier:
         self, span: Span, descriptor: int, structure: Structure, gzip: bool
     ) -> tuple[Sums, Sums]:
         content = Sums(self._pool)
-        packed = Sums(self._pool) if gzip else content
+        packed = Sums(self._pool, with_md5=False) if gzip else content
         synced = 0
         writing: Future[None] = self._pool.submit(lambda: None)
         try:

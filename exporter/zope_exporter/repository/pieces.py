@@ -3,7 +3,7 @@
 import gzip
 import os
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from hashlib import md5, sha256
 from io import BufferedReader, RawIOBase
@@ -27,13 +27,17 @@ class DamagedPieceError(ActionError):
 
 
 class Sums:
-    """Sums over the same bytes, each computed in a thread of its own."""
+    """Sums over the same bytes, each computed in a thread of its own; MD5 takes most of the time.
 
-    def __init__(self, pool: ThreadPoolExecutor) -> None:
+    It is repozo's: a checksum, nobody's security.
+    """
+
+    def __init__(self, pool: ThreadPoolExecutor, with_md5: bool = True) -> None:
         self.size = 0
         self._pool = pool
-        # repozo's: a checksum, nobody's security
-        self._sums = {"md5": md5(usedforsecurity=False), "sha256": sha256()}
+        self._sums = {"sha256": sha256()}
+        if with_md5:
+            self._sums["md5"] = md5(usedforsecurity=False)
         self._pending: list[Future[None]] = []
 
     def update(self, data: bytes) -> None:
@@ -85,30 +89,20 @@ def contents(directory: Path, piece: Piece, pool: ThreadPoolExecutor) -> Iterato
         raise DamagedPieceError(piece.name, f"cannot be read: {error}") from error
 
 
-def write_restored(
-    backup: Backup,
-    target: Path,
-    report: Report,
-    disk: Disk | None = None,
-    seen: Callable[[bytes], object] = lambda _: None,
-) -> None:
+def write_restored(backup: Backup, target: Path, report: Report, disk: Disk | None = None) -> None:
     """Write the Data.fs of a backup to a new file, which is on the disk when this returns.
 
-    Each piece is checked as it is read; `seen` is given the bytes and may raise. Raises ActionError
-    and OSError, FileExistsError among them; what was written by then is removed.
+    Each piece is checked as it is read. Raises ActionError and OSError, FileExistsError among them;
+    what was written by then is removed.
     """
     disk = disk or Disk()
     if not backup.complete:
         name = backup.pieces[-1].name
         raise ActionError("reading the backup", f"{name}: {backup.problem}", "use another backup")
-    report.stage("writing the Data.fs of the backup", backup.pieces[-1].end)
     descriptor = disk.create(target)
     try:
-        for data in all_contents(backup.repository, backup.pieces):
-            report.check()
-            seen(data)
+        for data in restoring(backup, report):
             disk.write(descriptor, data)
-            report.advance(len(data))
         disk.sync(descriptor)
         disk.sync_directory(target.parent)
     except BaseException:
@@ -116,6 +110,15 @@ def write_restored(
         raise
     finally:
         os.close(descriptor)
+
+
+def restoring(backup: Backup, report: Report) -> Iterator[bytes]:
+    """Yield the bytes of the Data.fs of a backup, and report of it. Raises DamagedPieceError."""
+    report.stage("writing the Data.fs of the backup", backup.pieces[-1].end)
+    for data in all_contents(backup.repository, backup.pieces):
+        report.check()
+        yield data
+        report.advance(len(data))
 
 
 def all_contents(directory: Path, pieces: Sequence[Piece]) -> Iterator[bytes]:
@@ -134,7 +137,7 @@ def _plain(descriptor: int, piece: Piece, pool: ThreadPoolExecutor) -> Iterator[
 
 
 def _compressed(descriptor: int, piece: Piece, pool: ThreadPoolExecutor) -> Iterator[bytes]:
-    of_file, of_content = Sums(pool), Sums(pool)
+    of_file, of_content = Sums(pool, with_md5=False), Sums(pool)
     raw = BufferedReader(_Counted(descriptor, of_file), CHUNK)
     with gzip.GzipFile(fileobj=raw, mode="rb") as file:
         while data := file.read(CHUNK):

@@ -1,5 +1,6 @@
 """Restoring one backup to scratch, and looking at all that is in it."""
 
+import os
 import shutil
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from .comparison import compare_with_source
 from .disk import Disk
 from .faults import Faults, dangling, missing
 from .listing import Backup
-from .pieces import DamagedPieceError, write_restored
+from .pieces import DamagedPieceError, restoring
 from .snapshots import SUFFIX, read_listing
 from .soundness import Found, examine
 from .structure import BrokenStructureError, Structure
@@ -45,8 +46,7 @@ class Trial:
         structure = Structure()
         with self.disk.temporary(self.backup.repository) as scratch:
             try:
-                write_restored(self.backup, scratch, self.report, self.disk, structure.feed)
-                structure.check_end(self.backup.pieces[-1].end)
+                self._write(scratch, structure)
                 found = examine(scratch, _listed_blobs(self.backup), self.report)
                 self._compare(found, structure)
                 self._judge(found, source)
@@ -59,6 +59,17 @@ class Trial:
         if source is not None:
             others = compare_with_source(self.backup, source, self.report, self.notes)
             self.failures += [f"{piece}: {reason}" for piece, reason in others]
+
+    def _write(self, scratch: Path, structure: Structure) -> None:
+        descriptor = self.disk.create(scratch)
+        try:
+            for data in restoring(self.backup, self.report):
+                structure.feed(data)
+                # Not synced: it is to be read once and removed, and the disk need never have it.
+                self.disk.write(descriptor, data)
+        finally:
+            os.close(descriptor)
+        structure.check_end(self.backup.pieces[-1].end)
 
     def _fail(self, text: str) -> None:
         self.failures.append(f"{self.backup.pieces[-1].name}: {text}")
