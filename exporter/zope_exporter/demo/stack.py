@@ -73,7 +73,8 @@ def stack_config(demo: Demo, token_file: Path) -> Config:
     repository.mkdir(exist_ok=True)
     backup = BackupConfig(repository=repository)
     # Over before a scrape of this pace is: of a Zope that hangs, nothing else would come in time.
-    ping = PingConfig(name=home.name, url=f"{demo.instance.url}/", timeout=2.0)
+    wanted = {"name": home.name, "url": f"{demo.instance.url}/", "timeout": "2s"}
+    ping = PingConfig.model_validate(wanted)
     site = SiteConfig(name=home.name, instances=(zope,), ping=(ping,), backup=backup)
     return Config(
         state_dir=demo.state_dir,
