@@ -324,3 +324,10 @@ def test_any_bytes_give_a_config_or_a_config_error(tmp_path: Path, content: byte
     except ConfigError as error:
         outcome = error.problems
     assert outcome
+
+
+def test_no_two_sites_share_a_repository(write: Write) -> None:
+    shared = "backup: {repository: here/../backups}"
+    text = f"sites:\n- {{name: a, {shared}}}\n- {{name: b, backup: {{repository: backups}}}}"
+    [problem] = problems(write(text))
+    assert "two sites have their backups in" in problem

@@ -1,5 +1,6 @@
 """What else an administrator may rely on, by the number of the promise."""
 
+import errno
 import os
 import time
 from collections.abc import Callable
@@ -242,3 +243,49 @@ def test_28_a_planted_pickle_is_never_run(site: Site) -> None:
     assert site.verify().ok
     assert len(read_repository(site.repository).warnings) == 1
     assert not marker.exists()
+
+
+@pytest.mark.parametrize("suffix", [".verified", ".current"])
+def test_what_came_after_a_backup_may_be_lost_and_the_backup_is_as_good(
+    site: Site, suffix: str
+) -> None:
+    for _ in range(2):
+        site.back_up()
+        site.verify()
+    [path] = site.repository.glob(f"*{suffix}")
+    path.write_bytes(b"spoilt")
+    [backup] = read_repository(site.repository).backups
+    assert backup.complete
+    assert backup.proven == (suffix == ".current")
+    verdict = site.verify()
+    assert any(path.name in failure for failure in verdict.failures)
+    assert site.verify().ok, "the proof was made anew, and what was spoilt is gone"
+
+
+class NoRoomDisk(QuickDisk):
+    """A disk that takes nothing any more."""
+
+    def replace(self, path: Path, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, f"no space for {len(content)} bytes", str(path))
+
+
+def test_a_full_repository_hides_no_fault_that_was_found(site: Site) -> None:
+    site.back_up()
+    [piece] = site.repository.glob("*.fs")
+    piece.write_bytes(bytes(piece.stat().st_size))
+    verdict = site.verify(disk=NoRoomDisk())
+    assert any(failure.startswith(piece.name) for failure in verdict.failures)
+    assert any("this result cannot be kept" in failure for failure in verdict.failures)
+
+
+def test_blobs_that_backups_share_are_read_once(with_blobs: Site) -> None:
+    for _ in range(3):
+        with_blobs.more()
+        with_blobs.back_up()
+    [first, *_] = sorted((with_blobs.repository / "blobs").rglob("*.blob"))
+    first.chmod(0o600)
+    first.write_bytes(bytes(255 - byte for byte in first.read_bytes()) or b"x")
+    verdict = with_blobs.verify()
+    named = [failure for failure in verdict.failures if first.name in failure]
+    linked = {path.parent for path in with_blobs.repository.rglob(first.name)}
+    assert len(named) == len(linked), "each backup that has it is told of it"

@@ -164,3 +164,12 @@ class Config(Section):
     """What to watch beyond, or other than, what is found by itself."""
     actions: ActionsConfig | None = None
     """What may be asked for over HTTP; without this section, nothing."""
+
+    @model_validator(mode="after")
+    def _a_repository_for_each(self) -> "Config":
+        places = [site.backup.repository.resolve() for site in self.sites if site.backup]
+        for place in places:
+            if places.count(place) > 1:
+                reason = f"two sites have their backups in {place}"
+                raise wrong(reason, "give each a repository of its own: old ones are removed")
+        return self

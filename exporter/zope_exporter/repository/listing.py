@@ -3,16 +3,19 @@
 Only names, sizes and the small files beside the pieces are read.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 from .chains import REMOVING, Chain, indexes, read_chains
 from .manifest import SUFFIX, Manifest, Piece, read_manifest
 from .proof import CURRENT, VERIFIED, Level, Proof, read_current, read_proof
 from .sealed import BrokenSealError
 from .stamps import BLOBS, time_of
+
+Told = TypeVar("Told")
 
 UNFINISHED = "it has no manifest: it was interrupted"
 
@@ -23,7 +26,8 @@ class Backup:
 
     `pieces` restore it, in their order. Without a manifest it was made by repozo.
     `changed` is when each piece was last written to (ns), and `covered` when all it holds was the
-    whole database, in seconds since the epoch.
+    whole database, in seconds since the epoch. The files in `spoilt` told what came later, and can
+    be read no more, which makes nothing of the backup itself worse.
     """
 
     repository: Path
@@ -34,6 +38,7 @@ class Backup:
     proof: Proof | None = None
     changed: tuple[int, ...] = ()
     covered: float = 0.0
+    spoilt: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def full(self) -> bool:
@@ -116,12 +121,17 @@ def read_repository(path: Path) -> Repository:
     return Repository(
         path,
         backups,
-        tuple(_problems(names, chains, {backup.stamp for backup in backups})),
+        tuple(_problems(names, chains, backups)),
         tuple(indexes(names)),
     )
 
 
-def _problems(names: Sequence[str], chains: Sequence[Chain], listed: set[str]) -> Iterator[str]:
+def _problems(
+    names: Sequence[str], chains: Sequence[Chain], backups: Sequence[Backup]
+) -> Iterator[str]:
+    listed = {backup.stamp for backup in backups}
+    for backup in backups:
+        yield from backup.spoilt.values()
     for chain in chains:
         for name in chain.missing:
             yield f"{name}: is missing, and {chain.stamp}.dat lists it"
@@ -154,14 +164,16 @@ def _backup(path: Path, chain: Chain, number: int) -> Backup:
     problem = chain.problems.get(pieces[-1].name, "")
     changed = tuple(chain.changed[piece.name] for piece in pieces)
     backup = Backup(path, stamp, pieces, problem=problem, changed=changed, covered=_seconds(stamp))
+    spoilt: dict[str, str] = {}
+    proof = _unless_spoilt(read_proof, path / (stamp + VERIFIED), spoilt)
+    current = _unless_spoilt(read_current, path / (stamp + CURRENT), spoilt)
+    backup = replace(backup, spoilt=spoilt)
+    if proof and proof.pieces != proven(pieces):
+        return replace(backup, problem=problem or f"{stamp}{VERIFIED} is about other pieces")
+    if proof and proof.changed == changed:
+        backup = replace(backup, proof=proof)
     try:
-        proof = read_proof(path / (stamp + VERIFIED))
-        if proof and proof.pieces != proven(pieces):
-            return replace(backup, problem=problem or f"{stamp}{VERIFIED} is about other pieces")
-        if proof and proof.changed == changed:
-            backup = replace(backup, proof=proof)
         manifest = read_manifest(path / (stamp + SUFFIX))
-        current = read_current(path / (stamp + CURRENT))
     except FileNotFoundError:
         return backup
     except (BrokenSealError, OSError) as error:
@@ -169,6 +181,16 @@ def _backup(path: Path, chain: Chain, number: int) -> Backup:
     problem = problem or _contradiction(pieces, manifest)
     covered = manifest.made if current is None else current
     return replace(backup, manifest=manifest, problem=problem, covered=covered)
+
+
+def _unless_spoilt(
+    read: Callable[[Path], Told | None], path: Path, spoilt: dict[str, str]
+) -> Told | None:
+    try:
+        return read(path)
+    except (BrokenSealError, OSError) as error:
+        spoilt[path.name] = str(error)
+        return None
 
 
 def proven(pieces: Sequence[Piece]) -> tuple[str, ...]:

@@ -211,8 +211,14 @@ def write_blobs(backup: Backup, directory: Path, report: Report, disk: Disk | No
         raise
 
 
-def check_blobs(backup: Backup, report: Report) -> Iterator[str]:
-    """Read all blobs of a backup; yield what is wrong with any, beginning with its name."""
+def check_blobs(
+    backup: Backup, report: Report, sums: dict[tuple[int, int], str] | None = None
+) -> Iterator[str]:
+    """Read all blobs of a backup; yield what is wrong with any, beginning with its name.
+
+    `sums` has those of files that were read for other backups, which share most of them.
+    """
+    sums = {} if sums is None else sums
     source, told = backup.blob_snapshot, backup.manifest and backup.manifest.blobs
     if source is None or not told:
         return
@@ -220,11 +226,19 @@ def check_blobs(backup: Backup, report: Report) -> Iterator[str]:
     for blob in read_listing(backup.repository / (backup.stamp + SUFFIX), told).values():
         report.check()
         try:
-            if sum_of(source / blob.path) != blob.sha256:
+            if _sum_once(source / blob.path, sums) != blob.sha256:
                 yield str(damaged(blob).reason)
         except OSError as error:
             yield f"{blob.path}: cannot be read: {error.strerror}"
         report.advance(blob.size)
+
+
+def _sum_once(path: Path, sums: dict[tuple[int, int], str]) -> str:
+    status = path.lstat()
+    file = status.st_dev, status.st_ino
+    if file not in sums:
+        sums[file] = sum_of(path)
+    return sums[file]
 
 
 def damaged(blob: Blob) -> ActionError:

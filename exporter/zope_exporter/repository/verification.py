@@ -72,6 +72,7 @@ class _Verification:
     notes: list[str] = field(default_factory=list)
     bad: dict[str, str] = field(default_factory=dict)  # pieces
     counts: tuple[int, int, int] = (0, 0, 0)
+    sums: dict[tuple[int, int], str] = field(default_factory=dict)  # of blobs, by file
     faults: Faults | None = None  # of the database
 
     def run(self, source: Source | None) -> Verdict:
@@ -89,7 +90,10 @@ class _Verification:
             self._restore(newest, source)
         if self.level >= Level.CHECKSUMS:
             self._read_all(newest)
-        self._keep(newest)
+        try:
+            self._keep(newest)
+        except OSError as error:  # what was found is worth more than where it is noted
+            self._fail("", f"{error.filename}: this result cannot be kept: {error.strerror}")
         failures = dict.fromkeys(text for texts in self.failures.values() for text in texts)
         stamp = newest.stamp if newest else ""
         faults = self.faults.sentences if self.faults else ()
@@ -138,7 +142,7 @@ class _Verification:
                 if piece.name in self.bad:
                     self._fail(backup.stamp, f"{piece.name}: {self.bad[piece.name]}")
             try:
-                for text in check_blobs(backup, self.report):
+                for text in check_blobs(backup, self.report, self.sums):
                     self._fail(backup.stamp, f"blobs/{backup.stamp}/{text}")
             except InterruptedActionError:
                 raise
@@ -158,6 +162,8 @@ class _Verification:
     def _keep(self, newest: Backup | None) -> None:
         """Note how each backup fared, unless it was looked at more thoroughly before."""
         for backup in self.listed.backups:
+            for name in backup.spoilt:
+                self.means.disk.discard(self.listed.path / name)
             level = self.level if backup is newest else min(self.level, Level.CHECKSUMS)
             failures = tuple(self.failures.get(backup.stamp, ()))
             known = backup.proof
