@@ -32,6 +32,7 @@ def measured(what: str, work: Callable[[], object]) -> None:
     receiver, sender = multiprocessing.Pipe()
     process = multiprocessing.get_context("fork").Process(target=_run, args=(work, sender))
     process.start()
+    sender.close()  # else a process that fails would be waited for without an end
     memory = receiver.recv()
     process.join()
     click.echo(f"{what:34} {time.monotonic() - began:6.1f} s {memory / 1024:6.0f} MB")

@@ -2,8 +2,13 @@
 
 import pytest
 
+from tests.support.faults import QuickDisk
 from tests.support.repository import Site, repozo, restored
+from zope_exporter.jobs.report import Silent
+from zope_exporter.repository.disk import Means
+from zope_exporter.repository.engine import backup
 from zope_exporter.repository.listing import read_repository
+from zope_exporter.repository.target import BackupSettings
 
 
 @pytest.mark.parametrize("gzip", [False, True])
@@ -42,3 +47,15 @@ def test_a_manifest_tells_what_is_covered(site: Site) -> None:
     assert manifest.transactions == manifest.records == result.transactions == site.commits
     assert manifest.tid == result.tid > site_result.tid
     assert manifest.previous == site_result.stamp
+
+
+def test_no_chain_grows_without_an_end(site: Site) -> None:
+    settings = BackupSettings(most_pieces=3)
+    kinds = []
+    for _ in range(5):
+        site.commit()
+        means = Means(QuickDisk(), site.clock)
+        kinds.append(backup(site.source(), site.repository, settings, Silent(), means).kind)
+    assert kinds == ["full", "incremental", "incremental", "full", "incremental"]
+    assert site.verify().ok
+    assert restored(site.repository, site.scratch / "Data.fs") == site.bytes

@@ -71,6 +71,9 @@ class Run:
         if self.settings.full or not listed.backups:
             return Base()
         newest = listed.backups[-1]
+        if len(newest.pieces) >= self.settings.most_pieces:
+            self.report.say(f"a full backup, after {len(newest.pieces)} pieces")
+            return Base()
         if newest.problem and not newest.unfinished:
             self.report.say(f"not going on from {newest.pieces[-1].name}: {newest.problem}")
             return Base()

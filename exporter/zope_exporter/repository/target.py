@@ -18,11 +18,15 @@ class Source:
 
 @dataclass(frozen=True)
 class BackupSettings:
-    """How to back up: `full` None to decide by what is there; `keep_full` generations are kept."""
+    """How to back up: `full` None to decide by what is there; `keep_full` generations are kept.
+
+    After `most_pieces` a full backup is made: one damaged piece costs all that come after it.
+    """
 
     full: bool | None = None
     gzip: bool = False
     keep_full: int = 4
+    most_pieces: int = 200
 
 
 @dataclass(frozen=True)
