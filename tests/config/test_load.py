@@ -221,7 +221,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("text", "message"), BAD, ids=[text[:40] for text, _ in BAD])
-def test_what_is_wrong_is_said_with_line_key_and_remedy(
+def test_promise_29_what_is_wrong_is_said_with_line_key_and_remedy(
     write: Write, text: str, message: str
 ) -> None:
     (found,) = problems(write(text))

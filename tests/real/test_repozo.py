@@ -48,7 +48,7 @@ def test_repozo_goes_on_from_our_backup_and_we_from_its(site: Site, python: Path
     assert verdict.ok, verdict.failures
 
 
-def test_3_what_repozo_of_zodb_5_passes_we_do_not(site: Site) -> None:
+def test_promise_3_what_repozo_of_zodb_5_passes_we_do_not(site: Site) -> None:
     """Before ZODB 6 `repozo -V` says what is wrong, and exits with 0."""
     site.back_up()
     [piece] = site.repository.glob("*.fs")

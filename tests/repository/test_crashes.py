@@ -171,7 +171,7 @@ def check_repozo_goes_on(scene: Scene) -> None:
         assert restored_by_repozo(copy, scene.site.scratch / "theirs") == scene.site.bytes
 
 
-def test_1_a_backup_is_listed_only_when_complete(scene: Scene) -> None:
+def test_promise_1_a_backup_is_listed_only_when_complete(scene: Scene) -> None:
     """Promise 1, with a process killed at each operation."""
     at = 0
     while True:
@@ -187,7 +187,7 @@ def test_1_a_backup_is_listed_only_when_complete(scene: Scene) -> None:
 @pytest.mark.parametrize(
     ("fault", "lasting"), [(full, True), (broken, False)], ids=["ENOSPC-for-long", "EIO-once"]
 )
-def test_4_a_full_or_broken_disk_never_leaves_a_lie(
+def test_promise_4_a_full_or_broken_disk_never_leaves_a_lie(
     scene: Scene, fault: Callable[[], None], lasting: bool
 ) -> None:
     """Promise 4: whatever operation fails, the backup fails, and the next one is right."""

@@ -99,7 +99,7 @@ def accepted_are_right(site: Site, scratch: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [flips, cuts])
-def test_2_no_changed_file_is_accepted(
+def test_promise_2_no_changed_file_is_accepted(
     copy: Site, tmp_path: Path, kind: Callable[[bytes], Iterator[bytes]]
 ) -> None:
     files = Files(copy.repository)
@@ -113,7 +113,7 @@ def test_2_no_changed_file_is_accepted(
                 files.reset()
 
 
-def test_2_no_missing_file_is_accepted(copy: Site, tmp_path: Path) -> None:
+def test_promise_2_no_missing_file_is_accepted(copy: Site, tmp_path: Path) -> None:
     files = Files(copy.repository)
     for path in files.good:
         path.unlink()
@@ -122,7 +122,7 @@ def test_2_no_missing_file_is_accepted(copy: Site, tmp_path: Path) -> None:
         files.reset()
 
 
-def test_2_no_two_files_can_change_places(copy: Site, tmp_path: Path) -> None:
+def test_promise_2_no_two_files_can_change_places(copy: Site, tmp_path: Path) -> None:
     files = Files(copy.repository)
     found = list(files.good.items())
     for (one, first), (other, second) in zip(found, found[1:] + found[:1], strict=True):

@@ -46,7 +46,7 @@ class MeddlingDisk(QuickDisk):
         super().link(old, new)
 
 
-def test_9_blobs_and_data_fs_match_after_a_pack_between_them(with_blobs: Site) -> None:
+def test_promise_9_blobs_and_data_fs_match_after_a_pack_between_them(with_blobs: Site) -> None:
     disk = MeddlingDisk(lambda: pack(with_blobs.data_fs, blob_dir(with_blobs), 2), 1)
     with_blobs.back_up(disk=disk)
     verdict = with_blobs.verify()
@@ -54,14 +54,14 @@ def test_9_blobs_and_data_fs_match_after_a_pack_between_them(with_blobs: Site) -
     assert restored(with_blobs.repository, with_blobs.scratch / "Data.fs") == with_blobs.bytes
 
 
-def test_5_packs_without_an_end_fail_the_backup(with_blobs: Site) -> None:
+def test_promise_5_packs_without_an_end_fail_the_backup(with_blobs: Site) -> None:
     disk = MeddlingDisk(lambda: pack(with_blobs.data_fs, blob_dir(with_blobs), 1), 99)
     with pytest.raises(ActionError, match="replaced"):
         with_blobs.back_up(disk=disk)
     assert read_repository(with_blobs.repository).backups == ()
 
 
-def test_9_blobs_of_later_transactions_are_left_out(with_blobs: Site) -> None:
+def test_promise_9_blobs_of_later_transactions_are_left_out(with_blobs: Site) -> None:
     def commits() -> None:
         make_blobs(with_blobs.data_fs, blob_dir(with_blobs), 1)
 
@@ -69,7 +69,7 @@ def test_9_blobs_of_later_transactions_are_left_out(with_blobs: Site) -> None:
     assert with_blobs.verify().ok
 
 
-def test_10_a_blob_that_cannot_be_read_fails_the_backup(with_blobs: Site) -> None:
+def test_promise_10_a_blob_that_cannot_be_read_fails_the_backup(with_blobs: Site) -> None:
     [first, *_] = blob_dir(with_blobs).rglob("*.blob")
     first.unlink()
     first.symlink_to("nowhere")
@@ -78,7 +78,7 @@ def test_10_a_blob_that_cannot_be_read_fails_the_backup(with_blobs: Site) -> Non
     assert read_repository(with_blobs.repository).complete == ()
 
 
-def test_10_a_missing_blob_directory_fails_the_backup(site: Site) -> None:
+def test_promise_10_a_missing_blob_directory_fails_the_backup(site: Site) -> None:
     site.blob_dir = site.data_fs.parent / "nowhere"
     with pytest.raises(ActionError, match="nowhere"):
         site.back_up()
@@ -99,7 +99,7 @@ def blob_dir(site: Site) -> Path:
 
 
 @pytest.mark.parametrize("jump", [YEAR, -YEAR])
-def test_12_a_wrong_clock_keeps_the_newest_backup(site: Site, jump: float) -> None:
+def test_promise_12_a_wrong_clock_keeps_the_newest_backup(site: Site, jump: float) -> None:
     for change in (0.0, jump, -jump):
         site.now += change
         site.back_up(full=True, keep=1)
@@ -115,7 +115,7 @@ STAMPS = st.lists(st.tuples(st.booleans(), st.booleans(), st.booleans()), min_si
 
 
 @given(STAMPS, st.integers(1, 4))
-def test_13_retention_never_removes_the_last_good(
+def test_promise_13_retention_never_removes_the_last_good(
     made: list[tuple[bool, bool, bool]], keep: int
 ) -> None:
     """Each backup is full or not, complete or not, and proven or not."""
@@ -232,7 +232,7 @@ def test_a_damaged_middle_fails_and_is_not_cut_short(site: Site, what: int) -> N
     assert read_repository(site.repository).backups == ()
 
 
-def test_28_a_planted_pickle_is_never_run(site: Site) -> None:
+def test_promise_28_a_planted_pickle_is_never_run(site: Site) -> None:
     marker = site.scratch / "marker"
     evil = b"cos\nsystem\n(S'touch " + bytes(marker) + b"'\ntR."
     site.commit(1, evil)

@@ -77,7 +77,7 @@ def followed(data: bytes, sizes: list[int]) -> tuple[object, ...]:
 
 
 @given(damages(), st.lists(st.integers(1, 200), max_size=12))
-def test_26_any_bytes_are_followed_alike_in_whatever_pieces_they_come(
+def test_promise_26_any_bytes_are_followed_alike_in_whatever_pieces_they_come(
     whole: bytes, damage: tuple[list[tuple[float, bytes]], float], sizes: list[int]
 ) -> None:
     data = damaged(whole, damage)
@@ -85,7 +85,7 @@ def test_26_any_bytes_are_followed_alike_in_whatever_pieces_they_come(
 
 
 @given(damages())
-def test_26_the_end_of_any_bytes_is_found_or_refused(
+def test_promise_26_the_end_of_any_bytes_is_found_or_refused(
     whole: bytes,
     tmp_path_factory: pytest.TempPathFactory,
     damage: tuple[list[tuple[float, bytes]], float],
@@ -98,7 +98,7 @@ def test_26_the_end_of_any_bytes_is_found_or_refused(
         assert end <= max(len(data), 4)
 
 
-def test_27_backups_of_a_file_that_is_written_to_and_packed_are_good(
+def test_promise_27_backups_of_a_file_that_is_written_to_and_packed_are_good(
     site: Site, tmp_path: Path
 ) -> None:
     site.data_fs.unlink()

@@ -79,7 +79,7 @@ def test_a_backup_for_which_there_is_no_room_is_refused_before_it_begins(site: S
 
 
 @pytest.mark.parametrize("gzip", [False, True])
-def test_4_a_disk_that_is_full_meanwhile_fails_the_backup_and_not_the_next(
+def test_promise_4_a_disk_that_is_full_meanwhile_fails_the_backup_and_not_the_next(
     site: Site, gzip: bool
 ) -> None:
     site.back_up(gzip=gzip)

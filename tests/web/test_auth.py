@@ -129,7 +129,7 @@ def test_the_answer_comes_before_the_body(server: Server) -> None:
 
 
 @pytest.mark.parametrize("cost", [4, 9])
-def test_an_unknown_name_costs_what_a_known_one_does(cost: int) -> None:
+def test_promise_18_an_unknown_name_costs_what_a_known_one_does(cost: int) -> None:
     known = hashed(b"geheim", cost)
     nobody = hash_of_nobody({"alice": known})
     assert nobody[:7] == known[:7]
@@ -174,7 +174,7 @@ def test_one_password_is_checked_at_a_time() -> None:
     assert asyncio.run(busiest()) == 1
 
 
-def test_a_flood_of_wrong_passwords_holds_up_nobody_known(tmp_path: Path) -> None:
+def test_promise_18_a_flood_of_wrong_passwords_holds_up_nobody_known(tmp_path: Path) -> None:
     users = {"alice": hashed(b"geheim", cost=8)}
     right = basic(b"alice:geheim")
     enough = threading.Event()

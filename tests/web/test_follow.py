@@ -24,7 +24,7 @@ def test_a_broken_file_is_refused_at_the_start(tmp_path: Path) -> None:
         (f"{USERS}\n{TLS}", USERS, "tls_server_config: cannot come or go while running"),
     ],
 )
-def test_no_protection_is_dropped_while_running(
+def test_promise_29_no_protection_is_dropped_while_running(
     tmp_path: Path, old: str, new: str, key: str
 ) -> None:
     path = tmp_path / "web.yml"

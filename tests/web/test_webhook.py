@@ -190,7 +190,7 @@ def test_promise_15_resolved_never_begins_or_ends_anything(hook: Hook) -> None:
     assert job.result == "running"
 
 
-def test_the_same_alert_again_is_a_duplicate_whoever_sends_it(hook: Hook) -> None:
+def test_promise_17_the_same_alert_again_is_a_duplicate_whoever_sends_it(hook: Hook) -> None:
     other_zone = STARTED.replace("Z", "+00:00")
     twin = alert("ZopePackOverdue", labels={"severity": "critical"}, fingerprint="f" * 16)
     assert hook.outcomes(alert()) == ["accepted"]
@@ -210,7 +210,7 @@ def test_two_alertmanagers_at_the_same_moment(hook: Hook) -> None:
     assert len(hook.runner.begun) == 1
 
 
-def test_once_also_across_a_restart(tmp_path: Path) -> None:
+def test_promise_17_once_also_across_a_restart(tmp_path: Path) -> None:
     for expected in ("accepted", "duplicate"):
         with hooked(tmp_path, tmp_path / "state.sqlite3") as hook:
             assert hook.outcomes(alert()) == [expected]
