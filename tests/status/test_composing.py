@@ -101,6 +101,13 @@ def test_the_last_hour() -> None:
     ]
 
 
+def test_the_step_under_way_counts_for_nothing_yet() -> None:
+    found = inventory()
+    scrapes = [healthy(found, NOW - ago) for ago in (60, 30, 29)]
+    [site] = page(*scrapes).sites
+    assert site.graphs[0].latest == "1.0/s"
+
+
 def test_before_the_first_look() -> None:
     view = compose(observed(inventory(), []), list, set, lambda: NOW)
     assert (view.severity, view.age, view.sites) == (Severity.UNKNOWN, None, ())

@@ -42,9 +42,10 @@ def graph(
 
 def site_graphs(history: History, site: Site) -> tuple[Graph, ...]:
     """Return the requests of a site, as answered or else as logged, and its slowest ping."""
-    answered = rate(history.course(serving.RESPONSES, (site.name, None, None)))
+    answered = _finished(rate(history.course(serving.RESPONSES, (site.name, None, None))))
     if not any(value is not None for value in answered):
-        answered = rate(history.course(access.REQUESTS, (site.name, None, None, None)))
+        logged = history.course(access.REQUESTS, (site.name, None, None, None))
+        answered = _finished(rate(logged))
     pings = [history.course(ping.DURATION, (site.name, target.name)) for target in site.targets]
     slowest = [_highest(values) for values in zip(*pings, strict=True)]
     return (
@@ -83,3 +84,8 @@ def errors(history: History, samples: Sequence[tuple[Metric, tuple[str, ...]]]) 
 
 def _highest(values: Sequence[float | None]) -> float | None:
     return max((value for value in values if value is not None), default=None)
+
+
+def _finished(rates: Course) -> Course:
+    # What is counted in the step under way is not yet that of a whole step.
+    return rates[:-1]
