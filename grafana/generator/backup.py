@@ -7,7 +7,8 @@ from .looks import BYTES, COUNT, RATIO, RUNNING, rising
 from .metrics import Metrics
 from .panel import GREEN, RED, Look, Panel, Query, Step, runbook
 from .requests import RATE
-from .shapes import Column, events, series, stat, states, table
+from .shapes import events, series, stat, states
+from .tables import Column, table
 
 _AGE = Look("s")
 

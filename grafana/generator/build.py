@@ -8,7 +8,7 @@ from zope_exporter.sidecar import declared_metrics
 
 from .backup import backup
 from .cache import cache
-from .dashboard import Dashboard, for_grafana_com
+from .dashboard import Dashboard
 from .exporter import exporter
 from .fleet import fleet
 from .instance import instance
@@ -16,6 +16,7 @@ from .limits import Limits, load_limits
 from .logs import logs
 from .metrics import Metrics
 from .overview import overview
+from .publish import for_grafana_com
 from .slo import slo
 from .storage import storage
 from .zeo import zeo

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from .annotations import annotations
 from .metrics import Metrics
-from .panel import BLUE, DATASOURCE, GREEN, ORANGE, Json, Panel
+from .panel import Json, Panel
+from .variables import variables
 
 # What every Grafana from 10 to 13 reads, from files and by hand.
 SCHEMA_VERSION = 39
@@ -57,118 +58,11 @@ class Dashboard:
             "weekStart": "",
             "fiscalYearStartMonth": 0,
             "liveNow": False,
-            "templating": {"list": list(self._variables(metrics))},
-            "annotations": {"list": list(_annotations(metrics))},
+            "templating": {"list": list(variables(metrics, self.variables, self.single))},
+            "annotations": {"list": list(annotations(metrics))},
             "links": [_other_dashboards()],
             "panels": list(_laid_out(self.rows)),
         }
-
-    def _variables(self, metrics: Metrics) -> Iterator[Json]:
-        yield {
-            "name": "datasource",
-            "label": "Data source",
-            "type": "datasource",
-            "query": "prometheus",
-            "current": {},
-            "hide": 0,
-            "includeAll": False,
-            "multi": False,
-            "options": [],
-            "refresh": 1,
-            "regex": "",
-        }
-        for name in ("site", "zope", "database"):
-            yield _variable(name, metrics, name in self.variables, name in self.single)
-        yield _exporter(metrics)
-
-
-# Of each variable, a metric that is there whatever else is not.
-_SOURCES = {
-    "site": "zope_process_up",
-    "zope": "zope_process_up",
-    "database": "zope_filestorage_size_bytes",
-}
-
-
-def _variable(name: str, metrics: Metrics, shown: bool, single: bool) -> Json:
-    narrower = {"site": [], "zope": ["site"], "database": ["site"]}[name]
-    matchers = ", ".join(f'{label}=~"${label}"' for label in narrower)
-    metric = metrics.declaration(_SOURCES[name]).name
-    query = f"label_values({metric}{{{matchers}}}, {name})"
-    every: Json = {"selected": True, "text": ["All"], "value": ["$__all"]}
-    return {
-        "name": name,
-        "label": name.capitalize(),
-        "type": "query",
-        "datasource": DATASOURCE,
-        "definition": query,
-        "query": {"query": query, "refId": f"variable-{name}"},
-        "current": {} if single else every,
-        "hide": 0 if shown else 2,
-        "includeAll": not single,
-        # Without it, "All" of a variable that finds nothing would match nothing.
-        "allValue": None if single else ".*",
-        "multi": not single,
-        "options": [],
-        "refresh": 2,
-        "regex": "",
-        "skipUrlSync": not shown,
-        "sort": 1,
-    }
-
-
-def _exporter(metrics: Metrics) -> Json:
-    # Runbooks are served by every exporter, and Prometheus knows where these are.
-    query = f"label_values({metrics.declaration('zope_exporter_info').name}, instance)"
-    return {
-        "name": "exporter",
-        "type": "query",
-        "datasource": DATASOURCE,
-        "definition": query,
-        "query": {"query": query, "refId": "variable-exporter"},
-        "current": {},
-        "hide": 2,
-        "includeAll": False,
-        "multi": False,
-        "options": [],
-        "refresh": 1,
-        "regex": "",
-        "skipUrlSync": True,
-        "sort": 1,
-    }
-
-
-def _annotations(metrics: Metrics) -> Iterator[Json]:
-    def annotation(name: str, color: str, expr: str, text: str) -> Json:
-        return {
-            "name": name,
-            "datasource": DATASOURCE,
-            "enable": True,
-            "hide": False,
-            "iconColor": color,
-            "expr": expr,
-            "titleFormat": name,
-            "textFormat": text,
-            "step": "60s",
-        }
-
-    started = metrics("zope_process_start_time_seconds")
-    yield annotation("Restarts", ORANGE, _just_now(started), "{{site}} {{zope}}")
-    packed = metrics("zope_filestorage_last_pack_timestamp_seconds")
-    yield annotation("Packs", BLUE, _just_now(packed), "{{site}} {{database}}")
-    backed_up = metrics("zope_backup_last_success_timestamp_seconds")
-    yield annotation("Backups", GREEN, _just_now(backed_up), "{{site}} {{database}}")
-    config = metrics("zope_instance_config_info")
-    before = f"{config} offset 5m"
-    changed = (
-        f"({config} unless on (site, zope, config_hash) {before}) and on (site, zope) ({before})"
-    )
-    yield annotation("Deployments", "purple", changed, "{{site}} {{zope}}: other configuration")
-
-
-def _just_now(timestamp: str) -> str:
-    # Not changes(): that misses the first one, and what happened while nobody was looking.
-    return f"time() - {timestamp} < 120"
 
 
 def _other_dashboards() -> Json:
@@ -217,40 +111,3 @@ def _lines(panels: Iterable[Panel]) -> Iterator[list[Panel]]:
         line.append(panel)
     if line:
         yield line
-
-
-def for_grafana_com(dashboard: Json) -> dict[str, Any]:
-    """Return the variant of a dashboard that grafana.com takes.
-
-    There a data source is an input that is asked for at the import, and what the dashboard needs of
-    Grafana has to be listed; from files, such a dashboard would find no data source.
-    """
-    kinds = sorted({panel["type"] for panel in dashboard["panels"]} - {"row"})
-    inputs = {
-        "name": "DS_PROMETHEUS",
-        "label": "Prometheus",
-        "description": "",
-        "type": "datasource",
-        "pluginId": "prometheus",
-        "pluginName": "Prometheus",
-    }
-    requires = [
-        {"type": "grafana", "id": "grafana", "name": "Grafana", "version": "10.0.0"},
-        {"type": "datasource", "id": "prometheus", "name": "Prometheus", "version": "1.0.0"},
-        *({"type": "panel", "id": kind, "name": kind, "version": ""} for kind in kinds),
-    ]
-    variables = [v for v in dashboard["templating"]["list"] if v["name"] != "datasource"]
-    changed = _with_input(dashboard | {"templating": {"list": variables}})
-    return {"__inputs": [inputs], "__requires": requires, **changed}
-
-
-def _with_input(value: Any) -> Any:
-    if value == DATASOURCE:
-        return {"type": "prometheus", "uid": "${DS_PROMETHEUS}"}
-    if isinstance(value, dict):
-        return {key: _with_input(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_with_input(item) for item in value]
-    if isinstance(value, str):
-        return value.replace("&${datasource:queryparam}", "")
-    return value

@@ -5,7 +5,8 @@ from .looks import COUNT, SECONDS, SET, SUCCESS, UP, rising
 from .metrics import Metrics
 from .panel import Look, Panel, Query, runbook
 from .requests import RATE
-from .shapes import events, listing, series, states
+from .shapes import events, series, states
+from .tables import listing
 
 
 def exporter(m: Metrics) -> Dashboard:

@@ -8,7 +8,8 @@ from .looks import BYTES, COUNT, PROBLEMS, REQUESTS, UP, falling, rising
 from .metrics import Metrics
 from .panel import GREEN, GREY, ORANGE, RED, Look, Panel, Query, Step, runbook
 from .requests import busy_ratio, failure_ratio, latency, requests
-from .shapes import Column, series, stat, states, table
+from .shapes import series, stat, states
+from .tables import Column, table
 
 _FIRING = Look(
     "short",

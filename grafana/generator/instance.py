@@ -6,7 +6,8 @@ from .looks import AGO, BYTES, COUNT, PER_SECOND, RATIO, REQUESTS, SECONDS, SET,
 from .metrics import Metrics
 from .panel import Panel, Query, runbook
 from .requests import RATE, busy_ratio
-from .shapes import listing, series, stat, states
+from .shapes import series, stat, states
+from .tables import listing
 
 _VERSIONS = (
     "site",

@@ -1,12 +1,12 @@
 """The few shapes of panels the dashboards are made of, each with the options that serve it best."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from .looks import COUNT
 from .meanings import meanings
-from .panel import Json, Look, Panel, Query
+from .panel import Look, Panel, Query
 
 _QUIET_LEGEND = {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []}
 # How far an axis reaches at least, by unit: far enough for trifles to look like trifles.
@@ -29,7 +29,6 @@ _LONG_LEGEND = {
     "sortDesc": True,
 }
 # Grafana makes no column narrower than 150 pixels unless told so: the last would be out of sight.
-_CELLS = {"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False, "minWidth": 90}
 _LAST = {"calcs": ["lastNotNull"], "fields": "", "values": False}
 
 
@@ -182,99 +181,3 @@ def bars(title: str, description: str, query: Query, look: Look, **place: Any) -
     }
     place = {"width": 8, "height": 8} | place
     return Panel("bargauge", title, description, (query,), look, options=options, **place)
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of numbers in a table: all columns' queries give series of the same labels."""
-
-    title: str
-    expr: str
-    look: Look
-
-
-def table(
-    title: str,
-    description: str,
-    labels: Sequence[str],
-    columns: Sequence[Column],
-    link: tuple[str, str] | None = None,
-    **place: Any,
-) -> Panel:
-    """Return a table with a row for each set of values of `labels`.
-
-    `link` is a label and the uid of the dashboard that its cells lead to.
-    """
-    queries = tuple(Query(column.expr, instant=True, format="table") for column in columns)
-    values = {f"Value #{chr(ord('A') + i)}": column.title for i, column in enumerate(columns)}
-    if len(columns) == 1:
-        values = {"Value": columns[0].title}
-    order = {name: index for index, name in enumerate((*labels, *values))}
-    organize = {
-        "excludeByName": {"Time": True},
-        "indexByName": order,
-        "renameByName": {label: _heading(label) for label in labels} | values,
-    }
-    overrides = [_column(column) for column in columns]
-    if link is not None:
-        overrides.append(_linked(*link))
-    place = {"width": 24, "height": 8} | place
-    return Panel(
-        "table",
-        title,
-        description,
-        queries,
-        Look("string"),
-        options={"showHeader": True, "cellHeight": "sm", "footer": {"show": False}},
-        custom=_CELLS,
-        overrides=tuple(overrides),
-        transformations=(
-            {"id": "merge", "options": {}},
-            {"id": "organize", "options": organize},
-        ),
-        **place,
-    )
-
-
-def _column(column: Column) -> Json:
-    defaults = column.look.defaults()
-    kept = ("unit", "decimals", "min", "max", "thresholds", "mappings", "noValue")
-    properties = [{"id": key, "value": defaults[key]} for key in kept if key in defaults]
-    if column.look.steps or column.look.names:
-        properties.append({"id": "custom.cellOptions", "value": {"type": "color-text"}})
-    return {"matcher": {"id": "byName", "options": column.title}, "properties": properties}
-
-
-def _heading(label: str) -> str:
-    return label.capitalize().replace("_", " ")
-
-
-def _linked(label: str, uid: str) -> Json:
-    url = f"/d/{uid}?var-{label}=${{__value.raw}}&${{datasource:queryparam}}&${{__url_time_range}}"
-    link = {"title": "Show", "url": url, "targetBlank": False}
-    return {
-        "matcher": {"id": "byName", "options": _heading(label)},
-        "properties": [{"id": "links", "value": [link]}],
-    }
-
-
-def listing(title: str, description: str, query: str, labels: Sequence[str], **place: Any) -> Panel:
-    """Return a table of what an info metric says: its labels, without the value."""
-    hidden = {"Time": True, "Value": True, "__name__": True, "instance": True, "job": True}
-    organize = {
-        "excludeByName": hidden,
-        "indexByName": {name: index for index, name in enumerate(labels)},
-        "renameByName": {label: _heading(label) for label in labels},
-    }
-    place = {"width": 24, "height": 6} | place
-    return Panel(
-        "table",
-        title,
-        description,
-        (Query(query, instant=True, format="table"),),
-        Look("string"),
-        options={"showHeader": True, "cellHeight": "sm", "footer": {"show": False}},
-        custom=_CELLS,
-        transformations=({"id": "organize", "options": organize},),
-        **place,
-    )

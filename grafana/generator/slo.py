@@ -6,7 +6,8 @@ from .looks import COUNT, REQUESTS
 from .metrics import Metrics
 from .panel import GREEN, ORANGE, RED, YELLOW, Look, Panel, Query, Step, runbook
 from .requests import failure_ratio, failures, latency, requests
-from .shapes import Column, series, stat, table
+from .shapes import series, stat
+from .tables import Column, table
 
 _WINDOWS = ("1h", "6h", "1d", "3d")
 
