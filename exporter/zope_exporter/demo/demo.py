@@ -12,7 +12,7 @@ import httpx
 
 from zope_exporter.agents.package import source as agent_source
 from zope_exporter.child import Child
-from zope_exporter.config.schema import Config
+from zope_exporter.config.schema import Config, InstanceConfig, SiteConfig
 
 from .ending import ended_by_signals, ignore_signals
 from .instance import USER, DemoError, Instance, free_port, last_words, require, require_space
@@ -46,7 +46,15 @@ def run_demo(exporter_url: str, serve: Callable[[Config], None], echo: Echo) -> 
     with demo_zope(echo, agent_source()) as demo:
         tell(demo, exporter_url, echo)
         echo("Ctrl-C ends it and removes everything.")
-        serve(Config(state_dir=demo.state_dir))
+        # Not what else runs here: another Zope of that name would have it first.
+        site = SiteConfig(name=demo.instance.home.name, instances=(watched(demo),))
+        serve(Config(state_dir=demo.state_dir, discover=False, sites=(site,)))
+
+
+def watched(demo: Demo) -> InstanceConfig:
+    """Return the demo's Zope as a configuration has it."""
+    home = demo.instance.home
+    return InstanceConfig(zope_conf=home / "etc/zope.conf", wsgi_ini=demo.instance.zope_ini)
 
 
 def tell(demo: Demo, exporter_url: str, echo: Echo) -> None:

@@ -15,10 +15,10 @@ import httpx
 from zope_exporter.agents.package import source as agent_source
 from zope_exporter.child import Child
 from zope_exporter.config.actions import ActionsConfig, BackupConfig
-from zope_exporter.config.schema import Config, InstanceConfig, PingConfig, SiteConfig
+from zope_exporter.config.schema import Config, PingConfig, SiteConfig
 
 from .alerting import Addresses, write_configuration
-from .demo import Demo, demo_zope, tell
+from .demo import Demo, demo_zope, tell, watched
 from .instance import DemoError, free_port, last_words
 from .mailbox import Mailbox
 from .pace import Pace
@@ -68,14 +68,13 @@ def write_token(file: Path) -> Path:
 def stack_config(demo: Demo, token_file: Path) -> Config:
     """Return the configuration of an exporter that watches the demo alone, and repairs it."""
     home = demo.instance.home
-    zope = InstanceConfig(zope_conf=home / "etc/zope.conf", wsgi_ini=demo.instance.zope_ini)
     repository = demo.top / "backup"
     repository.mkdir(exist_ok=True)
     backup = BackupConfig(repository=repository)
     # Over before a scrape of this pace is: of a Zope that hangs, nothing else would come in time.
     wanted = {"name": home.name, "url": f"{demo.instance.url}/", "timeout": "2s"}
     ping = PingConfig.model_validate(wanted)
-    site = SiteConfig(name=home.name, instances=(zope,), ping=(ping,), backup=backup)
+    site = SiteConfig(name=home.name, instances=(watched(demo),), ping=(ping,), backup=backup)
     return Config(
         state_dir=demo.state_dir,
         discover=False,
