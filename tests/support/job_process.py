@@ -3,6 +3,7 @@
 Prints `begun` once the job runs, goes on at a line of input, and exits as the command would.
 """
 
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import click
 
 from tests.support.jobs import Gate, ListedWork, work
+from zope_exporter.commands.foreground import ENDING
 from zope_exporter.commands.shell import Shell
 from zope_exporter.jobs.job import Facts, Places, Task
 from zope_exporter.jobs.report import Report
@@ -36,4 +38,6 @@ def main(state: str, var: str, action: str, wait: str = "0") -> int:
 
 
 if __name__ == "__main__":
+    for ending in ENDING:  # a shell's background jobs ignore SIGINT, and so would what they start
+        signal.signal(ending, signal.SIG_DFL)
     sys.exit(main(*sys.argv[1:]))
