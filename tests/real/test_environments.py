@@ -151,4 +151,5 @@ def test_programs_of_the_distribution_run(program: str) -> None:
         text=True,
         check=True,
     )
-    assert program in (asked.stdout + asked.stderr).lower()
+    named = program.partition("-")[0]  # systemd-analyze says of itself systemd
+    assert named in (asked.stdout + asked.stderr).lower()
