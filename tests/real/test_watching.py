@@ -85,7 +85,8 @@ def test_check_says_what_is_found_and_what_is_wrong(
         assert run.stderr == ""
         return [line for line in run.stdout.splitlines() if " checked " in f"{line} "]
 
-    process, pipeline, storage, ping = lines()
+    process, pipeline, agent, storage, ping = lines()
+    assert "no agent: not installed" in agent
     assert f"in {zope.zope_ini} set pipeline = translogger " in pipeline
     assert f"pid {zope.pid}" in process
     assert str(zope.home / "var/log/event.log") in process
