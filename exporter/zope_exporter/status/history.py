@@ -74,13 +74,15 @@ class History:
 
     def _forget_up_to(self, number: int) -> None:
         previous = number - 1 if self._latest is None else self._latest
+        if number <= previous:
+            return
         for passed in range(max(previous + 1, number - self._steps + 1), number + 1):
             for series in self._series.values():
                 for values in series.values():
                     values[passed % self._steps] = math.nan
-        self._latest = max(number, previous)
+        self._latest = number
         for metric, series in self._series.items():
-            gone = [labels for labels, values in series.items() if all(map(math.isnan, values))]
+            gone = {labels for labels, values in series.items() if all(map(math.isnan, values))}
             self._series[metric] = {k: v for k, v in series.items() if k not in gone}
 
 
