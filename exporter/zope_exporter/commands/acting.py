@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from zope_exporter.jobs.priority import step_back
 from zope_exporter.logs import set_up_logging
 
 from .flags import config_flag, mistakes_told
@@ -33,6 +34,7 @@ def action_command(action: str, help_text: str) -> click.Command:
     def command(
         site: str | None, database: str | None, config_file: Path | None, wait: float, quiet: bool
     ) -> None:
+        step_back()
         from .shell import Shell, find_catalog, meant
 
         set_up_logging("error", "logfmt")  # what is to be said is printed

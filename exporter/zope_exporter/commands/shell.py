@@ -13,7 +13,6 @@ from zope_exporter.config.load import load_config
 from zope_exporter.jobs.execution import execute
 from zope_exporter.jobs.job import Facts, Outcome, State, Task
 from zope_exporter.jobs.lock import Patience
-from zope_exporter.jobs.priority import step_back
 from zope_exporter.jobs.recorder import Recorder
 from zope_exporter.jobs.report import RefusedError
 from zope_exporter.jobs.store import JobStore
@@ -67,7 +66,6 @@ class Shell:
         with shown(self._quiet) as display, ended_by_signals(self._stopping):
             stopping = self._stopping.is_set
             recorder = Recorder(self._store, pending.job.id, stopping, display)
-            step_back()
             outcome = execute(self._store, pending, recorder, self._patience)
         self._tell(task, outcome)
         return EXIT_CODES[outcome.state]

@@ -15,7 +15,7 @@ from .disk import Disk
 from .listing import Backup
 from .manifest import Piece
 
-CHUNK = 1 << 22
+CHUNK = 1 << 20
 
 
 class DamagedPieceError(ActionError):

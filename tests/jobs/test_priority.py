@@ -1,0 +1,47 @@
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from zope_exporter.jobs.priority import NICENESS, step_back
+
+
+def _seen() -> tuple[int, set[int]]:
+    return os.getpriority(os.PRIO_PROCESS, 0), os.sched_getaffinity(0)
+
+
+def _stepped_back() -> tuple[tuple[int, set[int]], tuple[int, set[int]]]:
+    """What is so in a thread that stepped back, and in one that it began."""
+    step_back()
+    with ThreadPoolExecutor(1) as pool:
+        return _seen(), pool.submit(_seen).result()
+
+
+def _alone() -> tuple[int, set[int]]:
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    step_back()
+    return _seen()
+
+
+def test_a_thread_and_those_it_begins_step_back_and_nobody_else() -> None:
+    before = _seen()
+    with ThreadPoolExecutor(1) as pool:
+        own, begun = pool.submit(_stepped_back).result()
+    assert own == begun
+    assert own[0] == max(before[0], NICENESS)
+    assert _seen() == before
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is but one processor")
+def test_one_processor_is_left_alone() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        (_, own), _ = pool.submit(_stepped_back).result()
+    allowed = os.sched_getaffinity(0)
+    assert own < allowed
+    assert len(own) == len(allowed) - 1
+
+
+def test_the_only_processor_is_not_given_up() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        _, own = pool.submit(_alone).result()
+    assert len(own) == 1
