@@ -7,6 +7,8 @@ import threading
 import time
 
 from Products.ZopeExporterAgent.conversation import RefusedError
+from Products.ZopeExporterAgent.databases import innermost
+from Products.ZopeExporterAgent.pacing import considerate
 from Products.ZopeExporterAgent.parts import describe
 
 log = logging.getLogger(__name__)
@@ -47,7 +49,8 @@ class Packs(object):
     def _pack(self, name, database, days, pack):
         log.info("Packing %s to %s days ago, as asked by zope-exporter", name, days)
         try:
-            database.pack(days=days)
+            with considerate(innermost(database.storage)):
+                database.pack(days=days)
         except Exception as error:
             pack["error"] = describe(error)
             log.exception("Packing %s has failed", name)
