@@ -14,15 +14,22 @@ class Connection(H11Protocol):
     """A connection that is cut off when the peer keeps us waiting.
 
     The deadline starts when the turn passes to the peer and no byte puts it off, so that a request
-    or an answer of one byte a second ends as a silent one does.
+    or an answer of one byte a second ends as a silent one does. That of the first request started
+    when the peer was let in, at `since` on the clock of the loop, before any handshake of TLS.
     """
 
     def __init__(
-        self, config: uvicorn.Config, state: ServerState, room: Room, patience: float
+        self,
+        config: uvicorn.Config,
+        state: ServerState,
+        room: Room,
+        patience: float,
+        since: float,
     ) -> None:
         super().__init__(config, state, app_state={})
         self._room = room
         self._patience = patience
+        self._since: float | None = since
         self._deadline: asyncio.TimerHandle | None = None
         self._answered_early = False
 
@@ -61,10 +68,12 @@ class Connection(H11Protocol):
 
     def _see_whose_turn(self) -> None:
         if self._our_turn():
+            self._since = None
             self._stop_deadline()
             self._room.serve(self)
         elif self._deadline is None:
-            self._deadline = self.loop.call_later(self._patience, self.transport.abort)
+            since = self.loop.time() if self._since is None else self._since
+            self._deadline = self.loop.call_at(since + self._patience, self.transport.abort)
             self._room.wait_for(self, self.transport.abort)
 
     def _our_turn(self) -> bool:

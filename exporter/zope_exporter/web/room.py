@@ -11,12 +11,12 @@ from dataclasses import dataclass
 class Limits:
     """What one peer, and all of them, can take from us.
 
-    `patience` is how many seconds a peer may owe us its TLS handshake, the rest of a request, the
-    next one, or the reading of an answer; for the first `spared` of them it is not shown out to
+    `patience` is how many seconds a peer may owe us its first request, handshake of TLS included,
+    the next one, or the reading of an answer; for the first `spared` of them it is not shown out to
     make room either. `connections` stays well below the usual limit of 1024 open files.
     """
 
-    patience: float = 10.0
+    patience: float = 8.0  # so that all is over within 10, however busy we are
     spared: float = 1.0
     connections: int = 512
 

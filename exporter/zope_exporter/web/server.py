@@ -144,10 +144,12 @@ class Server(uvicorn.Server):
         if self._certificates and context is None:
             arrived.close()
             return
+        loop = asyncio.get_running_loop()
+        since = loop.time()
         with suppress(OSError):  # gone, too slow, or no TLS: all the peer's doing
-            await asyncio.get_running_loop().connect_accepted_socket(
+            await loop.connect_accepted_socket(
                 lambda: Connection(
-                    self.config, self.server_state, self._room, self._limits.patience
+                    self.config, self.server_state, self._room, self._limits.patience, since
                 ),
                 arrived,
                 ssl=context,
