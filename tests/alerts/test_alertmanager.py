@@ -12,11 +12,10 @@ import httpx
 import pytest
 
 from tests.alerts.cases import ALERTS
-from tests.support.debian import tool
 from tests.support.processes import eventually
 from tests.support.require import require
 from tests.support.server import Server, free_port
-from tests.support.suites import newer_tool
+from tests.support.suites import ALERTMANAGERS, of_alertmanager
 
 CONFIG = ALERTS / "alertmanager.yml"
 ALERT = {
@@ -40,25 +39,18 @@ FIRING = {
 }
 
 
-SUITES = {"0.28": "trixie", "0.33": "forky"}
-VERSIONS = ("0.25", *SUITES)  # the first is that of this system
-
-
-def program(name: str, version: str) -> Path:
-    if version in SUITES:
-        return require(newer_tool, name, SUITES[version])
-    return require(tool, name)
-
-
 def amtool(*arguments: str | Path, version: str = "0.25") -> str:
     run = subprocess.run(
-        [program("amtool", version), *arguments], capture_output=True, text=True, check=False
+        [require(of_alertmanager, "amtool", version), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr
     return run.stdout
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", ALERTMANAGERS)
 def test_amtool_accepts_it(version: str) -> None:
     assert "SUCCESS" in amtool("check-config", CONFIG, version=version)
 
@@ -119,7 +111,7 @@ def test_the_mail_says_what_is_over(tmp_path: Path) -> None:
     assert "Over since 2026-11-25 19:30:00 UTC:\nZopeSiteDown, critical" in said
 
 
-@pytest.fixture(params=VERSIONS)
+@pytest.fixture(params=ALERTMANAGERS)
 def alertmanager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[httpx.Client]:
     config = shutil.copytree(ALERTS, tmp_path / "alerts") / CONFIG.name
     # It is not let out: what is asked is which alerts it would tell of.
@@ -127,7 +119,9 @@ def alertmanager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[htt
     address = f"127.0.0.1:{free_port()}"
     flags = [f"--config.file={config}", f"--web.listen-address={address}"]
     flags += [f"--storage.path={tmp_path / 'data'}", "--cluster.listen-address="]
-    server = Server([program("alertmanager", request.param), *flags], tmp_path / "log")
+    server = Server(
+        [require(of_alertmanager, "alertmanager", request.param), *flags], tmp_path / "log"
+    )
     with httpx.Client(base_url=f"http://{address}", trust_env=False) as client:
         try:
             server.wait_until(lambda: _ready(client))

@@ -16,11 +16,11 @@ import yaml
 from ZODB.DB import DB
 from ZODB.FileStorage import FileStorage
 
-from tests.support.debian import tool
 from tests.support.exporter import serving
 from tests.support.processes import eventually
 from tests.support.require import require
 from tests.support.server import Server, free_port
+from tests.support.suites import ALERTMANAGERS, of_alertmanager
 
 TOKEN = "t0p-s3cret-0123456789abcdef"
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
@@ -84,7 +84,7 @@ class Way:
 
 
 @contextmanager
-def alertmanager(url: str, directory: Path) -> Iterator[httpx.Client]:
+def alertmanager(version: str, url: str, directory: Path) -> Iterator[httpx.Client]:
     secret = directory / "am-token"
     secret.write_text(TOKEN)
     authorization = {"authorization": {"credentials_file": str(secret)}}
@@ -98,7 +98,9 @@ def alertmanager(url: str, directory: Path) -> Iterator[httpx.Client]:
     address = f"127.0.0.1:{free_port()}"
     flags = [f"--config.file={directory / 'am.yml'}", f"--web.listen-address={address}"]
     flags += [f"--storage.path={directory / 'am'}", "--cluster.listen-address="]
-    server = Server([require(tool, "alertmanager"), *flags], directory / "am.log")
+    server = Server(
+        [require(of_alertmanager, "alertmanager", version), *flags], directory / "am.log"
+    )
     with httpx.Client(base_url=f"http://{address}", trust_env=False) as client:
         try:
             server.wait_until(lambda: _ready(client))
@@ -147,7 +149,10 @@ def _jobs(url: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_promise_14_an_action_runs_once_for_an_alert(tmp_path: Path, config: Path) -> None:
+@pytest.mark.parametrize("version", ALERTMANAGERS)
+def test_promise_14_an_action_runs_once_for_an_alert(
+    tmp_path: Path, config: Path, version: str
+) -> None:
     now = datetime.now(timezone.utc)
     labels = {"alertname": "ZopeBackupOverdue", "site": "intranet", "database": "main"}
     state, flags = tmp_path / "state", ("--config.file", config)
@@ -156,7 +161,7 @@ def test_promise_14_an_action_runs_once_for_an_alert(tmp_path: Path, config: Pat
         "startsAt": now.isoformat(),
         "endsAt": (now + timedelta(hours=1)).isoformat(),
     }
-    with Way() as way, alertmanager(way.url, tmp_path) as client:
+    with Way() as way, alertmanager(version, way.url, tmp_path) as client:
         client.post("/api/v2/alerts", json=[fire]).raise_for_status()
         eventually(lambda: way.deliveries >= 1)  # nobody is there yet
         with serving(state, *flags, log=tmp_path / "first.log") as running:

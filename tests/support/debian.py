@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.support.cache import UnavailableError, cache_directory, cached
 from tests.support.commands import CommandError, run
+from zope_exporter.demo.programs import relocate
 
 Download = Callable[[tuple[str, ...], Path, Path], None]  # packages, where to, its log
 
@@ -18,17 +19,16 @@ class Packaged:
     packages: tuple[str, ...]  # the program's own, then the libraries not every system has
     path: str
     version: str = "--version"  # the option that asks for it
-    data: str = ""  # where it looks for files of its own, if it cannot be told otherwise
+    relocated: bool = False  # whether it looks for files of its own where it would be installed
 
 
 _POSTGRES = ("postgresql-15",)
 
 _ALERTMANAGER = ("prometheus-alertmanager",)
-_TEMPLATES = "/usr/share/prometheus/"
 
 PROGRAMS = {
-    "alertmanager": Packaged(_ALERTMANAGER, "usr/bin/prometheus-alertmanager", data=_TEMPLATES),
-    "amtool": Packaged(_ALERTMANAGER, "usr/bin/amtool", data=_TEMPLATES),
+    "alertmanager": Packaged(_ALERTMANAGER, "usr/bin/prometheus-alertmanager", relocated=True),
+    "amtool": Packaged(_ALERTMANAGER, "usr/bin/amtool", relocated=True),
     "blackbox_exporter": Packaged(
         ("prometheus-blackbox-exporter",), "usr/bin/prometheus-blackbox-exporter"
     ),
@@ -75,7 +75,7 @@ def tool(program: str, cache: Path | None = None) -> Path:
     packaged = PROGRAMS[program]
     if on_path := shutil.which(program) or shutil.which(Path(packaged.path).name):
         return Path(on_path)
-    kind = "relocated" if packaged.data else "debian"
+    kind = "relocated" if packaged.relocated else "debian"
     home = (cache or cache_directory()) / f"{kind}-{packaged.packages[0]}"
     try:
         cached(home, lambda home: unpack(packaged.packages, home, _download, PROGRAMS))
@@ -96,9 +96,9 @@ def unpack(
         archive.unlink()
     for program, packaged in programs.items():
         if packaged.packages == packages:
-            if packaged.data:
-                _relocate(home / packaged.path, packaged.data)
-            _write_launcher(home / program, home / packaged.path, bool(packaged.data))
+            if packaged.relocated:
+                relocate(home / packaged.path)
+            _write_launcher(home / program, home / packaged.path, packaged.relocated)
 
 
 def _download(packages: tuple[str, ...], home: Path, log: Path) -> None:
@@ -120,12 +120,6 @@ def _lists_of_its_own(lists: Path) -> list[str]:
     (lists / "partial").mkdir(parents=True)
     (lists / "archives/partial").mkdir(parents=True)
     return ["-o", f"Dir::State::Lists={lists}", "-o", f"Dir::Cache={lists}"]
-
-
-def _relocate(program: Path, data: str) -> None:
-    """Have it look below its working directory, by a path of the same length."""
-    here = data.strip("/").ljust(len(data), "/")
-    program.write_bytes(program.read_bytes().replace(data.encode(), here.encode()))
 
 
 def _write_launcher(launcher: Path, program: Path, at_home: bool) -> None:

@@ -7,14 +7,22 @@ from pathlib import Path
 
 from tests.support.cache import UnavailableError, cache_directory, cached
 from tests.support.commands import CommandError, run
-from tests.support.debian import PROGRAMS, Packaged, unpack
+from tests.support.debian import PROGRAMS, Packaged, tool, unpack
 
 PROGRAMS_THERE = {
     "alertmanager": PROGRAMS["alertmanager"],
     "amtool": PROGRAMS["amtool"],
     "promtool": Packaged(("promtool",), "usr/bin/promtool"),
 }
+_SUITES = {"0.28": "trixie", "0.33": "forky"}
+ALERTMANAGERS = ("0.25", *_SUITES)  # the first is that of this system
 KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+
+def of_alertmanager(program: str, version: str) -> Path:
+    """`alertmanager` or `amtool` of one of ALERTMANAGERS; UnavailableError if it cannot be had."""
+    suite = _SUITES.get(version)
+    return newer_tool(program, suite) if suite else tool(program)
 
 
 def newer_tool(program: str, suite: str) -> Path:
