@@ -168,6 +168,17 @@ class Meanwhile(QuickDisk):
         return super().create(path)
 
 
+LAST_SECOND = "9999-12-31-23-59-59"
+
+
+def test_after_the_last_second_there_is_a_named_failure(site: Site) -> None:
+    site.back_up()
+    (site.repository / f"{LAST_SECOND}.fs").write_bytes(b"")
+    site.commit(1)
+    with pytest.raises(ActionError, match=LAST_SECOND):
+        site.back_up()
+
+
 @pytest.mark.parametrize("before", [0, 1, 2])
 def test_a_repozo_that_runs_meanwhile_tears_nothing(site: Site, before: int) -> None:
     """Two pieces after the same bytes: `repozo -R` would restore both, and ZODB open neither."""

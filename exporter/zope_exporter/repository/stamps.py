@@ -10,6 +10,8 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from secrets import token_hex
 
+from zope_exporter.jobs.report import ActionError
+
 STAMP = "[0-9]{4}(?:-[0-9]{2}){5}"
 PIECE = re.compile(rf"({STAMP})\.(delta)?fsz?")
 OWN = re.compile(rf"({STAMP})\.(manifest|blobs|verified|current|removing)")
@@ -41,12 +43,19 @@ def time_of_epoch(seconds: float) -> datetime:
 def next_stamp(now: float, taken: Iterable[str]) -> str:
     """Return the stamp of a backup begun now, which is above all that are taken.
 
-    So the order of names is that of the backups even after the clock was set back.
+    So the order of names is that of the backups even after the clock was set back. Raises
+    ActionError if there is none above them.
     """
-    moment = time_of_epoch(now)
-    newest = time_of(max(taken, default=""))
-    if newest is not None and stamp_of(moment) <= stamp_of(newest):
-        moment = newest + timedelta(seconds=1)
+    moment, last = time_of_epoch(now), max(taken, default="")
+    newest = time_of(last)
+    try:
+        if newest is not None and stamp_of(moment) <= stamp_of(newest):
+            moment = newest + timedelta(seconds=1)
+    except OverflowError:
+        reason = f"no later name can be given than that of {last}"
+        raise ActionError(
+            "looking for what is new", reason, "move what has it out of the repository"
+        ) from None
     return stamp_of(moment)
 
 
