@@ -200,7 +200,7 @@ def _run(work: Callable[[Report], int]) -> NoReturn:
         except InterruptedActionError as error:
             click.echo(f"interrupted: {error}", err=True)
             code = EXIT_CODES["interrupted"]
-        except ActionError as error:
+        except (ActionError, OSError) as error:
             click.echo(f"failed: {error}", err=True)
             code = EXIT_CODES["failed"]
     sys.exit(code)

@@ -3,19 +3,21 @@
 So both the old and the new Data.fs find all of theirs, at whatever point this is cut off.
 """
 
-import filecmp
 import os
 import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import zip_longest
 from pathlib import Path
+from typing import NoReturn
 
-from zope_exporter.durable import sync_directory, sync_file
+from zope_exporter.durable import named, sync_directory, sync_file
 from zope_exporter.jobs.report import ActionError, Report
 from zope_exporter.repository.small import open_regular
 
 from .blob_records import layout_of
+from .files import chunks, is_there
 
 STAGE = "blobs"
 MARKER = ".layout"
@@ -58,7 +60,7 @@ def remove_others(source: Path, blob_dir: Path, report: Report) -> None:
     """Remove the blobs that are not of `source`: they are in the tree of before."""
     report.stage("removing blobs of before")
     for path in files(blob_dir):
-        if not (source / path.relative_to(blob_dir)).exists():
+        if not is_there(source / path.relative_to(blob_dir)):
             path.unlink()
             with suppress(OSError):  # not empty
                 path.parent.rmdir()
@@ -76,7 +78,7 @@ def files(root: Path) -> Iterator[Path]:
     Nor is a link, which could lead to a file that only we may read, nor what is in a directory that
     is not of blobs: another site, or a repository.
     """
-    for directory, inside, names in os.walk(root):
+    for directory, inside, names in os.walk(root, onerror=_raise):
         inside[:] = [name for name in inside if name.startswith("0x")]
         for name in names:
             path = Path(directory, name)
@@ -85,11 +87,24 @@ def files(root: Path) -> Iterator[Path]:
                 yield path
 
 
+def _raise(error: OSError) -> NoReturn:
+    """A directory that cannot be read is not an empty one: its blobs would not be kept."""
+    raise error
+
+
 def _is_same(one: Path, other: Path) -> bool:
     try:
-        return one.samefile(other) or filecmp.cmp(one, other, shallow=False)
+        return one.samefile(other) or _has_same_data(one, other)
     except FileNotFoundError:
         return False
+
+
+def _has_same_data(one: Path, other: Path) -> bool:
+    if one.stat().st_size != other.stat().st_size:
+        return False
+    with named(one), one.open("rb") as first, named(other), other.open("rb") as second:
+        both = zip_longest(chunks(first, one), chunks(second, other))
+        return all(ours == theirs for ours, theirs in both)
 
 
 def _make_directory(path: Path, owner: os.stat_result) -> Iterator[Path]:
@@ -103,8 +118,14 @@ def _make_directory(path: Path, owner: os.stat_result) -> Iterator[Path]:
 def _copy(path: Path, target: Path, owner: os.stat_result) -> None:
     unfinished = target.with_name(target.name + UNFINISHED)
     unfinished.unlink(missing_ok=True)
-    with os.fdopen(open_regular(path), "rb") as source, unfinished.open("xb") as copy:
-        shutil.copyfileobj(source, copy)
+    with (
+        named(path),
+        os.fdopen(open_regular(path), "rb") as source,
+        named(unfinished),
+        unfinished.open("xb") as copy,
+    ):
+        for chunk in chunks(source, path):
+            copy.write(chunk)
     shutil.copymode(path, unfinished)
     _give(unfinished, owner)
     sync_file(unfinished)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ZODB.blob import LAYOUTS
 
+from zope_exporter.durable import named
 from zope_exporter.filestorage.census import Census
 from zope_exporter.filestorage.datafile import opened
 from zope_exporter.filestorage.pickles import LONGEST_CLASS_PART, class_name
@@ -24,8 +25,9 @@ def missing_blobs(data_fs: Path, census: Census, blob_dir: Path | None) -> list[
 
 def layout_of(blob_dir: Path) -> str:
     """Return the name of the layout; one without a mark is of before there was a choice."""
+    path = blob_dir / ".layout"
     try:
-        with (blob_dir / ".layout").open("rb") as marker:
+        with named(path), path.open("rb") as marker:
             name = marker.read(LONGEST_MARKER).decode(errors="replace").strip()
     except FileNotFoundError:
         return "lawn" if any(blob_dir.glob("0x*")) else "bushy"

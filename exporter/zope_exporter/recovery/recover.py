@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from zope_exporter.durable import sync_directory, sync_file
+from zope_exporter.durable import named, sync_directory, sync_file
 from zope_exporter.filestorage.datafile import opened
 from zope_exporter.filestorage.errors import FileStorageError
 from zope_exporter.filestorage.records import DataFile
@@ -12,7 +12,7 @@ from zope_exporter.jobs.report import ActionError, RefusedError, Report
 
 from .losses import Losses
 from .pickles import check_pickles
-from .rewrite import Rewriter
+from .rewrite import Rewriter, written
 from .salvage import Gap, Salvager
 
 STAGE = "recover"
@@ -27,28 +27,31 @@ def recover(source: Path, target: Path, report: Report) -> Losses:
         raise RefusedError("exists", f"{target} is there already", "name a new file")
     unfinished = target.with_name(f"{target.name}.{os.getpid()}.tmp")
     try:
-        losses = salvage(source, unfinished, report)
-        _prove(unfinished, report)
-        check_pickles(unfinished, losses, report)
-        sync_file(unfinished)
-        target.hardlink_to(unfinished)  # unlike a rename, it replaces nothing
-        sync_directory(target.parent)
+        try:
+            losses = salvage(source, unfinished, report)
+            _prove(unfinished, report)
+            check_pickles(unfinished, losses, report)
+            sync_file(unfinished)
+            target.hardlink_to(unfinished)  # unlike a rename, it replaces nothing
+            sync_directory(target.parent)
+        finally:
+            unfinished.unlink(missing_ok=True)
     except FileStorageError as error:
         raise ActionError(STAGE, str(error)) from error
     except FileExistsError as error:
         raise RefusedError("exists", f"{target} is there already", "name a new file") from error
     except OSError as error:
         raise ActionError(STAGE, f"{error.filename or target}: {error.strerror}") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
     return losses
 
 
 def salvage(source: Path, target: Path, report: Report) -> Losses:
     """Write all that is whole to a new file, and count what is not; pickles are not looked at."""
     losses = Losses()
-    with opened(source) as descriptor, target.open("xb") as output:
-        os.fchmod(output.fileno(), os.fstat(descriptor).st_mode & 0o7777)
+    with named(target), target.open("xb") as output, opened(source) as descriptor:
+        mode = os.fstat(descriptor).st_mode & 0o7777
+        with written(target):
+            os.fchmod(output.fileno(), mode)
         file = DataFile(source, descriptor)
         report.stage(f"reading {source}", file.size())
         writer = Rewriter(file, output)

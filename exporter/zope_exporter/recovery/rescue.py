@@ -1,6 +1,5 @@
 """What a pack that died between its two renames leaves: Data.fs.pack, whole, and no Data.fs."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +24,7 @@ class Rescue:
 
 def explain(data_fs: Path, report: Report) -> Rescue | None:
     """Read what is beside a missing Data.fs from end to end; None if it is not missing."""
-    if os.path.lexists(data_fs):
+    if not _is_missing(data_fs):
         return None
     pack, old = (data_fs.with_name(data_fs.name + end) for end in (".pack", ".old"))
     begin = (
@@ -60,21 +59,45 @@ def rescue(data_fs: Path, report: Report) -> Path:
     report.say(found.text)
     if found.best is None:
         raise ActionError(STAGE, "no whole file is left", "restore a backup")
-    sync_file(found.best)
-    # An index there is, is of another file.
-    data_fs.with_name(data_fs.name + ".index").unlink(missing_ok=True)
-    # A link and not a rename: it cannot replace what has come there meanwhile.
-    data_fs.hardlink_to(found.best)
-    sync_directory(data_fs.parent)
-    found.best.unlink()
-    sync_directory(data_fs.parent)
+    try:
+        _put_in_place(found.best, data_fs)
+    except OSError as error:
+        there = "is not there yet" if _is_missing(data_fs) else "is there, and whole"
+        reason = f"{error.filename}: {error.strerror}"
+        raise ActionError(STAGE, reason, f"{data_fs} {there}") from error
     return found.best
 
 
+def _put_in_place(best: Path, data_fs: Path) -> None:
+    sync_file(best)
+    # An index there is, is of another file.
+    data_fs.with_name(data_fs.name + ".index").unlink(missing_ok=True)
+    # A link and not a rename: it cannot replace what has come there meanwhile.
+    data_fs.hardlink_to(best)
+    sync_directory(data_fs.parent)
+    best.unlink()
+    sync_directory(data_fs.parent)
+
+
+def _is_missing(data_fs: Path) -> bool:
+    """Unlike os.path.lexists, which takes what the system cannot tell for a no."""
+    try:
+        data_fs.lstat()
+    except FileNotFoundError:
+        return True
+    except OSError as error:
+        raise ActionError(STAGE, f"{data_fs}: {error.strerror}") from error
+    return False
+
+
 def _read(path: Path, report: Report) -> Census | str:
-    if not path.exists():
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
         return "not there"
-    report.stage(f"reading {path.name}", path.stat().st_size)
+    except OSError as error:
+        return f"not readable ({error.strerror})"
+    report.stage(f"reading {path.name}", size)
     try:
         return walk(path, report.advance)
     except FileStorageError as error:

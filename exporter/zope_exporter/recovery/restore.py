@@ -7,6 +7,7 @@ cut off is made good by running it again.
 """
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from zope_exporter.wording import size
 
 from . import blob_files
 from .blob_records import missing_blobs
+from .files import is_there
 from .rescue import explain
 from .source import Source
 from .stopped import kept_closed
@@ -56,8 +58,8 @@ def restore(source: Source, place: Place, report: Report) -> None:
     case the Data.fs is that of before.
     """
     report.stage("preconditions")
-    _check(source, place, report)
     try:
+        _check(source, place, report)
         with kept_closed(place.data_fs):
             source.verify(report)
             _clean(place)
@@ -68,7 +70,7 @@ def restore(source: Source, place: Place, report: Report) -> None:
             finally:
                 written.unlink(missing_ok=True)
     except OSError as error:
-        reason = f"{error.filename}: {error.strerror}"
+        reason = f"{error.filename or place.data_fs}: {error.strerror}"
         raise ActionError(STAGE, reason, _state(place)) from error
 
 
@@ -100,11 +102,11 @@ def _clean(place: Place) -> None:
 
 def _write(source: Source, place: Place, written: Path, report: Report) -> None:
     source.write(written, report)
-    like = place.data_fs if place.data_fs.exists() else place.data_fs.parent
-    owner = like.stat()
+    is_over = is_there(place.data_fs)
+    owner = (place.data_fs if is_over else place.data_fs.parent).stat()
     if os.geteuid() == 0:
         os.chown(written, owner.st_uid, owner.st_gid)
-    if place.data_fs.exists():
+    if is_over:
         written.chmod(owner.st_mode & 0o7777)
     sync_file(written)
 
@@ -118,7 +120,7 @@ def _exchange(source: Source, place: Place, written: Path, report: Report) -> No
     if place.blob_dir is None or source.blobs is None:
         _check_blobs(written, census, place.blob_dir)
     if place.blob_dir is not None and place.kept_blobs is not None and source.blobs is not None:
-        if place.blob_dir.is_dir():
+        if is_there(place.blob_dir):
             blob_files.keep(place.blob_dir, place.kept_blobs, report)
         blob_files.add(source.blobs, place.blob_dir, written.stat(), report)
         _check_blobs(written, census, place.blob_dir)
@@ -126,7 +128,7 @@ def _exchange(source: Source, place: Place, written: Path, report: Report) -> No
     report.stage("exchanging the Data.fs")
     # Neither that one, which is of another file, nor that of a backup, whose pickle would be run.
     place.beside(".index").unlink(missing_ok=True)
-    if place.data_fs.exists():
+    with suppress(FileNotFoundError):  # a new place
         place.kept.hardlink_to(place.data_fs)
     written.rename(place.data_fs)
     sync_directory(place.data_fs.parent)
@@ -141,7 +143,10 @@ def _exchange(source: Source, place: Place, written: Path, report: Report) -> No
 
 
 def _check_blobs(written: Path, census: Census, blob_dir: Path | None) -> None:
-    missing = missing_blobs(written, census, blob_dir)
+    try:
+        missing = missing_blobs(written, census, blob_dir)
+    except FileStorageError as error:
+        raise ActionError("verification", str(error)) from error
     if missing:
         where = f"such as {missing[0]}" if blob_dir else "and no blob directory is given"
         raise ActionError(
@@ -153,6 +158,13 @@ def _check_blobs(written: Path, census: Census, blob_dir: Path | None) -> None:
 
 def _state(place: Place) -> str:
     """Say what is on the disk."""
+    try:
+        return _seen(place)
+    except OSError as error:
+        return f"which {place.data_fs} is there cannot be seen: {error.strerror}"
+
+
+def _seen(place: Place) -> str:
     kept = [str(path) for path in (place.kept, place.kept_blobs) if path and path.exists()]
     if place.kept.exists() and not place.kept.samefile(place.data_fs):
         return f"{place.data_fs} is the restored one; that of before is kept: {', '.join(kept)}"

@@ -1,15 +1,28 @@
 """Writing what was salvaged to a new Data.fs, in which every pointer is right again."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import BinaryIO
 
 from zope_exporter.filestorage.records import RECORD, RECORD_HEADER_SIZE, DataFile
 from zope_exporter.filestorage.tail import LENGTH, MAGICS, RECORD_HEADER, TRANSACTION_HEADER
+from zope_exporter.jobs.report import ActionError
 
 from .resolve import data_of
 from .salvage import Kept, LostRecord, Salvaged
 
 CHUNK = 1 << 20
 NONE = LENGTH.pack(0)
+
+
+@contextmanager
+def written(path: Path) -> Iterator[None]:
+    """Tell an error of the new file from one of the file that is read meanwhile."""
+    try:
+        yield
+    except OSError as error:
+        raise ActionError("writing", f"{path}: {error.strerror}") from error
 
 
 class Rewriter:
@@ -21,7 +34,7 @@ class Rewriter:
         self._position = len(MAGICS[0])
         self._same = True
         self.current: dict[int, int] = {}
-        target.write(source.read(len(MAGICS[0]), 0))
+        self._put(source.read(len(MAGICS[0]), 0))
 
     def write(self, found: Salvaged) -> list[LostRecord]:
         """Write a transaction; return the records whose data are nowhere any more."""
@@ -49,30 +62,32 @@ class Rewriter:
         sizes = [RECORD_HEADER_SIZE + length if length else RECORD.size for _, _, length in kept]
         length = TRANSACTION_HEADER.size + sum(map(len, found.texts)) + sum(sizes)
         start, tid = self._position, found.tid.to_bytes(8, "big")
-        self._target.write(
-            TRANSACTION_HEADER.pack(tid, length, found.status, *map(len, found.texts))
-        )
-        self._target.write(b"".join(found.texts))
+        self._put(TRANSACTION_HEADER.pack(tid, length, found.status, *map(len, found.texts)))
+        self._put(b"".join(found.texts))
         self._position += TRANSACTION_HEADER.size + sum(map(len, found.texts))
         for (record, data, size), taken in zip(kept, sizes, strict=True):
             self._record(record, tid, start, (data, size))
             self.current[record.oid] = self._position
             self._position += taken
-        self._target.write(LENGTH.pack(length))
+        self._put(LENGTH.pack(length))
         self._position += LENGTH.size
         return lost
 
     def _record(self, record: Kept, tid: bytes, start: int, data: tuple[int, int]) -> None:
         position, size = data
         oid, previous = record.oid.to_bytes(8, "big"), self.current.get(record.oid, 0)
-        self._target.write(RECORD_HEADER.pack(oid, tid, previous, start, 0, size))
+        self._put(RECORD_HEADER.pack(oid, tid, previous, start, 0, size))
         if size:
             self._copy(position, size)
         else:
-            self._target.write(NONE)
+            self._put(NONE)
+
+    def _put(self, data: bytes) -> None:
+        with written(Path(self._target.name)):
+            self._target.write(data)
 
     def _copy(self, position: int, size: int) -> None:
         while size:
             part = self._source.read(min(size, CHUNK), position)
-            self._target.write(part)
+            self._put(part)
             position, size = position + len(part), size - len(part)

@@ -4,11 +4,12 @@ import shutil
 from pathlib import Path
 from typing import Protocol
 
+from zope_exporter.durable import named
 from zope_exporter.filestorage.errors import FileStorageError
 from zope_exporter.filestorage.walk import walk
 from zope_exporter.jobs.report import ActionError, Report
 
-CHUNK = 1 << 20
+from .files import chunks
 
 
 class Source(Protocol):
@@ -46,8 +47,13 @@ class FileSource:
 
     def write(self, target: Path, report: Report) -> None:
         report.stage("writing", self.size)
-        with self._path.open("rb") as source, target.open("xb") as copy:
-            while chunk := source.read(CHUNK):
+        with (
+            named(self._path),
+            self._path.open("rb") as source,
+            named(target),
+            target.open("xb") as copy,
+        ):
+            for chunk in chunks(source, self._path):
                 report.check()
                 copy.write(chunk)
                 report.advance(len(chunk))

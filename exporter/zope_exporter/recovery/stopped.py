@@ -7,6 +7,7 @@ from pathlib import Path
 
 from zc.lockfile import LockError, LockFile
 
+from zope_exporter.durable import named
 from zope_exporter.filestorage.holders import holders
 from zope_exporter.inventory import Service
 from zope_exporter.jobs.report import RefusedError
@@ -47,7 +48,8 @@ def kept_closed(data_fs: Path) -> Iterator[None]:
     path = data_fs.with_name(data_fs.name + ".lock")
     made = not path.exists()
     try:
-        lock = LockFile(str(path))
+        with named(path):
+            lock = LockFile(str(path))
     except LockError:
         raise RefusedError("open", f"a process has {data_fs} open", "stop Zope and ZEO") from None
     try:
@@ -55,7 +57,8 @@ def kept_closed(data_fs: Path) -> Iterator[None]:
             like_directory(path)
         yield
     finally:
-        lock.close()
+        with named(path):
+            lock.close()
 
 
 def like_directory(path: Path) -> None:
