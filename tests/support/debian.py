@@ -64,6 +64,7 @@ PROGRAMS = {
     "prometheus": Packaged(("prometheus",), "usr/bin/prometheus"),
     "promtool": Packaged(("prometheus",), "usr/bin/promtool"),
     "rsyslogd": Packaged(("rsyslog", "libestr0", "libfastjson4"), "usr/sbin/rsyslogd", "-v"),
+    "strace": Packaged(("strace", "libunwind8"), "usr/bin/strace"),
     "systemd-analyze": Packaged(
         ("systemd", "libsystemd-shared", "libsystemd0"), "usr/bin/systemd-analyze"
     ),
