@@ -143,6 +143,15 @@ def test_promise_6_a_backup_without_a_blob_touches_no_file(site: Path) -> None:
     assert digest(site) == before
 
 
+def test_blobs_in_an_unknown_order_touch_no_file(site: Path) -> None:
+    backup = site.parents[1] / "backup"
+    (backup / "blobs/.layout").write_text("heap")
+    before = digest(site)
+    with pytest.raises(ActionError, match="says neither bushy nor lawn, but 'heap'"):
+        restore(backup_of(site), place_of(site), Silent())
+    assert digest(site) == before
+
+
 def test_promise_7_a_live_database_is_refused(site: Path) -> None:
     with child(OPEN, str(site)) as zope:
         lines_until_ready(zope)

@@ -10,6 +10,7 @@ from zope_exporter.filestorage.census import Census
 from zope_exporter.filestorage.datafile import opened
 from zope_exporter.filestorage.pickles import LONGEST_CLASS_PART, class_name
 from zope_exporter.filestorage.records import DataFile
+from zope_exporter.jobs.report import ActionError
 
 BLOB = "ZODB.blob.Blob"
 LONGEST_MARKER = 64
@@ -24,7 +25,10 @@ def missing_blobs(data_fs: Path, census: Census, blob_dir: Path | None) -> list[
 
 
 def layout_of(blob_dir: Path) -> str:
-    """Return the name of the layout; one without a mark is of before there was a choice."""
+    """Return the name of the layout; one without a mark is of before there was a choice.
+
+    Raises ActionError for one that ZODB does not know, and OSError.
+    """
     path = blob_dir / ".layout"
     try:
         with named(path), path.open("rb") as marker:
@@ -32,7 +36,9 @@ def layout_of(blob_dir: Path) -> str:
     except FileNotFoundError:
         return "lawn" if any(blob_dir.glob("0x*")) else "bushy"
     if name not in LAYOUTS:
-        raise ValueError(f"{blob_dir} has the unknown layout {name!r}")
+        known = " nor ".join(sorted(LAYOUTS))
+        reason = f"{path} says neither {known}, but {name!r}"
+        raise ActionError("blobs", reason, "write to it how they are laid out")
     return name
 
 
