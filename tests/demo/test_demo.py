@@ -128,7 +128,9 @@ def a_persons_demo(directory: Path, *flags: str) -> Iterator[subprocess.Popen[st
     """A process that runs the whole demo, in a shell set up for a Zope of its own."""
     flags = flags or ("--web.listen-address", f"127.0.0.1:{free_port()}")
     env = {**os.environ, "TMPDIR": str(directory), "ZOPE_CONFIG": str(directory / "own.conf")}
-    command = [sys.executable, "-u", "-m", "zope_exporter", "demo", *flags]
+    # Run by nohup, or in the background, the tests have it ignore what a person sends.
+    heeding = ["env", "--default-signal=HUP,INT,TERM"]
+    command = [*heeding, sys.executable, "-u", "-m", "zope_exporter", "demo", *flags]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as process:
         try:
             yield process
