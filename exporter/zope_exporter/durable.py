@@ -1,7 +1,8 @@
 """Having the kernel put on the disk what was written, before anything counts on it."""
 
+import ctypes
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,18 +20,32 @@ def named(path: Path) -> Iterator[None]:
 
 def sync_file(path: Path) -> None:
     """Wait until the contents of a file are on the disk."""
-    _sync(path, os.O_RDONLY | os.O_CLOEXEC)
+    _sync(path, os.O_RDONLY | os.O_CLOEXEC, os.fsync)
 
 
 def sync_directory(path: Path) -> None:
     """Wait until the names in a directory are on the disk: files made, renamed and removed."""
-    _sync(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    _sync(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, os.fsync)
 
 
-def _sync(path: Path, flags: int) -> None:
+def sync_system(path: Path) -> None:
+    """Wait until all of the file system of a directory is on the disk.
+
+    That is sooner done than each of its directories.
+    """
+    _sync(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, _syncfs)
+
+
+def _syncfs(descriptor: int) -> None:
+    if ctypes.CDLL(None, use_errno=True).syncfs(descriptor):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def _sync(path: Path, flags: int, wait: Callable[[int], object]) -> None:
     with named(path):
         descriptor = os.open(path, flags)
         try:
-            os.fsync(descriptor)
+            wait(descriptor)
         finally:
             os.close(descriptor)

@@ -20,6 +20,11 @@ def _open(data_fs: Path, **options: object) -> FileStorage:
     return FileStorage(str(data_fs), blob_dir=str(blob_dir_of(data_fs)), **options)
 
 
+def _kept_by(data_fs: Path) -> list[str]:
+    """The blobs that the pack has put aside."""
+    return sorted(path.name for path in data_fs.with_name("blobs.old").rglob("*.blob"))
+
+
 @pytest.fixture
 def data_fs(tmp_path: Path) -> Path:
     data_fs = tmp_path / "paced/Data.fs"
@@ -41,10 +46,7 @@ def test_it_makes_the_same_file_and_pauses_meanwhile(data_fs: Path, tmp_path: Pa
     assert set(pauses) == {PAUSE}
     assert data_fs.read_bytes() == plain.read_bytes()
     assert items(data_fs) == items(plain)
-    removed = [path.name for path in (tmp_path / "plain/blobs.old").rglob("*.blob")]
-    assert sorted(path.name for path in (data_fs.parent / "blobs.old").rglob("*.blob")) == sorted(
-        removed
-    )
+    assert _kept_by(data_fs) == _kept_by(plain)
 
 
 def test_what_is_committed_meanwhile_is_there(data_fs: Path) -> None:

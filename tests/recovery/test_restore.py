@@ -1,7 +1,6 @@
 """Restoring, over what is there and to where nothing is."""
 
 import errno
-import hashlib
 import itertools
 import os
 import shutil
@@ -9,13 +8,18 @@ import stat
 from pathlib import Path
 
 import pytest
-import transaction
-import ZODB
 from ZODB.FileStorage import FileStorage
 
 from tests.support.children import child, lines_until_ready
 from tests.support.killing import dies_at, fails_at, fails_beyond
-from tests.support.packing import Remembered, blob_dir_of, items, make_database
+from tests.support.packing import (
+    Remembered,
+    blob_dir_of,
+    commit_more,
+    digest,
+    items,
+    make_database,
+)
 from tests.support.rights import public_directory, unprivileged
 from zope_exporter.jobs.report import ActionError, InterruptedActionError, RefusedError, Silent
 from zope_exporter.recovery.restore import Place, restore
@@ -34,29 +38,12 @@ sys.stdin.read()
 READ = "import sys; f = open(sys.argv[1]); print('ready', flush=True); sys.stdin.read()"
 
 
-def digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def tree(root: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(root)): path.read_bytes()
         for path in sorted(root.rglob("*"))
         if path.is_file()
     }
-
-
-def commit_more(data_fs: Path) -> None:
-    """Go on with the site after its backup: a value is changed, a blob goes and one comes."""
-    storage = FileStorage(str(data_fs), blob_dir=str(blob_dir_of(data_fs)))
-    database = ZODB.DB(storage)
-    connection = database.open()
-    root = connection.root()
-    root["item"] = {"data": b"after the backup"}
-    root["blob-1"] = ZODB.blob.Blob(b"later")
-    transaction.commit()
-    connection.close()
-    database.close()
 
 
 @pytest.fixture

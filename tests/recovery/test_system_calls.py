@@ -1,6 +1,5 @@
 """A restore, a recovery and a rescue of which each single system call fails in turn."""
 
-import hashlib
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -8,13 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import transaction
-import ZODB
-from ZODB.blob import Blob
-from ZODB.FileStorage import FileStorage
 
 from tests.support.debian import tool
-from tests.support.packing import blob_dir_of, items, make_database
+from tests.support.packing import blob_dir_of, commit_more, digest, items, make_database
 from tests.support.require import require
 from tests.support.system_calls import Call, Run, calls_of, refused
 from zope_exporter.jobs.report import Silent
@@ -28,10 +23,6 @@ ERRORS = ["EIO", "ENOSPC"]
 NEEDED = {"copy_file_range", "fdatasync", "fsync", "link", "pwrite64", "read", "rename", "write"}
 
 
-def digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def blobs_of(blob_dir: Path) -> dict[str, bytes]:
     return {str(path.relative_to(blob_dir)): path.read_bytes() for path in blob_dir.rglob("*.blob")}
 
@@ -43,18 +34,6 @@ def make_backup(root: Path, layout: str) -> Path:
     blob_dir.joinpath(".layout").write_text(layout)
     make_database(data_fs, revisions=2, blobs=2)
     return data_fs
-
-
-def commit_more(data_fs: Path) -> None:
-    """Go on with the site after its backup: a value is changed, a blob goes and one comes."""
-    database = ZODB.DB(FileStorage(str(data_fs), blob_dir=str(blob_dir_of(data_fs))))
-    connection = database.open()
-    root = connection.root()
-    root["item"] = {"data": b"after the backup"}
-    root["blob-1"] = Blob(b"later")
-    transaction.commit()
-    connection.close()
-    database.close()
 
 
 @pytest.fixture(scope="module")

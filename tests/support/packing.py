@@ -3,6 +3,7 @@
 import random
 from contextlib import closing
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 import transaction
@@ -64,6 +65,22 @@ def make_database(data_fs: Path, revisions: int = 20, size: int = 10_000, blobs:
             del root[f"blob-{number}"]
         transaction.commit()
         connection.close()
+
+
+def commit_more(data_fs: Path) -> None:
+    """Go on with the site after its backup: a value is changed, a blob goes and one comes."""
+    storage = FileStorage(str(data_fs), blob_dir=str(blob_dir_of(data_fs)))
+    with closing(ZODB.DB(storage)) as database:
+        connection = database.open()
+        root = connection.root()
+        root["item"] = {"data": b"after the backup"}
+        root["blob-1"] = Blob(b"later")
+        transaction.commit()
+        connection.close()
+
+
+def digest(path: Path) -> str:
+    return sha256(path.read_bytes()).hexdigest()
 
 
 def blob_dir_of(data_fs: Path) -> Path:

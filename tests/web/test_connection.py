@@ -12,7 +12,7 @@ from zope_exporter.web.room import DEFAULT_LIMITS, Room
 PATIENCE = 100 * DEADLINE
 
 
-async def _is_cut_off(arrived: float) -> bool:
+async def _is_cut_off(ago: float) -> bool:
     """Whether a peer that says nothing is, and not for having waited here."""
     loop = asyncio.get_running_loop()
     config, room = uvicorn.Config(app_of(), log_config=None), Room(DEFAULT_LIMITS)
@@ -20,11 +20,11 @@ async def _is_cut_off(arrived: float) -> bool:
     with theirs:
         theirs.setblocking(False)
         transport, _ = await loop.connect_accepted_socket(
-            lambda: Connection(config, ServerState(), room, PATIENCE, loop.time() - arrived), ours
+            lambda: Connection(config, ServerState(), room, PATIENCE, loop.time() - ago), ours
         )
         asked = loop.create_task(loop.sock_recv(theirs, 1))
         # What is due already comes before what is due a little later.
-        await asyncio.wait([asked], timeout=DEADLINE if arrived > PATIENCE else 0.1)
+        await asyncio.wait([asked], timeout=DEADLINE if ago > PATIENCE else 0.1)
         ended = asked.done()
         asked.cancel()
         transport.abort()

@@ -12,9 +12,8 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import NoReturn
 
-from zope_exporter.durable import named, sync_directory, sync_file
+from zope_exporter.durable import named, sync_directory, sync_file, sync_system
 from zope_exporter.jobs.report import ActionError, Report
-from zope_exporter.repository.disk import Disk
 from zope_exporter.repository.small import open_regular
 
 from .blob_records import layout_of
@@ -34,8 +33,7 @@ def keep(blob_dir: Path, kept: Path, report: Report) -> None:
         link = unfinished / path.relative_to(blob_dir)
         link.parent.mkdir(parents=True, exist_ok=True)
         link.hardlink_to(path)
-    with named(unfinished):
-        Disk().sync_system(unfinished)  # sooner than each of its directories
+    sync_system(unfinished)
     unfinished.rename(kept)
     sync_directory(kept.parent)
 

@@ -12,7 +12,7 @@ from zope_exporter.jobs.report import ActionError, RefusedError, Report
 
 from .losses import Losses
 from .pickles import check_pickles
-from .rewrite import Rewriter, written
+from .rewrite import Rewriter, unwritten
 from .salvage import Gap, Salvager
 
 STAGE = "recover"
@@ -50,8 +50,10 @@ def salvage(source: Path, target: Path, report: Report) -> Losses:
     losses = Losses()
     with named(target), target.open("xb") as output, opened(source) as descriptor:
         mode = os.fstat(descriptor).st_mode & 0o7777
-        with written(target):
+        try:
             os.fchmod(output.fileno(), mode)
+        except OSError as error:
+            raise unwritten(target, error) from error
         file = DataFile(source, descriptor)
         report.stage(f"reading {source}", file.size())
         writer = Rewriter(file, output)

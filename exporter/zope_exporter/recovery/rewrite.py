@@ -1,7 +1,5 @@
 """Writing what was salvaged to a new Data.fs, in which every pointer is right again."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -9,20 +7,16 @@ from zope_exporter.filestorage.records import RECORD, RECORD_HEADER_SIZE, DataFi
 from zope_exporter.filestorage.tail import LENGTH, MAGICS, RECORD_HEADER, TRANSACTION_HEADER
 from zope_exporter.jobs.report import ActionError
 
+from .files import CHUNK
 from .resolve import data_of
 from .salvage import Kept, LostRecord, Salvaged
 
-CHUNK = 1 << 20
 NONE = LENGTH.pack(0)
 
 
-@contextmanager
-def written(path: Path) -> Iterator[None]:
+def unwritten(path: Path, error: OSError) -> ActionError:
     """Tell an error of the new file from one of the file that is read meanwhile."""
-    try:
-        yield
-    except OSError as error:
-        raise ActionError("writing", f"{path}: {error.strerror}") from error
+    return ActionError("writing", f"{path}: {error.strerror}")
 
 
 class Rewriter:
@@ -83,8 +77,10 @@ class Rewriter:
             self._put(NONE)
 
     def _put(self, data: bytes) -> None:
-        with written(Path(self._target.name)):
+        try:
             self._target.write(data)
+        except OSError as error:
+            raise unwritten(Path(self._target.name), error) from error
 
     def _copy(self, position: int, size: int) -> None:
         while size:

@@ -1,6 +1,5 @@
 """All that is done to the disk, an operation a method, so that a test can let any of them fail."""
 
-import ctypes
 import os
 import threading
 import time
@@ -8,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from zope_exporter.durable import sync_system
 
 from .stamps import temporary_name
 
@@ -51,14 +52,7 @@ class Disk:
             os.close(descriptor)
 
     def sync_system(self, path: Path) -> None:
-        """Wait until all of a file system is on the disk: sooner than each of its directories."""
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            if ctypes.CDLL(None, use_errno=True).syncfs(descriptor):
-                number = ctypes.get_errno()
-                raise OSError(number, os.strerror(number), str(path))
-        finally:
-            os.close(descriptor)
+        sync_system(path)
 
     def rename(self, old: Path, new: Path) -> None:
         old.rename(new)
