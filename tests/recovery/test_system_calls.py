@@ -72,6 +72,13 @@ def check_success(call: Call) -> None:
     assert not (call.name == "close" and call.open_file.endswith(".restoring")), call
 
 
+def check_told(call: Call, run: Run) -> None:
+    if run.error is None:
+        check_success(call)
+    else:
+        check_named(call, run.error)
+
+
 def restore_at(data_fs: Path, stamp: str) -> None:
     backup = data_fs.parents[1] / "backup/Data.fs"
     source = FileSource(backup, blob_dir_of(backup))
@@ -104,12 +111,11 @@ def test_promise_4_a_restore_of_which_any_system_call_fails_leaves_the_old_or_th
         if now == new:
             assert digest(kept) == old, call
             assert kept_blobs.exists(), call
+        check_told(call, run)
         if run.error is None:
-            check_success(call)
             assert now == new, call
             assert blobs_of(blob_dir_of(site)) == new_blobs, call
         else:
-            check_named(call, run.error)
             assert ("is the restored one" in run.error) == (now == new), (call, run.error)
         restore_at(site, "2")
         assert digest(site) == new, call
@@ -129,11 +135,9 @@ def test_promise_4_a_restore_to_a_new_place_of_which_any_system_call_fails_can_b
     outcomes: Counter[bool] = Counter()
     for call, run in each_refused(strace, root, error, lambda: restore_at(new, "1"), False):
         outcomes[run.error is None] += 1
+        check_told(call, run)
         if run.error is None:
-            check_success(call)
             assert blobs_of(blob_dir_of(new)) == blobs, call
-        else:
-            check_named(call, run.error)
         if run.error is None or new.exists():
             assert digest(new) == wanted, call
             assert items(new) == items(backup), call
@@ -163,11 +167,9 @@ def test_a_recovery_of_which_any_system_call_fails_only_reads_the_original(
     ):
         outcomes[run.error is None] += 1
         assert digest(damaged) == before, call
+        check_told(call, run)
         if run.error is None:
-            check_success(call)
             assert output.exists(), call
-        else:
-            check_named(call, run.error)
         if output.exists():
             assert digest(output) == wanted, call
         left = {path.name for path in damaged.parent.glob("recovered.fs.*")}
