@@ -25,7 +25,8 @@ PLONE = tuple(
     ]
 )
 UP = Metric("up", "gauge", "Of Prometheus.")
-DECLARED = {metric.name: metric for metric in (*declared_metrics(), *PLONE, UP)}
+FIRING = Metric("ALERTS", "gauge", "Of Prometheus.", ("alertname", "alertstate", "severity"))
+DECLARED = {metric.name: metric for metric in (*declared_metrics(), *PLONE, UP, FIRING)}
 OF_TARGETS = {"job", "instance"}
 COMPARISONS = {"==", "!=", ">", "<", ">=", "<="}
 COUNTING = {"rate", "increase", "irate"}
