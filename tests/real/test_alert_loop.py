@@ -18,18 +18,20 @@ from zope_exporter.demo.pace import Pace
 PACE = Pace(
     scrape=3,
     group=3,
-    day=36,
+    day=60,
     thresholds={
-        # ZEO servers are asked every 10 s, and what follows from one being down comes after it.
+        # ZEO servers are asked every 10 s, and what follows from one being down comes after it,
+        # be the machine as busy as it may.
         "zeo_down": "3s",
-        "at_once": "18s",
-        "soon": "20s",
-        "patient": "22s",
-        "slowly": "22s",
+        "at_once": "27s",
+        "soon": "29s",
+        "patient": "31s",
+        "slowly": "31s",
         "settled": "6s",
-        "remembered": "20s",
+        "settled_cause": "18s",
+        "remembered": "31s",
         "growth_bytes": "1e6",
-        # Of this machine nothing is known, and in a day of 36 s any disk fills soon.
+        # Of this machine nothing is known, and in a day of a minute any disk fills soon.
         "disk_watched": "0",
         "disk_watched_critical": "0",
         "disk_almost_full": "0",
@@ -37,7 +39,7 @@ PACE = Pace(
         "traffic_busy": "1e6",
     },
 )
-LONGEST_WAIT = 22  # seconds an alert of these waits, but for those that wait for hours
+LONGEST_WAIT = 31  # seconds an alert of these waits, but for those that wait for hours
 FIRING = 'ALERTS{severity=~"warning|critical", alertstate="firing"}'
 EXPECTED = {mail for fault in FAULTS for mail in fault.mails}
 
@@ -91,21 +93,21 @@ def test_each_fault_is_told_to_the_right_person_and_so_is_its_end(loop: Loop) ->
     eventually(lambda: prometheus.query("up == 1"))
     loop.sites.say(b"<134>Nov 25 12:00:00 zope: not the line of an access log")
     loop.sites.in_parallel([lambda sites: sites.get(ZEO_SITE, "/manage_main")] * 4)
-    eventually(lambda: a_day_has_passed(prometheus), 120)
+    eventually(lambda: a_day_has_passed(prometheus), 300)
     eventually(lambda: not prometheus.pending(LONGEST_WAIT))
     assert loop.mails == []
     empty = unanswered(prometheus)
 
     loop.sites.in_parallel(fault.breaks for fault in FAULTS)
-    eventually(lambda: set(loop.mails) >= EXPECTED, 90)
+    eventually(lambda: set(loop.mails) >= EXPECTED, 300)
     empty &= unanswered(prometheus)
-    eventually(lambda: not prometheus.pending(LONGEST_WAIT), 60)
+    eventually(lambda: not prometheus.pending(LONGEST_WAIT), 300)
 
     loop.sites.in_parallel(fault.repair for fault in FAULTS if fault.repair)
     over = {mail.over() for mail in EXPECTED}
-    eventually(lambda: set(loop.mails) >= over, 120)
-    eventually(lambda: not prometheus.query(FIRING), 60)
-    assert sorted(loop.mails) == sorted(EXPECTED | over)
+    eventually(lambda: set(loop.mails) >= over, 300)
+    eventually(lambda: not prometheus.query(FIRING), 300)
+    assert sorted(loop.mails) == sorted(EXPECTED | over), loop.mails
     newest, *_ = loop.sites.jobs(loop.exporter)
     assert (newest["site"], newest["origin"]) == (BACKED_UP, "alert ZopeBackupOverdue")
     assert newest["state"] == "succeeded"

@@ -10,7 +10,7 @@ import psutil
 T = TypeVar("T")
 
 
-def eventually(look: Callable[[], T], timeout: float = 30.0) -> T:
+def eventually(look: Callable[[], T], timeout: float = 120.0) -> T:
     """What `look` gives once that is true; AssertionError if it is not within `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not (found := look()):

@@ -27,6 +27,7 @@ class Pace:
             "patient": "1m",
             "slowly": "2m",
             "settled": "15s",
+            "settled_cause": "30s",
             "remembered": "1m",
             "exporter_down": "30s",
             "disk_predicted": "10m",
