@@ -50,6 +50,10 @@ class Sidecar:
         self.registry = Registry([*collectors, *self.alerting.collectors, self.limit])
         self.observer = Observer(self.registry, self._watcher.inventory, History(DRAWN))
         self._actions_exist = config.actions is not None
+        for collector in self.registry.collectors:
+            start = getattr(collector, "start", None)
+            if start is not None:
+                start()
         self._logs.start()
         self.observer.start()
         self.alerting.start()
