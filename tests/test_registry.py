@@ -227,18 +227,18 @@ def test_failures_are_logged_when_they_come_and_when_they_go(
 def test_of_scrapes_that_end_in_one_moment_one_logs_a_failure(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    scrapers = 8
+    scrapers, rounds = 8, 30
     together = threading.Barrier(scrapers)
 
     def read() -> Iterable[Sample]:
         raise OSError("disk on fire")
 
-    registry = Registry([Simple(read)])
-
-    def scrape(_: int) -> Scrape:
+    def scrape(registry: Registry) -> Scrape:
         together.wait(SOON)
         return registry.scrape(SOON)
 
     with ThreadPoolExecutor(scrapers) as pool:
-        assert all(scrape.failures for scrape in pool.map(scrape, range(scrapers)))
-    assert caplog.messages == ["simple: disk on fire"]
+        for _ in range(rounds):
+            scrapes = pool.map(scrape, [Registry([Simple(read)])] * scrapers)
+            assert all(scrape.failures for scrape in scrapes)
+    assert caplog.messages == ["simple: disk on fire"] * rounds
