@@ -62,6 +62,10 @@ class Sidecar:
         """Return what was found on this host; waits a moment for the first search."""
         return self._watcher.inventory()
 
+    def is_ready(self) -> bool:
+        """Tell whether a scrape has something to read: a search of this host has ended well."""
+        return self._watcher.last_success is not None
+
     def offered(self) -> set[tuple[str, str, str]]:
         """Return the action, site and database of all that may be asked for over HTTP."""
         if not self._actions_exist:
