@@ -17,9 +17,11 @@ VOLUME /var/lib/zope-exporter
 ENV PATH=/opt/zope-exporter/bin:$PATH \
     MALLOC_ARENA_MAX=2 \
     PYTHONDONTWRITEBYTECODE=1 \
-    PYTHONUNBUFFERED=1
+    PYTHONUNBUFFERED=1 \
+    ZOPE_EXPORTER_HEALTH_SOCKET=zope-exporter
 USER 65532:65532
 EXPOSE 9673
+# At the socket above, so that no password, no TLS and no other address keeps it out.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s CMD \
-    ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:9673/-/healthy', timeout=4)"]
+    ["python", "-m", "zope_exporter.healthcheck"]
 ENTRYPOINT ["zope-exporter"]

@@ -36,7 +36,8 @@ def test_serving_is_what_it_does_without_a_command(
     with serving(tmp_path, "--config.file", quiet_config, log=log) as exporter:
         page = exporter.page()
         assert set(page["zope_collector_success"].values()) == {1.0}
-        assert httpx.get(f"{exporter.url}/-/healthy", trust_env=False).status_code == 200
+        for path in ("/-/healthy", "/-/ready"):  # it has answered a scrape, so it is both
+            assert httpx.get(f"{exporter.url}{path}", trust_env=False).status_code == 200
         exporter.process.send_signal(end)
         assert exporter.process.wait(DEADLINE) == 0
     assert "Traceback" not in log.read_text()

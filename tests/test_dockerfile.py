@@ -1,14 +1,25 @@
 """What can be tried of the Dockerfile without a container engine; hadolint reads the rest."""
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
+import uuid
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
+import bcrypt
 import pytest
+import trustme
 
-from tests.support.exporter import DEADLINE, serving
+from tests.support.cache import UnavailableError
+from tests.support.exporter import DEADLINE, Running, serving
+from tests.support.processes import eventually
+from tests.support.require import require
+from zope_exporter.healthcheck import TIMEOUT, VARIABLE
 
 TOP = Path(__file__).parents[1]
 DOCKERFILE = (TOP / "Dockerfile").read_text()
@@ -44,18 +55,150 @@ def healthcheck() -> list[str]:
     return [sys.executable, *arguments]
 
 
-def test_its_health_check_tells_well_from_unwell(healthcheck: list[str], tmp_path: Path) -> None:
+@pytest.fixture
+def quiet(tmp_path: Path) -> tuple[str | Path, ...]:
+    """Flags that keep away from whatever else runs on this host."""
     config = tmp_path / "zope-exporter.yml"
     config.write_text("discover: false\n")
+    return "--config.file", config
 
-    def status(url: str) -> int:
-        command = [part.replace("http://127.0.0.1:9673", url) for part in healthcheck]
-        assert command != healthcheck
-        return subprocess.run(
-            command, stderr=subprocess.DEVNULL, timeout=DEADLINE, check=False
-        ).returncode
 
-    with serving(tmp_path, "--config.file", config, log=tmp_path / "log") as exporter:
-        assert status(exporter.url) == 0
-        url = exporter.url
-    assert status(url) == 1
+def image_environment() -> dict[str, str]:
+    return dict(re.findall(rf"^(?:ENV| ) +({VARIABLE})=(\S+)", DOCKERFILE, re.MULTILINE))
+
+
+def own_environment() -> dict[str, str]:
+    """That of the image, but for the name, which others on this host may use."""
+    return {name: f"{value}-{uuid.uuid4()}" for name, value in image_environment().items()}
+
+
+def check(command: Sequence[str | Path], environ: Mapping[str, str]) -> int:
+    """What the health check says, as far from the exporter as in a container: by environment."""
+    done = subprocess.run(
+        list(map(str, command)),
+        env={"PATH": os.environ["PATH"], **environ},
+        capture_output=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+    assert b"Traceback" not in done.stderr
+    return done.returncode
+
+
+class Protected:
+    """Web configurations of which each keeps a mere GET of a fixed URL out."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        ca = trustme.CA()
+        ca.cert_pem.write_to_path(directory / "ca.crt")
+        leaf = ca.issue_cert("exporter.example")
+        leaf.private_key_pem.write_to_path(directory / "server.key")
+        leaf.cert_chain_pems[0].write_to_path(directory / "server.crt")
+
+    def write(self, *parts: str) -> Path:
+        password = bcrypt.hashpw(b"geheim", bcrypt.gensalt(4)).decode()
+        tls = "cert_file: server.crt, key_file: server.key"
+        clients = ", client_ca_file: ca.crt, client_auth_type: RequireAndVerifyClientCert"
+        lines = {
+            "password": f'basic_auth_users: {{alice: "{password}"}}',
+            "tls": f"tls_server_config: {{{tls}}}",
+            "client certificate": f"tls_server_config: {{{tls}{clients}}}",
+        }
+        path = self._directory / "web.yml"
+        path.write_text("".join(f"{lines[part]}\n" for part in parts) or "{}\n")
+        return path
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:0", "127.0.0.2:0", "[::1]:0", ":0"])
+@pytest.mark.parametrize(
+    "parts",
+    [(), ("password",), ("tls",), ("password", "client certificate")],
+    ids=" and ".join,
+)
+def test_its_health_check_tells_well_from_unwell(
+    healthcheck: list[str],
+    quiet: tuple[str | Path, ...],
+    tmp_path: Path,
+    parts: tuple[str, ...],
+    address: str,
+) -> None:
+    environ = own_environment()
+    flags = (*quiet, "--web.listen-address", address)
+    flags += ("--web.config.file", Protected(tmp_path).write(*parts)) if parts else ()
+    with serving(tmp_path, *flags, log=tmp_path / "log", environ=environ) as exporter:
+        assert exporter.url.startswith("http:") != ("tls" in " ".join(parts) or len(parts) == 2)
+        assert check(healthcheck, environ) == 0
+        assert eventually(lambda: check([*healthcheck, "ready"], environ) == 0)
+    assert check(healthcheck, environ) == 1
+
+
+def test_its_health_check_tells_that_the_exporter_is_stuck(
+    healthcheck: list[str], quiet: tuple[str | Path, ...], tmp_path: Path
+) -> None:
+    environ = own_environment()
+    with serving(tmp_path, *quiet, log=tmp_path / "log", environ=environ) as exporter:
+        exporter.process.send_signal(signal.SIGSTOP)
+        try:
+            assert check(healthcheck, environ) == 1
+        finally:
+            exporter.process.send_signal(signal.SIGCONT)
+        assert check(healthcheck, environ) == 0
+
+
+def test_its_health_check_leaves_time_to_say_no() -> None:
+    [timeout] = re.findall(r"^HEALTHCHECK .*--timeout=(\d+)s ", DOCKERFILE, re.MULTILINE)
+    assert int(timeout) > TIMEOUT
+
+
+def test_its_health_check_imports_little() -> None:
+    """It runs as often as twice a minute, within the memory of the container."""
+    program = "import sys, zope_exporter.healthcheck; print(*sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    ours = {name for name in run.stdout.split() if name.startswith("zope_exporter")}
+    assert ours == {"zope_exporter", "zope_exporter.healthcheck"}
+
+
+def test_containers_that_share_a_network_have_health_checks_of_their_own(
+    healthcheck: list[str], quiet: tuple[str | Path, ...], tmp_path: Path
+) -> None:
+    require(own_mounts)
+    environ = image_environment()
+
+    def within(exporter: Running) -> list[str]:
+        return ["nsenter", f"--mount=/proc/{exporter.process.pid}/ns/mnt", *healthcheck]
+
+    with ExitStack() as ending:
+        first, second = (
+            ending.enter_context(
+                serving(
+                    tmp_path / name,
+                    *quiet,
+                    log=tmp_path / f"{name}.log",
+                    environ=environ,
+                    within=("unshare", "--mount"),
+                )
+            )
+            for name in ("first", "second")
+        )
+        assert check(within(first), environ) == 0
+        first.process.send_signal(signal.SIGSTOP)
+        try:
+            assert check(within(second), environ) == 0
+            assert check(within(first), environ) == 1
+        finally:
+            first.process.send_signal(signal.SIGCONT)
+
+
+def own_mounts() -> None:
+    """Raise UnavailableError unless we may have a mount namespace, as a container has."""
+    try:
+        run = subprocess.run(
+            ["unshare", "--mount", "true"], capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError as error:
+        raise UnavailableError("needs unshare of util-linux") from error
+    if run.returncode:
+        raise UnavailableError(f"needs the right to mount: {run.stderr}")

@@ -1,5 +1,6 @@
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
@@ -221,3 +222,23 @@ def test_failures_are_logged_when_they_come_and_when_they_go(
         broken = False
         registry.scrape(SOON)
     assert caplog.messages == ["simple: disk on fire", "no longer: simple: disk on fire"]
+
+
+def test_of_scrapes_that_end_in_one_moment_one_logs_a_failure(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    scrapers, rounds = 8, 30
+    together = threading.Barrier(scrapers)
+
+    def read() -> Iterable[Sample]:
+        raise OSError("disk on fire")
+
+    def scrape(registry: Registry) -> Scrape:
+        together.wait(SOON)
+        return registry.scrape(SOON)
+
+    with ThreadPoolExecutor(scrapers) as pool:
+        for _ in range(rounds):
+            scrapes = pool.map(scrape, [Registry([Simple(read)])] * scrapers)
+            assert all(scrape.failures for scrape in scrapes)
+    assert caplog.messages == ["simple: disk on fire"] * rounds

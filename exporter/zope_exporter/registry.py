@@ -122,12 +122,13 @@ class Registry:
 
     def _log_changes(self, failures: list[Failure]) -> None:
         now = frozenset(failures)
+        with self._lock:  # of two scrapes that end at once only one tells
+            before, self._logged = self._logged, now
         for failure in failures:
-            if failure not in self._logged:
+            if failure not in before:
                 log.warning("%s", failure)
-        for failure in self._logged - now:
+        for failure in before - now:
             log.info("no longer: %s", failure)
-        self._logged = now
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import ctypes
 import logging
+import os
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -10,14 +11,16 @@ from starlette.routing import Route
 
 from . import __version__
 from .config.schema import Config
+from .healthcheck import socket_name
 from .sidecar import Sidecar
 from .status.composing import compose
 from .status.page import STYLE, StatusPage
 from .status.page import routes as status_routes
 from .web.actions import action_routes
-from .web.app import HEALTHY, READY, make_app
+from .web.app import make_app
 from .web.entrance import API
 from .web.follow import WebConfigFile
+from .web.health import HEALTHY, READY
 from .web.instances import instance_routes
 from .web.runbooks import RUNBOOKS, runbook_routes
 from .web.server import Server
@@ -50,8 +53,11 @@ def serve_on(
                 *runbook_routes(STYLE),
                 *_status_page(sidecar, telemetry_path),
             ],
+            is_ready=sidecar.is_ready,
         )
         server = Server(app, listener, web_config, token_prefix=API if tokens else None)
+        if (name := socket_name(os.environ)) is not None:
+            server.tell_health(name, sidecar.is_ready)
         log.info("zope-exporter %s listens on %s", __version__, server.url)
         server.run()
     finally:

@@ -50,6 +50,10 @@ class Sidecar:
         self.registry = Registry([*collectors, *self.alerting.collectors, self.limit])
         self.observer = Observer(self.registry, self._watcher.inventory, History(DRAWN))
         self._actions_exist = config.actions is not None
+        for collector in self.registry.collectors:
+            start = getattr(collector, "start", None)
+            if start is not None:
+                start()
         self._logs.start()
         self.observer.start()
         self.alerting.start()
@@ -57,6 +61,10 @@ class Sidecar:
     def inventory(self) -> Inventory:
         """Return what was found on this host; waits a moment for the first search."""
         return self._watcher.inventory()
+
+    def is_ready(self) -> bool:
+        """Tell whether a scrape has something to read: a search of this host has ended well."""
+        return self._watcher.last_success is not None
 
     def offered(self) -> set[tuple[str, str, str]]:
         """Return the action, site and database of all that may be asked for over HTTP."""

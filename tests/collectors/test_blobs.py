@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -76,3 +77,33 @@ def test_a_storage_that_is_gone_is_walked_no_more(watched: Watched) -> None:
     watched.storages.clear()
     scrape = watched.scrape()
     assert [sample.labels for sample in scrape.samples] == [("blobs",)] * 2
+
+
+def test_nothing_is_walked_for_a_scrape_after_the_end(watched: Watched) -> None:
+    watched.collector.stop()
+    assert list(watched.collector.parts()) == []
+    assert watched.scanners == []
+
+
+class Recovering(BlobScanner):
+    """One whose walk ends well while it is looked at."""
+
+    _problems: ClassVar = [OSError("it could not be read"), None]
+
+    @property
+    def problem(self) -> Exception | None:
+        return self._problems.pop(0) if len(self._problems) > 1 else self._problems[0]
+
+
+def test_a_problem_that_goes_away_while_it_is_told_is_told_once(tmp_path: Path) -> None:
+    storage = Storage("main", tmp_path / "Data.fs", tmp_path / "blobs")
+    (tmp_path / "blobs").mkdir()
+    inventory = Inventory((Site("intranet", (), (storage,)),))
+    collector = BlobCollector(lambda: inventory, Recovering)
+    try:
+        [part] = collector.parts()
+        with pytest.raises(OSError, match="it could not be read"):
+            list(part.collect())
+        assert list(part.collect())
+    finally:
+        collector.stop()

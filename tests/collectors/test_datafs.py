@@ -1,19 +1,26 @@
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
+import httpx
 import pytest
 from persistent.TimeStamp import TimeStamp
 from ZODB.serialize import referencesf
 
 from tests.support import datafs
-from tests.support.history import LATER, History, zodb_numbers
+from tests.support.exporter import Page, serving
+from tests.support.history import LATER, History, write_large, zodb_numbers
+from tests.support.processes import eventually
+from tests.support.server import free_port
 from zope_exporter.collectors.datafs import DataFsCollector, KeptDataFsCollector
 from zope_exporter.exposition import encode
 from zope_exporter.inventory import Inventory, Site, Storage
 from zope_exporter.registry import Registry, Scrape
 
+SCRAPERS = 8
+FIRST = ("/-/healthy", *["/metrics"] * 7)
 GOLDEN = Path(__file__).with_name("golden")
 PATIENCE = 30.0
 SCANNED = "scan_timestamp_seconds"
@@ -51,6 +58,7 @@ class Watched:
         self._registry = Registry([self.collector])
 
     def __enter__(self) -> "Watched":
+        self.collector.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -196,3 +204,79 @@ def test_what_was_kept_is_told_without_a_look_until_the_file_is_another(
     path.write_bytes(path.with_name("before").read_bytes())
     assert list(collector.collect()) == []
     assert list(KeptDataFsCollector(lambda: inventory, None).collect()) == []
+
+
+def at_once(work: Callable[[], object]) -> list[object]:
+    """What `work` gives to several threads that begin it in the same moment."""
+    together = threading.Barrier(SCRAPERS)
+
+    def begin(_: int) -> object:
+        together.wait(PATIENCE)
+        return work()
+
+    with ThreadPoolExecutor(SCRAPERS) as pool:
+        return list(pool.map(begin, range(SCRAPERS)))
+
+
+def scanning() -> int:
+    return [thread.name for thread in threading.enumerate()].count("scan Data.fs")
+
+
+def test_first_scrapes_in_one_moment_share_one_scan(tmp_path: Path) -> None:
+    path = tmp_path / "Data.fs"
+    write_large(path)
+    before = scanning()
+    for number in range(5):  # more of them, as the moment is a short one
+        with Watched((path,), tmp_path / f"state{number}") as watched:
+            at_once(watched.scrape)
+            assert scanning() == before + 1
+            if number:
+                continue
+            values = watched.scanned()
+            assert values["objects"] == 30_000
+            assert values["garbage_bytes unreachable"] > 0
+
+
+def test_scrapes_as_soon_as_the_exporter_listens_find_everything(tmp_path: Path) -> None:
+    data_fs, conf, port = tmp_path / "Data.fs", tmp_path / "zope.conf", free_port()
+    write_large(data_fs)
+    conf.write_text(
+        f"instancehome {tmp_path}\n<zodb_db main>\n  mount-point /\n"
+        f"  <filestorage>\n    path {data_fs}\n  </filestorage>\n</zodb_db>\n"
+    )
+    config = tmp_path / "config.yml"
+    config.write_text(
+        f"discover: false\nsites: [{{name: intranet, instances: [{{zope_conf: {conf}}}]}}]\n"
+    )
+    of = {("site", "intranet"), ("database", "main")}
+    unreachable = frozenset({*of, ("kind", "unreachable")})
+    listen = ("--web.listen-address", f"127.0.0.1:{port}")
+    with ThreadPoolExecutor(SCRAPERS) as pool:
+        first = [pool.submit(scrape_at_once, port, path) for path in FIRST]
+        with serving(tmp_path, "--config.file", config, *listen, log=tmp_path / "log") as exporter:
+            assert {answer.result().status_code for answer in first} == {200}
+
+            def complete() -> Page | None:
+                page = exporter.page()
+                assert page["zope_collector_success"][frozenset({("collector", "datafs")})] == 1
+                found = unreachable in page.get("zope_filestorage_garbage_bytes", {})
+                return page if found else None
+
+            page = eventually(complete)
+    assert page is not None
+    assert page["zope_filestorage_objects"][frozenset(of)] == 30_000
+    assert page["zope_filestorage_class_bytes"]
+    assert frozenset(of) in page["zope_filestorage_scan_timestamp_seconds"]
+
+
+def scrape_at_once(port: int, path: str) -> httpx.Response:
+    """The answer to who is there before the exporter, and asks as soon as it listens."""
+
+    def ask() -> httpx.Response | None:
+        with suppress(httpx.ConnectError):
+            return httpx.get(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE, trust_env=False)
+        return None
+
+    answer = eventually(ask)
+    assert answer is not None
+    return answer

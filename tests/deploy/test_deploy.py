@@ -1,5 +1,6 @@
 """What is shipped to run the exporter with: units, cron lines, Kubernetes objects."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -12,6 +13,7 @@ import yaml
 from tests.support.debian import tool
 from tests.support.require import require
 from zope_exporter.cli import main
+from zope_exporter.healthcheck import TIMEOUT
 from zope_exporter.shipped import shipped
 
 DEPLOY = shipped("deploy")
@@ -99,6 +101,13 @@ def _containers(data: Any) -> list[dict[str, Any]]:
     return [*data.get("containers", ()), *inner] if "containers" in data else inner
 
 
+def healthcheck() -> Any:
+    """The command of the image's own health check, which is tried against real exporters."""
+    dockerfile = (Path(__file__).parents[2] / "Dockerfile").read_text()
+    [command] = re.findall(r"HEALTHCHECK .*CMD \\\n *(\[.*\])$", dockerfile, re.MULTILINE)
+    return json.loads(command)
+
+
 def test_kubernetes_objects_parse_and_ours_are_locked_down() -> None:
     documents = list(yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text()))
     assert [document["kind"] for document in documents] == ["StatefulSet", "CronJob"]
@@ -111,5 +120,9 @@ def test_kubernetes_objects_parse_and_ours_are_locked_down() -> None:
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         }
+    [exporter] = [container for container in ours if container["name"] == "exporter"]
+    assert exporter["livenessProbe"]["exec"]["command"] == healthcheck()
+    assert exporter["livenessProbe"]["timeoutSeconds"] > TIMEOUT
+    assert "readinessProbe" not in exporter, "it would keep the visitors of Zope out"
     [cron_job] = [d["spec"] for d in documents if d["kind"] == "CronJob"]
     assert cron_job["concurrencyPolicy"] == "Forbid"

@@ -191,3 +191,22 @@ def test_damage_is_told_and_tried_again_later(path: Path, tmp_path: Path) -> Non
     assert finish(rescan)
     assert rescan.problem is None
     assert followed.known.findings is not None
+
+
+def test_a_kept_scan_that_cannot_be_gone_on_with_is_begun_anew(path: Path, tmp_path: Path) -> None:
+    state, clock = tmp_path / "state", Clock()
+    _, rescan = reader(path, state, clock)
+    while rescan.progress < 0.6:
+        rescan.step()
+    rescan.keep()
+    store = Store(state, path)
+    kept = store.load_scan()
+    # What an earlier version may have left: columns of which one is too short.
+    store.save_scan({**kept, "transactions": kept["transactions"][:-400]})
+    followed, rescan = reader(path, state, clock)
+    finish(rescan)
+    assert rescan.problem is None
+    found, expected = followed.known.findings, scanned(path).contents
+    assert found is not None
+    assert expected is not None
+    assert found.unreachable == expected.unreachable

@@ -4,10 +4,11 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
@@ -59,12 +60,31 @@ class Running:
 
 
 @contextmanager
-def serving(state_dir: Path, *flags: str | Path, log: Path) -> Iterator[Running]:
-    """Run zope-exporter on a free loopback port for as long as the context lasts."""
-    command = [sys.executable, "-m", "zope_exporter", "--web.listen-address", "127.0.0.1:0"]
+def serving(
+    state_dir: Path,
+    *flags: str | Path,
+    log: Path,
+    environ: Mapping[str, str] = MappingProxyType({}),
+    within: Sequence[str] = (),
+) -> Iterator[Running]:
+    """Run zope-exporter on a free loopback port for as long as the context lasts.
+
+    `environ` is added to our environment; `within` is a command that runs the rest of its line.
+    """
+    command = [
+        *within,
+        sys.executable,
+        "-m",
+        "zope_exporter",
+        "--web.listen-address",
+        "127.0.0.1:0",
+    ]
     with log.open("w") as output:
         process = subprocess.Popen(
-            [*command, *map(str, flags)], env=environment(state_dir), stderr=output, text=True
+            [*command, *map(str, flags)],
+            env={**environment(state_dir), **environ},
+            stderr=output,
+            text=True,
         )
     try:
         yield Running(process, _url(process, log), log)

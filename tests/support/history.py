@@ -111,6 +111,14 @@ class History:
         self.storage.tpc_finish(transaction)
 
 
+def write_large(path: Path, objects: int = 30_000) -> None:
+    """Make a Data.fs that takes many slices of the background to scan, and has some garbage."""
+    with datafs.storage_at(path) as storage:
+        history = History(storage)
+        history.store([(oid, 20, [oid + 1]) for oid in range(objects)])
+        history.store([(0, 20, [1]), (objects // 2, 20, [])])
+
+
 def record(size: int, references: Sequence[int], name: str = "products.news Item") -> bytes:
     """A record as ZODB writes it, with data that do not compress and need no class."""
     class_part = f"c{name.replace(' ', chr(10))}\n".encode()

@@ -153,11 +153,72 @@ def test_routes_of_others_come_first() -> None:
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/-/healthy", "/-/ready"])
-def test_head_has_the_headers_and_no_body(client: httpx.Client, path: str) -> None:
-    answer = client.head(path)
+@pytest.mark.parametrize("accept", ["", "application/openmetrics-text"])
+def test_head_has_the_headers_and_no_body(client: httpx.Client, path: str, accept: str) -> None:
+    answer = client.head(path, headers={"Accept": accept})
     assert answer.status_code == 200
-    assert int(answer.headers["content-length"]) > 0
     assert answer.content == b""
+    full = client.get(path, headers={"Accept": accept, "Accept-Encoding": ""})
+    for name in ("content-type", "vary"):
+        assert answer.headers.get(name) == full.headers.get(name)
+    length = answer.headers.get("content-length")  # only a scrape could tell that of the metrics
+    assert length == (None if path == "/metrics" else full.headers["content-length"])
+
+
+def test_head_of_the_metrics_costs_no_scrape() -> None:
+    held = Held()
+    with serving(app_of(held)) as server:
+        answer = exchange(server, get().replace(b"GET", b"HEAD").replace(b"1.1", b"1.0", 1))
+    assert status(answer) == 200
+    assert answer.endswith(b"\r\n\r\n")
+    assert not held.begun.is_set()
+
+
+def test_it_is_ready_once_there_is_something_to_scrape() -> None:
+    ready = threading.Event()
+    limit = ScrapeLimit()
+    app = make_app(Registry([limit]), limit, is_ready=ready.is_set)
+    with serving(app) as server, httpx.Client(base_url=server.url) as client:
+        answer = client.get("/-/ready")
+        assert (answer.status_code, answer.text) == (503, "zope-exporter is not ready.\n")
+        assert client.head("/-/ready").status_code == 503
+        assert client.get("/-/healthy").status_code == 200
+        ready.set()
+        answer = client.get("/-/ready")
+        assert (answer.status_code, answer.text) == (200, "zope-exporter is ready.\n")
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("http://evil.example/metrics", 200),
+        ("HTTP://evil.example:8080/-/healthy?a=http://b/c", 200),
+        ("https://[::1]:9673/metrics", 200),
+        ("http://evil.example", 200),
+        ("http://evil.example/%6detrics", 200),
+        ("http://evil.example?a=b", 200),
+        ("http://evil.example/nowhere", 404),
+        ("http://evil.example//metrics", 404),
+        ("http:///metrics", 404),
+        ("http://name@evil.example/metrics", 404),
+        ("ftp://evil.example/metrics", 404),
+        ("/http://evil.example/metrics", 404),
+    ],
+)
+def test_a_target_may_come_in_absolute_form(server: Server, target: str, expected: int) -> None:
+    assert status(exchange(server, get(target, ["Connection: close"]))) == expected
+
+
+def test_the_host_of_a_target_in_absolute_form_counts_and_not_the_header() -> None:
+    async def told(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(f"{request.url} {request.headers.getlist('host')}")
+
+    limit = ScrapeLimit()
+    app = make_app(Registry([limit]), limit, routes=[Route("/told", told)])
+    with serving(app) as server:
+        target = "http://there.example:81/told?c=d"
+        answer = exchange(server, get(target, ["Connection: close"]))
+    assert answer.endswith(b"http://there.example:81/told?c=d ['there.example:81']")
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/-/healthy", "/-/ready"])
@@ -183,7 +244,6 @@ def test_other_methods_are_refused(client: httpx.Client, method: str, path: str)
         "/-/",
         "/-/reload",
         "/-/quit",
-        "http://evil.example/metrics",
     ],
 )
 def test_unknown_paths_are_not_found(server: Server, path: str) -> None:

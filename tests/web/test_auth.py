@@ -13,7 +13,8 @@ from tests.support.web import Held, app_of, connect, eventually, get, read_to_en
 from zope_exporter.web.auth import MOST_WAITING, BusyError, PasswordCheck, hash_of_nobody
 from zope_exporter.web.server import Server
 
-PATHS = ("/", "/metrics", "/-/healthy", "/-/ready", "/nowhere")
+OPEN = ("/-/healthy", "/-/ready")
+PATHS = ("/", "/metrics", "/-/healthy/", "//-/healthy", "/-/", "/nowhere")
 
 
 def hashed(password: bytes, cost: int = 4, prefix: bytes = b"2b") -> str:
@@ -54,6 +55,28 @@ def test_every_route_asks(server: Server, path: str) -> None:
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == 'Basic realm="zope-exporter", charset="UTF-8"'
     assert answer.headers["x-frame-options"] == "deny"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("path", OPEN)
+@pytest.mark.parametrize("credentials", [None, b"alice:wrong", b"alice:geheim"])
+def test_health_is_told_whoever_asks(
+    server: Server, path: str, method: str, credentials: bytes | None
+) -> None:
+    headers = basic(credentials) if credentials else {}
+    answer = httpx.request(method, server.url + path, headers=headers)
+    assert answer.status_code == 200
+    assert answer.headers["x-frame-options"] == "deny"
+    assert "www-authenticate" not in answer.headers
+    word = path.removeprefix("/-/")
+    assert answer.text == ("" if method == "HEAD" else f"zope-exporter is {word}.\n")
+
+
+@pytest.mark.parametrize("target", ["http://localhost/metrics", "HTTPS://[::1]:1/metrics?a=b"])
+def test_a_target_in_absolute_form_is_no_way_around(server: Server, target: str) -> None:
+    with connect(server) as peer:
+        peer.sendall(get(target, ["Connection: close"]))
+        assert status(read_to_end(peer)) == 401
 
 
 @pytest.mark.parametrize(
@@ -196,9 +219,11 @@ def test_promise_18_a_flood_of_wrong_passwords_holds_up_nobody_known(tmp_path: P
         floods = [pool.submit(flood, server.url, number) for number in range(24)]
         try:
             answers = {client.get(server.url, headers=right).status_code for _ in range(20)}
+            health = {client.get(server.url + path).status_code for path in OPEN * 10}
         finally:
             enough.set()
         assert answers == {200}
+        assert health == {200}
         refused = set().union(*(flood.result() for flood in floods))
     assert 401 in refused
     assert refused <= {401, 503}
@@ -207,15 +232,17 @@ def test_promise_18_a_flood_of_wrong_passwords_holds_up_nobody_known(tmp_path: P
 def test_new_users_count_at_once_and_old_ones_no_more(tmp_path: Path) -> None:
     path = config_of(tmp_path, {"alice": hashed(b"geheim")})
     with serving(web_config=path) as server:
+        assert {httpx.get(server.url + path).status_code for path in OPEN} == {200}
         assert httpx.get(server.url, headers=basic(b"alice:geheim")).status_code == 200
         config_of(tmp_path, {"bob": hashed(b"secret")})
         assert httpx.get(server.url, headers=basic(b"alice:geheim")).status_code == 401
         assert httpx.get(server.url, headers=basic(b"bob:secret")).status_code == 200
         config_of(tmp_path, {"bob": hashed(b"newer")})
         assert httpx.get(server.url, headers=basic(b"bob:secret")).status_code == 401
+        assert {httpx.get(server.url + path).status_code for path in OPEN} == {200}
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", ["/", "/metrics", "/-/ready", "/nowhere"])
 @pytest.mark.parametrize(
     "damage",
     [
@@ -241,6 +268,7 @@ def test_a_file_broken_while_running_lets_nobody_in(
             answer = httpx.get(server.url + path, headers=headers)
             assert answer.status_code == 500
             assert answer.text == "The web configuration is broken; see the log.\n"
+        assert httpx.get(f"{server.url}/-/healthy").status_code == 200  # a restart would not help
         config.write_text(good)
         assert httpx.get(server.url, headers=right).status_code == 200
     told = [record for record in caplog.records if "refusing every request" in record.message]

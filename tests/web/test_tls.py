@@ -8,7 +8,17 @@ import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization
 
-from tests.support.web import DEADLINE, connect, eventually, get, read_to_end, serving, status
+from tests.support.web import (
+    DEADLINE,
+    Held,
+    app_of,
+    connect,
+    eventually,
+    get,
+    read_to_end,
+    serving,
+    status,
+)
 from zope_exporter.config.document import ConfigError
 from zope_exporter.web.room import Limits
 from zope_exporter.web.server import Server
@@ -209,6 +219,19 @@ def test_hostile_bytes_inside_tls(pki: Pki, impatient: Server) -> None:
     with handshaken(impatient, pki) as peer:
         peer.sendall(bytes(range(256)))
         assert status(peer.recv(1000)) == 400
+
+
+def test_garbage_while_a_scrape_runs_over_tls(pki: Pki, caplog: pytest.LogCaptureFixture) -> None:
+    """The end of TLS takes a while, in which the scrape ends."""
+    held = Held()
+    with serving(app_of(held), web_config=pki.config) as server, handshaken(server, pki) as peer:
+        peer.sendall(get(headers=["Transfer-Encoding: chunked"]))
+        eventually(held.begun.is_set)
+        peer.sendall(b"zz\r\n")
+        assert status(peer.recv(1000)) == 400
+        held.release.set()
+        eventually(lambda: not server.server_state.tasks)
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 def problem(pki: Pki) -> str:

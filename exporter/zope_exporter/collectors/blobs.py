@@ -69,6 +69,7 @@ class BlobCollector:
         self._inventory = inventory
         self._scanner = scanner
         self._lock = threading.Lock()
+        self._stopped = False
         self._scanners: dict[tuple[Path, Path], BlobScanner] = {}
 
     def parts(self) -> Iterable[Part]:
@@ -79,6 +80,8 @@ class BlobCollector:
             if storage.blob_dir is not None
         ]
         with self._lock:
+            if self._stopped:  # by the end of the exporter, which a scrape may outlast
+                return []
             self._keep({(blob_dir, storage.data_fs) for _, storage, blob_dir in found})
             return [
                 _part(site, storage, self._scanners[blob_dir, storage.data_fs])
@@ -86,8 +89,9 @@ class BlobCollector:
             ]
 
     def stop(self) -> None:
-        """End all walks."""
+        """End all walks, for good."""
         with self._lock:
+            self._stopped = True
             self._keep(set())
 
     def _keep(self, wanted: set[tuple[Path, Path]]) -> None:
@@ -112,5 +116,6 @@ def _collect(scanner: BlobScanner, labels: dict[str, str]) -> Iterator[Sample]:
         yield LEFTOVER(usage.abandoned, kind="abandoned", **labels)
         yield LEFTOVER(usage.undeleted, kind="undeleted", **labels)
         yield SCANNED(scanner.scan.ended, **labels)
-    if scanner.problem is not None:
-        raise scanner.problem
+    problem = scanner.problem  # once: the walk may end well between two looks
+    if problem is not None:
+        raise problem

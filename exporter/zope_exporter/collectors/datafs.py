@@ -74,7 +74,10 @@ PAUSE_SECONDS = 0.005
 
 
 class DataFsCollector:
-    """Counts new commits at each scrape; `state` is the state file, None to keep nothing."""
+    """Counts new commits at each scrape, and scans from `start` to `stop`.
+
+    `state` is the state file, None to keep nothing.
+    """
 
     name = "datafs"
     metrics = (
@@ -96,45 +99,43 @@ class DataFsCollector:
         self._inventory = inventory
         self._state = state
         self._pause = pause or threading.Event().wait
-        self._rescans: dict[Path, tuple[Followed, Rescan]] = {}
-        self._background: Background | None = None
+        self._background = Background(self._rescan)
+
+    def start(self) -> None:
+        """Begin to scan in the background."""
+        self._background.start()
+
+    def stop(self) -> None:
+        """End the scans in the background; they go on from there with the next run."""
+        self._background.stop()
 
     def parts(self) -> Iterable[Part]:
         storages = [
             (site.name, storage) for site in self._inventory().sites for storage in site.storages
         ]
-        paths = [storage.data_fs for _, storage in storages]
-        self._rescans = {path: self._rescans.get(path) or self._follow(path) for path in paths}
-        if self._rescans and self._background is None:
-            self._background = Background(lambda: [rescan for _, rescan in self._rescans.values()])
+        rescans = self._background.keep([storage.data_fs for _, storage in storages])
         return [
             Part(
                 f"{site}/{storage.database}",
                 partial(
                     self._collect,
-                    *self._rescans[storage.data_fs],
+                    rescans[storage.data_fs],
                     {"site": site, "database": storage.database},
                 ),
             )
             for site, storage in storages
         ]
 
-    def stop(self) -> None:
-        """End the scans in the background; they go on from there with the next run."""
-        if self._background is not None:
-            self._background.stop()
+    def _rescan(self, path: Path) -> Rescan:
+        return Rescan(Followed(path, Store(self._state, path) if self._state else None))
 
-    def _follow(self, path: Path) -> tuple[Followed, Rescan]:
-        followed = Followed(path, Store(self._state, path) if self._state else None)
-        return followed, Rescan(followed)
-
-    def _collect(
-        self, followed: Followed, rescan: Rescan, labels: dict[str, str]
-    ) -> Iterator[Sample]:
+    def _collect(self, rescan: Rescan, labels: dict[str, str]) -> Iterator[Sample]:
+        followed = rescan.followed
         known, problems = self._look(followed)
         yield SCAN_PROGRESS(rescan.progress, **labels)
         yield from _known(known, followed.path, labels)
-        problems += [rescan.problem] if rescan.problem else []
+        problem = rescan.problem
+        problems += [problem] if problem else []
         if problems:
             raise FileStorageError("; ".join(dict.fromkeys(map(str, problems)))) from problems[0]
 

@@ -25,5 +25,6 @@ class SyslogCollector:
 
 def _collect(receiver: SyslogReceiver) -> Iterator[Sample]:
     yield from receiver.collect()
-    if receiver.problem is not None:
-        raise receiver.problem
+    problem = receiver.problem  # once: it may listen again between two looks
+    if problem is not None:
+        raise problem

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from zope_exporter.state import StateError
 
 from .datafile import opened
-from .errors import DataFileMissingError
+from .errors import DataFileMissingError, FileStorageError
 from .follow import Followed
 from .pickles import OTHER
 from .records import DataFile
@@ -30,8 +30,8 @@ class Rescan:
     """Scans in steps of some milliseconds; `problem` is why the last scan came to no end."""
 
     def __init__(self, followed: Followed, clock: Callable[[], float] = time.time) -> None:
+        self.followed = followed
         self.problem: Exception | None = None
-        self._followed = followed
         self._clock = clock
         self._scan: Scan | None = None
         self._steps: Iterator[None] | None = None
@@ -44,7 +44,7 @@ class Rescan:
         scan = self._scan
         if scan is not None:
             return scan.progress
-        return 1.0 if self._followed.known.findings else 0.0
+        return 1.0 if self.followed.known.findings else 0.0
 
     def step(self) -> bool:
         """Do a step; False if nothing is to be done now. Only for one thread."""
@@ -66,9 +66,9 @@ class Rescan:
             self._save(self._scan.parts())
 
     def _due(self) -> bool:
-        if self._followed.behind:
+        if self.followed.behind:
             return True
-        known, now = self._followed.known, self._clock()
+        known, now = self.followed.known, self._clock()
         if now < self._not_before:
             return False
         findings = known.findings
@@ -78,14 +78,14 @@ class Rescan:
         # numpy costs more memory than all else here, and most of the time nothing is scanned.
         from .scan import Scan, restored
 
-        self._followed.look()
-        if self._followed.behind:
+        self.followed.look()
+        if self.followed.behind:
             return
-        with opened(self._followed.path) as descriptor:
-            file = DataFile(self._followed.path, descriptor)
+        with opened(self.followed.path) as descriptor:
+            file = DataFile(self.followed.path, descriptor)
             found = os.fstat(descriptor)
             identity = found.st_dev, found.st_ino
-            store = self._followed.store
+            store = self.followed.store
             kept = {}
             with suppress(StateError):  # which every look says, too
                 kept = store.load_scan() if store else {}
@@ -93,25 +93,25 @@ class Rescan:
             begun = saved = self._clock()
             adopted = False
             for _ in scan.steps(file):
-                if self._followed.known.identity != identity:
+                if self.followed.known.identity != identity:
                     return
                 if scan.contents is not None and not adopted:
-                    self._followed.adopt(identity, scan.census.ledger())
+                    self.followed.adopt(identity, scan.census.ledger())
                     adopted = True
                 if self._clock() - saved >= SAVE_SECONDS:
                     self.keep()
                     saved = self._clock()
                 yield
         if scan.contents is not None:
-            self._followed.found(identity, _findings(scan.contents, begun))
+            self.followed.found(identity, _findings(scan.contents, begun))
         self.problem, self._failures = None, 0
         self._scan = None
         self._save({})
 
     def _save(self, parts: Mapping[str, bytes]) -> None:
         with suppress(StateError):
-            if self._followed.store:
-                self._followed.store.save_scan(parts)
+            if self.followed.store:
+                self.followed.store.save_scan(parts)
 
     def _give_up(self, error: Exception) -> None:
         """Try again, at once after a first failure: it may have been a pack, or a commit undone."""
@@ -119,6 +119,9 @@ class Rescan:
         if isinstance(error, DataFileMissingError):  # which every look says, too
             self._not_before = self._clock() + MISSING_SECONDS
             return
+        if not isinstance(error, FileStorageError | OSError | MemoryError):
+            # Not the file then, perhaps the state that was taken up: the next try begins anew.
+            self._save({})
         self._failures += 1
         if self._failures > 1:
             self.problem = error

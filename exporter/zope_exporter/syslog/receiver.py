@@ -49,6 +49,7 @@ class SyslogReceiver:
         self._store = store
         self._key = LogKey(site, "syslog", b"")
         self._allowance = allowance or Allowance()
+        self._saving = threading.Lock()
         self._lock = threading.Lock()
         self._listening = threading.Condition(self._lock)
         self._intake: Intake | None = None
@@ -79,9 +80,7 @@ class SyslogReceiver:
 
         Raises StateError after the samples if they could not be saved.
         """
-        samples, counters = self._now()
-        self._save(counters)
-        yield from samples
+        yield from self._saved_samples()
         if self._store.problem is not None:
             raise StateError(self._store.problem)
 
@@ -92,16 +91,19 @@ class SyslogReceiver:
         self._thread.join(timeout)
         if not self._thread.is_alive():
             os.close(self._wake)
-        self._save(self._now()[1])
+        self._saved_samples()
+
+    def _saved_samples(self) -> list[Sample]:
+        with self._saving:  # a scrape that outlasts `stop` would else put older counters back
+            samples, counters = self._now()
+            if counters != self._saved and self._store.save({self._key: counters}):
+                self._saved = counters
+        return samples
 
     def _now(self) -> tuple[list[Sample], Mapping[str, JSON]]:
         with self._lock:
             self._count_drops()
             return list(self._counter.samples(self.site)), self._counter.save()
-
-    def _save(self, counters: Mapping[str, JSON]) -> None:
-        if counters != self._saved and self._store.save({self._key: counters}):
-            self._saved = counters
 
     def _load(self) -> Mapping[str, JSON]:
         saved = self._store.load().get(self._key, {})

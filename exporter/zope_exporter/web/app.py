@@ -2,7 +2,7 @@
 
 import gzip
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -15,11 +15,10 @@ from zope_exporter.exposition import encode
 from zope_exporter.registry import Scrape
 
 from .entrance import API
+from .health import OPEN_PATHS, health_routes
 from .limit import ScrapeLimit
 from .thread import in_thread
 
-HEALTHY = "/-/healthy"
-READY = "/-/ready"
 DEFAULT_TIMEOUT = 10.0  # what Prometheus waits unless told otherwise
 MARGIN = 0.5  # for the way back
 SHORTEST, LONGEST = 0.1, 60.0
@@ -43,6 +42,7 @@ def make_app(
     *,
     telemetry_path: str = "/metrics",
     routes: Sequence[BaseRoute] = (),
+    is_ready: Callable[[], bool] = lambda: True,
 ) -> Starlette:
     """Return the app; `routes` are further ones, such as that for `/`.
 
@@ -51,20 +51,18 @@ def make_app(
     check_telemetry_path(telemetry_path)
 
     async def metrics(request: Request) -> Response:
+        if request.method == "HEAD":
+            return _head_of_metrics(request)
         with limit.place() as free:
             if not free:
                 return PlainTextResponse("Too many scrapes are running.\n", status_code=503)
             return await in_thread(partial(_scrape, registry, request))
 
-    async def well(_: Request) -> Response:
-        return PlainTextResponse("zope-exporter is well.\n")
-
     app = Starlette(
         routes=[
             *routes,
             Route(telemetry_path, metrics, methods=["GET"]),
-            Route(HEALTHY, well, methods=["GET"]),
-            Route(READY, well, methods=["GET"]),
+            *health_routes(is_ready),
         ]
     )
     app.router.redirect_slashes = False  # the redirect would go wherever the Host header says
@@ -73,8 +71,8 @@ def make_app(
 
 def check_telemetry_path(path: str) -> None:
     """Raise ValueError, naming flag and remedy, unless `path` can be the path of the metrics."""
-    # Below API nobody is asked for a password.
-    taken = path in {HEALTHY, READY} or path.startswith(API)
+    # There nobody is asked for a password.
+    taken = path in OPEN_PATHS or path.startswith(API)
     if not path.startswith("/") or taken or not path.isascii() or set(path) & set("{}?#% "):
         raise ValueError(
             f"--web.telemetry-path: {path!r} cannot be used; give a plain path such as /metrics"
@@ -96,11 +94,23 @@ def _scrape(registry: Scraped, request: Request) -> Response:
     headers = request.headers
     scrape = registry.scrape(scrape_timeout(headers.get("x-prometheus-scrape-timeout-seconds")))
     page, content_type = encode(scrape.samples, headers.get("accept", ""))
-    answer = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
+    answer = _headers(content_type)
     if _takes_gzip(headers.get("accept-encoding", "")):
         page = gzip.compress(page, compresslevel=6)
         answer["Content-Encoding"] = "gzip"
     return Response(page, headers=answer)
+
+
+def _head_of_metrics(request: Request) -> Response:
+    # Only a scrape could tell the length, and whoever asks for no page shall not cost one.
+    _, content_type = encode((), request.headers.get("accept", ""))
+    head = Response(headers=_headers(content_type))
+    del head.headers["Content-Length"]
+    return head
+
+
+def _headers(content_type: str) -> dict[str, str]:
+    return {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
 
 
 def _takes_gzip(accept_encoding: str) -> bool:

@@ -1,4 +1,4 @@
-"""Basic authentication, in front of every route."""
+"""Basic authentication, in front of every route but those that tell of health."""
 
 import asyncio
 import base64
@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from zope_exporter.config.document import ConfigError
 
 from .follow import WebConfigFile
+from .health import HEALTHY, OPEN_PATHS
 from .thread import in_thread
 
 LONGEST_PASSWORD = 72  # bytes bcrypt looks at; what follows them would count for nothing
@@ -82,7 +83,9 @@ class Guard:
     """ASGI middleware that does to every request what the web configuration says now.
 
     Paths that begin with `token_prefix` ask for a token themselves: a request has room for one
-    `Authorization` only, so they are spared the password.
+    `Authorization` only, so they are spared the password. So are those that tell of health: what
+    asks there has no password, and learns nothing. A broken file makes the exporter useless, but
+    not unhealthy: whoever started it anew for that would have none at all.
     """
 
     def __init__(
@@ -97,6 +100,8 @@ class Guard:
         try:
             config = self._config.current()
         except ConfigError:
+            if scope["path"] == HEALTHY:
+                return await self._app(scope, receive, send)
             broken = PlainTextResponse("The web configuration is broken; see the log.\n", 500)
             return await broken(scope, receive, send)
         headers = config.http_server_config.headers
@@ -106,10 +111,14 @@ class Guard:
                 MutableHeaders(scope=message).update(headers)
             await send(message)
 
-        own = self._token_prefix is not None and scope["path"].startswith(self._token_prefix)
-        refusal = None if own else await self._refusal(config.basic_auth_users, scope)
+        spared = self._is_spared(scope["path"])
+        refusal = None if spared else await self._refusal(config.basic_auth_users, scope)
         answer = refusal or self._app
         return await answer(scope, receive, send_with_headers)
+
+    def _is_spared(self, path: str) -> bool:
+        own = self._token_prefix is not None and path.startswith(self._token_prefix)
+        return own or path in OPEN_PATHS
 
     async def _refusal(self, users: Mapping[str, str], scope: Scope) -> PlainTextResponse | None:
         try:

@@ -56,6 +56,15 @@ class Connection(H11Protocol):
         super().resume_writing()
         self._see_whose_turn()
 
+    def send_400_response(self, msg: str) -> None:
+        if self.conn.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:  # in the midst of an answer
+            self.transport.abort()
+            return
+        super().send_400_response(msg)
+        if self.cycle is not None:
+            # Else the answer to what came before would follow, into a connection that is closing.
+            self.cycle.disconnected = True
+
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self.conn.their_state is h11.SEND_BODY and not self.transport.is_closing():

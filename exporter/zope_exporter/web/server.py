@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from types import FrameType
@@ -14,8 +15,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from .auth import Guard
 from .connection import Connection
 from .follow import WebConfigFile
+from .health import HealthSocket
 from .listen import local_url
 from .room import DEFAULT_LIMITS, Limits, Room
+from .target import in_origin_form
 from .tls import Certificates
 
 log = logging.getLogger(__name__)
@@ -49,6 +52,7 @@ class Server(uvicorn.Server):
         self._room = Room(limits)
         self._arrivals: set[asyncio.Task[None]] = set()
         self._accepting: asyncio.Task[None] | None = None
+        self._health: HealthSocket | None = None
         tls = web_config.current().tls_server_config if web_config else None
         self._certificates = Certificates(web_config, tls) if web_config and tls else None
         super().__init__(
@@ -74,6 +78,10 @@ class Server(uvicorn.Server):
         """Where this server can be reached from this host."""
         return local_url(self._listener, "https" if self._certificates else "http")
 
+    def tell_health(self, name: str, is_ready: Callable[[], bool]) -> None:
+        """Have `run` also tell of its health at the abstract Unix socket `name`."""
+        self._health = HealthSocket(name, is_ready)
+
     def stop(self) -> None:
         """Have `run` return soon; from any thread."""
         self.should_exit = True
@@ -85,13 +93,17 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002
         await super().startup(sockets=[])
         self._listener.setblocking(False)
-        self._accepting = asyncio.create_task(self._accept())
+        self._accepting = accepting = asyncio.create_task(self._accept())
+        if self._health is not None:
+            await self._health.start(lambda: not accepting.done())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002
         # In uvicorn's own, a peer that does not read can hold up the end, and a cut off request
         # leaves a traceback in the log.
         if self._accepting is not None:
             self._accepting.cancel()
+        if self._health is not None:
+            self._health.stop()
         self._listener.close()
         for arrival in self._arrivals:
             arrival.cancel()
@@ -106,6 +118,7 @@ class Server(uvicorn.Server):
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer = _refusal(scope) or self._app
+        scope = in_origin_form(scope)
         with suppress(asyncio.CancelledError):  # only the end of the server cancels a request
             await answer(scope, receive, send)
 
