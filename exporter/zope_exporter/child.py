@@ -11,12 +11,15 @@ import signal
 import subprocess  # noqa: TID251  this is the one module
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
 PR_SET_PDEATHSIG = 1
+POLL_SECONDS = 0.02
 
 
 class Child:
@@ -51,16 +54,28 @@ class Child:
         return None
 
     def stop(self, patience: float = 5.0) -> None:
-        """End it: TERM, and KILL to what is left after `patience` seconds.
+        """End it and what it began: TERM, and KILL to what is left after `patience` seconds.
 
         Raises TimeoutError if the kernel does not let go of it within as many seconds more.
         """
         for order in signal.SIGTERM, signal.SIGKILL:
-            if self._process.poll() is None:
-                os.killpg(self.pid, order)
-                self.wait(patience)
-        if self._process.poll() is None:
+            if self._goes_on():
+                with suppress(ProcessLookupError):
+                    os.killpg(self.pid, order)
+                self._wait_for_all(patience)
+        if self._goes_on():
             raise TimeoutError(f"process {self.pid} outlives SIGKILL")
+
+    def _goes_on(self) -> bool:
+        """Tell whether it runs, or has gone and left others of its group behind."""
+        return self._process.poll() is None or _is_group(self.pid)
+
+    def _wait_for_all(self, patience: float) -> None:
+        until = time.monotonic() + patience
+        self.wait(patience)
+        while self._goes_on() and time.monotonic() < until:
+            # Nobody can wait for processes that are not its own children.
+            threading.Event().wait(POLL_SECONDS)
 
     def __enter__(self) -> "Child":
         return self
@@ -86,6 +101,19 @@ def run(command: Sequence[str], timeout: float, cwd: Path | None = None) -> tupl
         if status is None:
             raise TimeoutError(f"{command[0]} did not end within {timeout:g} s")
         return status, log.read_text(errors="replace")
+
+
+def _is_group(number: int) -> bool:
+    """Tell whether a process group has a member that is more than a zombie.
+
+    No other group can have got the number meanwhile: the kernel gives none that is still in use.
+    """
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has just ended
+            state, _, group = stat.read_bytes().rpartition(b")")[2].split()[:3]
+            if int(group) == number and state not in b"ZX":
+                return True
+    return False
 
 
 def _set_death_signal(number: int) -> None:
