@@ -13,12 +13,14 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 PR_SET_PDEATHSIG = 1
+PR_GET_PDEATHSIG = 2
 POLL_SECONDS = 0.02
 
 
@@ -108,6 +110,12 @@ def _is_group(number: int) -> bool:
 
     No other group can have got the number meanwhile: the kernel gives none that is still in use.
     """
+    try:
+        os.killpg(number, 0)
+    except ProcessLookupError:  # mostly: there is no need to look at all processes
+        return False
+    except PermissionError:
+        pass
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):  # it has just ended
             state, _, group = stat.read_bytes().rpartition(b")")[2].split()[:3]
@@ -117,13 +125,29 @@ def _is_group(number: int) -> bool:
 
 
 def _set_death_signal(number: int) -> None:
-    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, number, 0, 0, 0):
+    _prctl(PR_SET_PDEATHSIG, number)
+
+
+def _prctl(option: int, value: Any) -> None:
+    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "the end of the parent cannot be tied to that of a child")
 
 
 def outlive_parent() -> None:
     """Go on if the parent dies: said by a child that has begun what must not be left half-done."""
     _set_death_signal(0)
+
+
+@contextmanager
+def still_dying_with_parent() -> Iterator[None]:
+    """Within, a child may become another user, at which the kernel forgets what it ends with."""
+    number, parent = ctypes.c_int(), os.getppid()
+    _prctl(PR_GET_PDEATHSIG, ctypes.byref(number))
+    yield
+    if number.value:
+        _set_death_signal(number.value)
+        if os.getppid() != parent:  # it died before the kernel knew again
+            os.kill(os.getpid(), number.value)
 
 
 def _become(parent: int, command: list[str]) -> None:
