@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -28,6 +28,7 @@ DEADLINE = 60.0
 BOOT_SECONDS = 60.0
 END_SECONDS = 20.0
 
+INIT = "/usr/lib/systemd/systemd"
 MERGED = ("bin", "sbin", "lib", "lib64")
 
 # What the tests start and nothing else: none of what is installed here is switched on.
@@ -42,6 +43,10 @@ AllowIsolate=yes
 _IN_ITS_GROUPS = (
     'while [ "$1" != -- ]; do echo $$ >"$1/cgroup.procs" || exit; shift; done; shift; exec "$@"'
 )
+
+# Killed, nspawn would leave its container behind, and all that runs in it. What begins in a
+# namespace of processes ends with the first of them, and that one with us.
+_ENDING_WITH_US = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--")
 
 _ASK = """\
 import json, sys, urllib.error, urllib.request
@@ -141,7 +146,7 @@ def booted(
         *(f"--bind-ro={here}:{there}" for here, there in bound.items()),
     ]
     log = root.with_name(root.name + ".log")
-    command = [nspawn, *flags, "--boot", "systemd.unit=trial.target"]
+    command = [*_ENDING_WITH_US, nspawn, *flags, "--boot", "systemd.unit=trial.target"]
     with own_cgroups(machine) as groups:
         child = Child(["sh", "-c", _IN_ITS_GROUPS, "sh", *map(str, (*groups, "--", *command))], log)
         try:
@@ -191,8 +196,11 @@ def _wait_for_boot(root: Path, child: Child, log: Path) -> Booted:
     def leader() -> int | None:
         if child.wait(0) is not None:
             raise UnavailableError(f"no systemd can be booted here: {last_lines(log)}")
-        found = [process.pid for process in psutil.Process(child.pid).children()]
-        return found[0] if len(found) == 1 else None
+        for process in psutil.Process(child.pid).children(recursive=True):
+            with suppress(psutil.Error):
+                if process.cmdline()[:1] == [INIT]:
+                    return process.pid
+        return None
 
     def runs() -> bool:
         state = container.run("systemctl", "is-active", "trial.target").stdout.strip()
