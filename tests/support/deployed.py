@@ -32,7 +32,11 @@ URL = "http://127.0.0.1:9673"
 ZOPE_URL = "http://127.0.0.1:8080"
 
 CONFIG = """\
-actions: {token_file: token, pack: {days: 0}}
+actions:
+  token_file: token
+  pack: {days: 0, cooldown: 0s}
+  backup: {cooldown: 0s}
+  verify: {cooldown: 0s}
 sites:
   - name: zope
     backup: {repository: /backup/intranet}
