@@ -157,3 +157,32 @@ def test_each_database_has_its_repository(tmp_path: Path) -> None:
     assert "name one: intranet --database main, intranet --database catalog" in ambiguous.stderr
     again = zope_exporter("verify", "--config.file", config, state_dir=tmp_path)
     assert again.returncode == 0, again.stderr
+
+
+def test_of_several_databases_a_failure_outweighs_a_refusal(host: Host) -> None:
+    """Else cron and Nagios hear that nothing was touched, and nobody looks."""
+    other = host.directory / "other/Data.fs"
+    other.parent.mkdir()
+    make_database(other)
+    with host.config.open("a") as config:
+        config.write(
+            "  - name: extranet\n"
+            f"    instances: [{{data_fs: {other}}}]\n"
+            "    backup: {repository: other-backups}\n"
+        )
+    assert host.run("backup").returncode == 0
+    (piece,) = host.repository.glob("*.fs")
+    piece.unlink()
+    with subprocess.Popen(
+        ["flock", other.parent, "cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
+        holder.stdin.write(b"held\n")
+        holder.stdin.flush()
+        assert holder.stdout.readline() == b"held\n"
+        run = host.run("verify")
+        holder.stdin.close()
+    assert "extranet: refused" in run.stderr
+    assert "intranet: failed" in run.stderr
+    assert run.returncode == 1
