@@ -4,6 +4,7 @@ Whoever writes a zope.conf or starts a process names them. Opening a FIFO waits 
 opening a device alone may rewind a tape or arm a watchdog, and /dev/zero has no end.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -21,11 +22,11 @@ _KINDS = {
 
 
 class NotRegularError(OSError):
-    """What has the name is not a regular file; `strerror` says what it is."""
+    """What has the name is not a regular file; `reason`, also its strerror, says what it is."""
 
     def __init__(self, path: Path, mode: int) -> None:
-        kind = _KINDS.get(stat.S_IFMT(mode), "something else")
-        super().__init__(0, f"{kind}, not a regular file", str(path))
+        self.reason = f"{_KINDS.get(stat.S_IFMT(mode), 'something else')}, not a regular file"
+        super().__init__(errno.EINVAL, self.reason, str(path))
 
 
 class ForeignFileError(Exception):
@@ -66,7 +67,7 @@ def read(path: Path, largest: int) -> bytes:
                 if len(content) <= largest:  # it may have grown since
                     return content
     except NotRegularError as error:
-        raise ForeignFileError(path, error.strerror, "name a regular file") from error
+        raise ForeignFileError(path, error.reason, "name a regular file") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a possible file name"
         remedy = "correct the path, or let the exporter's user read the file"
