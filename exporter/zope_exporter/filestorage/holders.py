@@ -7,6 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from zope_exporter.foreign_file import NotRegularError, opened
+
 from .owners import DELETED, SUFFIXES, Identity
 
 NOT_THERE = (FileNotFoundError, ProcessLookupError)
@@ -68,19 +70,21 @@ def _holds(directory: Path, names: set[str], identities: set[Identity]) -> bool:
 
 
 def _is_locked(data_fs: Path) -> bool:
-    """Tell whether the lock is held, also if that cannot be known for want of a right."""
+    """Tell whether the lock is held, also if it cannot be known: for want of a right or a file."""
     try:
         # Enough for a lock but on NFS, where it wants the right to write.
-        descriptor = os.open(data_fs.with_name(data_fs.name + ".lock"), os.O_RDONLY | os.O_CLOEXEC)
+        with opened(data_fs.with_name(data_fs.name + ".lock")) as descriptor:
+            return not _can_lock(descriptor)
     except FileNotFoundError:
         return False
-    except PermissionError:
+    except (PermissionError, NotRegularError):
         return True
+
+
+def _can_lock(descriptor: int) -> bool:
     try:
         # Only for as long as it takes to see that it could be had.
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
+        return False
+    return True
