@@ -133,7 +133,6 @@ class Followed:
             return True
         last = self._last()
         if last is not None and last.start >= ledger.position:
-            file.load(ledger.position)
             if next(file.transactions(ledger.position, ledger.tid), None) is None:
                 raise file.damaged(ledger.position, "a transaction before others is unfinished")
         return False
