@@ -160,12 +160,12 @@ class Meanwhile(QuickDisk):
         self._site = site
         self.runs = 0
 
-    def create(self, path: Path) -> int:
+    def create(self, path: Path, dir_fd: int | None = None) -> int:
         self.runs += 1
         if self.runs == 1:
             done = repozo("-B", "-r", self._site.repository, "-f", self._site.data_fs)
             assert done.returncode == 0, done.stderr
-        return super().create(path)
+        return super().create(path, dir_fd)
 
 
 LAST_SECOND = "9999-12-31-23-59-59"

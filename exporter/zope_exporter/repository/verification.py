@@ -11,7 +11,7 @@ from .listing import Backup, Repository, proven, read_repository
 from .lock import shared
 from .pieces import DamagedPieceError, all_contents
 from .proof import VERIFIED, Level, Proof
-from .snapshots import SUFFIX, check_blobs, read_listing
+from .snapshots import SUFFIX, check_blobs, check_sizes, read_listing
 from .target import Source
 from .trial import Trial
 
@@ -105,18 +105,15 @@ class _Verification:
 
     def _check_listing(self, backup: Backup) -> None:
         told = backup.manifest and backup.manifest.blobs
-        snapshot = backup.blob_snapshot
-        if not told or snapshot is None:
+        if not told:
             return
         try:
             blobs = read_listing(backup.repository / (backup.stamp + SUFFIX), told)
         except ActionError as error:
             self._fail(backup.stamp, error.reason)
             return
-        for blob in blobs.values():
-            path = snapshot / blob.path
-            if not path.is_file() or path.stat().st_size != blob.size:
-                self._fail(backup.stamp, f"blobs/{backup.stamp}/{blob.path}: missing, or cut off")
+        for text in check_sizes(backup, blobs):
+            self._fail(backup.stamp, f"blobs/{backup.stamp}/{text}")
 
     def _restore(self, backup: Backup, source: Source | None) -> None:
         trial = Trial(backup, self.report, self.means.disk)
