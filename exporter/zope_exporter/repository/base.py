@@ -58,7 +58,9 @@ class BaseFinder:
     def find(self, backup: Backup) -> Base | None:
         """Return the end of the backup as the base of the next, None if it is not one."""
         if backup.pieces[-1].end > os.fstat(self._descriptor).st_size:
-            self._report.say(f"the Data.fs is shorter than in {backup.stamp}: it was packed")
+            self._report.say(
+                f"the Data.fs is shorter than in {backup.stamp}: it was packed, or replaced"
+            )
             return None
         manifest = backup.manifest
         if manifest is None:

@@ -8,6 +8,7 @@ from zope_exporter.filestorage.errors import FileStorageError
 from zope_exporter.jobs.report import ActionError, RefusedError, Report
 
 from .disk import Disk, Means
+from .identity import check_names
 from .listing import read_repository
 from .lock import exclusive
 from .removal import clean, clean_orphans, outdated, remove_generation
@@ -28,7 +29,8 @@ def backup(
     """Back up a database to a repository, which is made if need be.
 
     Raises RefusedError (`busy`, `place`, `room`) if nothing was begun, ActionError if it failed;
-    then the earlier backups are as they were.
+    then the earlier backups are as they were. OtherDatabaseError is one of them: the repository
+    holds backups of another database.
     """
     means = means or Means()
     disk = means.disk
@@ -36,6 +38,7 @@ def backup(
         _make(disk, repository)
         _check_place(source, repository)
         with exclusive(repository):
+            check_names(read_repository(repository), source.site, source.database)
             for text in clean(disk, repository):
                 report.say(text)
             result = _backed_up(Run(source, repository, settings, report, means))

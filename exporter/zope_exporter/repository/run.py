@@ -17,6 +17,7 @@ from zope_exporter.wording import size
 from .base import Base, BaseFinder
 from .copying import STAGE, Copier, Span
 from .disk import Disk, Means
+from .identity import check_same
 from .listing import Repository, read_repository
 from .manifest import BlobList, Manifest, Piece
 from .marks import PLACES, make_marks
@@ -57,6 +58,8 @@ class Run:
             began = self.means.clock()
             listed = read_repository(self.repository)
             base = self._base(listed, BaseFinder(descriptor, self.report, pool))
+            if not base.pieces:
+                check_same(descriptor, self.source.data_fs, listed, self.report)
             file = DataFile(self.source.data_fs, descriptor, HEADERS)
             span = Span(
                 descriptor, file.path, base.end, find_end(file, base.end, base.tid), base.tid
