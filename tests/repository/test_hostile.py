@@ -205,3 +205,12 @@ def test_blobs_in_a_lawn_are_found(with_blobs: Site) -> None:
     with_blobs.back_up()
     verdict = with_blobs.verify()
     assert verdict.ok, verdict.failures
+
+
+@pytest.mark.parametrize("name", [b"\xff.manifest", b"a\n\x1b[31m.manifest"])
+def test_no_name_writes_what_it_likes_to_a_terminal(site: Site, name: bytes) -> None:
+    site.back_up()
+    (site.repository / os.fsdecode(name)).touch()
+    [failure] = site.verify().failures
+    assert failure.isprintable()
+    assert failure.encode()

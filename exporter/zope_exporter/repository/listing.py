@@ -16,7 +16,7 @@ from .manifest import SUFFIX, Manifest, Piece, read_manifest
 from .proof import CURRENT, VERIFIED, Level, Proof, read_current, read_proof
 from .sealed import BrokenSealError
 from .small import LINK, OddFileError
-from .stamps import BLOBS, time_of
+from .stamps import BLOBS, shown, time_of
 
 Told = TypeVar("Told")
 
@@ -138,7 +138,7 @@ def _problems(
     for name in names:
         stamp = name.removesuffix(SUFFIX)
         if name != stamp and stamp not in listed and stamp + REMOVING not in names:
-            yield f"{name}: the piece it is about is missing"
+            yield f"{shown(name)}: the piece it is about is missing"
 
 
 def _odd_snapshots(path: Path, names: Sequence[str]) -> Iterator[str]:
@@ -153,6 +153,8 @@ def _odd_snapshots(path: Path, names: Sequence[str]) -> Iterator[str]:
                     yield f"{BLOBS}/{entry.name}: {what}, or remove it"
     except OddFileError as error:
         yield f"{BLOBS}: {error.strerror}"
+    except (FileNotFoundError, PermissionError):
+        return  # gone meanwhile, or nothing that whoever lists the backups may look into
 
 
 def _backups(path: Path, chain: Chain) -> Iterator[Backup]:

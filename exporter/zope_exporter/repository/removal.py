@@ -11,7 +11,7 @@ from .dat import dat_text, read_dat
 from .disk import Disk
 from .listing import Backup, Repository
 from .small import OddFileError
-from .stamps import BLOBS, DAT, INDEX, OWN, PIECE, STAMP, TEMPORARY, names_in
+from .stamps import BLOBS, DAT, INDEX, OWN, PIECE, STAMP, TEMPORARY, names_in, shown
 
 STAMPED = re.compile(STAMP)
 
@@ -109,7 +109,8 @@ def _remove_backup(disk: Disk, repository: Path, stamp: str) -> Iterator[str]:
 
 def _remove_file(disk: Disk, path: Path) -> Iterator[str]:
     if path.is_symlink():
-        yield f"{path.name} was a symbolic link: {path.readlink()} is left as it is"
+        target = shown(str(path.readlink()))
+        yield f"{path.name} was a symbolic link: {target} is left as it is"
     disk.remove(path)
 
 
@@ -132,7 +133,7 @@ def _remove_snapshot(disk: Disk, repository: Path, stamp: str) -> Iterator[str]:
         yield f"{place} is left as it is: {BLOBS}: {error.strerror}"
         return
     if stat.S_ISLNK(found):
-        target = (repository / place).readlink()
+        target = shown(str((repository / place).readlink()))
         yield f"{place} is a symbolic link to {target}; no backup needs it: remove both by hand"
     else:
         yield f"{place} is not a directory and left as it is: no backup needs it"

@@ -80,6 +80,11 @@ def names_in(repository: Path, *within: str) -> list[str]:
         return []
 
 
+def shown(name: str) -> str:
+    """Return a name that anybody may have given as it can be shown: it may hold codes."""
+    return name if name.isprintable() else ascii(name)
+
+
 def piece_name(stamp: str, full: bool, gzip: bool) -> str:
     return f"{stamp}.{'' if full else 'delta'}fs{'z' if gzip else ''}"
 
