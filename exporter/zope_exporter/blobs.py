@@ -72,13 +72,14 @@ def _in_use(
     files = size = abandoned = 0
     inside = f"{blob_dir}/"
     for entry, status in _files(blob_dir, seen):
+        path = entry.path.removeprefix(inside)
+        # ZODB's own notes are at the top, and what a restore keeps is in a hidden directory.
+        if path.startswith("."):
+            continue
         if entry.name.endswith(".blob"):
             files += 1
             size += status.st_size
-        elif (
-            "/" in entry.path.removeprefix(inside)  # ZODB's own notes are at the top
-            and clock() - status.st_mtime > ABANDONED_SECONDS
-        ):
+        elif "/" in path and clock() - status.st_mtime > ABANDONED_SECONDS:
             abandoned += status.st_size
     return files, size, abandoned
 
