@@ -20,6 +20,7 @@ _MARKS = {
 }
 _DIGITS = re.compile(r"\d+")
 _SHORT = 5
+_SECOND = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,14 @@ class Archive:
     inode: int
     modified: int = field(compare=False)
 
+    def is_of_second(self, time: int) -> bool:
+        """Whether it is of the same second as a time, and no more than that is known."""
+        return self.modified % _SECOND == 0 and self.modified == time // _SECOND * _SECOND
+
+    def is_since(self, time: int) -> bool:
+        """Whether it may have been written to since then: some programs copy times in part."""
+        return self.is_of_second(time) or self.modified // 1000 >= time // 1000
+
 
 def archives(paths: Collection[str]) -> list[Archive]:
     """Return the files of these names and the rotated ones beside them. Raises OSError."""
@@ -49,11 +58,6 @@ def is_archive(path: str, log: str) -> bool:
     directory, name = os.path.split(path)
     here, log_name = os.path.split(log)
     return directory == here and bool(_family(name, log_name))
-
-
-def seconds(nanoseconds: int) -> int:
-    """What every program that copies a file's time leaves of it."""
-    return nanoseconds // 1_000_000_000
 
 
 def _named(path: str) -> Iterator[Archive]:

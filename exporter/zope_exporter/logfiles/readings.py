@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
-from .file import LogFile, first_bytes
+from .file import Identity, LogFile, first_bytes
 from .position import SAMPLE, Position, beginning
 from .reading import Reading
 from .seen_archives import SeenArchives
@@ -59,12 +59,14 @@ class Readings:
         for reading in self.older:
             self._see(reading.file)
 
-    def _see(self, file: LogFile) -> None:
+    def _see(self, file: LogFile, was: Identity | None = None) -> None:
         if self.seen is not None:
             with suppress(OSError):  # it cannot be read any more
-                self.seen.add(first_bytes(file, SAMPLE), file.identity)
+                self.seen.add(first_bytes(file, SAMPLE), file.identity, was)
 
     def go_on(self, file: LogFile, position: Position) -> Reading:
+        if file.identity != position.identity:  # copied or compressed
+            self._see(file, position.identity)
         return Reading(file, position, self._clock())
 
     def ended(self, reading: Reading) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from .archives import Archive, archives, seconds
+from .archives import Archive, archives
 from .errors import LogError
 from .file import Identity, LogFile, first_bytes, open_log
 from .oldest import first_timestamp
@@ -29,15 +29,16 @@ class Found:
 
     `file` was read up to a position, None if it is not there; it is `renamed` if it is the same
     file under a name that rotations give. `newer` are the files between it and the current one, in
-    the order they were written. `older` are others that have not been seen before, by their first
-    bytes; `unordered` tells whether some of these may have been newer.
+    the order they were written. `older` are others by their first bytes, with what they are and
+    were: those not seen before, or not as this file; `unordered` tells whether some of these may
+    have been newer.
     """
 
     file: LogFile | None = None
     archive: Archive | None = None
     renamed: bool = False
     newer: list[LogFile] = field(default_factory=list)
-    older: list[tuple[bytes, Identity]] = field(default_factory=list)
+    older: list[tuple[bytes, Identity, Identity]] = field(default_factory=list)
     unordered: bool = False
 
     def close(self) -> None:
@@ -129,7 +130,6 @@ class _Succession:
     ) -> None:
         family = [each for each in there if each.family == archive.family and each != archive]
         self._others = sorted(family, key=_by_time) if archive.family else []
-        self._inodes = {each.inode for each in there}
         self._renamed = first.identity == position.identity
         self._head = _head(first)
         self._begun = first_timestamp(self._head)
@@ -140,51 +140,47 @@ class _Succession:
 
     def add_to(self, found: Found, taken: Collection[Identity]) -> None:
         """Sort the others into those that are newer, and what is new to us of the older."""
-        for archive, file in list(self._opened(found, taken)):
-            try:
-                head = _head(file)
-            except OSError:
-                head = b""
-                found.unordered |= self._is_late(archive)
-            newer = self._is_newer(head, archive) if head else False
+        opened = list(self._opened(found))
+        there = {file.identity for _, file, head in opened if self._is_itself(file, head)}
+        new = []
+        for archive, file, head in opened:
+            known = self._seen.known_as(head, file.identity, there)
+            if known is None and file.identity not in taken:
+                new.append((archive, file, head))
+                continue
+            file.close()
+            if known is not None and known != file.identity:
+                found.older.append((head, file.identity, known))
+                # It is older for sure, and no process writes to a copy.
+                self._times_lie |= self._is_late(archive)
+        for archive, file, head in new:
+            newer = self._is_newer(head, archive)
             found.unordered |= newer is None
             if newer:
                 found.newer.append(file)
-                continue
-            file.close()
-            if head:
-                found.older.append((head[:SAMPLE], file.identity))
+            else:
+                found.older.append((head, file.identity, file.identity))
+                file.close()
 
-    def _opened(
-        self, found: Found, taken: Collection[Identity]
-    ) -> Iterator[tuple[Archive, LogFile]]:
-        """Open the others that are not known to be older, all before any of them is judged."""
+    def _opened(self, found: Found) -> Iterator[tuple[Archive, LogFile, bytes]]:
+        """Open the others that are not known to be older by their time, and read their heads."""
         for archive in self._others:
             late = self._is_late(archive)
             if not late and not self._all_seen:
                 continue
             try:
                 file = _opened(archive)
-            except PermissionError:
+                if file is not None:
+                    yield archive, file, _head_or_close(file)
+            except OSError:
                 found.unordered |= late
-                continue
-            if file is not None and file.identity not in taken and not self._is_seen(file, archive):
-                yield archive, file
-            elif file is not None:  # else rotated while we look
-                file.close()
 
-    def _is_seen(self, file: LogFile, archive: Archive) -> bool:
-        try:
-            known = self._seen.known_as(first_bytes(file, SAMPLE), file.identity, self._inodes)
-        except OSError:
-            return False
-        # One that is older for sure, and no process writes to a copy.
-        self._times_lie |= known not in (None, file.identity) and self._is_late(archive)
-        return known is not None
+    def _is_itself(self, file: LogFile, head: bytes) -> bool:
+        return self._seen.has_itself(head, file.identity)
 
     def _is_newer(self, head: bytes, archive: Archive) -> bool | None:
         """None if nobody can know."""
-        if self._is_copy(head):
+        if not head or self._is_copy(head):
             return False
         begun = first_timestamp(head)
         between = None if begun is None or self._begun is None else begun - self._begun
@@ -192,12 +188,13 @@ class _Succession:
             return between > 0
         if self._since is None or not self._is_late(archive):
             return None
-        trusted = self._all_seen or between is not None or not self._times_lie
-        return True if trusted else None
+        if self._all_seen or between is not None:
+            return True
+        return None if self._times_lie or archive.is_of_second(self._since) else True
 
     def _is_late(self, archive: Archive) -> bool:
         """Whether a file was written to after the first one; true also if that is not known."""
-        return self._since is None or seconds(archive.modified) >= seconds(self._since)
+        return self._since is None or archive.is_since(self._since)
 
     def _is_copy(self, head: bytes) -> bool:
         """Whether it is a second copy of the first file, made before that was truncated."""
@@ -207,6 +204,14 @@ class _Succession:
 
 def _head(file: LogFile) -> bytes:
     return first_bytes(file, _HEAD)
+
+
+def _head_or_close(file: LogFile) -> bytes:
+    try:
+        return _head(file)
+    except OSError:
+        file.close()
+        raise
 
 
 def _opened(archive: Archive) -> LogFile | None:

@@ -44,30 +44,35 @@ class SeenArchives:
     def save(self) -> tuple[str, ...]:
         return self._known
 
-    def add(self, head: bytes, identity: Identity) -> None:
-        """Remember a file, in place of what was known of it when it was shorter."""
+    def add(self, head: bytes, identity: Identity, was: Identity | None = None) -> None:
+        """Remember a file in place of what it `was`: another file, or shorter."""
         head = head[:SAMPLE]
         if not head:
             return
         others = (
             text
             for text, seen in self._all()
-            if (seen.device, seen.inode) != identity or not seen.fits(head)
+            if (seen.device, seen.inode) not in (identity, was) or not seen.fits(head)
         )
         device, inode = identity
         new = f"{len(head)}:{digest(head)}:{device:x}:{inode:x}"
         self._known = (*others, new)[-LIMIT:]
 
-    def known_as(self, head: bytes, identity: Identity, inodes: Collection[int]) -> Identity | None:
+    def has_itself(self, head: bytes, identity: Identity) -> bool:
+        """Tell whether one of those is this very file, perhaps under another name."""
+        return self.known_as(head, identity, ()) == identity
+
+    def known_as(
+        self, head: bytes, identity: Identity, others: Collection[Identity]
+    ) -> Identity | None:
         """Return which of those a file is, perhaps compressed or copied; None if it is new.
 
-        `inodes` are the files there are: one that is still there itself is not also another one.
+        `others` are there themselves, so that this one is none of them, whatever it begins with.
         """
-        for _, seen in self._all():
-            was = seen.device, seen.inode
-            if (was == identity or seen.inode not in inodes) and seen.fits(head):
-                return was
-        return None
+        fitting = [(seen.device, seen.inode) for _, seen in self._all() if seen.fits(head)]
+        if identity in fitting:
+            return identity
+        return next((each for each in fitting if each not in others), None)
 
     def _all(self) -> Iterator[tuple[str, _Seen]]:
         for text in self._known:

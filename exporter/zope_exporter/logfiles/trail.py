@@ -154,8 +154,8 @@ class Trail:
         """Read the files in the order they were written; what is not among them is history now."""
         seen = self._readings.seen
         if seen is not None:
-            for head, identity in found.older:
-                seen.add(head, identity)
+            for head, identity, was in found.older:
+                seen.add(head, identity, was)
         if found.file is None:
             self._see_history()
         if found.unordered:
