@@ -102,6 +102,7 @@ class Site:
         self.lines = self.rotations = 0
         self.now = datetime(*FIRST_DAY.timetuple()[:3], tzinfo=timezone.utc)
         path.touch()
+        self.set_time()
 
     def write(self, count: int) -> None:
         with self.path.open("ab") as stream:
@@ -111,6 +112,9 @@ class Site:
                 line = self._line()
                 stream.write(line + b"\n")
                 self.truth[line] += 1
+        self.set_time()
+
+    def set_time(self) -> None:
         if self.times == "true":
             os.utime(self.path, (self.now.timestamp(),) * 2)
 
@@ -123,8 +127,9 @@ class Site:
     def rotate(self) -> None:
         self.rotations += 1
         self.scheme(self.path, self.rotations)
-        self.path.touch()
         self.now += timedelta(days=1)
+        self.path.touch()
+        self.set_time()
         if self.times == "of none":
             for file in rotated(self.path):
                 os.utime(file, (0, 0))
