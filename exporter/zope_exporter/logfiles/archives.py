@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .compression import SUFFIXES
+from .file import Identity
 
 _MARKS = {
     "at the end": re.compile(r"[._-]?\d[\d_T:.-]*"),
@@ -33,7 +34,7 @@ class Archive:
 
     path: str
     family: str
-    inode: int
+    identity: Identity
     modified: int = field(compare=False)
 
     def is_of_second(self, time: int) -> bool:
@@ -65,7 +66,7 @@ def _named(path: str) -> Iterator[Archive]:
         status = Path(path).stat()
     except OSError:
         return
-    yield Archive(path, "", status.st_ino, status.st_mtime_ns)
+    yield Archive(path, "", (status.st_dev, status.st_ino), status.st_mtime_ns)
 
 
 def _beside(path: str) -> Iterator[Archive]:
@@ -76,7 +77,8 @@ def _beside(path: str) -> Iterator[Archive]:
             if family is not None:
                 with suppress(OSError):  # gone meanwhile, or a link to nowhere
                     status = entry.stat()
-                    yield Archive(entry.path, family, status.st_ino, status.st_mtime_ns)
+                    identity = status.st_dev, status.st_ino
+                    yield Archive(entry.path, family, identity, status.st_mtime_ns)
 
 
 def _plain(path: str) -> str | None:

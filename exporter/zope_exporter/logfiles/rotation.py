@@ -27,11 +27,11 @@ _CLOCKS_DIFFER = 3900
 class Found:
     """What was found of a log that was rotated.
 
-    `file` was read up to a position, None if it is not there; it is `renamed` if it is the same
-    file under a name that rotations give. `newer` are the files between it and the current one, in
-    the order they were written. `older` are others by their first bytes, with what they are and
-    were: those not seen before, or not as this file; `unordered` tells whether some of these may
-    have been newer.
+    `file` was read up to a position, None if it is not there, and was found under the name of
+    `archive`; it is `renamed` if it is the same file under a name that rotations give. `newer` are
+    the files between it and the current one, in the order they were written. `older` are others by
+    their first bytes, with what they are and were: those not seen before, or not as this file;
+    `unordered` tells whether some of these may have been newer.
     """
 
     file: LogFile | None = None
@@ -105,7 +105,7 @@ def _by_time(archive: Archive) -> tuple[int, str]:
 def _find(position: Position, there: list[Archive], taken: Collection[Identity]) -> Found:
     # Of several with this content, it is the file itself rather than a copy, and the last copy.
     candidates = sorted(there, key=_by_time, reverse=True)
-    candidates.sort(key=lambda each: each.inode != position.inode)
+    candidates.sort(key=lambda each: each.identity != position.identity)
     for archive in candidates:
         with suppress(PermissionError):
             file = _opened(archive)
@@ -142,6 +142,7 @@ class _Succession:
         """Sort the others into those that are newer, and what is new to us of the older."""
         opened = list(self._opened(found))
         there = {file.identity for _, file, head in opened if self._is_itself(file, head)}
+        there.update(archive.identity for archive in self._others if self._is_settled(archive))
         new = []
         for archive, file, head in opened:
             known = self._seen.known_as(head, file.identity, there)
@@ -165,15 +166,20 @@ class _Succession:
     def _opened(self, found: Found) -> Iterator[tuple[Archive, LogFile, bytes]]:
         """Open the others that are not known to be older by their time, and read their heads."""
         for archive in self._others:
-            late = self._is_late(archive)
-            if not late and not self._all_seen:
+            if self._is_settled(archive):
                 continue
             try:
                 file = _opened(archive)
                 if file is not None:
                     yield archive, file, _head_or_close(file)
             except OSError:
-                found.unordered |= late
+                found.unordered |= self._is_late(archive)
+
+    def _is_settled(self, archive: Archive) -> bool:
+        """Whether a file is older by its time, and there is no reason to look into it."""
+        if self._is_late(archive):
+            return False
+        return not self._all_seen or self._seen.has_inode(archive.identity)
 
     def _is_itself(self, file: LogFile, head: bytes) -> bool:
         return self._seen.has_itself(head, file.identity)

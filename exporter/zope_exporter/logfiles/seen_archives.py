@@ -58,6 +58,9 @@ class SeenArchives:
         new = f"{len(head)}:{digest(head)}:{device:x}:{inode:x}"
         self._known = (*others, new)[-LIMIT:]
 
+    def has_inode(self, identity: Identity) -> bool:
+        return any((seen.device, seen.inode) == identity for _, seen in self._all())
+
     def has_itself(self, head: bytes, identity: Identity) -> bool:
         """Tell whether one of those is this very file, perhaps under another name."""
         return self.known_as(head, identity, ()) == identity
