@@ -15,6 +15,7 @@ from .inventory import Inventory
 from .jobs.runner import Runner
 from .jobs.store import JobStore
 from .logfiles.counters import CounterMaker
+from .logfiles.real_paths import RealPaths
 from .logfiles.sources import LogSource, log_sources
 from .logfiles.store import LogStore
 from .logfiles.watch import LogWatch
@@ -153,8 +154,8 @@ def _watcher(config: Config) -> Watcher:
 
 
 def _log_sources(config: Config, watcher: Watcher) -> Callable[[], list[LogSource]]:
-    extra = extra_logs(config)
-    return lambda: log_sources(watcher.inventory(), extra)
+    extra, real = extra_logs(config), RealPaths()
+    return lambda: log_sources(watcher.inventory(), extra, real)
 
 
 def _patterns(config: Config) -> dict[str, dict[str, str]]:
