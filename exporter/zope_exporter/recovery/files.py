@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from zope_exporter.durable import named, sync_file
+from zope_exporter.durable import named, sync_directory, sync_file
 from zope_exporter.repository.small import open_regular
 
 CHUNK = 1 << 20
@@ -50,6 +50,21 @@ def has_links(path: Path, link: Path) -> bool:
             raise
     link.unlink(missing_ok=True)
     return True
+
+
+def name_new(path: Path, target: Path) -> None:
+    """Give a finished file its name. Raises FileExistsError: what is there is never replaced."""
+    try:
+        target.hardlink_to(path)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        # A rename replaces what it meets: the name is taken first, by whoever comes first.
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        path.rename(target)
+    else:
+        sync_directory(target.parent)  # a crash must not lose both names
+        path.unlink()
 
 
 def link_or_copy(path: Path, link: Path) -> None:
