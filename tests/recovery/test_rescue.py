@@ -12,8 +12,9 @@ from ZODB.FileStorage import FileStorage
 from tests.support.killing import dies_at
 from tests.support.packing import Remembered, blob_dir_of, items, make_database
 from zope_exporter.jobs.report import ActionError, RefusedError, Silent
+from zope_exporter.recovery.place import Place
 from zope_exporter.recovery.rescue import explain, rescue
-from zope_exporter.recovery.restore import Place, restore
+from zope_exporter.recovery.restore import restore
 from zope_exporter.recovery.source import FileSource
 
 
