@@ -1,22 +1,23 @@
 """The exporter itself: who watches the watchman."""
 
 from .dashboard import Dashboard, Row
+from .limits import Limits
 from .looks import COUNT, SECONDS, SET, SUCCESS, UP, rising
 from .metrics import Metrics
-from .panel import Look, Panel, Query, runbook
+from .panel import Look, Panel, Query
 from .requests import RATE
 from .shapes import events, series, states
 from .tables import listing
 
 
-def exporter(m: Metrics) -> Dashboard:
+def exporter(m: Metrics, limits: Limits) -> Dashboard:
     """Return the dashboard of the exporter."""
     return Dashboard(
         "zope-exporter",
         "Zope / Exporter",
         "The exporters: whether they can be scraped, and whether their collectors read all.",
         (
-            Row("Scrapes", _scrapes(m)),
+            Row("Scrapes", _scrapes(m, limits)),
             Row("Collectors", _collectors(m)),
             Row("Alerts that come in", _webhook(m)),
             Row("Syslog", _syslog(m)),
@@ -36,8 +37,9 @@ def _of_ours(m: Metrics, name: str) -> str:
     return f"{name} and on (job, instance) {m('zope_exporter_info')}"
 
 
-def _scrapes(m: Metrics) -> tuple[Panel, ...]:
+def _scrapes(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
     exporters = scraped(m)
+    timeout = limits.scrape_timeout_seconds
     refused = f"increase({m('zope_exporter_scrapes_refused_total')}[{RATE}])"
     return (
         states(
@@ -46,13 +48,13 @@ def _scrapes(m: Metrics) -> tuple[Panel, ...]:
             Query(exporters, "{{instance}}"),
             UP,
             width=12,
-            links=(runbook("ZopeExporterDown"),),
+            runbooks=("ZopeExporterDown",),
         ),
         series(
             "Duration of a scrape",
-            "As Prometheus measured it; its timeout is 10 s unless told otherwise.",
+            f"As Prometheus measured it; red is its timeout, if that is {timeout:g} s.",
             [Query(_of_ours(m, "scrape_duration_seconds"), "{{instance}}")],
-            rising("s", 5, 10),
+            rising("s", timeout / 2, timeout),
             width=6,
             height=6,
         ),
@@ -78,8 +80,9 @@ def _scrapes(m: Metrics) -> tuple[Panel, ...]:
                     f"time() - {m('zope_discovery_last_success_timestamp_seconds')}", "{{instance}}"
                 )
             ],
-            SECONDS,
+            rising("s", limits.search_age_seconds),
             width=12,
+            runbooks=("ZopeDiscoveryStale",),
         ),
     )
 
@@ -94,7 +97,7 @@ def _collectors(m: Metrics) -> tuple[Panel, ...]:
             SUCCESS,
             width=12,
             height=10,
-            links=(runbook("ZopeCollectorFailing"),),
+            runbooks=("ZopeCollectorFailing",),
         ),
         series(
             "Duration",

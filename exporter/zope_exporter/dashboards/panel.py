@@ -94,10 +94,13 @@ class Panel:
     color: str = "thresholds"
     overrides: tuple[Json, ...] = ()
     transformations: tuple[Json, ...] = ()
-    links: tuple[Json, ...] = ()
+    runbooks: tuple[str, ...] = ()
 
-    def json(self, number: int, x: int, y: int) -> Json:
-        """Return the panel as Classic JSON, `number` its id, its upper left corner at x, y."""
+    def json(self, number: int, x: int, y: int, runbook: str) -> Json:
+        """Return the panel as Classic JSON, `number` its id, its upper left corner at x, y.
+
+        In its corner are links to the runbooks of the alerts in `runbooks`.
+        """
         defaults = self.look.defaults() | {"color": {"mode": self.color}, "custom": self.custom}
         return {
             "id": number,
@@ -110,7 +113,7 @@ class Panel:
             "fieldConfig": {"defaults": defaults, "overrides": list(self.overrides)},
             "options": self.options,
             "transformations": list(self.transformations),
-            "links": list(self.links),
+            "links": [_link(alert, runbook) for alert in self.runbooks],
         }
 
 
@@ -126,10 +129,9 @@ def _target(query: Query, index: int) -> Json:
     }
 
 
-def runbook(alert: str) -> Json:
-    """Return a link to the runbook of an alert, for the corner of a panel."""
+def _link(alert: str, runbook: str) -> Json:
     return {
         "title": f"Runbook {alert}",
-        "url": f"http://${{exporter}}/runbooks/{alert}",
+        "url": runbook.replace("<alert>", alert),
         "targetBlank": True,
     }

@@ -40,8 +40,8 @@ class Dashboard:
         """All panels, row by row."""
         return [panel for row in self.rows for panel in row.panels]
 
-    def json(self, metrics: Metrics) -> Json:
-        """Return the dashboard as Classic JSON."""
+    def json(self, metrics: Metrics, runbook: str) -> Json:
+        """Return the dashboard as Classic JSON; `runbook` is the address of `<alert>`'s."""
         return {
             "uid": self.uid,
             "id": None,
@@ -61,7 +61,7 @@ class Dashboard:
             "templating": {"list": list(variables(metrics, self.variables, self.single))},
             "annotations": {"list": list(annotations(metrics))},
             "links": [_other_dashboards()],
-            "panels": list(_laid_out(self.rows)),
+            "panels": list(_laid_out(self.rows, runbook)),
         }
 
 
@@ -80,7 +80,7 @@ def _other_dashboards() -> Json:
     }
 
 
-def _laid_out(rows: Sequence[Row]) -> Iterator[Json]:
+def _laid_out(rows: Sequence[Row], runbook: str) -> Iterator[Json]:
     number = y = 0
     for row in rows:
         number += 1
@@ -97,7 +97,7 @@ def _laid_out(rows: Sequence[Row]) -> Iterator[Json]:
             x = 0
             for panel in line:
                 number += 1
-                yield panel.json(number, x, y)
+                yield panel.json(number, x, y, runbook)
                 x += panel.width
             y += max(panel.height for panel in line)
 

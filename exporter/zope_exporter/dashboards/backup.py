@@ -1,11 +1,11 @@
 """Backups: what is covered, since when it is proven, and the jobs that see to it."""
 
-from .coverage import uncovered_seconds, used_of_the_age_allowed
+from .coverage import backup_age, uncovered_seconds, used_of_the_age_allowed
 from .dashboard import Dashboard, Row
 from .limits import Limits
 from .looks import BYTES, COUNT, RATIO, RUNNING, rising
 from .metrics import Metrics
-from .panel import GREEN, RED, Look, Panel, Query, Step, runbook
+from .panel import Look, Panel, Query
 from .requests import RATE
 from .shapes import events, series, stat, states
 from .tables import Column, table
@@ -32,7 +32,6 @@ def backup(m: Metrics, limits: Limits) -> Dashboard:
 def _state(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
     verified = m("zope_backup_last_verified_timestamp_seconds")
     avail = m("zope_backup_repository_avail_bytes")
-    late = Look("percentunit", (Step(1, RED),), base=GREEN, minimum=0, decimals=0)
     databases = m("zope_filestorage_size_bytes")
     backed_up = m("zope_backup_last_success_timestamp_seconds")
     without = f"count({databases} unless on (site, database) {backed_up}) or 0 * count({databases})"
@@ -43,15 +42,15 @@ def _state(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             without,
             rising("short", 1, decimals=0),
             width=5,
-            links=(runbook("ZopeBackupUnknown"),),
+            runbooks=("ZopeBackupUnknown",),
         ),
         stat(
             "Used of the time allowed",
             "Age of what no backup covers yet, as part of the age allowed; above 100 % it is late.",
             f"max({used_of_the_age_allowed(m)})",
-            late,
+            backup_age(limits),
             width=5,
-            links=(runbook("ZopeBackupOverdue"),),
+            runbooks=("ZopeBackupOverdue",),
         ),
         stat(
             "Since the last proof",
@@ -59,7 +58,7 @@ def _state(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             f"max(time() - {verified})",
             rising("s", limits.verified_age_seconds),
             width=5,
-            links=(runbook("ZopeBackupUnverified"),),
+            runbooks=("ZopeBackupUnverified",),
         ),
         stat(
             "Faults of the databases",
@@ -67,7 +66,7 @@ def _state(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             f"sum({m('zope_backup_database_faults')})",
             rising("short", 1, decimals=0),
             width=5,
-            links=(runbook("ZopeDatabaseReferencesBroken"),),
+            runbooks=("ZopeDatabaseReferencesBroken",),
         ),
         stat(
             "Room in the repository",
@@ -172,6 +171,6 @@ def _jobs(m: Metrics) -> tuple[Panel, ...]:
             ],
             _AGE,
             width=12,
-            links=(runbook("ZopeActionFailed"),),
+            runbooks=("ZopeActionFailed",),
         ),
     )

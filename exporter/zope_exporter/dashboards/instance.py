@@ -2,9 +2,9 @@
 
 from .dashboard import Dashboard, Row
 from .limits import Limits
-from .looks import AGO, BYTES, COUNT, PER_SECOND, RATIO, REQUESTS, SECONDS, SET, UP, rising
+from .looks import AGO, BYTES, COUNT, PER_SECOND, RATIO, REQUESTS, SET, UP, rising
 from .metrics import Metrics
-from .panel import Panel, Query, runbook
+from .panel import Panel, Query
 from .requests import RATE, busy_ratio
 from .shapes import series, stat, states
 from .tables import listing
@@ -62,7 +62,7 @@ def _state(m: Metrics) -> tuple[Panel, ...]:
             f"max({m('zope_instance_debug_mode')})",
             SET,
             height=5,
-            links=(runbook("ZopeDebugModeOn"),),
+            runbooks=("ZopeDebugModeOn",),
         ),
         stat(
             "Broken classes",
@@ -89,7 +89,7 @@ def _process(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             m.help("zope_process_memory_limit_bytes"),
             [Query(f"{memory} / on (site, zope) {limit}", "{{site}} {{zope}}")],
             rising("percentunit", limits.memory_ratio, minimum=0),
-            links=(runbook("ZopeMemoryNearLimit"),),
+            runbooks=("ZopeMemoryNearLimit",),
         ),
         series(
             "Processor",
@@ -102,7 +102,7 @@ def _process(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "Part of what the process may open at most.",
             [Query(f"{files} / on (site, zope) {most}", "{{site}} {{zope}}")],
             rising("percentunit", limits.fds_ratio, minimum=0),
-            links=(runbook("ZopeFileDescriptorsNearLimit"),),
+            runbooks=("ZopeFileDescriptorsNearLimit",),
         ),
         series(
             "Threads",
@@ -134,7 +134,7 @@ def _work(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "Part of the worker threads that is busy with a request.",
             [Query(busy_ratio(m), "{{site}} {{zope}}")],
             rising("percentunit", limits.busy_ratio, 1, minimum=0, maximum=1),
-            links=(runbook("ZopeWorkersSaturated"),),
+            runbooks=("ZopeWorkersSaturated",),
         ),
         series(
             "Requests",
@@ -174,8 +174,8 @@ def _work(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
                     "{{site}} {{zope}} not long, at most",
                 ),
             ],
-            SECONDS,
-            links=(runbook("ZopeRequestStuck"),),
+            rising("s", limits.stuck_request_seconds),
+            runbooks=("ZopeRequestStuck",),
         ),
         states(
             "Agent or management pages",
@@ -199,6 +199,6 @@ def _identity(m: Metrics) -> tuple[Panel, ...]:
             m.help("zope_instance_config_info"),
             m("zope_instance_config_info"),
             ("site", "zope", "config_hash"),
-            links=(runbook("ZopeVersionDrift"),),
+            runbooks=("ZopeVersionDrift",),
         ),
     )

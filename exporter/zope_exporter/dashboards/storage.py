@@ -4,7 +4,7 @@ from .dashboard import Dashboard, Row
 from .limits import Limits
 from .looks import BYTES, COUNT, PER_SECOND, RATIO, RUNNING, SET, falling, rising
 from .metrics import Metrics
-from .panel import GREEN, RED, Look, Panel, Query, Step, runbook
+from .panel import GREEN, RED, Look, Panel, Query, Step
 from .requests import RATE
 from .shapes import bars, series, stat, states
 
@@ -42,7 +42,7 @@ def _state(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "Free part of the file system of that Data.fs which has the least.",
             f"min({free} / {whole})",
             falling("percentunit", limits.disk_critical, limits.disk_warning, minimum=0, maximum=1),
-            links=(runbook("ZopeDiskAlmostFull"),),
+            runbooks=("ZopeDiskAlmostFull",),
         ),
         stat(
             "Least room for a pack",
@@ -50,36 +50,36 @@ def _state(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "writes a second Data.fs; below 0 it may fail.",
             f"min({_room(m)})",
             _ROOM,
-            links=(runbook("ZopeNoRoomForPack"),),
+            runbooks=("ZopeNoRoomForPack",),
         ),
         stat(
             "Since the last pack",
             "Of that database whose last pack is the longest ago.",
             f"max(time() - {packed})",
             rising("s", limits.pack_age_seconds),
-            links=(runbook("ZopePackOverdue"),),
+            runbooks=("ZopePackOverdue",),
         ),
         stat(
             "Replaced while in use",
             m.help("zope_filestorage_replaced"),
             f"max({m('zope_filestorage_replaced')})",
             SET,
-            links=(runbook("ZopeDataFileReplaced"),),
+            runbooks=("ZopeDataFileReplaced",),
         ),
         stat(
             "Left by packs that died",
             m.help("zope_filestorage_leftover_bytes"),
             f"sum({m('zope_filestorage_leftover_bytes')})",
             rising("bytes", 1),
-            links=(runbook("ZopePackLeftover"),),
+            runbooks=("ZopePackLeftover",),
         ),
         stat(
             "Full in",
             "When the first file system will be full if it goes on filling as it did in the last "
             "day; no data while none fills.",
             f"min({free} / (-deriv({free}[1d]) > 0))",
-            falling("s", 4 * 3600, 24 * 3600),
-            links=(runbook("ZopeDiskFullPredicted"),),
+            falling("s", limits.disk_predicted_critical_seconds, limits.disk_predicted_seconds),
+            runbooks=("ZopeDiskFullPredicted",),
         ),
     )
 
@@ -104,7 +104,7 @@ def _data(m: Metrics) -> tuple[Panel, ...]:
             "Difference to the same time of the day before; a pack makes it negative.",
             [Query(f"{size} - ({size} offset 1d)", "{{site}} {{database}}")],
             BYTES,
-            links=(runbook("ZopeStorageGrowthHigh"),),
+            runbooks=("ZopeStorageGrowthHigh",),
         ),
         series(
             "Transactions",
@@ -118,7 +118,7 @@ def _data(m: Metrics) -> tuple[Panel, ...]:
             [Query(garbage, "{{site}} {{database}} {{kind}}")],
             BYTES,
             stacked=True,
-            links=(runbook("ZopeGarbageHigh"),),
+            runbooks=("ZopeGarbageHigh",),
         ),
         bars(
             "Classes by size",
@@ -155,7 +155,7 @@ def _packs(m: Metrics) -> tuple[Panel, ...]:
             BYTES,
             width=12,
             height=6,
-            links=(runbook("ZopeNoRoomForPack"),),
+            runbooks=("ZopeNoRoomForPack",),
         ),
         series(
             "Background scan",

@@ -13,7 +13,7 @@ from .looks import (
     rising,
 )
 from .metrics import Metrics
-from .panel import GREEN, GREY, ORANGE, RED, YELLOW, Look, Panel, Query, Step, runbook
+from .panel import GREEN, GREY, ORANGE, RED, YELLOW, Look, Panel, Query, Step
 from .requests import RATE
 from .shapes import events, series, states
 
@@ -53,7 +53,7 @@ def _events(m: Metrics) -> tuple[Panel, ...]:
             "Records within each step of the graph.",
             [Query(f"{records} > 0", "{{site}} {{severity}}")],
             width=12,
-            links=(runbook("ZopeLogErrors"), runbook("ZopeLogCritical")),
+            runbooks=("ZopeLogErrors", "ZopeLogCritical"),
         ),
         events(
             "Records by pattern",
@@ -103,7 +103,7 @@ def _files(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             m.help("zope_log_size_bytes"),
             [Query(m("zope_log_size_bytes"), _NAMED)],
             rising("bytes", limits.log_size_bytes),
-            links=(runbook("ZopeLogTooLarge"),),
+            runbooks=("ZopeLogTooLarge",),
         ),
         series("Oldest line", "Age of the first line.", [Query(oldest, _NAMED)], SECONDS),
         states(
@@ -113,7 +113,7 @@ def _files(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             SET,
             width=8,
             height=8,
-            links=(runbook("ZopeLogReopenNeeded"),),
+            runbooks=("ZopeLogReopenNeeded",),
         ),
         series(
             "Not read yet",
@@ -146,14 +146,14 @@ def _probes(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             UP,
             width=8,
             height=8,
-            links=(runbook("ZopeTargetDown"),),
+            runbooks=("ZopeTargetDown",),
         ),
         series(
             "Duration",
             m.help("zope_ping_duration_seconds"),
             [Query(m("zope_ping_duration_seconds"), named)],
             rising("s", limits.slow_ping_seconds),
-            links=(runbook("ZopePingSlow"),),
+            runbooks=("ZopePingSlow",),
         ),
         series(
             "Duration by phase",
@@ -194,6 +194,6 @@ def _probes(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             [Query(f"{expiry} - time()", named)],
             falling("s", limits.certificate_critical_seconds, limits.certificate_seconds),
             width=12,
-            links=(runbook("ZopeCertificateExpiring"),),
+            runbooks=("ZopeCertificateExpiring",),
         ),
     )

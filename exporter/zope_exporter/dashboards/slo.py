@@ -1,15 +1,20 @@
 """The objective: how much of the error budget is left, and how fast it burns."""
 
 from .dashboard import Dashboard, Row
-from .limits import Limits
+from .limits import BURN_RATES, Limits
 from .looks import COUNT, REQUESTS
 from .metrics import Metrics
-from .panel import GREEN, ORANGE, RED, YELLOW, Look, Panel, Query, Step, runbook
+from .panel import GREEN, ORANGE, RED, YELLOW, Look, Panel, Query, Step
 from .requests import failure_ratio, failures, latency, requests
 from .shapes import series, stat
 from .tables import Column, table
 
-_WINDOWS = ("1h", "6h", "1d", "3d")
+# Of what the alert fires at, the lines that are drawn.
+_BURN_STEPS = (
+    Step(BURN_RATES["3d"], YELLOW),
+    Step(BURN_RATES["6h"], ORANGE),
+    Step(BURN_RATES["1h"], RED),
+)
 
 
 def slo(m: Metrics, limits: Limits) -> Dashboard:
@@ -31,8 +36,12 @@ def _left(m: Metrics, limits: Limits, by: str = "site") -> str:
     return f"1 - {failure_ratio(m, by, '30d')} / {limits.error_budget:g}"
 
 
+def _left_steps(limits: Limits) -> tuple[Step, ...]:
+    return Step(0, ORANGE), Step(limits.budget_left, GREEN)
+
+
 def _budget(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
-    left = Look("percentunit", (Step(0, ORANGE), Step(0.25, GREEN)), base=RED, maximum=1)
+    left = Look("percentunit", _left_steps(limits), base=RED, maximum=1)
     served = Look(
         "percentunit",
         (Step(limits.objective, GREEN),),
@@ -48,7 +57,7 @@ def _budget(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             left,
             width=6,
             height=5,
-            links=(runbook("ZopeErrorBudgetBurn"),),
+            runbooks=("ZopeErrorBudgetBurn",),
         ),
         stat(
             "Served without a failure",
@@ -82,25 +91,25 @@ def _burn(m: Metrics, limits: Limits) -> Panel:
         Query(
             f"{failure_ratio(m, window=window)} / {limits.error_budget:g}", f"{{{{site}}}} {window}"
         )
-        for window in _WINDOWS
+        for window in BURN_RATES
     ]
-    steps = (Step(1, YELLOW), Step(6, ORANGE), Step(14.4, RED))
+    said = [f"{rate:g} over {window[:-1]} {window[-1]}" for window, rate in BURN_RATES.items()]
+    pages, tickets = " and at ".join(said[:2]), " and at ".join(said[2:])
     return series(
         "Burn rate",
         "How many times faster than allowed the budget is used, over windows of different length; "
-        "at 1 it lasts exactly 30 days. Pages come at 14.4 over 1 h and at 6 over 6 h, tickets at "
-        "3 over 1 d and at 1 over 3 d.",
+        f"at 1 it lasts exactly 30 days. Pages come at {pages}, tickets at {tickets}.",
         queries,
-        Look("short", steps, base=GREEN),
+        Look("short", _BURN_STEPS, base=GREEN),
         top=15,
         width=24,
         height=9,
-        links=(runbook("ZopeErrorBudgetBurn"),),
+        runbooks=("ZopeErrorBudgetBurn",),
     )
 
 
 def _sites(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
-    left = Look("percentunit", (Step(0, ORANGE), Step(0.25, GREEN)), base=RED, decimals=1)
+    left = Look("percentunit", _left_steps(limits), base=RED, decimals=1)
     columns = (
         Column("Requests", f"{requests(m, window='30d')} * 30 * 86400", Look("short")),
         Column("Failed", failure_ratio(m, window="30d"), Look("percentunit", decimals=3)),

@@ -4,7 +4,7 @@ from .dashboard import Dashboard, Row
 from .limits import Limits
 from .looks import COUNT, PER_SECOND, SECONDS, UP, rising
 from .metrics import Metrics
-from .panel import Panel, Query, runbook
+from .panel import Panel, Query
 from .requests import RATE
 from .shapes import series, states
 
@@ -35,7 +35,7 @@ def _connected(m: Metrics) -> tuple[Panel, ...]:
             Query(f"min by (site, server) ({m('zope_zeo_up')})", "{{site}} {{server}}"),
             UP,
             width=12,
-            links=(runbook("ZopeZeoServerDown"),),
+            runbooks=("ZopeZeoServerDown",),
         ),
         states(
             "Clients",
@@ -43,7 +43,7 @@ def _connected(m: Metrics) -> tuple[Panel, ...]:
             Query(m("zope_zeo_client_connected"), "{{site}} {{zope}} {{database}}"),
             UP,
             width=12,
-            links=(runbook("ZopeZeoClientDisconnected"),),
+            runbooks=("ZopeZeoClientDisconnected",),
         ),
         series(
             "Clients of each storage",
@@ -51,7 +51,7 @@ def _connected(m: Metrics) -> tuple[Panel, ...]:
             [Query(m("zope_zeo_clients"), _NAMED)],
             COUNT,
             width=12,
-            links=(runbook("ZopeZeoClientsMissing"),),
+            runbooks=("ZopeZeoClientsMissing",),
         ),
         series(
             "Connections made",
@@ -83,7 +83,7 @@ def _commits(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
                 Query(m("zope_zeo_active_transactions"), f"{_NAMED} active"),
             ],
             COUNT,
-            links=(runbook("ZopeZeoCommitsWaiting"),),
+            runbooks=("ZopeZeoCommitsWaiting",),
         ),
         series(
             "Commit lock held for",

@@ -23,13 +23,14 @@ RUNNING = Look("short", (Step(1, BLUE),), base=GREY, names={0.0: ("no", GREY), 1
 
 def rising(unit: str, warning: float, critical: float | None = None, **more: float) -> Look:
     """Return a look for what gets worse as it grows."""
-    steps = [Step(warning, ORANGE if critical is not None else YELLOW)]
-    if critical is not None:
-        steps.append(Step(critical, RED))
+    if critical is None:
+        steps = [Step(warning, YELLOW)]
+    else:  # Grafana wants them in order, whatever somebody has made of the thresholds
+        steps = [Step(min(warning, critical), ORANGE), Step(critical, RED)]
     return Look(unit, tuple(steps), base=GREEN, **more)  # type: ignore[arg-type]  # minimum, maximum
 
 
 def falling(unit: str, critical: float, warning: float, **more: float) -> Look:
     """Return a look for what gets worse as it shrinks."""
-    steps = (Step(critical, ORANGE), Step(warning, GREEN))
+    steps = (Step(critical, ORANGE), Step(max(warning, critical), GREEN))
     return Look(unit, steps, base=RED, **more)  # type: ignore[arg-type]  # minimum, maximum

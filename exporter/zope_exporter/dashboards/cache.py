@@ -4,7 +4,7 @@ from .dashboard import Dashboard, Row
 from .limits import Limits
 from .looks import BYTES, COUNT, PER_SECOND, RATIO, rising
 from .metrics import Metrics
-from .panel import Look, Panel, Query, runbook
+from .panel import Look, Panel, Query
 from .requests import RATE
 from .shapes import series
 
@@ -46,14 +46,14 @@ def _connections(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             m.help("zope_connection_pool_size"),
             [Query(f"{in_use} / ignoring (state) {pool}", _NAMED)],
             rising("percentunit", 1, 2, minimum=0),
-            links=(runbook("ZopePoolExhausted"),),
+            runbooks=("ZopePoolExhausted",),
         ),
         series(
             "Longest in use",
             "For how long the connection that is in use for longest has been open.",
             [Query(f"time() - {opened}", _NAMED)],
             rising("s", limits.held_connection_seconds),
-            links=(runbook("ZopeConnectionHeldLong"),),
+            runbooks=("ZopeConnectionHeldLong",),
         ),
         series(
             "Pool size",
@@ -64,7 +64,7 @@ def _connections(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             ],
             COUNT,
             width=12,
-            links=(runbook("ZopePoolSmallerThanThreads"),),
+            runbooks=("ZopePoolSmallerThanThreads",),
         ),
         series(
             "Connections closed",
@@ -95,7 +95,7 @@ def _caches(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "Active objects as part of what the caches of all connections are brought down to.",
             [Query(f"{active} / ignoring (state) ({target} * {connections} > 0)", _NAMED)],
             RATIO,
-            links=(runbook("ZopeCacheTooSmall"),),
+            runbooks=("ZopeCacheTooSmall",),
         ),
         series(
             "Size",
@@ -111,7 +111,7 @@ def _caches(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "Objects that had to be loaded, for each closing of a connection: the caches' misses.",
             [Query(each, _NAMED)],
             rising("short", limits.loads_per_request),
-            links=(runbook("ZopeCacheTooSmall"),),
+            runbooks=("ZopeCacheTooSmall",),
         ),
         series(
             "Loads and stores",
@@ -140,7 +140,7 @@ def _conflicts(m: Metrics) -> tuple[Panel, ...]:
             [Query(conflicts, "{{site}} {{zope}} {{kind}} {{outcome}}")],
             PER_SECOND,
             width=24,
-            links=(runbook("ZopeConflictsUnresolved"),),
+            runbooks=("ZopeConflictsUnresolved",),
         ),
     )
 

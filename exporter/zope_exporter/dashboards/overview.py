@@ -4,7 +4,7 @@ from .dashboard import Dashboard, Row
 from .limits import Limits
 from .looks import BYTES, PER_SECOND, REQUESTS, SECONDS, UP, rising
 from .metrics import Metrics
-from .panel import Panel, Query, runbook
+from .panel import Panel, Query
 from .requests import RATE, busy_ratio, failure_ratio, latency, requests
 from .shapes import events, heat, series, stat
 
@@ -32,14 +32,14 @@ def _signals(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "Whether at least one probed address gave the answer it should.",
             f"max by (site) ({m('zope_ping_up')})",
             UP,
-            links=(runbook("ZopeSiteDown"),),
+            runbooks=("ZopeSiteDown",),
         ),
         stat(
             "Failed requests",
             "Part of the requests that were answered with 5xx, within the last minutes.",
             failure_ratio(m),
             rising("percentunit", limits.error_budget, limits.page_error_ratio, minimum=0),
-            links=(runbook("ZopeErrorBudgetBurn"),),
+            runbooks=("ZopeErrorBudgetBurn",),
         ),
         stat(
             "95 % are faster than",
@@ -53,14 +53,14 @@ def _signals(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "Part of the site's worker threads that is busy; at 100 % visitors wait.",
             busy_ratio(m, "site"),
             rising("percentunit", limits.busy_ratio, 1, minimum=0, maximum=1),
-            links=(runbook("ZopeWorkersSaturated"),),
+            runbooks=("ZopeWorkersSaturated",),
         ),
         stat(
             "Slowest answer to a ping",
             "Of the addresses that gave the answer they should.",
             f"max by (site) ({m('zope_ping_duration_seconds')} and {m('zope_ping_up')} == 1)",
             rising("s", limits.slow_ping_seconds),
-            links=(runbook("ZopePingSlow"),),
+            runbooks=("ZopePingSlow",),
         ),
     )
 
@@ -94,7 +94,7 @@ def _workers(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "Part of each Zope's worker threads that is busy with a request.",
             [Query(busy_ratio(m), "{{zope}}")],
             rising("percentunit", limits.busy_ratio, 1, minimum=0, maximum=1),
-            links=(runbook("ZopeWorkersSaturated"),),
+            runbooks=("ZopeWorkersSaturated",),
         ),
         series(
             "Requests that wait",
@@ -107,7 +107,7 @@ def _workers(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "For how long the oldest request in progress has been running.",
             [Query(f"time() - {started}", "{{zope}}")],
             rising("s", limits.stuck_request_seconds),
-            links=(runbook("ZopeRequestStuck"),),
+            runbooks=("ZopeRequestStuck",),
         ),
     )
 
@@ -139,12 +139,12 @@ def _data(m: Metrics) -> tuple[Panel, ...]:
                 )
             ],
             PER_SECOND,
-            links=(runbook("ZopeConflictsHigh"),),
+            runbooks=("ZopeConflictsHigh",),
         ),
         events(
             "Warnings and errors in the event logs",
             "Records within each step of the graph.",
             [Query(f"sum by (severity) (increase({records}[{RATE}])) > 0", "{{severity}}")],
-            links=(runbook("ZopeLogErrors"),),
+            runbooks=("ZopeLogErrors",),
         ),
     )

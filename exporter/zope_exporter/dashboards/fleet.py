@@ -1,12 +1,12 @@
 """All sites on one page, for who is responsible for many."""
 
-from .coverage import used_of_the_age_allowed
+from .coverage import backup_age, used_of_the_age_allowed
 from .dashboard import Dashboard, Row
 from .exporter import scraped
 from .limits import Limits
 from .looks import BYTES, COUNT, PROBLEMS, REQUESTS, UP, falling, rising
 from .metrics import Metrics
-from .panel import GREEN, GREY, ORANGE, RED, Look, Panel, Query, Step, runbook
+from .panel import GREEN, GREY, ORANGE, RED, Look, Panel, Query, Step
 from .requests import busy_ratio, failure_ratio, latency, requests
 from .shapes import series, stat, states
 from .tables import Column, table
@@ -55,28 +55,28 @@ def _counts(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "Sites of which no probed address answers as it should.",
             f"count({up} == 0) or 0 * count({up})",
             PROBLEMS,
-            links=(runbook("ZopeSiteDown"),),
+            runbooks=("ZopeSiteDown",),
         ),
         stat(
             "Exporters down",
             "Targets of the exporter's job that Prometheus cannot scrape: nobody sees for them.",
             f"count(({exporters}) == 0) or 0 * count({exporters})",
             PROBLEMS,
-            links=(runbook("ZopeExporterDown"),),
+            runbooks=("ZopeExporterDown",),
         ),
         stat(
             "Backup, of the age allowed",
             "Age of what no backup covers yet, as part of the age allowed, of the worst database.",
             f"max({used_of_the_age_allowed(m)})",
-            rising("percentunit", 0.9, 1, decimals=0),
-            links=(runbook("ZopeBackupOverdue"),),
+            backup_age(limits),
+            runbooks=("ZopeBackupOverdue",),
         ),
         stat(
             "Least free space",
             "Free part of the file system of that Data.fs which has the least.",
             f"min({_free(m)})",
             falling("percentunit", limits.disk_critical, limits.disk_warning, minimum=0, maximum=1),
-            links=(runbook("ZopeDiskAlmostFull"),),
+            runbooks=("ZopeDiskAlmostFull",),
         ),
     )
 
@@ -123,7 +123,7 @@ def _sites(m: Metrics, limits: Limits) -> Panel:
         Column(
             "Backup",
             f"max by (site) ({used_of_the_age_allowed(m)})",
-            rising("percentunit", 0.9, 1, decimals=0),
+            backup_age(limits),
         ),
         Column(
             "Certificate",
