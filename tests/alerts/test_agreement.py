@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.alerts.cases import ALERTS
+from tests.alerts.cases import ALERTS, only_what_it_needs
 from tests.alerts.steady import FIXED, INVENTORY, MOVING, NOW, STERNER, State
 from tests.support.debian import tool
 from tests.support.require import require
@@ -104,18 +104,13 @@ def promtool_says(states: Sequence[State], thresholds: Path, directory: Path) ->
     rules = yaml.safe_load(generate(ALERTS, thresholds)["rules/zope.yml"])
     files = []
     for number, state in enumerate(states):
-        groups = [_without_other_alerts(group, state.alert) for group in rules["groups"]]
+        groups = [only_what_it_needs(state.alert, group) for group in rules["groups"]]
         (directory / f"rules-{state.alert}.yml").write_text(yaml.safe_dump({"groups": groups}))
         files.append(directory / f"{number:03}-{state.alert}.yml")
         files[-1].write_text(yaml.safe_dump(_test(state)))
     command = [require(tool, "promtool"), "test", "rules", *files]
     run = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     return "" if run.returncode == 0 else run.stdout + run.stderr
-
-
-def _without_other_alerts(group: dict[str, Any], alert: str) -> dict[str, Any]:
-    kept = [rule for rule in group["rules"] if rule.get("alert", alert) == alert]
-    return {**group, "rules": kept}
 
 
 def _test(state: State) -> dict[str, Any]:
