@@ -9,6 +9,7 @@ from .agents.absence import Absence, why_absent
 from .agents.databases import PACK_RUNNING
 from .agents.verdict import judge_agent, judge_databases, judge_workers
 from .collectors import actions, filestorage, logs, ping, process
+from .config.actions import PACK
 from .finding import Finding, Severity, Values
 from .inventory import Inventory, Service, Site, Storage, Target
 from .limits import Limits
@@ -221,6 +222,6 @@ def _is_packed(site: str, values: Values) -> bool:
     running += [
         (actions.RUNNING, labels)
         for labels in values.labels(actions.RUNNING, site)
-        if labels["action"] == "pack"
+        if labels["action"] == PACK
     ]
     return any(values.get(metric, *labels.values()) for metric, labels in running)

@@ -89,8 +89,8 @@ def test_a_repository_without_room_for_a_full_backup() -> None:
 
 
 def test_a_database_that_was_left_out() -> None:
-    other = {(backup.MAX_AGE, ("intranet", "other")): 26 * HOUR}
-    assert said({**dict.fromkeys(WELL), **other}) == [
+    others = dict.fromkeys(WELL) | {(backup.MAX_AGE, ("intranet", "other")): 26 * HOUR}
+    assert said(others) == [
         "WARNING none is configured, while others of this site have one"
         " (name it under databases: of the site's backup:)"
     ]

@@ -5,7 +5,7 @@ as the most patient of them waits.
 """
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from tests.support.debian import tool
 from tests.support.require import require
 from tests.support.status import observed
 from zope_exporter.agents.absence import Absence
-from zope_exporter.finding import Finding, Severity
+from zope_exporter.finding import Severity
 from zope_exporter.limits import Limits, read_limits
 from zope_exporter.rules.generate import generate
 from zope_exporter.status.composing import compose
@@ -36,11 +36,14 @@ IN_WORDS = {"cache_full", "clock_skew"}
 
 def judged(state: State, limits: Limits) -> str:
     found = judge(INVENTORY, state.scrape(), limits, lambda: NOW, lambda _: Absence("none"))
-    return LEVELS.get(worst(found), "info" * any("would free" in each.text for each in found))
+    return LEVELS.get(
+        worst(each.severity for each in found),
+        "info" * any("would free" in each.text for each in found),
+    )
 
 
-def worst(found: Sequence[Finding] | Sequence[Fact]) -> Severity:
-    return max(each.severity for each in found)
+def worst(severities: Iterable[Severity]) -> Severity:
+    return max(severities, default=Severity.OK)
 
 
 def own(state: State, directory: Path) -> Path:
@@ -78,13 +81,16 @@ def test_every_limit_is_tried() -> None:
 def test_the_page_colours_nothing_that_check_does_not_tell(state: State) -> None:
     observer = observed(INVENTORY, [state.scrape()], NOW)
     [site] = compose(observer, read_limits(), list, set, lambda: NOW).sites
-    facts = [fact for fact in _facts(site) if fact.severity]
-    assert worst([*facts, Fact("", "")]) <= worst([*site.reasons, Fact("", "")])
+    coloured = worst(fact.severity for fact in _facts(site))
+    assert coloured <= worst(finding.severity for finding in site.reasons)
 
 
-def _facts(site: SiteView) -> list[Fact]:
-    cards = [*site.zopes, *site.databases]
-    return [*site.targets, *(fact for card in cards for fact in card.facts)]
+def _facts(site: SiteView) -> Iterator[Fact]:
+    yield from site.targets
+    for zope in site.zopes:
+        yield from zope.facts
+    for database in site.databases:
+        yield from database.facts
 
 
 def test_the_alerts_fire_in_just_these_states(tmp_path: Path) -> None:
@@ -102,13 +108,13 @@ def test_the_alerts_move_with_the_same_file(state: State, tmp_path: Path) -> Non
 def promtool_says(states: Sequence[State], thresholds: Path, directory: Path) -> str:
     """Return what promtool finds wrong with the severities of the states' alerts."""
     rules = yaml.safe_load(generate(ALERTS, thresholds)["rules/zope.yml"])
-    files = []
+    files: list[Path] = []
     for number, state in enumerate(states):
         groups = [only_what_it_needs(state.alert, group) for group in rules["groups"]]
         (directory / f"rules-{state.alert}.yml").write_text(yaml.safe_dump({"groups": groups}))
         files.append(directory / f"{number:03}-{state.alert}.yml")
         files[-1].write_text(yaml.safe_dump(_test(state)))
-    command = [require(tool, "promtool"), "test", "rules", *files]
+    command = [str(require(tool, "promtool")), "test", "rules", *map(str, files)]
     run = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     return "" if run.returncode == 0 else run.stdout + run.stderr
 

@@ -12,6 +12,7 @@ from zope_exporter.actions.verdict import (
     is_unverified,
 )
 from zope_exporter.collectors import backup, datafs, filestorage
+from zope_exporter.config.actions import ACTIONS, PACK
 from zope_exporter.finding import Severity, Values
 from zope_exporter.inventory import Storage
 from zope_exporter.limits import Limits
@@ -21,8 +22,6 @@ from zope_exporter.wording import duration, size
 from .courses import database_graphs
 from .history import History
 from .view import Bar, DatabaseView, Fact, Offer
-
-ACTIONS = ("pack", "backup", "verify")
 
 
 class Databases:
@@ -104,7 +103,7 @@ class Databases:
     def _considerations(self, action: str, known: Known) -> Iterator[str]:
         used, free = known(filestorage.SIZE), known(filestorage.AVAILABLE)
         old, room = known(filestorage.OLD_SIZE) or 0.0, known(backup.AVAILABLE)
-        if action == "pack" and used is not None and free is not None:
+        if action == PACK and used is not None and free is not None:
             yield (
                 f"It may write as much as Data.fs has, {size(used)}, once Data.fs.old is deleted: "
                 f"{size(free + old)} will be free then."
