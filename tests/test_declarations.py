@@ -1,15 +1,21 @@
-"""Every metric we declare keeps Prometheus' manners, and every collector is complete."""
+"""Metrics keep Prometheus' manners, collectors are complete, the actions are listed once."""
 
+import ast
 import pkgutil
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from zope_exporter import collectors
+from zope_exporter.cli import main
+from zope_exporter.config.actions import ACTIONS, BACKUP, PACK, VERIFY, ActionSettings
 from zope_exporter.metric import Metric
+from zope_exporter.shipped import PACKAGE
 from zope_exporter.sidecar import declared_metrics, idle_registry
+from zope_exporter.web.tokens import PERMISSIONS
 
 TESTS = Path(__file__).parent / "collectors"
 FORBIDDEN_LABELS = {"instance", "job", "env", "type", "le", "quantile"}
@@ -48,3 +54,28 @@ def test_every_collector_is_built_tested_and_has_a_golden_page(name: str) -> Non
     assert name in built, f"add {name} to build() in collectors/__init__.py"
     assert (TESTS / f"test_{name}.py").is_file()
     assert list((TESTS / "golden").glob(f"{name}*.txt"))
+
+
+def test_the_actions_are_those_of_one_enumeration() -> None:
+    assert ACTIONS == (PACK, BACKUP, VERIFY)
+    assert set(ACTIONS) == set(ActionSettings.model_fields)
+    assert set(ACTIONS) < set(PERMISSIONS)
+    assert set(ACTIONS) < main.commands.keys()
+
+
+def test_no_other_module_names_the_actions() -> None:
+    others = set(PACKAGE.rglob("*.py")) - {PACKAGE / "config/actions.py"}
+    assert not {str(file.relative_to(PACKAGE)) for file in others if any(_named(file))}
+
+
+def _named(file: Path) -> Iterator[ast.expr]:
+    """Yield where a module compares with the name of an action, or lists them for itself."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Compare):
+            yield from (each for each in (node.left, *node.comparators) if _is_action(each))
+        elif isinstance(node, ast.Tuple | ast.List | ast.Set):
+            yield from list(filter(_is_action, node.elts))[1:]
+
+
+def _is_action(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value in ACTIONS

@@ -10,6 +10,7 @@ from zope_exporter.check import report, worst
 from zope_exporter.collectors import filestorage, logs, ping, process
 from zope_exporter.finding import Finding, Severity
 from zope_exporter.inventory import Database, Inventory, Process, Service, Site, Storage, Target
+from zope_exporter.limits import read_limits
 from zope_exporter.metric import Metric, Sample
 from zope_exporter.registry import Failure, Scrape
 from zope_exporter.verdict import judge
@@ -36,8 +37,10 @@ WELL: dict[tuple[Metric, tuple[str, ...]], float] = {
     (process.UP, ("intranet", "client1")): 1,
     (process.START_TIME, ("intranet", "client1")): NOW - 7200,
     (process.RESIDENT, ("intranet", "client1")): 61_234_567,
+    (process.MEMORY_LIMIT, ("intranet", "client1")): 1e9,
     (filestorage.SIZE, ("intranet", "main")): 3e9,
     (filestorage.LAST_TRANSACTION, ("intranet", "main")): NOW - 90,
+    (filestorage.OLD_SIZE, ("intranet", "main")): 5e9,
     (filestorage.LEFTOVER, ("intranet", "main")): 0,
     (filestorage.REPLACED, ("intranet", "main")): 0,
     (filestorage.AVAILABLE, ("intranet", "main")): 40e9,
@@ -57,7 +60,9 @@ def judged(
     values = {**WELL, **(changes or {})}
     samples = [Sample(*key, value) for key, value in values.items() if value is not None]
     scrape = Scrape(samples, list(failures))
-    return judge(Inventory((site,)), scrape, lambda: NOW, lambda _: Absence("not installed"))
+    return judge(
+        Inventory((site,)), scrape, read_limits(), lambda: NOW, lambda _: Absence("not installed")
+    )
 
 
 def wrong(findings: list[Finding]) -> list[str]:
@@ -116,14 +121,15 @@ def test_quiet_says_nothing_of_a_healthy_site_and_only_what_is_wrong_of_another(
         (
             filestorage.AVAILABLE,
             "main",
-            8e9,
-            "WARNING main: the file system is getting full: 8 GB free (8%)",
+            4e9,
+            "WARNING main: the file system is getting full: 4 GB free (4%)",
         ),
         (
             filestorage.SIZE,
             "main",
             50e9,
-            "WARNING main: a pack may not find room: 40 GB free (40%), Data.fs 50 GB",
+            "WARNING main: a pack may not find room: 40 GB free (40%) and 5 GB of Data.fs.old,"
+            " Data.fs 50 GB",
         ),
         (
             logs.REOPEN_NEEDED,
@@ -135,8 +141,27 @@ def test_quiet_says_nothing_of_a_healthy_site_and_only_what_is_wrong_of_another(
         (
             ping.CERTIFICATE_EXPIRY,
             "home",
-            NOW + 5 * 86400,
-            "WARNING ping home: certificate expires in 5 d",
+            NOW + 9 * 86400,
+            "WARNING ping home: certificate expires in 9 d",
+        ),
+        (
+            ping.CERTIFICATE_EXPIRY,
+            "home",
+            NOW + 2 * 86400,
+            "CRITICAL ping home: certificate expires in 2 d",
+        ),
+        (
+            ping.DURATION,
+            "home",
+            2.5,
+            "WARNING ping home: https://127.0.0.1/ok: slower than 2 s (see which requests run)",
+        ),
+        (
+            process.RESIDENT,
+            "client1",
+            950e6,
+            "WARNING client1: uses most of the 1 GB of memory that its control group may have"
+            " (raise the limit, or see what grows)",
         ),
         (
             ping.CERTIFICATE_EXPIRY,
@@ -186,7 +211,7 @@ def test_failures_problems_and_debug_mode_are_said() -> None:
 
 
 def test_finding_nothing_is_unknown_and_says_what_to_do() -> None:
-    findings = judge(Inventory(problems=("pid 7: may not be read",)), Scrape([], []))
+    findings = judge(Inventory(problems=("pid 7: may not be read",)), Scrape([], []), read_limits())
     assert worst(findings).exit_code == 3
     assert [finding.severity.name for finding in findings] == ["WARNING", "UNKNOWN"]
     assert "--config.file" in findings[-1].text

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from .config.schema import Config
 from .finding import Finding, Severity
+from .limits import read_limits
 from .sidecar import look
 from .verdict import judge
 from .web.tokens import weaknesses
@@ -14,9 +15,10 @@ COLLECT_SECONDS = 20.0
 def findings(config: Config) -> list[Finding]:
     """Search this host, collect once, and return what there is to say.
 
-    Raises ConfigError if the token file cannot be used.
+    Raises ConfigError if the token file cannot be used, ThresholdError if the thresholds cannot.
     """
-    return [*_tokens(config), *judge(*look(config, COLLECT_SECONDS))]
+    limits = read_limits(config.thresholds)
+    return [*_tokens(config), *judge(*look(config, COLLECT_SECONDS), limits)]
 
 
 def worst(found: Sequence[Finding]) -> Severity:

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from . import __version__
 from .config.schema import Config
 from .healthcheck import socket_name
+from .limits import Limits, read_limits
 from .sidecar import Sidecar
 from .status.composing import compose
 from .status.page import STYLE, StatusPage
@@ -36,11 +37,12 @@ def serve_on(
 ) -> None:
     """Serve on a socket that listens already, until SIGINT or SIGTERM.
 
-    Raises ConfigError if the web configuration or the tokens cannot be used, ValueError for a
-    telemetry path that cannot be one.
+    Raises ConfigError if the web configuration or the tokens cannot be used, ThresholdError if the
+    thresholds cannot, ValueError for a telemetry path that cannot be one.
     """
     web_config = WebConfigFile(web_config_file) if web_config_file else None
     tokens = TokenFile(config.actions.token_file) if config.actions else None
+    limits = read_limits(config.thresholds)
     _bound_heaps()
     sidecar = Sidecar(config)
     try:
@@ -51,7 +53,7 @@ def serve_on(
             routes=[
                 *_api(sidecar, tokens),
                 *runbook_routes(STYLE),
-                *_status_page(sidecar, telemetry_path),
+                *_status_page(sidecar, limits, telemetry_path),
             ],
             is_ready=sidecar.is_ready,
         )
@@ -75,13 +77,13 @@ def _api(sidecar: Sidecar, tokens: TokenFile | None) -> list[Route]:
     ]
 
 
-def _status_page(sidecar: Sidecar, telemetry_path: str) -> list[Route]:
+def _status_page(sidecar: Sidecar, limits: Limits, telemetry_path: str) -> list[Route]:
     if telemetry_path == "/":
         return []
     pages = {"Metrics": telemetry_path, "Runbooks": RUNBOOKS, "Healthy": HEALTHY, "Ready": READY}
     page = StatusPage(pages)
     jobs, offered = sidecar.runner.jobs, sidecar.offered
-    return status_routes(page, lambda: compose(sidecar.observer, jobs, offered))
+    return status_routes(page, lambda: compose(sidecar.observer, limits, jobs, offered))
 
 
 def _bound_heaps() -> None:

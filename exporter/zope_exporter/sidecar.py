@@ -6,6 +6,7 @@ from .actions.catalog import ActionCatalog
 from .alerting import Alerting
 from .collectors import build, build_passing
 from .collectors.datafs import KeptDataFsCollector
+from .config.actions import ACTIONS
 from .config.schema import Config
 from .declaring import declared_site, extra_logs, syslog_settings
 from .discovery.memory import open_memory
@@ -23,7 +24,6 @@ from .metric import Metric
 from .registry import Registry, Scrape
 from .state import state_file
 from .status.courses import DRAWN
-from .status.databases import ACTIONS
 from .status.history import History
 from .status.observer import Observer
 from .syslog.receiver import SyslogReceiver

@@ -2,13 +2,17 @@
 
 import time
 from collections.abc import Callable, Iterator
+from itertools import starmap
 
-from .actions.verdict import judge_actions, judge_backups, judge_garbage
+from .actions.verdict import judge_actions, judge_backups, judge_packs
 from .agents.absence import Absence, why_absent
+from .agents.databases import PACK_RUNNING
 from .agents.verdict import judge_agent, judge_databases, judge_workers
-from .collectors import filestorage, logs, ping, process
+from .collectors import actions, filestorage, logs, ping, process
+from .config.actions import PACK
 from .finding import Finding, Severity, Values
 from .inventory import Inventory, Service, Site, Storage, Target
+from .limits import Limits
 from .logfiles.pipeline import explain_gaps
 from .metric import Metric, Sample
 from .probe.result import REASONS
@@ -17,10 +21,6 @@ from .registry import Failure, Scrape
 from .wording import duration, size
 from .zeo.verdict import judge_zeo
 from .zmi.verdict import judge_zmi
-
-LOW_SPACE_RATIO = 0.10
-NO_SPACE_RATIO = 0.03
-CERTIFICATE_DAYS = 14
 
 NOTHING = (
     "found no running Zope or ZEO server on this host"
@@ -31,31 +31,33 @@ NOTHING = (
 def judge(
     inventory: Inventory,
     scrape: Scrape,
+    limits: Limits,
     now: Callable[[], float] = time.time,
     absence: Callable[[Service], Absence] = why_absent,
 ) -> list[Finding]:
     """Return what there is to say about each thing of the inventory, site by site.
 
+    What has two limits is a warning beyond the first and critical beyond the second, as its alert.
     `absence` looks for the reason why a Zope that runs has no agent.
     """
     values = Values(scrape)
     findings = [Finding(Severity.WARNING, "", "discovery", text) for text in inventory.problems]
     for site in inventory.sites:
         for service in site.services:
-            findings += _service(site, service, values, now())
+            findings += _service(site, service, values, now(), limits)
             if service.kind == "zope" and values.get(process.UP, site.name, service.name):
                 findings += judge_agent(site.name, service, values, absence)
-                findings += judge_workers(site.name, service, values)
-                findings += judge_databases(site.name, service, values)
+                findings += judge_workers(site.name, service, values, limits)
+                findings += judge_databases(site.name, service, values, limits)
                 findings += judge_zmi(site.name, service.name, values)
-        findings += judge_zeo(site, values, now())
+        findings += judge_zeo(site, values, now(), limits)
         for storage in site.storages:
-            findings += _storage(site, storage, values, now())
-            findings += judge_garbage(site.name, storage.database, values, now())
-            findings += judge_backups(site.name, storage.database, values, now())
+            findings += _storage(site, storage, values, now(), limits)
+            findings += judge_packs(site.name, storage.database, values, now(), limits)
+            findings += judge_backups(site.name, storage.database, values, now(), limits)
         findings += judge_actions(site.name, values, now())
         for target in site.targets:
-            findings += _target(site, target, values, now())
+            findings += _target(site, target, values, now(), limits)
     findings += [_renamed(*sample.labels) for sample in scrape.samples if _is_renamed(sample)]
     findings += [_failure(failure, values) for failure in scrape.failures]
     if not inventory.sites:
@@ -83,7 +85,9 @@ def _failure(failure: Failure, values: Values) -> Finding:
     return Finding(severity, site, f"{failure.collector} {source}".strip(), failure.reason)
 
 
-def _service(site: Site, service: Service, values: Values, now: float) -> Iterator[Finding]:
+def _service(
+    site: Site, service: Service, values: Values, now: float, limits: Limits
+) -> Iterator[Finding]:
     def found(severity: Severity, text: str) -> Finding:
         return Finding(severity, site.name, service.name, text)
 
@@ -95,6 +99,10 @@ def _service(site: Site, service: Service, values: Values, now: float) -> Iterat
         where = service.config or service.wsgi_ini
         known = f"; configured in {where}" if where else ""
         yield found(Severity.CRITICAL, f"is not running{known} ({remedy})")
+    if is_near_memory_limit(site.name, service.name, values, limits):
+        limit = size(values.get(process.MEMORY_LIMIT, site.name, service.name) or 0.0)
+        text = f"uses most of the {limit} of memory that its control group may have"
+        yield found(Severity.WARNING, f"{text} (raise the limit, or see what grows)")
     gaps = service.wsgi_ini and explain_gaps(
         service.wsgi_ini, service.pipeline, service.pipeline_code
     )
@@ -104,6 +112,13 @@ def _service(site: Site, service: Service, values: Values, now: float) -> Iterat
         yield found(Severity.WARNING, "runs in debug mode, which is slow and shows tracebacks")
     for problem in service.problems:
         yield found(Severity.WARNING, problem)
+
+
+def is_near_memory_limit(site: str, zope: str, values: Values, limits: Limits) -> bool:
+    """Tell what the alert ZopeMemoryNearLimit does."""
+    used = values.get(process.RESIDENT, site, zope)
+    limit = values.get(process.MEMORY_LIMIT, site, zope)
+    return used is not None and limit is not None and used > limits.memory * limit
 
 
 def _running(site: Site, service: Service, values: Values, now: float) -> str:
@@ -122,7 +137,9 @@ def _running(site: Site, service: Service, values: Values, now: float) -> str:
     return f"{service.kind} server, " * (service.kind == "zeo") + ", ".join(facts)
 
 
-def _storage(site: Site, storage: Storage, values: Values, now: float) -> Iterator[Finding]:
+def _storage(
+    site: Site, storage: Storage, values: Values, now: float, limits: Limits
+) -> Iterator[Finding]:
     def value(metric: Metric) -> float | None:
         return values.get(metric, site.name, storage.database)
 
@@ -145,28 +162,31 @@ def _storage(site: Site, storage: Storage, values: Values, now: float) -> Iterat
     if leftover:
         text = f"a pack or commit that died left {size(leftover)} beside {storage.data_fs}"
         yield found(Severity.WARNING, text)
-    yield from _space(found, used, value(filestorage.AVAILABLE), value(filestorage.CAPACITY))
+    yield from starmap(found, _space(value, limits))
 
 
 def _space(
-    found: Callable[[Severity, str], Finding],
-    used: float,
-    available: float | None,
-    capacity: float | None,
-) -> Iterator[Finding]:
+    known: Callable[[Metric], float | None], limits: Limits
+) -> Iterator[tuple[Severity, str]]:
+    available, capacity = known(filestorage.AVAILABLE), known(filestorage.CAPACITY)
+    used, old = known(filestorage.SIZE), known(filestorage.OLD_SIZE)
     if available is None or not capacity:
         return
     ratio = available / capacity
     room = f"{size(available)} free ({ratio:.0%})"
-    if ratio < NO_SPACE_RATIO:
-        yield found(Severity.CRITICAL, f"the file system is full: {room}")
-    elif ratio < LOW_SPACE_RATIO:
-        yield found(Severity.WARNING, f"the file system is getting full: {room}")
-    elif available < used:
-        yield found(Severity.WARNING, f"a pack may not find room: {room}, Data.fs {size(used)}")
+    if ratio < limits.disk_almost_full_critical:
+        yield Severity.CRITICAL, f"the file system is full: {room}"
+    elif ratio < limits.disk_almost_full:
+        yield Severity.WARNING, f"the file system is getting full: {room}"
+    # A pack deletes Data.fs.old first, then writes up to the whole Data.fs anew.
+    if used is not None and old is not None and available + old < used:
+        room += f" and {size(old)} of Data.fs.old" * bool(old)
+        yield Severity.WARNING, f"a pack may not find room: {room}, Data.fs {size(used)}"
 
 
-def _target(site: Site, target: Target, values: Values, now: float) -> Iterator[Finding]:
+def _target(
+    site: Site, target: Target, values: Values, now: float, limits: Limits
+) -> Iterator[Finding]:
     def found(severity: Severity, text: str) -> Finding:
         return Finding(severity, site.name, f"ping {target.name}", text)
 
@@ -180,7 +200,28 @@ def _target(site: Site, target: Target, values: Values, now: float) -> Iterator[
     elif up is not None:
         reasons = [r for r in REASONS if values.get(ping.FAILURE, site.name, target.name, r)]
         yield found(Severity.CRITICAL, f"{url}: {answered}, {', '.join(reasons)}")
+    if is_slow(site.name, target.name, values, limits):
+        text = f"{url}: slower than {limits.ping_slow:g} s (see which requests run)"
+        yield found(Severity.WARNING, text)
     expiry = values.get(ping.CERTIFICATE_EXPIRY, site.name, target.name)
-    if expiry is not None and expiry - now < CERTIFICATE_DAYS * 86400:
+    if expiry is not None and expiry - now < limits.certificate:
+        severe = expiry - now < limits.certificate_critical
         when = "has expired" if expiry < now else f"expires in {duration(expiry - now)}"
-        yield found(Severity.CRITICAL if expiry < now else Severity.WARNING, f"certificate {when}")
+        yield found(Severity.CRITICAL if severe else Severity.WARNING, f"certificate {when}")
+
+
+def is_slow(site: str, target: str, values: Values, limits: Limits) -> bool:
+    """Tell what the alert ZopePingSlow does: a pack makes every site slow."""
+    seconds = values.get(ping.DURATION, site, target) or 0.0
+    up = values.get(ping.UP, site, target)
+    return bool(up) and seconds > limits.ping_slow and not _is_packed(site, values)
+
+
+def _is_packed(site: str, values: Values) -> bool:
+    running = [(PACK_RUNNING, labels) for labels in values.labels(PACK_RUNNING, site)]
+    running += [
+        (actions.RUNNING, labels)
+        for labels in values.labels(actions.RUNNING, site)
+        if labels["action"] == PACK
+    ]
+    return any(values.get(metric, *labels.values()) for metric, labels in running)

@@ -2,9 +2,10 @@
 
 import pytest
 
-from zope_exporter.actions.verdict import judge_actions, judge_backups, judge_garbage
+from zope_exporter.actions.verdict import judge_actions, judge_backups, judge_packs
 from zope_exporter.collectors import actions, backup, datafs, filestorage
 from zope_exporter.finding import Values
+from zope_exporter.limits import read_limits
 from zope_exporter.metric import Metric, Sample
 from zope_exporter.registry import Scrape
 
@@ -27,7 +28,7 @@ WELL: dict[tuple[Metric, tuple[str, ...]], float | None] = {
 def said(changes: dict[tuple[Metric, tuple[str, ...]], float | None]) -> list[str]:
     values = {**WELL, **changes}
     samples = [Sample(*key, value) for key, value in values.items() if value is not None]
-    found = list(judge_backups(*MAIN, Values(Scrape(samples, [])), NOW))
+    found = list(judge_backups(*MAIN, Values(Scrape(samples, [])), NOW, read_limits()))
     assert {each.subject for each in found} <= {"backup main"}
     return [f"{each.severity.name} {each.text}" for each in found]
 
@@ -53,6 +54,10 @@ def test_a_site_where_nothing_happens_needs_no_new_backup() -> None:
     assert said(quiet) == ["OK last backup 400 d ago, 3 GB in all"]
 
 
+def test_clocks_that_differ_by_a_little_are_no_backup_from_the_future() -> None:
+    assert said({(backup.LAST_SUCCESS, MAIN): NOW + 30})[1:] == []
+
+
 def test_a_backup_from_the_future_is_no_fresh_backup() -> None:
     assert said({(backup.LAST_SUCCESS, MAIN): NOW + 48 * HOUR})[1] == (
         "WARNING the last backup is dated 2 d in the future (set the clock right)"
@@ -67,6 +72,28 @@ def test_no_backup_and_no_proof_are_said_with_the_command() -> None:
         "WARNING no backup was ever proven to restore"
         " (zope-exporter verify intranet --database main)"
     )
+
+
+def test_a_proof_that_is_old_is_said_with_the_command() -> None:
+    assert said({(backup.LAST_VERIFIED, MAIN): NOW - 9 * 24 * HOUR})[1:] == [
+        "WARNING no backup was proven to restore for 9 d"
+        " (zope-exporter verify intranet --database main)"
+    ]
+
+
+def test_a_repository_without_room_for_a_full_backup() -> None:
+    assert said({(filestorage.SIZE, MAIN): 2e9})[1:] == [
+        "WARNING another full one may not find room: 1 GB free, Data.fs 2 GB"
+        " (keep fewer, or enlarge the disk of the repository)"
+    ]
+
+
+def test_a_database_that_was_left_out() -> None:
+    others = dict.fromkeys(WELL) | {(backup.MAX_AGE, ("intranet", "other")): 26 * HOUR}
+    assert said(others) == [
+        "WARNING none is configured, while others of this site have one"
+        " (name it under databases: of the site's backup:)"
+    ]
 
 
 def test_faults_of_the_database_are_said_with_where_to_look() -> None:
@@ -109,21 +136,23 @@ def test_an_action_that_failed_last_is_said(success: float | None, words: list[s
             2e9,
             1e9,
             NOW - 30 * 24 * HOUR,
-            "a pack would free 3 GB of 5 GB; the last was 30 d ago"
+            "WARNING the last was 30 d ago; a pack would free 3 GB of 5 GB"
             " (zope-exporter pack intranet --database main)",
         ),
         (
             3e9,
             None,
             None,
-            "a pack would free 3 GB of 5 GB; it was never packed"
+            "WARNING it was never packed; a pack would free 3 GB of 5 GB"
             " (zope-exporter pack intranet --database main)",
         ),
-        (2e9, 0.4e9, None, ""),
+        (3e9, None, NOW - 24 * HOUR, "OK a pack would free 3 GB of 5 GB; the last was 1 d ago"),
+        (2e9, 0.4e9, NOW - 24 * HOUR, ""),
+        (0.2e9, None, NOW - 30 * 24 * HOUR, ""),
         (None, None, None, ""),
     ],
 )
-def test_a_pack_that_would_free_much_is_said(
+def test_a_pack_that_is_overdue_or_would_free_much_is_said(
     superseded: float | None, unreachable: float | None, packed: float | None, words: str
 ) -> None:
     values = {
@@ -133,5 +162,5 @@ def test_a_pack_that_would_free_much_is_said(
         (datafs.LAST_PACK, MAIN): packed,
     }
     samples = [Sample(*key, value) for key, value in values.items() if value is not None]
-    found = list(judge_garbage(*MAIN, Values(Scrape(samples, [])), NOW))
-    assert [each.text for each in found] == [words] * bool(words)
+    found = list(judge_packs(*MAIN, Values(Scrape(samples, [])), NOW, read_limits()))
+    assert [f"{each.severity.name} {each.text}" for each in found] == [words] * bool(words)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from zope_exporter.agents.verdict import judge_agent, judge_databases, judge_wor
 from zope_exporter.collectors.agent import UP, samples_of
 from zope_exporter.finding import Severity, Values
 from zope_exporter.inventory import Database, Service
+from zope_exporter.limits import Limits, read_limits
 from zope_exporter.registry import Scrape
 
+LIMITS = read_limits()
 ZOPE = Service("zope", "client1", Path("/srv/zope/etc/zope.conf"), threads=4)
 OURS = shipped().version
 NONE = Absence("not installed")
@@ -33,8 +36,10 @@ def of_agent(known: Values, absence: Absence = NONE) -> list[tuple[int, str]]:
     return [(finding.severity, finding.text) for finding in found]
 
 
-def of_databases(known: Values, service: Service = ZOPE) -> list[tuple[int, str]]:
-    found = judge_databases("intranet", service, known)
+def of_databases(
+    known: Values, service: Service = ZOPE, limits: Limits = LIMITS
+) -> list[tuple[int, str]]:
+    found = judge_databases("intranet", service, known, limits)
     return [(finding.severity, finding.text) for finding in found]
 
 
@@ -71,12 +76,37 @@ def test_pools_and_caches() -> None:
     assert of_databases(values(main_database(20_000))) == [(Severity.OK, text)]
 
 
-def test_full_caches_and_leaks() -> None:
-    ((_, text),) = of_databases(values(main_database(24_000, leaked=2)))
-    assert text == (
-        "database main: 3 of 7 connections in use, 2 of them leaked, caches hold 24000 of 25000"
-        " objects, which is full: a higher cache-size may save loads, if there is memory"
+def test_full_caches() -> None:
+    known = values(main_database(24_000))
+    ((severity, text),) = of_databases(known)
+    assert (severity, text) == (
+        Severity.OK,
+        "database main: 3 of 7 connections in use, caches hold 24000 of 25000"
+        " objects, which is full: a higher cache-size may save loads, if there is memory",
     )
+    ((_, text),) = of_databases(known, limits=replace(LIMITS, cache_full=0.99))
+    assert text.endswith("caches hold 24000 of 25000 objects")
+
+
+def test_leaked_connections() -> None:
+    assert of_databases(values(main_database(1, leaked=2)))[1:] == [
+        (
+            Severity.WARNING,
+            "database main: 2 connections leaked: no running request has opened them"
+            " (the runbook ZopeConnectionsLeaked tells how to find out)",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pool_size", "told"), [(3, []), (2, [Severity.WARNING]), (1, [Severity.CRITICAL])]
+)
+def test_more_connections_than_the_pool_has(pool_size: int, told: list[Severity]) -> None:
+    known = values({**main_database(1, pool_size=pool_size), "workers": {}})
+    found = of_databases(known, replace(ZOPE, threads=None))[1:]
+    assert [severity for severity, _ in found] == told
+    text = f"3 connections are in use, more than the {pool_size} of its pool"
+    assert all(text in each for _, each in found)
 
 
 def test_a_pool_smaller_than_the_threads() -> None:
@@ -92,13 +122,21 @@ def test_without_an_agent_the_configuration_tells_of_pools(pool_size: int, count
     assert len(of_databases(Values(Scrape([], [])), service)) == count
 
 
-@pytest.mark.parametrize(("busy", "told"), [(3, []), (4, ["all 4 worker threads are busy"])])
-def test_nobody_is_free_for_the_next_visitor(busy: int, told: list[str]) -> None:
-    known = values({"workers": {"server": "waitress", "threads": 4, "busy": busy, "queue": 0}})
-    found = list(judge_workers("intranet", ZOPE, known))
-    assert [finding.text.split(":")[0] for finding in found] == told
-    assert all(finding.severity is Severity.WARNING for finding in found)
+@pytest.mark.parametrize(
+    ("busy", "told"),
+    [
+        (8, []),
+        (9, [(Severity.WARNING, "9 of 10 worker threads are busy")]),
+        (10, [(Severity.CRITICAL, "all 10 worker threads are busy: visitors wait")]),
+    ],
+)
+def test_how_many_are_free_for_the_next_visitor(
+    busy: int, told: list[tuple[Severity, str]]
+) -> None:
+    known = values({"workers": {"server": "waitress", "threads": 10, "busy": busy, "queue": 0}})
+    found = list(judge_workers("intranet", ZOPE, known, LIMITS))
+    assert [(finding.severity, finding.text) for finding in found] == told
 
 
 def test_of_workers_that_are_not_known_nothing_is_said() -> None:
-    assert not list(judge_workers("intranet", ZOPE, Values(Scrape([], []))))
+    assert not list(judge_workers("intranet", ZOPE, Values(Scrape([], [])), LIMITS))

@@ -62,7 +62,7 @@ def promtool_says(
     files = []
     for number, case in enumerate(listed):
         rules = directory / f"rules-{case.alert}.yml"
-        rules.write_text(yaml.safe_dump({"groups": [_only_what_it_needs(case.alert, group)]}))
+        rules.write_text(yaml.safe_dump({"groups": [only_what_it_needs(case.alert, group)]}))
         file = directory / f"{number:03}-{case.alert}.yml"
         file.write_text(yaml.safe_dump(_promtool_test(case, group), sort_keys=False))
         files.append(file)
@@ -77,7 +77,7 @@ def promtool_says(
     return "" if run.returncode == 0 else said or f"exit code {run.returncode}"
 
 
-def _only_what_it_needs(alert: str, group: dict[str, Any]) -> dict[str, Any]:
+def only_what_it_needs(alert: str, group: dict[str, Any]) -> dict[str, Any]:
     """The group without other alerts, and without recordings that do not lead to this one."""
     needed: list[dict[str, Any]] = []
     for rule in reversed(group["rules"]):

@@ -97,7 +97,10 @@ def test_every_key_together(write: Write, tmp_path: Path) -> None:
 
 BAD = [
     ("site: []", ":1: site: unknown key (did you mean sites?)"),
-    ("nonsense: 1", ":1: nonsense: unknown key (known here: actions, discover, sites, state_dir)"),
+    (
+        "nonsense: 1",
+        ":1: nonsense: unknown key (known here: actions, discover, sites, state_dir, thresholds)",
+    ),
     ("actions: {}", ":1: actions.token_file: is required"),
     (
         "actions: {token_file: t, on_alert: {ZopePackOverdue: restore}}",

@@ -18,6 +18,7 @@ from tests.support.web import serving
 from zope_exporter.agents import serving as agent
 from zope_exporter.inventory import Inventory
 from zope_exporter.jobs.job import Job, Places, State, Task
+from zope_exporter.limits import read_limits
 from zope_exporter.registry import Scrape
 from zope_exporter.status.composing import compose
 from zope_exporter.status.page import StatusPage, routes
@@ -47,7 +48,9 @@ class Exporter:
             for action in ("pack", "backup", "verify")
         }
         seen = observed(self.found, self.scrapes)
-        return compose(seen, lambda: self.jobs, lambda: offered, lambda: NOW + self.later)
+        return compose(
+            seen, read_limits(), lambda: self.jobs, lambda: offered, lambda: NOW + self.later
+        )
 
     async def act(self, request: Request) -> Response:
         if request.headers["authorization"] != f"Bearer {TOKEN}":

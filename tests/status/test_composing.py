@@ -8,11 +8,13 @@ from zope_exporter.collectors import backup
 from zope_exporter.finding import Severity
 from zope_exporter.inventory import Inventory
 from zope_exporter.jobs.job import Job, Places, Task
+from zope_exporter.limits import read_limits
 from zope_exporter.registry import Scrape
 from zope_exporter.state import StateError
 from zope_exporter.status.composing import compose
 from zope_exporter.status.view import DatabaseView, PageView, ZopeView
 
+LIMITS = read_limits()
 EVERYTHING = {(action, "intranet", "main") for action in ("pack", "backup", "verify")}
 
 
@@ -20,7 +22,7 @@ def page(
     *scrapes: Scrape, offered: Collection[tuple[str, str, str]] = (), later: float = 5.0
 ) -> PageView:
     seen = observed(inventory(), scrapes)
-    return compose(seen, list, lambda: offered, lambda: NOW + later)
+    return compose(seen, LIMITS, list, lambda: offered, lambda: NOW + later)
 
 
 def zope(view: PageView) -> ZopeView:
@@ -68,7 +70,7 @@ def test_what_burns_comes_first() -> None:
     assert severities == sorted(severities, reverse=True)
     assert {"ping home", "main", "datafs main"} <= {finding.subject for finding in site.reasons}
     assert "all 4 worker threads are busy: visitors wait" in {f.text for f in site.reasons}
-    assert texts(zope(view))["Worker threads"] == ("4 of 4 busy", Severity.WARNING)
+    assert texts(zope(view))["Worker threads"] == ("4 of 4 busy", Severity.CRITICAL)
     assert texts(database(view))["Backup"] == ("covers all until 4 d ago", Severity.CRITICAL)
     assert site.targets[0].severity is Severity.CRITICAL
 
@@ -82,8 +84,9 @@ def test_without_the_agent_nothing_is_made_up() -> None:
 def test_a_backup_that_is_not_configured_is_no_backup() -> None:
     of_backups = backup.MAX_AGE, backup.COVERED, backup.LAST_VERIFIED
     view = page(without(healthy(inventory()), *of_backups))
-    assert texts(database(view))["Backup"] == ("none is configured", Severity.WARNING)
-    view = page(without(healthy(inventory()), backup.COVERED, backup.LAST_VERIFIED))
+    assert texts(database(view))["Backup"] == ("none is configured", Severity.UNKNOWN)
+    of_backups = backup.LAST_SUCCESS, backup.COVERED, backup.LAST_VERIFIED
+    view = page(without(healthy(inventory()), *of_backups))
     assert texts(database(view))["Backup"] == ("there is none yet", Severity.CRITICAL)
     assert texts(database(view))["Proven restorable"] == ("never", Severity.WARNING)
 
@@ -109,12 +112,12 @@ def test_the_step_under_way_counts_for_nothing_yet() -> None:
 
 
 def test_before_the_first_look() -> None:
-    view = compose(observed(inventory(), []), list, set, lambda: NOW)
+    view = compose(observed(inventory(), []), LIMITS, list, set, lambda: NOW)
     assert (view.severity, view.age, view.sites) == (Severity.UNKNOWN, None, ())
 
 
 def test_an_empty_host_is_not_well() -> None:
-    view = compose(observed(Inventory(), [Scrape([], [])]), list, set, lambda: NOW)
+    view = compose(observed(Inventory(), [Scrape([], [])]), LIMITS, list, set, lambda: NOW)
     assert view.severity is Severity.UNKNOWN
     assert "found no running Zope" in view.remarks[0].text
 
@@ -158,7 +161,7 @@ def job(**changes: object) -> Job:
 
 
 def jobs_page(jobs: Sequence[Job]) -> PageView:
-    return compose(observed(inventory(), []), lambda: jobs, set, lambda: NOW)
+    return compose(observed(inventory(), []), LIMITS, lambda: jobs, set, lambda: NOW)
 
 
 def test_jobs_in_words() -> None:
@@ -187,7 +190,7 @@ def test_a_state_file_that_fails_costs_the_jobs_only() -> None:
     def failing() -> Sequence[Job]:
         raise StateError("the file is locked")
 
-    view = compose(observed(inventory(), [healthy(inventory())]), failing, set, lambda: NOW)
+    view = compose(observed(inventory(), [healthy(inventory())]), LIMITS, failing, set, lambda: NOW)
     assert view.jobs_problem == "the file is locked"
     assert view.sites
 

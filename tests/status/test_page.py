@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from tests.support.status import NOW, burning, healthy, inventory, observed
 from tests.support.web import serving
 from zope_exporter.inventory import Inventory
+from zope_exporter.limits import read_limits
 from zope_exporter.registry import Scrape
 from zope_exporter.status.composing import compose
 from zope_exporter.status.page import StatusPage, routes
@@ -27,7 +28,9 @@ def view(found: Inventory, scrape: Scrape, later: float = 5.0) -> PageView:
         for storage in site.storages
         for action in ("pack", "backup", "verify")
     }
-    return compose(observed(found, [scrape]), list, lambda: offered, lambda: NOW + later)
+    return compose(
+        observed(found, [scrape]), read_limits(), list, lambda: offered, lambda: NOW + later
+    )
 
 
 def html(found: Inventory, scrape: Scrape, later: float = 5.0) -> str:

@@ -60,6 +60,7 @@ def burning(found: Inventory, now: float = NOW) -> Scrape:
         serving.BUSY(4, site=site.name, zope=zope.name),
         filestorage.AVAILABLE(1e9, **of_database),
         backup.COVERED(now - 100 * HOUR, **of_database),
+        backup.LAST_SUCCESS(now - 99 * HOUR, **of_database),
         ping.UP(0, **of_target),
         *(ping.FAILURE(reason == "timeout", reason=reason, **of_target) for reason in REASONS),
     ]
@@ -119,6 +120,7 @@ def _of_database(site: str, database: str, now: float) -> Iterator[Sample]:
     yield filestorage.AVAILABLE(40e9, **labels)
     yield filestorage.CAPACITY(100e9, **labels)
     yield filestorage.LAST_TRANSACTION(now - 60, **labels)
+    yield datafs.GARBAGE(0.3e9, kind="superseded", **labels)
     yield datafs.LAST_PACK(now - 50 * HOUR, **labels)
     yield backup.MAX_AGE(26 * HOUR, **labels)
     yield backup.COVERED(now - 60, **labels)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from hashlib import sha256
 
-from zope_exporter.config.actions import ActionSettings
+from zope_exporter.config.actions import BACKUP, PACK, VERIFY, ActionSettings
 from zope_exporter.config.schema import Config
 from zope_exporter.inventory import Inventory
 from zope_exporter.jobs.job import Places, Task
@@ -33,7 +33,7 @@ class ActionCatalog:
         return [
             (database.site, database.name)
             for database in site_databases(self._inventory())
-            if action == "pack" or backup_plan(self._config, database) is not None
+            if action == PACK or backup_plan(self._config, database) is not None
         ]
 
     def meant(self, action: str, site: str | None, database: str | None) -> Sequence[Task]:
@@ -49,7 +49,7 @@ class ActionCatalog:
         ]
         if not found:
             raise self._nothing(action, site, database)
-        if action == "pack" and len(found) > 1:
+        if action == PACK and len(found) > 1:
             names = ", ".join(f"{task.site} --database {task.database}" for task in found)
             raise RefusedError("ambiguous", "there are several databases", f"name one: {names}")
         return found
@@ -57,11 +57,11 @@ class ActionCatalog:
     def configured(self) -> Iterator[Task]:
         """Yield the tasks that the configuration speaks of, whether they ever ran or not."""
         if self._config.actions is not None:
-            for site, database in self.targets("pack"):
-                yield Task(site, database, "pack")
+            for site, database in self.targets(PACK):
+                yield Task(site, database, PACK)
         for plan in self.plans():
-            yield Task(plan.site, plan.database, "backup")
-            yield Task(plan.site, plan.database, "verify")
+            yield Task(plan.site, plan.database, BACKUP)
+            yield Task(plan.site, plan.database, VERIFY)
 
     def plans(self) -> list[BackupPlan]:
         """Return the plan of every database that is backed up here."""
@@ -79,12 +79,12 @@ class ActionCatalog:
 
     def _work(self, task: Task, database: SiteDatabase) -> Work:
         plan = backup_plan(self._config, database)
-        if task.action == "pack":
+        if task.action == PACK:
             run = partial(run_pack, database, self._settings.pack, plan)
             cooldown = self._settings.pack.cooldown
         elif plan is None:
             raise self._nothing(task.action, task.site, task.database)
-        elif task.action == "backup":
+        elif task.action == BACKUP:
             run, cooldown = partial(run_backup, plan), self._settings.backup.cooldown
         else:
             run, cooldown = partial(run_verify, plan), self._settings.verify.cooldown

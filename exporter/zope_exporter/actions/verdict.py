@@ -1,13 +1,16 @@
 """What is said of the backups and the maintenance of a database."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import starmap
 
 from zope_exporter.collectors import actions, backup, datafs, filestorage
 from zope_exporter.finding import Finding, Severity, Values
+from zope_exporter.limits import Limits
+from zope_exporter.metric import Metric
 from zope_exporter.wording import duration, size
 
-GARBAGE_RATIO = 0.5
-GARBAGE_BYTES = 1e9
+Known = Callable[[Metric], float | None]
+"""The value a metric has of one database."""
 
 
 def judge_actions(site: str, values: Values, now: float) -> Iterator[Finding]:
@@ -22,53 +25,127 @@ def judge_actions(site: str, values: Values, now: float) -> Iterator[Finding]:
             yield Finding(Severity.WARNING, site, subject, f"{text} ({remedy})")
 
 
-def judge_garbage(site: str, database: str, values: Values, now: float) -> Iterator[Finding]:
-    """Yield a finding if a pack would free more than half of the Data.fs, and that is much."""
-    kinds = [
+def judge_packs(
+    site: str, database: str, values: Values, now: float, limits: Limits
+) -> Iterator[Finding]:
+    """Yield a finding if a pack is overdue, or would free most of the Data.fs."""
+
+    def known(metric: Metric) -> float | None:
+        return values.get(metric, site, database)
+
+    used, garbage = known(filestorage.SIZE), garbage_bytes(site, database, values)
+    if not used or garbage is None:
+        return  # nobody has looked into the Data.fs yet
+    freed = f"a pack would free {size(garbage)} of {size(used)}"
+    packed = known(datafs.LAST_PACK)
+    ago = "it was never packed" if packed is None else f"the last was {duration(now - packed)} ago"
+    if is_pack_overdue(known, garbage, now, limits):
+        remedy = f"zope-exporter pack {site} --database {database}"
+        yield Finding(Severity.WARNING, site, database, f"{ago}; {freed} ({remedy})")
+    elif garbage > limits.garbage * used and used > limits.garbage_bytes:
+        # As the alert of severity info: no reason to tell anybody by itself.
+        yield Finding(Severity.OK, site, database, f"{freed}; {ago}")
+
+
+def is_pack_overdue(known: Known, garbage: float | None, now: float, limits: Limits) -> bool:
+    """Tell what the alert ZopePackOverdue does; never of a Data.fs nobody has looked into yet."""
+    used, packed = known(filestorage.SIZE) or 0.0, known(datafs.LAST_PACK)
+    if garbage is None or garbage < limits.pack_worthwhile * used:
+        return False
+    return used > limits.pack_first_bytes if packed is None else now - packed > limits.pack_overdue
+
+
+def garbage_bytes(site: str, database: str, values: Values) -> float | None:
+    """Return what a pack would free of the Data.fs, as far as that is known."""
+    found = [
         values.get(datafs.GARBAGE, site, database, labels["kind"])
         for labels in values.labels(datafs.GARBAGE, site, database)
     ]
-    garbage = sum(filter(None, kinds))
-    used = values.get(filestorage.SIZE, site, database)
-    if not used or garbage < max(GARBAGE_BYTES, GARBAGE_RATIO * used):
-        return
-    packed = values.get(datafs.LAST_PACK, site, database)
-    ago = "it was never packed" if packed is None else f"the last was {duration(now - packed)} ago"
-    text = f"a pack would free {size(garbage)} of {size(used)}; {ago}"
-    remedy = f"zope-exporter pack {site} --database {database}"
-    yield Finding(Severity.WARNING, site, database, f"{text} ({remedy})")
+    return sum(filter(None, found)) if found else None
 
 
-def judge_backups(site: str, database: str, values: Values, now: float) -> Iterator[Finding]:
-    """Yield what there is to say, nothing where no backup is configured."""
+def judge_backups(
+    site: str, database: str, values: Values, now: float, limits: Limits
+) -> Iterator[Finding]:
+    """Yield what there is to say, nothing where no database of the site is backed up."""
 
     def found(severity: Severity, text: str) -> Finding:
         return Finding(severity, site, f"backup {database}", text)
 
-    max_age = values.get(backup.MAX_AGE, site, database)
-    if max_age is None or values.get(backup.AVAILABLE, site, database) is None:
-        return  # not configured, or the collector's failure says why
-    made = values.get(backup.LAST_SUCCESS, site, database)
+    def known(metric: Metric) -> float | None:
+        return values.get(metric, site, database)
+
+    if known(backup.MAX_AGE) is None:
+        if is_left_out(site, database, values):
+            text = "none is configured, while others of this site have one"
+            remedy = "name it under databases: of the site's backup:"
+            yield found(Severity.WARNING, f"{text} ({remedy})")
+        return
+    if known(backup.AVAILABLE) is None:
+        return  # the collector's failure says why
+    made = known(backup.LAST_SUCCESS)
     if made is None:
         remedy = f"zope-exporter backup {site} --database {database}"
         yield found(Severity.CRITICAL, f"there is no complete backup ({remedy})")
         return
-    covered = values.get(backup.COVERED, site, database)
-    last = values.get(filestorage.LAST_TRANSACTION, site, database)
     yield found(Severity.OK, _facts(values, site, database, now - made))
-    # A site where nothing happens needs no new backup.
-    if covered is not None and last is not None and last > covered:
-        age = now - max(made, covered)
-        if age > max_age:
-            text = f"commits of the last {duration(age)} are in no backup"
-            yield found(Severity.CRITICAL, f"{text}; {duration(max_age)} are allowed")
-        elif age < 0:
-            text = f"the last backup is dated {duration(-age)} in the future"
-            yield found(Severity.WARNING, f"{text} (set the clock right)")
-    if values.get(backup.LAST_VERIFIED, site, database) is None:
+    yield from starmap(found, _age(known, now, limits))
+    if is_unverified(known, now, limits):
         remedy = f"zope-exporter verify {site} --database {database}"
-        yield found(Severity.WARNING, f"no backup was ever proven to restore ({remedy})")
+        yield found(Severity.WARNING, f"{_unverified(known, now)} ({remedy})")
+    yield from starmap(found, _room(known, limits))
     yield from _database_faults(site, database, values)
+
+
+def is_left_out(site: str, database: str, values: Values) -> bool:
+    """Tell whether a database has no backup though others of its site have."""
+    backed_up = {labels["database"] for labels in values.labels(backup.MAX_AGE, site)}
+    return bool(backed_up) and database not in backed_up
+
+
+def is_overdue(known: Known, now: float) -> bool:
+    """Tell what the alert ZopeBackupOverdue does: what is backed up wholly may be of any age."""
+    made, max_age = known(backup.LAST_SUCCESS), known(backup.MAX_AGE)
+    if made is None or max_age is None:
+        return max_age is not None
+    return now - made > max_age and not covers_all(known)
+
+
+def covers_all(known: Known) -> bool:
+    """Tell whether the last backup holds the last commit, as far as both are known."""
+    covered, last = known(backup.COVERED), known(filestorage.LAST_TRANSACTION)
+    return covered is not None and last is not None and last <= covered
+
+
+def is_unverified(known: Known, now: float, limits: Limits) -> bool:
+    """Tell what the alert ZopeBackupUnverified does."""
+    verified = known(backup.LAST_VERIFIED)
+    return verified is None or now - verified > limits.backup_unverified
+
+
+def _age(known: Known, now: float, limits: Limits) -> Iterator[tuple[Severity, str]]:
+    age = now - (known(backup.LAST_SUCCESS) or 0.0)
+    if is_overdue(known, now):
+        allowed = duration(known(backup.MAX_AGE) or 0.0)
+        text = f"commits of the last {duration(age)} are in no backup; {allowed} are allowed"
+        yield Severity.CRITICAL, text
+    elif age < -limits.clock_skew and not covers_all(known):
+        text = f"the last backup is dated {duration(-age)} in the future (set the clock right)"
+        yield Severity.WARNING, text
+
+
+def _unverified(known: Known, now: float) -> str:
+    verified = known(backup.LAST_VERIFIED)
+    if verified is None:
+        return "no backup was ever proven to restore"
+    return f"no backup was proven to restore for {duration(now - verified)}"
+
+
+def _room(known: Known, limits: Limits) -> Iterator[tuple[Severity, str]]:
+    free, used = known(backup.AVAILABLE), known(filestorage.SIZE)
+    if free is not None and used is not None and free < limits.backup_room * used:
+        text = f"another full one may not find room: {size(free)} free, Data.fs {size(used)}"
+        yield Severity.WARNING, f"{text} (keep fewer, or enlarge the disk of the repository)"
 
 
 def _database_faults(site: str, database: str, values: Values) -> Iterator[Finding]:

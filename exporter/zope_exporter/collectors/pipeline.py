@@ -3,8 +3,16 @@
 from collections.abc import Callable, Iterator
 
 from zope_exporter.inventory import Inventory, Service
-from zope_exporter.logfiles.pipeline import ACCESS_LOG_COMPLETE, access_log_complete
-from zope_exporter.metric import Sample
+from zope_exporter.logfiles.pipeline import access_log_complete
+from zope_exporter.metric import Metric, Sample
+
+ACCESS_LOG_COMPLETE = Metric(
+    "zope_access_log_complete",
+    "gauge",
+    "Whether the access log has the errors that Zope raises, such as 404, or 0 if its filter lies "
+    "inside the one that answers them; exceptions without an error view are never in it.",
+    ("site", "zope"),
+)
 
 
 class PipelineCollector:

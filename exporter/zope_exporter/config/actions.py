@@ -1,6 +1,6 @@
 """What the configuration file may say of actions, and of backups."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, get_args
 
 from pydantic import Field
 
@@ -8,6 +8,12 @@ from .types import FilePath, Name, Seconds, Section
 from .watchdog import WatchdogConfig
 
 ActionName = Literal["pack", "backup", "verify"]
+ACTIONS: tuple[ActionName, ...] = get_args(ActionName)
+"""All that can be done to a database, in the order in which it is offered."""
+
+PACK: Final = "pack"
+BACKUP: Final = "backup"
+VERIFY: Final = "verify"
 
 
 class PackConfig(Section):

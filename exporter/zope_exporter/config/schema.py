@@ -166,6 +166,9 @@ class Config(Section):
     """What to watch beyond, or other than, what is found by itself."""
     actions: ActionsConfig | None = None
     """What may be asked for over HTTP; without this section, nothing."""
+    thresholds: FilePath | None = None
+    """Your own thresholds, the file that `zope-exporter rules --thresholds` takes: `check` and the
+    status page then judge by the same numbers as the alerts."""
 
     @model_validator(mode="after")
     def _a_repository_for_each(self) -> "Config":

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from zope_exporter.config.actions import PACK
 from zope_exporter.wording import size
 
 from .job import Job
@@ -21,7 +22,7 @@ def remains(job: Job) -> list[str]:
 
 def _of_pack(job: Job) -> Iterator[str]:
     data_fs = job.places.data_fs
-    if job.task.action != "pack":
+    if job.task.action != PACK:
         return
     if job.begun is not None:
         yield GOES_ON
@@ -38,7 +39,7 @@ def _of_pack(job: Job) -> Iterator[str]:
 
 def _of_backup(job: Job) -> Iterator[str]:
     repository = job.places.repository
-    if job.task.action == "pack" or repository is None:
+    if job.task.action == PACK or repository is None:
         return
     for path in sorted(_entries(repository)):
         if path.name.endswith(".tmp"):

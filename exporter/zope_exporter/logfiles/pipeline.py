@@ -3,16 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from zope_exporter.metric import Metric
-
-ACCESS_LOG_COMPLETE = Metric(
-    "zope_access_log_complete",
-    "gauge",
-    "Whether the access log has the errors that Zope raises, such as 404, or 0 if its filter lies "
-    "inside the one that answers them; exceptions without an error view are never in it.",
-    ("site", "zope"),
-)
-
 
 def access_log_complete(components: Sequence[str]) -> bool | None:
     """Tell from the code behind the filters, the outermost first; None if none of them logs.

@@ -4,14 +4,16 @@ import time
 from collections.abc import Callable, Collection, Sequence
 
 from zope_exporter.agents import serving
+from zope_exporter.agents.verdict import workers_severity
 from zope_exporter.collectors import ping, process
 from zope_exporter.finding import Finding, Severity, Values
 from zope_exporter.inventory import Service, Site, Target
 from zope_exporter.jobs.job import Job
+from zope_exporter.limits import Limits
 from zope_exporter.logfiles import event
 from zope_exporter.metric import encodable
 from zope_exporter.state import StateError
-from zope_exporter.verdict import judge
+from zope_exporter.verdict import is_near_memory_limit, is_slow, judge
 from zope_exporter.wording import duration, size
 
 from .courses import errors, site_graphs, zope_graphs
@@ -26,7 +28,11 @@ Allowed = Callable[[], Collection[tuple[str, str, str]]]
 
 
 def compose(
-    observer: Observer, jobs: Jobs, allowed: Allowed, clock: Callable[[], float] = time.time
+    observer: Observer,
+    limits: Limits,
+    jobs: Jobs,
+    allowed: Allowed,
+    clock: Callable[[], float] = time.time,
 ) -> PageView:
     """Return what there is to show now; it takes no look of its own."""
     now = clock()
@@ -34,8 +40,8 @@ def compose(
     look = observer.latest
     if look is None:
         return PageView(Severity.UNKNOWN, None, (), (), shown, problem)
-    findings = judge(look.inventory, look.scrape, lambda: look.time)
-    composer = _Composer(look, observer.history, findings, allowed())
+    findings = judge(look.inventory, look.scrape, limits, lambda: look.time)
+    composer = _Composer(look, limits, observer.history, findings, allowed())
     sites = tuple(composer.site(site) for site in look.inventory.sites)
     names = {site.name for site in look.inventory.sites}
     remarks = tuple(f for f in findings if f.site not in names and f.severity)
@@ -56,15 +62,17 @@ class _Composer:
     def __init__(
         self,
         look: Look,
+        limits: Limits,
         history: History,
         findings: Sequence[Finding],
         allowed: Collection[tuple[str, str, str]],
     ) -> None:
         self._look = look
+        self._limits = limits
         self._history = history
         self._findings = findings
         self._values = Values(look.scrape)
-        self._databases = Databases(self._values, history, allowed, look.time)
+        self._databases = Databases(self._values, limits, history, allowed, look.time)
 
     def site(self, site: Site) -> SiteView:
         reasons = [f for f in self._findings if f.site == site.name and f.severity]
@@ -94,11 +102,13 @@ class _Composer:
         if started is not None:
             facts.append(Fact("Up for", duration(self._look.time - started)))
         if memory is not None:
-            facts.append(Fact("Memory", size(memory)))
+            near = is_near_memory_limit(site, service.name, self._values, self._limits)
+            severity = Severity.WARNING if near else Severity.OK
+            facts.append(Fact("Memory", size(memory), severity))
         threads = self._values.get(serving.THREADS, site, service.name)
         busy = self._values.get(serving.BUSY, site, service.name)
         if threads is not None and busy is not None:
-            severity = Severity.WARNING if busy >= threads else Severity.OK
+            severity = workers_severity(busy, threads, self._limits)
             facts.append(Fact("Worker threads", f"{busy:.0f} of {threads:.0f} busy", severity))
         elif service.threads is not None:
             text = f"{service.threads}; only the agent knows who is busy"
@@ -111,7 +121,9 @@ class _Composer:
         if up is None:
             return Fact(target.name, "no answer seen yet", Severity.UNKNOWN)
         if up:
-            return Fact(target.name, f"answers in {seconds * 1000:.0f} ms")
+            slow = is_slow(site, target.name, self._values, self._limits)
+            severity = Severity.WARNING if slow else Severity.OK
+            return Fact(target.name, f"answers in {seconds * 1000:.0f} ms", severity)
         return Fact(target.name, "does not answer as it should", Severity.CRITICAL)
 
 

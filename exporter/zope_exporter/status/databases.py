@@ -1,20 +1,27 @@
 """What the status page says of a database: its file, the room for it, its backups, what to do."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 
+from zope_exporter.actions.verdict import (
+    Known,
+    covers_all,
+    garbage_bytes,
+    is_left_out,
+    is_overdue,
+    is_pack_overdue,
+    is_unverified,
+)
 from zope_exporter.collectors import backup, datafs, filestorage
+from zope_exporter.config.actions import ACTIONS, PACK
 from zope_exporter.finding import Severity, Values
 from zope_exporter.inventory import Storage
+from zope_exporter.limits import Limits
 from zope_exporter.metric import Metric
 from zope_exporter.wording import duration, size
 
 from .courses import database_graphs
 from .history import History
 from .view import Bar, DatabaseView, Fact, Offer
-
-ACTIONS = ("pack", "backup", "verify")
-
-Known = Callable[[Metric], float | None]
 
 
 class Databases:
@@ -26,11 +33,13 @@ class Databases:
     def __init__(
         self,
         values: Values,
+        limits: Limits,
         history: History,
         allowed: Collection[tuple[str, str, str]],
         now: float,
     ) -> None:
         self._values = values
+        self._limits = limits
         self._history = history
         self._allowed = allowed
         self._now = now
@@ -43,13 +52,13 @@ class Databases:
 
         return DatabaseView(
             storage.database,
-            (*self._file(storage, known), *self._backup(known)),
+            (*self._file(site, storage, known), *self._backup(site, storage.database, known)),
             tuple(_room(known)),
             database_graphs(self._history, site, storage.database),
             tuple(self._offers(site, storage.database, known)),
         )
 
-    def _file(self, storage: Storage, known: Known) -> Iterator[Fact]:
+    def _file(self, site: str, storage: Storage, known: Known) -> Iterator[Fact]:
         used = known(filestorage.SIZE)
         if used is None:
             yield Fact("File", f"{storage.data_fs}, which cannot be read", Severity.CRITICAL)
@@ -59,29 +68,32 @@ class Databases:
         if last is not None:
             yield Fact("Last transaction", self._ago(last))
         packed = known(datafs.LAST_PACK)
-        yield Fact("Last pack", "none known" if packed is None else self._ago(packed))
+        garbage = garbage_bytes(site, storage.database, self._values)
+        overdue = is_pack_overdue(known, garbage, self._now, self._limits)
+        text = "none known" if packed is None else self._ago(packed)
+        yield Fact("Last pack", text, Severity.WARNING if overdue else Severity.OK)
 
-    def _backup(self, known: Known) -> Iterator[Fact]:
-        deadline = known(backup.MAX_AGE)
-        if deadline is None:
-            yield Fact("Backup", "none is configured", Severity.WARNING)
+    def _backup(self, site: str, database: str, known: Known) -> Iterator[Fact]:
+        if known(backup.MAX_AGE) is None:
+            # Where no database of a site is backed up by us, somebody else may do it.
+            left_out = is_left_out(site, database, self._values)
+            severity = Severity.WARNING if left_out else Severity.UNKNOWN
+            yield Fact("Backup", "none is configured", severity)
             return
-        yield Fact("Backup", *self._covered(known, deadline))
+        late = is_overdue(known, self._now)
+        yield Fact("Backup", self._covered(known), Severity.CRITICAL if late else Severity.OK)
         verified = known(backup.LAST_VERIFIED)
-        if verified is None:
-            yield Fact("Proven restorable", "never", Severity.WARNING)
-        else:
-            yield Fact("Proven restorable", self._ago(verified))
+        text = "never" if verified is None else self._ago(verified)
+        unproven = is_unverified(known, self._now, self._limits)
+        yield Fact("Proven restorable", text, Severity.WARNING if unproven else Severity.OK)
 
-    def _covered(self, known: Known, deadline: float) -> tuple[str, Severity]:
-        covered, last = known(backup.COVERED), known(filestorage.LAST_TRANSACTION)
+    def _covered(self, known: Known) -> str:
+        covered = known(backup.COVERED)
         if covered is None:
-            return "there is none yet", Severity.CRITICAL
-        if last is not None and last <= covered:
-            return "covers everything", Severity.OK
-        text = f"covers all until {self._ago(covered)}"
-        late = self._now - covered > deadline
-        return text, Severity.CRITICAL if late else Severity.OK
+            return "there is none yet"
+        return (
+            "covers everything" if covers_all(known) else f"covers all until {self._ago(covered)}"
+        )
 
     def _offers(self, site: str, database: str, known: Known) -> Iterator[Offer]:
         for action in ACTIONS:
@@ -91,7 +103,7 @@ class Databases:
     def _considerations(self, action: str, known: Known) -> Iterator[str]:
         used, free = known(filestorage.SIZE), known(filestorage.AVAILABLE)
         old, room = known(filestorage.OLD_SIZE) or 0.0, known(backup.AVAILABLE)
-        if action == "pack" and used is not None and free is not None:
+        if action == PACK and used is not None and free is not None:
             yield (
                 f"It may write as much as Data.fs has, {size(used)}, once Data.fs.old is deleted: "
                 f"{size(free + old)} will be free then."

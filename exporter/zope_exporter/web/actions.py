@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from zope_exporter.config.actions import ACTIONS
 from zope_exporter.state import StateError
 
 from .body import read_json
@@ -17,7 +18,6 @@ from .running import Runner, Submission, TargetError, UnknownTargetError, choose
 from .thread import in_thread
 from .tokens import Holder, TokenFile
 
-ACTIONS = ("pack", "backup", "verify")
 _STATUSES = {"unknown": 404, "stopping": 503}
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")  # what SQLite can hold
 

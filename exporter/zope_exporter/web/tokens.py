@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from zope_exporter.config.actions import ACTIONS
 from zope_exporter.config.document import ConfigError, Problem
 
 from .follow import file_state
 
 log = logging.getLogger(__name__)
 
-PERMISSIONS = ("pack", "backup", "verify", "alertmanager", "requests")
+PERMISSIONS = (*ACTIONS, "alertmanager", "requests")
 LONGEST_FILE = 65536
 SHORTEST_TOKEN = 16  # characters; shorter ones are used, but `weaknesses` tells
 _TOKEN = re.compile(r"[!-9;-~]+")  # visible ASCII but for the colon, which separates

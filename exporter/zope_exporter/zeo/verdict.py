@@ -5,14 +5,11 @@ from collections.abc import Iterator
 from zope_exporter.collectors import zeo
 from zope_exporter.finding import Finding, Severity, Values
 from zope_exporter.inventory import Site, ZeoServer
+from zope_exporter.limits import Limits
 from zope_exporter.wording import duration
 
-# A commit takes as long as its largest blob needs to be moved into place.
-LONG_LOCK_SECONDS = 30.0
-STUCK_LOCK_SECONDS = 300.0
 
-
-def judge_zeo(site: Site, values: Values, now: float) -> Iterator[Finding]:
+def judge_zeo(site: Site, values: Values, now: float, limits: Limits) -> Iterator[Finding]:
     """Say of each server whether it answers, what it serves, and who is in whose way."""
     for server in site.zeo:
         storages = [of["storage"] for of in values.labels(zeo.UP, site.name, server.name)]
@@ -22,7 +19,12 @@ def judge_zeo(site: Site, values: Values, now: float) -> Iterator[Finding]:
             yield _finding(site, server, Severity.CRITICAL, text)
             continue
         for storage in storages:
+            of = site.name, server.name, storage
             yield from _storage(site, server, storage, values, now)
+            acquired = values.get(zeo.LOCK_ACQUIRED, *of)
+            if acquired is not None and now - acquired > limits.commit_lock_held:
+                text = _stuck(storage, now - acquired, values.get(zeo.WAITING_COMMITS, *of) or 0)
+                yield _finding(site, server, Severity.WARNING, text)
 
 
 def _finding(site: Site, server: ZeoServer, severity: Severity, text: str) -> Finding:
@@ -39,15 +41,11 @@ def _storage(
         return
     facts = ", ".join([f"{server.address} serves storage {storage}", *_facts(values, of, now)])
     yield _finding(site, server, Severity.OK, facts)
-    acquired = values.get(zeo.LOCK_ACQUIRED, *of)
-    held = 0.0 if acquired is None else now - acquired
-    if held > LONG_LOCK_SECONDS:
-        waiting = values.get(zeo.WAITING_COMMITS, *of) or 0
-        text = f"one commit to storage {storage} goes on for {duration(held)}, {waiting:.0f} wait"
-        remedy = "restart its Zope, and set transaction-timeout in zeo.conf"
-        stuck = held > STUCK_LOCK_SECONDS
-        severity = Severity.CRITICAL if stuck else Severity.WARNING
-        yield _finding(site, server, severity, f"{text} ({remedy})")
+
+
+def _stuck(storage: str, held: float, waiting: float) -> str:
+    text = f"one commit to storage {storage} goes on for {duration(held)}, {waiting:.0f} wait"
+    return f"{text} (restart its Zope, and set transaction-timeout in zeo.conf)"
 
 
 def _facts(values: Values, of: tuple[str, str, str], now: float) -> Iterator[str]:

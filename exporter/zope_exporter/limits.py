@@ -1,0 +1,69 @@
+"""The limits `check` and the status page judge by: the thresholds of the alerts, as numbers."""
+
+from dataclasses import dataclass, fields
+from math import isfinite
+from pathlib import Path
+from typing import Annotated
+
+from .rules.thresholds import ThresholdError, Thresholds, fill, read_thresholds
+from .shipped import shipped
+
+Duration = Annotated[float, "in seconds; the file has it as 90s, 5m or 8d"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Each is the threshold of its name in alerts/thresholds.yml, which says what it is.
+
+    One look at a host cannot tell how long something has been so, nor how it grows: thresholds of
+    rates, predictions and waiting times have no place here.
+    """
+
+    ping_slow: float
+    workers_busy: float
+    memory: float
+    disk_almost_full: float
+    disk_almost_full_critical: float
+    pack_overdue: Duration
+    pack_worthwhile: float
+    pack_first_bytes: float
+    garbage: float
+    garbage_bytes: float
+    backup_unverified: Duration
+    backup_room: float
+    clock_skew: float
+    commit_lock_held: Duration
+    connections_critical: float
+    cache_full: float
+    certificate: Duration
+    certificate_critical: Duration
+
+
+def read_limits(own: Path | None = None) -> Limits:
+    """Return the shipped limits, those in the file `own` in place of them.
+
+    Raises ThresholdError for a file that `zope-exporter rules --thresholds` would refuse, and for
+    what should be a number and is none.
+    """
+    file = shipped("alerts") / "thresholds.yml"
+    thresholds = read_thresholds(file, own)
+    read = {field.name: _seconds if field.type is Duration else _number for field in fields(Limits)}
+    try:
+        return Limits(**{name: value(name, thresholds) for name, value in read.items()})
+    except ThresholdError as error:
+        raise ThresholdError(f"{own or file}: {error}") from None
+
+
+def _seconds(name: str, thresholds: Thresholds) -> float:
+    return float(fill(f"<{name}:seconds>", thresholds))
+
+
+def _number(name: str, thresholds: Thresholds) -> float:
+    text = thresholds[name]
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    if not isfinite(number):
+        raise ThresholdError(f"{name}: {text!r} is no number such as 0.05, 2 or 1e9")
+    return number

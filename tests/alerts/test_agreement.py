@@ -1,0 +1,142 @@
+"""`check`, the status page and the alerts judge what lasts alike, by whatever numbers.
+
+Whether an alert fires is Prometheus' own answer: the rules are generated, and evaluated for as long
+as the most patient of them waits.
+"""
+
+import subprocess
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.alerts.cases import ALERTS, only_what_it_needs
+from tests.alerts.steady import FIXED, INVENTORY, MOVING, NOW, STERNER, State
+from tests.support.debian import tool
+from tests.support.require import require
+from tests.support.status import observed
+from zope_exporter.agents.absence import Absence
+from zope_exporter.finding import Severity
+from zope_exporter.limits import Limits, read_limits
+from zope_exporter.rules.generate import generate
+from zope_exporter.status.composing import compose
+from zope_exporter.status.view import Fact, SiteView
+from zope_exporter.verdict import judge
+
+ALL = [*MOVING, *FIXED, *STERNER]
+RANKS = {"info": 1, "warning": 2, "critical": 3}
+STEP, STEPS = 300, 370  # seconds; more than the day that some alerts wait
+LEVELS = {Severity.CRITICAL: "critical", Severity.WARNING: "warning"}
+# Of these no alert can be made to say the same: the texts that have them are tested elsewhere.
+IN_WORDS = {"cache_full", "clock_skew"}
+
+
+def judged(state: State, limits: Limits) -> str:
+    found = judge(INVENTORY, state.scrape(), limits, lambda: NOW, lambda _: Absence("none"))
+    return LEVELS.get(
+        worst(each.severity for each in found),
+        "info" * any("would free" in each.text for each in found),
+    )
+
+
+def worst(severities: Iterable[Severity]) -> Severity:
+    return max(severities, default=Severity.OK)
+
+
+def own(state: State, directory: Path) -> Path:
+    file = directory / "own.yml"
+    file.write_text(yaml.safe_dump(dict(state.own)))
+    return file
+
+
+@pytest.mark.parametrize("state", MOVING, ids=str)
+def test_check_judges_by_the_thresholds_and_by_own_ones(state: State, tmp_path: Path) -> None:
+    assert judged(state, read_limits()) == state.severity
+    assert judged(state, read_limits(own(state, tmp_path))) == state.moved
+
+
+@pytest.mark.parametrize("state", FIXED, ids=str)
+def test_check_judges_the_rest_as_the_alerts(state: State) -> None:
+    assert judged(state, read_limits()) == state.severity
+
+
+@pytest.mark.parametrize("state", STERNER, ids=str)
+def test_where_check_is_sterner_the_alert_warns_at_least(state: State) -> None:
+    assert (judged(state, read_limits()), state.severity) == ("critical", "warning")
+
+
+def test_nothing_is_said_of_a_site_that_is_well() -> None:
+    assert judged(State("", {}), read_limits()) == ""
+
+
+def test_every_limit_is_tried() -> None:
+    tried = {name for state in MOVING for name in state.own}
+    assert tried | IN_WORDS == {field.name for field in fields(Limits)}
+
+
+@pytest.mark.parametrize("state", ALL, ids=str)
+def test_the_page_colours_nothing_that_check_does_not_tell(state: State) -> None:
+    observer = observed(INVENTORY, [state.scrape()], NOW)
+    [site] = compose(observer, read_limits(), list, set, lambda: NOW).sites
+    coloured = worst(fact.severity for fact in _facts(site))
+    assert coloured <= worst(finding.severity for finding in site.reasons)
+
+
+def _facts(site: SiteView) -> Iterator[Fact]:
+    yield from site.targets
+    for zope in site.zopes:
+        yield from zope.facts
+    for database in site.databases:
+        yield from database.facts
+
+
+def test_the_alerts_fire_in_just_these_states(tmp_path: Path) -> None:
+    expected = [State(name, {}) for name in sorted({state.alert for state in ALL})]
+    wrong = promtool_says([*ALL, *expected], ALERTS / "thresholds.yml", tmp_path)
+    assert not wrong, wrong
+
+
+@pytest.mark.parametrize("state", MOVING, ids=str)
+def test_the_alerts_move_with_the_same_file(state: State, tmp_path: Path) -> None:
+    wrong = promtool_says([state.as_moved()], own(state, tmp_path), tmp_path)
+    assert not wrong, wrong
+
+
+def promtool_says(states: Sequence[State], thresholds: Path, directory: Path) -> str:
+    """Return what promtool finds wrong with the severities of the states' alerts."""
+    rules = yaml.safe_load(generate(ALERTS, thresholds)["rules/zope.yml"])
+    files: list[Path] = []
+    for number, state in enumerate(states):
+        groups = [only_what_it_needs(state.alert, group) for group in rules["groups"]]
+        (directory / f"rules-{state.alert}.yml").write_text(yaml.safe_dump({"groups": groups}))
+        files.append(directory / f"{number:03}-{state.alert}.yml")
+        files[-1].write_text(yaml.safe_dump(_test(state)))
+    command = [str(require(tool, "promtool")), "test", "rules", *map(str, files)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    return "" if run.returncode == 0 else run.stdout + run.stderr
+
+
+def _test(state: State) -> dict[str, Any]:
+    # What is critical is a warning too, where there are two limits; the worst is what counts.
+    firing = f'ALERTS{{alertname="{state.alert}", alertstate="firing"}}'
+    ranked = " or ".join(f'{firing[:-1]}, severity="{s}"}} * {rank}' for s, rank in RANKS.items())
+    sample = {"labels": "{}", "value": RANKS.get(state.severity, 0)}
+    look = {
+        "expr": f"max({ranked}) or vector(0)",
+        "eval_time": f"{STEP * (STEPS - 10)}s",
+        "exp_samples": [sample],
+    }
+    test = {
+        "name": str(state),
+        "interval": f"{STEP}s",
+        "input_series": list(state.series(STEP, STEPS)),
+        "promql_expr_test": [look],
+    }
+    return {
+        "rule_files": [f"rules-{state.alert}.yml"],
+        "evaluation_interval": f"{STEP}s",
+        "tests": [test],
+    }
