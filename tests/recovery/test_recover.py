@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 from ZODB.FileStorage import FileIterator, FileStorage
 
 from tests.support import datafs
+from tests.support.debian import tool
 from tests.support.history import OPERATIONS, History
 from tests.support.packing import Remembered, items, make_database
+from tests.support.require import require
+from tests.support.system_calls import without_links
 from zope_exporter.filestorage.walk import walk
 from zope_exporter.jobs.report import ActionError, RefusedError, Silent
 from zope_exporter.recovery.losses import Losses
@@ -191,6 +194,13 @@ def test_a_transaction_cut_off_at_the_end_was_never_committed(whole: Path) -> No
         assert "never committed" in "\n".join(losses.lines())
 
 
+def test_the_output_needs_no_hard_links(whole: Path) -> None:
+    target = whole.with_name("recovered.fs")
+    run = without_links(require(tool, "strace"), lambda: recover(whole, target, Silent()))
+    assert run.error is None, run
+    assert target.read_bytes() == whole.read_bytes()
+
+
 def test_an_existing_output_is_never_overwritten(whole: Path) -> None:
     output = whole.with_name("there.fs")
     output.write_text("precious")
@@ -277,7 +287,7 @@ def test_whatever_is_damaged_no_loss_is_silent_and_nothing_is_made_up(
     walk(output)
     found = sorted(tid for tid, _, _ in revisions(output))
     told = losses.any or any(gap.unfinished for gap in losses.gaps)
-    renamed = any(what == "id" for _, what in losses.repaired)
+    renamed = any(what.startswith("id") for _, what in losses.repaired)
     assert told or renamed or found == expected
     output.unlink()
     path.unlink()

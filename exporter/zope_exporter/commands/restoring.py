@@ -48,9 +48,11 @@ RESTORE_EXITS = (
     " is in place, a whole one anyway, and where that of before is."
 )
 RECOVER_EXITS = (
-    "Exits with 0 when nothing that was committed is missing, 1 when something is lost (it says"
-    " what), or when it failed, 2 for a mistake, 3 when it was refused, 4 when it was interrupted."
-    " Damage within the data of an object is seen only where these are no pickle any more: a"
+    "Exits with 0 when nothing was found missing, 1 when something is lost or in doubt (it says"
+    " what, as far as it can be known), or when it failed, 2 for a mistake, 3 when it was refused,"
+    " 4 when it was interrupted. The contents of the records are not checked: damage within the"
+    " data of an object is noticed only where these are no pickle any more, and not at all where"
+    " records are encrypted; of transactions that are cut off whole at the end nothing tells. A"
     " proven backup is always better than what this makes."
 )
 

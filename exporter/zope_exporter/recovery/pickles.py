@@ -8,6 +8,7 @@ import json
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from zope_exporter.child import Child
 from zope_exporter.jobs.report import ActionError, Report
@@ -32,8 +33,15 @@ def check_pickles(data_fs: Path, losses: Losses, report: Report) -> None:
         reason = lines[-1] if lines else f"ended with status {status}"
         raise ActionError("pickles", f"the records could not be gone through: {reason}")
     for line in lines:
-        found = json.loads(line)
-        if found["missing"] is None:
-            losses.unreadable.append(found["oid"])
-        else:
-            losses.dangling.append((found["oid"], found["missing"]))
+        _add(json.loads(line), losses)
+
+
+def _add(found: dict[str, Any], losses: Losses) -> None:
+    if "records" in found:
+        losses.records, losses.opaque = found["records"], found["opaque"]
+    elif found["missing"] is None:
+        losses.unreadable.append(found["oid"])
+    elif found["missing"] is True:
+        losses.too_large.append(found["oid"])
+    else:
+        losses.dangling.append((found["oid"], found["missing"]))

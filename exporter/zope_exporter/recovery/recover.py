@@ -1,19 +1,28 @@
 """Recovering a damaged Data.fs to a new file, and telling all that is not in it."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from zope_exporter.durable import named, sync_directory, sync_file
 from zope_exporter.filestorage.datafile import opened
-from zope_exporter.filestorage.errors import FileStorageError
-from zope_exporter.filestorage.records import DataFile
+from zope_exporter.filestorage.errors import FileStorageError, NotAFileStorageError
+from zope_exporter.filestorage.pickles import LONGEST_CLASS_PART, class_name
+from zope_exporter.filestorage.tail import FIRST_TRANSACTION, MAGICS
 from zope_exporter.filestorage.walk import walk
 from zope_exporter.jobs.report import ActionError, RefusedError, Report
 
+from .blob_records import BLOB
+from .damaged_file import DamagedFile
+from .files import name_new
+from .gaps import Gap
+from .links import Lead, Links
 from .losses import Losses
 from .pickles import check_pickles
+from .pieces import Pieces
 from .rewrite import Rewriter, unwritten
-from .salvage import Gap, Salvager
+from .salvage import Salvaged
+from .stored import is_of_python_2
 
 STAGE = "recover"
 
@@ -32,7 +41,7 @@ def recover(source: Path, target: Path, report: Report) -> Losses:
             _prove(unfinished, report)
             check_pickles(unfinished, losses, report)
             sync_file(unfinished)
-            target.hardlink_to(unfinished)  # unlike a rename, it replaces nothing
+            name_new(unfinished, target)
             sync_directory(target.parent)
         finally:
             unfinished.unlink(missing_ok=True)
@@ -54,18 +63,61 @@ def salvage(source: Path, target: Path, report: Report) -> Losses:
             os.fchmod(output.fileno(), mode)
         except OSError as error:
             raise unwritten(target, error) from error
-        file = DataFile(source, descriptor)
-        report.stage(f"reading {source}", file.size())
-        writer = Rewriter(file, output)
-        for piece in Salvager(file).pieces():
-            report.check()
-            if isinstance(piece, Gap):
-                losses.skip(piece)
-            else:
-                losses.add(piece, [*piece.lost, *writer.write(piece)])
-            report.advance(piece.end - piece.start)
+        file = DamagedFile(source, descriptor)
+        report.stage(f"reading {source}", file.size)
+        pieces = Pieces(file, report)
+        losses.notes += pieces.notes()
+        report.stage("writing", file.size)
+        writer = Rewriter(file, pieces.moves, output, _magic(file, pieces, losses))
+        _write(file, pieces, writer, losses, report)
     losses.settle(writer.current)
     return losses
+
+
+def _magic(file: DamagedFile, pieces: Pieces, losses: Losses) -> bytes:
+    """Return what the file begins with, or would have, which is the version of its Python."""
+    found = file.read(FIRST_TRANSACTION, 0)
+    if found in MAGICS:
+        return found
+    first = next((piece for piece in pieces if isinstance(piece, Salvaged) and piece.records), None)
+    if first is None:
+        raise NotAFileStorageError(f"{file.path} has no transaction: not a FileStorage, or damaged")
+    record = first.records[0]
+    magic = MAGICS[not is_of_python_2(file.read(record.length, record.data))]
+    losses.notes.append(f"put right: the file begins with {found!r} in place of {magic!r}")
+    return magic
+
+
+def _write(
+    file: DamagedFile, pieces: Pieces, writer: Rewriter, losses: Losses, report: Report
+) -> None:
+    links = Links(file, pieces.moves)
+    for piece in pieces:
+        report.check()
+        if isinstance(piece, Gap):
+            losses.skip(piece)
+        else:
+            for lead in links.follow(piece):
+                _follow(lead, pieces.gaps)
+            losses.add(piece, [*piece.lost, *writer.write(piece)])
+            losses.blobs += _renamed_blobs(file, piece)
+        report.advance(piece.end - piece.start)
+    losses.doubts += links.doubts
+
+
+def _follow(lead: Lead, gaps: list[Gap]) -> None:
+    if lead.hole is not None:
+        gaps[lead.hole].oids.add(lead.oid)
+    if lead.record is not None:
+        lead.record.oid = lead.oid
+
+
+def _renamed_blobs(file: DamagedFile, found: Salvaged) -> Iterator[tuple[int, int, int]]:
+    for record in found.records:
+        if record.tid != found.tid and record.length:
+            data = file.read(min(record.length, LONGEST_CLASS_PART), record.data)
+            if class_name(data) == BLOB:
+                yield record.oid, record.tid, found.tid
 
 
 def _prove(target: Path, report: Report) -> None:

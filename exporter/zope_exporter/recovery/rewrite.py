@@ -1,14 +1,18 @@
 """Writing what was salvaged to a new Data.fs, in which every pointer is right again."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
-from zope_exporter.filestorage.records import RECORD, RECORD_HEADER_SIZE, DataFile
-from zope_exporter.filestorage.tail import LENGTH, MAGICS, RECORD_HEADER, TRANSACTION_HEADER
+from zope_exporter.filestorage.records import RECORD, RECORD_HEADER_SIZE, UNDONE
+from zope_exporter.filestorage.tail import LENGTH, RECORD_HEADER, TRANSACTION_HEADER
 from zope_exporter.jobs.report import ActionError
 
+from .damaged_file import DamagedFile
 from .files import CHUNK
-from .resolve import data_of
+from .moved import Moves
+from .positions import Positions
+from .resolve import Resolver
 from .salvage import Kept, LostRecord, Salvaged
 
 NONE = LENGTH.pack(0)
@@ -22,33 +26,40 @@ def unwritten(path: Path, error: OSError) -> ActionError:
 class Rewriter:
     """Writes one transaction after the other; `current` is where each object's last record is."""
 
-    def __init__(self, source: DataFile, target: BinaryIO) -> None:
+    def __init__(self, source: DamagedFile, moves: Moves, target: BinaryIO, magic: bytes) -> None:
         self._source = source
+        self._resolver = Resolver(source, moves)
         self._target = target
-        self._position = len(MAGICS[0])
+        self._position = len(magic)
         self._same = True
-        self.current: dict[int, int] = {}
-        self._put(source.read(len(MAGICS[0]), 0))
+        self.current = Positions()
+        self._put(magic)
 
     def write(self, found: Salvaged) -> list[LostRecord]:
         """Write a transaction; return the records whose data are nowhere any more."""
+        self._resolver.remember(found)
         whole = not found.lost and not found.repaired and self._leads_to_data(found)
-        if self._same and whole and found.start == self._position:
+        if self._same and whole and not found.shift and found.start == self._position:
             self._copy(found.start, found.end - found.start)
-            self.current |= {record.oid: record.position for record in found.records}
+            self._are_current([(record.oid, record.position) for record in found.records], found)
             self._position = found.end
             return []
         self._same = False
         return self._rewrite(found)
 
+    def _are_current(self, records: Iterable[tuple[int, int]], found: Salvaged) -> None:
+        if found.status != UNDONE:  # which ZODB passes over
+            for oid, position in records:
+                self.current.put(oid, position)
+
     def _leads_to_data(self, found: Salvaged) -> bool:
         pointing = (record for record in found.records if record.back)
-        return all(data_of(self._source, record) is not None for record in pointing)
+        return all(self._resolver.data_of(record) is not None for record in pointing)
 
     def _rewrite(self, found: Salvaged) -> list[LostRecord]:
         kept, lost = [], []
         for record in found.records:
-            where = data_of(self._source, record)
+            where = self._resolver.data_of(record)
             if where is None:
                 lost.append(LostRecord(record.oid, record.position))
             else:
@@ -59,17 +70,19 @@ class Rewriter:
         self._put(TRANSACTION_HEADER.pack(tid, length, found.status, *map(len, found.texts)))
         self._put(b"".join(found.texts))
         self._position += TRANSACTION_HEADER.size + sum(map(len, found.texts))
+        written = []
         for (record, data, size), taken in zip(kept, sizes, strict=True):
             self._record(record, tid, start, (data, size))
-            self.current[record.oid] = self._position
+            written.append((record.oid, self._position))
             self._position += taken
+        self._are_current(written, found)
         self._put(LENGTH.pack(length))
         self._position += LENGTH.size
         return lost
 
     def _record(self, record: Kept, tid: bytes, start: int, data: tuple[int, int]) -> None:
         position, size = data
-        oid, previous = record.oid.to_bytes(8, "big"), self.current.get(record.oid, 0)
+        oid, previous = record.oid.to_bytes(8, "big"), self.current.get(record.oid)
         self._put(RECORD_HEADER.pack(oid, tid, previous, start, 0, size))
         if size:
             self._copy(position, size)
@@ -84,6 +97,6 @@ class Rewriter:
 
     def _copy(self, position: int, size: int) -> None:
         while size:
-            part = self._source.read(min(size, CHUNK), position)
+            part = self._source.exactly(min(size, CHUNK), position)
             self._put(part)
             position, size = position + len(part), size - len(part)
