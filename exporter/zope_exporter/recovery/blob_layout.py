@@ -4,6 +4,7 @@ A directory says in `.layout` which it is; `cp -r blobs/* NEW` loses that file, 
 none of the blobs. What the directories are called tells it as well.
 """
 
+import os
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from ZODB.blob import LAYOUTS
 
 from zope_exporter.durable import named
+from zope_exporter.foreign_file import opened
 from zope_exporter.jobs.report import RefusedError
 
 MARKER = ".layout"
@@ -26,8 +28,8 @@ def marked(blob_dir: Path) -> str | None:
     """
     path = blob_dir / MARKER
     try:
-        with named(path), path.open("rb") as marker:
-            name = marker.read(LONGEST_MARKER).decode(errors="replace").strip()
+        with named(path), opened(path) as marker:
+            name = os.read(marker, LONGEST_MARKER).decode(errors="replace").strip()
     except (FileNotFoundError, NotADirectoryError):
         return None
     if name not in LAYOUTS:

@@ -12,7 +12,6 @@ from zope_exporter.filestorage.tail import FIRST_TRANSACTION, MAGICS
 from zope_exporter.filestorage.walk import walk
 from zope_exporter.jobs.report import ActionError, RefusedError, Report
 
-from .blob_records import BLOB
 from .damaged_file import DamagedFile
 from .files import name_new
 from .gaps import Gap
@@ -25,6 +24,7 @@ from .salvage import Salvaged
 from .stored import is_of_python_2
 
 STAGE = "recover"
+BLOB = "ZODB.blob.Blob"
 
 
 def recover(source: Path, target: Path, report: Report) -> Losses:
