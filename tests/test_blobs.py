@@ -1,3 +1,4 @@
+import itertools
 import os
 import socket
 import time
@@ -98,6 +99,33 @@ def test_nothing_but_files_of_the_directory_itself_counts(data_fs: Path, blob_di
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(blob_dir / "0x04.blob"))
     assert look(blob_dir, data_fs) == BlobUsage(0, 0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("name", [".removed", ".layout"])
+def test_notes_that_are_no_files_are_named_without_waiting(
+    data_fs: Path, blob_dir: Path, name: str
+) -> None:
+    make_blobs(data_fs, blob_dir, 1)
+    data_fs.with_name("Data.fs.old").touch()
+    (blob_dir / ".removed").write_text("")
+    (blob_dir / name).unlink(missing_ok=True)
+    os.mkfifo(blob_dir / name)
+    with pytest.raises(BlobError, match=rf"{name} cannot be read: a FIFO, not a regular file"):
+        look(blob_dir, data_fs, later=DAY)
+
+
+def test_a_list_of_removed_blobs_without_end_can_be_left(data_fs: Path, blob_dir: Path) -> None:
+    data_fs.with_name("Data.fs.old").touch()
+    with (blob_dir / ".removed").open("wb") as file:
+        file.truncate(200 << 30)
+    steps = itertools.count()
+
+    def seen() -> None:
+        if next(steps) > 1000:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        measure(blob_dir, data_fs, seen, lambda: time.time() + DAY)
 
 
 def test_a_link_to_the_blob_directory_is_as_good(data_fs: Path, blob_dir: Path) -> None:

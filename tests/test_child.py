@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -70,6 +71,40 @@ def test_stopping_reaches_the_whole_process_group(tmp_path: Path) -> None:
         eventually(log.read_text)
     helper = int(log.read_text())
     assert eventually(lambda: is_gone(helper))
+
+
+def test_who_ignores_term_is_killed_though_the_leader_has_obeyed(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    child = Child(["sh", "-c", 'sh -c "$0" & echo $!; wait', DEAF[-1]], log)
+    eventually(lambda: "ready" in log.read_text())
+    helper = int(log.read_text().split()[0])
+    child.stop(patience=0.5)
+    assert child.wait(0) == -signal.SIGTERM
+    assert eventually(lambda: is_gone(helper))
+
+
+def test_what_a_child_that_has_ended_left_running_is_stopped_too(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with Child(["sh", "-c", "sleep 1000 & echo $!"], log) as child:
+        assert child.wait(30) == 0
+        helper = int(log.read_text())
+        assert not is_gone(helper)
+    assert eventually(lambda: is_gone(helper))
+
+
+def test_who_obeys_term_slowly_is_waited_for_though_the_leader_has_gone(tmp_path: Path) -> None:
+    log, gate = tmp_path / "log", tmp_path / "gate"
+    until = f"while [ ! -e {gate} ]; do sleep 0.05; done"
+    slow = f"trap '{until}; echo bye; exit' TERM; echo ready; while :; do sleep 0.05; done"
+    child = Child(["sh", "-c", 'sh -c "$0" & wait', slow], log)
+    eventually(lambda: "ready" in log.read_text())
+    with ThreadPoolExecutor(1) as pool:
+        stopping = pool.submit(child.stop, 60)
+        assert child.wait(30) == -signal.SIGTERM
+        assert not stopping.done()
+        gate.touch()
+        stopping.result(30)
+    assert log.read_text().split()[-1] == "bye"
 
 
 def test_stopping_what_has_ended_does_nothing(tmp_path: Path) -> None:

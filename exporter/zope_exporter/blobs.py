@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from .foreign_file import opened
+
 # An upload in progress touches its file all the time; no request lasts a day.
 ABANDONED_SECONDS = 24 * 3600.0
 # A pack lists the blobs to remove while it copies, and removes them soon after.
@@ -70,13 +72,14 @@ def _in_use(
     files = size = abandoned = 0
     inside = f"{blob_dir}/"
     for entry, status in _files(blob_dir, seen):
+        path = entry.path.removeprefix(inside)
+        # ZODB's own notes are at the top, and what a restore keeps is in a hidden directory.
+        if path.startswith("."):
+            continue
         if entry.name.endswith(".blob"):
             files += 1
             size += status.st_size
-        elif (
-            "/" in entry.path.removeprefix(inside)  # ZODB's own notes are at the top
-            and clock() - status.st_mtime > ABANDONED_SECONDS
-        ):
+        elif "/" in path and clock() - status.st_mtime > ABANDONED_SECONDS:
             abandoned += status.st_size
     return files, size, abandoned
 
@@ -129,28 +132,30 @@ def _undeleted(blob_dir: Path, data_fs: Path, seen: Callable[[], object], now: f
         return 0
     list_of_removed = blob_dir / ".removed"
     try:
-        with list_of_removed.open("rb") as lines:
-            if now - os.fstat(lines.fileno()).st_mtime < DIED_SECONDS:
+        with opened(list_of_removed) as descriptor:
+            if now - os.fstat(descriptor).st_mtime < DIED_SECONDS:
                 return 0
             lawn = _is_lawn(blob_dir)
-            return sum(
-                _size_of(blob_dir, line, lawn, seen)
-                for line in iter(lambda: lines.readline(LONGEST_LINE), b"")
-            )
+            with os.fdopen(descriptor, "rb", closefd=False) as lines:
+                return sum(
+                    _size_of(blob_dir, line, lawn, seen)
+                    for line in iter(lambda: lines.readline(LONGEST_LINE), b"")
+                )
     except FileNotFoundError:
         return 0
 
 
 def _is_lawn(blob_dir: Path) -> bool:
     try:
-        with (blob_dir / ".layout").open("rb") as layout:
-            return layout.read(LONGEST_LINE).strip() == b"lawn"
+        with opened(blob_dir / ".layout") as descriptor:
+            return os.read(descriptor, LONGEST_LINE).strip() == b"lawn"
     except FileNotFoundError:
         return True  # from before there was a choice
 
 
 def _size_of(blob_dir: Path, line: bytes, lawn: bool, seen: Callable[[], object]) -> int:
     """The bytes of an object's blobs, or of one revision, as a line of `.removed` names them."""
+    seen()  # also for a line that names nothing: of those there may be no end
     try:
         ids = unhexlify(line.strip())
     except NotHexadecimalError:
@@ -161,7 +166,6 @@ def _size_of(blob_dir: Path, line: bytes, lawn: bool, seen: Callable[[], object]
     name = f"0x{int.from_bytes(oid, 'big'):016x}" if lawn else "/".join(f"0x{b:02x}" for b in oid)
     try:
         if tid:
-            seen()
             return (blob_dir / name / f"0x{int.from_bytes(tid, 'big'):016x}.blob").lstat().st_size
         with os.scandir(blob_dir / name) as entries:
             return sum(entry.stat(follow_symlinks=False).st_size for entry in entries)

@@ -11,12 +11,17 @@ import signal
 import subprocess  # noqa: TID251  this is the one module
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 PR_SET_PDEATHSIG = 1
+PR_GET_PDEATHSIG = 2
+POLL_SECONDS = 0.02
 
 
 class Child:
@@ -51,16 +56,28 @@ class Child:
         return None
 
     def stop(self, patience: float = 5.0) -> None:
-        """End it: TERM, and KILL to what is left after `patience` seconds.
+        """End it and what it began: TERM, and KILL to what is left after `patience` seconds.
 
         Raises TimeoutError if the kernel does not let go of it within as many seconds more.
         """
         for order in signal.SIGTERM, signal.SIGKILL:
-            if self._process.poll() is None:
-                os.killpg(self.pid, order)
-                self.wait(patience)
-        if self._process.poll() is None:
+            if self._goes_on():
+                with suppress(ProcessLookupError):
+                    os.killpg(self.pid, order)
+                self._wait_for_all(patience)
+        if self._goes_on():
             raise TimeoutError(f"process {self.pid} outlives SIGKILL")
+
+    def _goes_on(self) -> bool:
+        """Tell whether it runs, or has gone and left others of its group behind."""
+        return self._process.poll() is None or _is_group(self.pid)
+
+    def _wait_for_all(self, patience: float) -> None:
+        until = time.monotonic() + patience
+        self.wait(patience)
+        while self._goes_on() and time.monotonic() < until:
+            # Nobody can wait for processes that are not its own children.
+            threading.Event().wait(POLL_SECONDS)
 
     def __enter__(self) -> "Child":
         return self
@@ -88,14 +105,49 @@ def run(command: Sequence[str], timeout: float, cwd: Path | None = None) -> tupl
         return status, log.read_text(errors="replace")
 
 
+def _is_group(number: int) -> bool:
+    """Tell whether a process group has a member that is more than a zombie.
+
+    No other group can have got the number meanwhile: the kernel gives none that is still in use.
+    """
+    try:
+        os.killpg(number, 0)
+    except ProcessLookupError:  # mostly: there is no need to look at all processes
+        return False
+    except PermissionError:
+        pass
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has just ended
+            state, _, group = stat.read_bytes().rpartition(b")")[2].split()[:3]
+            if int(group) == number and state not in b"ZX":
+                return True
+    return False
+
+
 def _set_death_signal(number: int) -> None:
-    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, number, 0, 0, 0):
+    _prctl(PR_SET_PDEATHSIG, number)
+
+
+def _prctl(option: int, value: Any) -> None:
+    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "the end of the parent cannot be tied to that of a child")
 
 
 def outlive_parent() -> None:
     """Go on if the parent dies: said by a child that has begun what must not be left half-done."""
     _set_death_signal(0)
+
+
+@contextmanager
+def still_dying_with_parent() -> Iterator[None]:
+    """Within, a child may become another user, at which the kernel forgets what it ends with."""
+    number, parent = ctypes.c_int(), os.getppid()
+    _prctl(PR_GET_PDEATHSIG, ctypes.byref(number))
+    yield
+    if number.value:
+        _set_death_signal(number.value)
+        if os.getppid() != parent:  # it died before the kernel knew again
+            os.kill(os.getpid(), number.value)
 
 
 def _become(parent: int, command: list[str]) -> None:

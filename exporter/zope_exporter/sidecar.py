@@ -16,6 +16,7 @@ from .inventory import Inventory
 from .jobs.runner import Runner
 from .jobs.store import JobStore
 from .logfiles.counters import CounterMaker
+from .logfiles.real_paths import RealPaths
 from .logfiles.sources import LogSource, log_sources
 from .logfiles.store import LogStore
 from .logfiles.watch import LogWatch
@@ -37,7 +38,7 @@ class Sidecar:
         store = LogStore(state, problem)
         counters = CounterMaker(_patterns(config))
         self.limit = ScrapeLimit()
-        self._watcher = Watcher(_survey(config))
+        self._watcher = _watcher(config)
         self._logs = LogWatch(_log_sources(config, self._watcher), counters.of_file, store)
         self._receivers = [
             SyslogReceiver(site, settings, counters.of_syslog(site), store)
@@ -92,9 +93,9 @@ def search(config: Config, timeout: float) -> Inventory:
 
     Raises TimeoutError or SearchError if that does not end well within `timeout` seconds.
     """
-    watcher = Watcher(_survey(config))
+    watcher = _watcher(config)
     try:
-        return watcher.rescan(timeout)
+        return _searched(watcher, timeout)
     finally:
         watcher.stop()
 
@@ -105,14 +106,14 @@ def look(config: Config, timeout: float) -> tuple[Inventory, Scrape]:
     What takes long or would take something away from that sidecar is left out. Raises TimeoutError
     or SearchError if the search does not end well within `timeout` seconds.
     """
-    watcher = Watcher(_survey(config))
+    watcher = _watcher(config)
     counters = CounterMaker(_patterns(config))
     logs = LogWatch(_log_sources(config, watcher), counters.of_file, LogStore(None))
     state, problem = state_file(config.state_dir)
     catalog = ActionCatalog(config, watcher.inventory, JobStore(state, problem))
     kept = KeptDataFsCollector(watcher.inventory, state)
     try:
-        inventory = watcher.rescan(timeout)
+        inventory = _searched(watcher, timeout)
         logs.start()
         return inventory, Registry([*build_passing(watcher, logs, catalog), kept]).scrape(timeout)
     finally:
@@ -138,14 +139,23 @@ def declared_metrics() -> tuple[Metric, ...]:
     return tuple(dict.fromkeys(metric for metrics in parts for metric in metrics))
 
 
-def _survey(config: Config) -> Survey:
+def _searched(watcher: Watcher, timeout: float) -> Inventory:
+    try:
+        return watcher.rescan(timeout)
+    except TimeoutError:
+        watcher.check(longest=0)  # says what keeps it
+        raise
+
+
+def _watcher(config: Config) -> Watcher:
     declared = [declared_site(site) for site in config.sites]
-    return Survey(open_memory(config.state_dir), declared, config.discover)
+    survey = Survey(open_memory(config.state_dir), declared, config.discover)
+    return Watcher(survey, looking=survey.looking)
 
 
 def _log_sources(config: Config, watcher: Watcher) -> Callable[[], list[LogSource]]:
-    extra = extra_logs(config)
-    return lambda: log_sources(watcher.inventory(), extra)
+    extra, real = extra_logs(config), RealPaths()
+    return lambda: log_sources(watcher.inventory(), extra, real)
 
 
 def _patterns(config: Config) -> dict[str, dict[str, str]]:

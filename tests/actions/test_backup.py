@@ -1,16 +1,17 @@
 """Backups and verifications by the command, and how they keep out of a pack's way."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.exporter import DEADLINE, environment, zope_exporter
+from tests.support.exporter import DEADLINE, environment, serving, zope_exporter
 from tests.support.maintained import Host
 from tests.support.packing import make_database
 from tests.support.processes import eventually
-from tests.support.repository import restored
+from tests.support.repository import restored, tree
 
 
 @pytest.fixture
@@ -157,3 +158,98 @@ def test_each_database_has_its_repository(tmp_path: Path) -> None:
     assert "name one: intranet --database main, intranet --database catalog" in ambiguous.stderr
     again = zope_exporter("verify", "--config.file", config, state_dir=tmp_path)
     assert again.returncode == 0, again.stderr
+
+
+def test_of_several_databases_a_failure_outweighs_a_refusal(host: Host) -> None:
+    """Else cron and Nagios hear that nothing was touched, and nobody looks."""
+    other = host.directory / "other/Data.fs"
+    other.parent.mkdir()
+    make_database(other)
+    with host.config.open("a") as config:
+        config.write(
+            "  - name: extranet\n"
+            f"    instances: [{{data_fs: {other}}}]\n"
+            "    backup: {repository: other-backups}\n"
+        )
+    assert host.run("backup").returncode == 0
+    (piece,) = host.repository.glob("*.fs")
+    piece.unlink()
+    with subprocess.Popen(
+        ["flock", other.parent, "cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
+        holder.stdin.write(b"held\n")
+        holder.stdin.flush()
+        assert holder.stdout.readline() == b"held\n"
+        run = host.run("verify")
+        holder.stdin.close()
+    assert "extranet: refused" in run.stderr
+    assert "intranet: failed" in run.stderr
+    assert run.returncode == 1
+
+
+def judged(host: Host) -> str:
+    """What `check` says of the backups of the database, and that it is not content."""
+    run = host.run("check")
+    assert run.returncode != 0, run.stdout
+    lines = [line for line in run.stdout.splitlines() if "backup" in line]
+    assert not [line for line in lines if line.startswith("OK")], run.stdout
+    return "\n".join(lines)
+
+
+def test_a_database_that_was_made_anew_is_backed_up_packed_and_found_well_by_nobody(
+    host: Host,
+) -> None:
+    for _ in range(2):
+        assert host.run("backup").returncode == 0
+    before = tree(host.repository)
+    for path in host.data_fs.parent.iterdir():
+        (shutil.rmtree if path.is_dir() else Path.unlink)(path)
+    make_database(host.data_fs, revisions=2, blobs=1)
+    host.data_fs.with_name("Data.fs.lock").unlink()
+    for action in ("backup", "verify"):
+        run = host.run(action)
+        assert run.returncode == 1, run.stdout
+        assert "made anew" in run.stderr
+        assert "move the repository away" in run.stderr
+    packed = host.run("pack")
+    assert packed.returncode == 3, packed.stdout
+    assert "made anew" in packed.stderr
+    assert "there is no complete backup" in judged(host)
+    kept = tree(host.repository)
+    assert {name: kept.get(name) for name in before if ".verified" not in name} == {
+        name: found for name, found in before.items() if ".verified" not in name
+    }
+    [*_, backup, verify, pack] = host.jobs()
+    assert (backup.state, verify.state, pack.state) == ("failed", "failed", "refused")
+    assert backup.error.startswith("comparing the transactions with those of the backups: ")
+    with serving(host.directory, "--config.file", host.config, log=host.directory / "log") as it:
+        counted = it.page()["zope_action_failures_total"]
+    for action in ("backup", "verify", "pack"):
+        labels = {"site": "intranet", "database": "main", "action": action}
+        assert counted[frozenset(labels.items())] == 1
+
+
+def test_a_site_does_not_live_on_the_backups_of_another(host: Host, tmp_path: Path) -> None:
+    """Two hosts, each with a configuration of its own and the same directory mounted."""
+    assert host.run("backup").returncode == 0
+    (tmp_path / "shop").mkdir()
+    shop = Host(tmp_path / "shop")
+    shop.config.write_text(
+        shop.config.read_text()
+        .replace("intranet", "shop")
+        .replace("repository: backups", f"repository: {host.repository}")
+    )
+    before = tree(host.repository)
+    for action in ("backup", "verify"):
+        run = shop.run(action)
+        assert run.returncode == 1, run.stdout
+        assert "it is a backup of main of intranet, and this is main of shop" in run.stderr
+        assert "give each its own repository" in run.stderr
+    packed = shop.run("pack")
+    assert packed.returncode == 3, packed.stdout
+    assert "main of intranet" in packed.stderr
+    assert "there is no complete backup" in judged(shop)
+    assert tree(host.repository) == before
+    assert host.run("backup").returncode == 0

@@ -19,8 +19,9 @@ from ZODB.FileStorage import FileStorage
 
 from zope_exporter.jobs.report import Silent
 from zope_exporter.packing import offline
+from zope_exporter.recovery.place import Place
 from zope_exporter.recovery.recover import recover
-from zope_exporter.recovery.restore import Place, restore
+from zope_exporter.recovery.restore import restore
 from zope_exporter.recovery.source import FileSource
 
 RECORDS = "200000"

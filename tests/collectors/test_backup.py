@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,7 @@ def back_up(plan: BackupPlan, number: int, now: float) -> None:
     """Commit one transaction, and back up at the time given."""
     with storage_at(plan.storage.data_fs) as storage:
         commit(storage, number)
-    source = Source(plan.storage.data_fs)
+    source = Source(plan.storage.data_fs, None, plan.database, plan.site)
     backup(source, plan.repository, BackupSettings(), Silent(), Means(clock=lambda: now))
 
 
@@ -67,7 +68,7 @@ def test_golden_page(plan: BackupPlan) -> None:
 def test_a_quiet_site_is_backed_up_by_finding_nothing_new(plan: BackupPlan) -> None:
     back_up(plan, 1, NOW)
     before = values(scraped(plan))
-    source = Source(plan.storage.data_fs)
+    source = Source(plan.storage.data_fs, None, plan.database, plan.site)
     tomorrow = Means(clock=lambda: NOW + 86400)
     backup(source, plan.repository, BackupSettings(), Silent(), tomorrow)
     after = values(scraped(plan))
@@ -127,3 +128,25 @@ def test_a_repository_that_is_not_there_is_a_failure(plan: BackupPlan) -> None:
     missing = f"{plan.repository} is missing: no backup was made yet, or its file system is not"
     assert missing in str(failure)
     assert set(values(scrape)) == {"max_age_seconds"}
+
+
+def test_backups_of_another_site_tell_nothing(plan: BackupPlan) -> None:
+    back_up(plan, 1, NOW)
+    scrape = scraped(replace(plan, site="shop"))
+    [failure] = scrape.failures
+    assert "it is a backup of main of intranet, and this is main of shop" in str(failure)
+    told = {sample.metric.name for sample in scrape.samples if sample.labels[:1] == ("shop",)}
+    assert told == {"zope_backup_max_age_seconds", "zope_backup_repository_avail_bytes"}
+
+
+def test_the_backups_of_before_a_database_was_made_anew_tell_nothing(plan: BackupPlan) -> None:
+    back_up(plan, 1, NOW)
+    assert "last_success_timestamp_seconds" in values(scraped(plan))
+    for path in plan.storage.data_fs.parent.glob("Data.fs*"):
+        path.unlink()
+    with storage_at(plan.storage.data_fs) as storage:
+        commit(storage, 2)
+    scrape = scraped(plan)
+    [failure] = scrape.failures
+    assert "made anew" in str(failure)
+    assert values(scrape).keys() == {"max_age_seconds", "repository_avail_bytes"}

@@ -53,6 +53,21 @@ def test_a_site_is_restored_and_told_what_is_kept(site: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "that of before is kept" in done.stderr
     assert items(site) == items(site.parents[1] / "backup/Data.fs")
+    assert f"{site} is the restored one; that of before is kept" in done.stderr.splitlines()[-1]
+
+
+def test_a_restore_to_an_empty_place_says_that_the_restored_one_is_there(site: Path) -> None:
+    backup, new = site.parents[1] / "backup/Data.fs", site.parents[1] / "new/Data.fs"
+    new.parent.mkdir()
+    done = run(
+        site, "restore", backup, new, "--blobs", backup.with_name("blobs"),
+        "--blob-dir", new.with_name("blobs"),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert items(new) == items(backup)
+    last = done.stderr.splitlines()[-1]
+    assert f"{new} is the restored one; nothing was there before" in last
+    assert "untouched" not in done.stderr
 
 
 def test_promise_7_a_site_that_runs_is_not_touched(site: Path) -> None:
@@ -71,7 +86,16 @@ def test_what_is_no_data_fs_fails(site: Path) -> None:
     failed = restore(site)
     assert failed.returncode == 1
     assert "not a FileStorage" in failed.stderr
+    assert f"{site} is the one of before, untouched" in failed.stderr
     assert site.read_bytes() == before
+
+
+def test_a_link_is_refused_with_the_file_it_leads_to(site: Path) -> None:
+    link = site.parents[1] / "link.fs"
+    link.symlink_to(site)
+    refused = run(site, "restore", site.parents[1] / "backup/Data.fs", link)
+    assert refused.returncode == 3
+    assert f"name the file itself: {site}" in refused.stderr
 
 
 def test_recover_ends_with_1_if_anything_is_lost_and_with_0_if_not(site: Path) -> None:

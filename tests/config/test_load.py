@@ -334,3 +334,30 @@ def test_no_two_sites_share_a_repository(write: Write) -> None:
     text = f"sites:\n- {{name: a, {shared}}}\n- {{name: b, backup: {{repository: backups}}}}"
     [problem] = problems(write(text))
     assert "two sites have their backups in" in problem
+
+
+@pytest.mark.parametrize("inner", ["backups/databases/foo", "backups/b", "link/databases/foo"])
+def test_no_repository_is_within_that_of_another_site(
+    write: Write, tmp_path: Path, inner: str
+) -> None:
+    (tmp_path / "backups").mkdir()
+    (tmp_path / "link").symlink_to("backups")
+    for places in ((inner, "backups"), ("backups", inner)):
+        sites = [f"{{name: s{n}, backup: {{repository: {p}}}}}" for n, p in enumerate(places)]
+        [problem] = problems(write(f"sites: [{', '.join(sites)}]"))
+        assert "one is within the other" in problem
+        assert "give each a directory of its own" in problem
+
+
+def test_repositories_side_by_side_are_none_of_that(write: Write) -> None:
+    text = "sites: [{name: a, backup: {repository: b}}, {name: b, backup: {repository: b-2}}]"
+    assert len(load_config(write(text)).sites) == 2
+
+
+def test_a_repository_that_is_a_circle_of_links_breaks_nothing(
+    write: Write, tmp_path: Path
+) -> None:
+    (tmp_path / "one").symlink_to("two")
+    (tmp_path / "two").symlink_to("one")
+    text = "sites: [{name: a, backup: {repository: one}}, {name: b, backup: {repository: c}}]"
+    assert len(load_config(write(text)).sites) == 2

@@ -1,4 +1,5 @@
 import os
+import weakref
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,21 @@ def test_files_are_read_again_only_when_they_have_changed(tmp_path: Path) -> Non
     changed = cache.get(conf, Source("zope", environ={"A": "b"})).content
     assert changed is not None
     assert changed.databases[0].data_fs == tmp_path / "var/Other.fs"
+
+
+def test_files_that_nobody_asks_for_any_more_are_forgotten(tmp_path: Path) -> None:
+    confs = [zope_instance(tmp_path / str(n)).with_name("zope.conf") for n in range(3)]
+    old(*confs)
+    cache = ConfCache(lambda path, source: read_zope_conf(path, source.environ))
+    kept, gone, other = [cache.get(conf, Source("zope")) for conf in confs]
+    cache.drop_unasked()
+    assert cache.get(confs[0], Source("zope")) is kept
+    assert cache.get(confs[2], Source("zope")) is other
+    cache.drop_unasked()
+    assert cache.get(confs[0], Source("zope")) is kept
+    reference = weakref.ref(gone)
+    del gone
+    assert reference() is None
 
 
 def test_a_change_of_an_included_file_is_seen(tmp_path: Path) -> None:

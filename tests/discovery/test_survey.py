@@ -5,6 +5,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.support.odd_files import ODD
 from tests.support.servers import program, running, zeo_client, zeo_instance, zope_instance
 from zope_exporter.discovery.declared import Declared, DeclaredService
 from zope_exporter.discovery.memory import Memory
@@ -61,6 +62,55 @@ def test_a_service_that_stops_stays_across_restarts(tmp_path: Path, host: Host) 
     assert labels(host.survey()) == {"shop": {"shop": True, "data": True}}
     host.sources = []
     assert labels(host.survey()) == {"shop": {"shop": False, "data": False}}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_an_odd_pid_file_is_a_problem_of_its_service_alone(
+    tmp_path: Path, host: Host, kind: str
+) -> None:
+    ini = zope_instance(tmp_path / "odd")
+    pid_file = tmp_path / "pid"
+    conf = ini.with_name("zope.conf")
+    conf.write_text(f"{conf.read_text()}pid-filename {pid_file}\n")
+    other = zope_instance(tmp_path / "shop")
+    host.sources = [
+        Source("zope", wsgi_ini=ini, process=PROCESS),
+        Source("zope", wsgi_ini=other, process=Process(4_000_001, 1.0)),
+    ]
+    host.survey()
+    ODD[kind](pid_file)
+    del host.sources[0]
+    inventory = host.survey()
+    assert labels(inventory) == {"odd": {"odd": False}, "shop": {"shop": True}}
+    odd, shop = (service for site in inventory.sites for service in site.services)
+    (problem,) = odd.problems
+    assert problem.startswith(f"{pid_file}: ")
+    assert shop.problems == ()
+
+
+@pytest.mark.parametrize("given", ["config", "data_fs"])
+def test_an_odd_pid_file_or_lock_of_a_declared_service_is_told_once(
+    tmp_path: Path, host: Host, given: str
+) -> None:
+    if given == "config":
+        odd = tmp_path / "pid"
+        conf = zope_instance(tmp_path / "shop").with_name("zope.conf")
+        conf.write_text(f"{conf.read_text()}pid-filename {odd}\n")
+        declared = DeclaredService("zope", conf, pid_file=odd)
+    else:
+        odd = tmp_path / "Data.fs.lock"
+        declared = DeclaredService("zope", data_fs=tmp_path / "Data.fs")
+    os.mkfifo(odd)
+    service = only(host.survey(Declared("shop", (declared,))))
+    assert service.process is None
+    assert service.problems == (f"{odd}: a FIFO, not a regular file; name a regular file",)
+
+
+def test_a_missing_pid_file_is_no_problem(tmp_path: Path, host: Host) -> None:
+    host.sources = [Source("zope", wsgi_ini=zope_instance(tmp_path / "shop"), process=PROCESS)]
+    host.survey()
+    host.sources = []
+    assert only(host.survey()).problems == ()
 
 
 def test_a_service_whose_configuration_is_gone_is_dropped(tmp_path: Path, host: Host) -> None:

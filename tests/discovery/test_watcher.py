@@ -1,9 +1,11 @@
+import itertools
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
+from zope_exporter.discovery.looking import Looking
 from zope_exporter.discovery.watcher import SearchError, Watcher
 from zope_exporter.inventory import Inventory, Site
 
@@ -51,11 +53,56 @@ def test_the_first_call_waits_for_the_first_search() -> None:
         caller = threading.Thread(target=lambda: answers.append(watcher.inventory()))
         caller.start()
         assert searches.entered.acquire(timeout=LONG)
-        assert watcher.last_success is None
         searches.go_on.set()
         caller.join(LONG)
         assert [number(answer) for answer in answers] == ["1"]
-        assert watcher.last_success == 1234.5
+
+
+def test_the_last_success_is_the_start_until_there_is_one() -> None:
+    """Else no alert had anything to compare while the first search hangs."""
+    searches = Searches()
+    searches.go_on.clear()
+    moments = itertools.count(1000.0, 100.0)
+    watcher = Watcher(searches, clock=lambda: next(moments), interval=LONG)
+    assert searches.entered.acquire(timeout=LONG)
+    assert watcher.last_success == 1000.0
+    searches.go_on.set()
+    watcher.inventory()
+    after = watcher.last_success
+    assert after > 1000.0
+    searches.error = OSError("no /proc")
+    with pytest.raises(SearchError):
+        watcher.rescan(LONG)
+    assert watcher.last_success == after
+    watcher.stop()
+
+
+def test_a_search_that_takes_too_long_is_told_with_what_it_looks_at() -> None:
+    searches, looking = Searches(), Looking()
+    searches.go_on.clear()
+    looking("/srv/shop/etc/zope.conf")
+    watcher = Watcher(searches, interval=LONG, clock=lambda: 1234.5, looking=looking)
+    assert searches.entered.acquire(timeout=LONG)
+    watcher.check(longest=LONG)
+    told = (
+        "the search of this host that began at 1970-01-01 00:20:34 UTC has not ended yet: it looks"
+        " at /srv/shop/etc/zope.conf; if that hangs, repair its file system or end its process"
+    )
+    with pytest.raises(SearchError) as raised:
+        watcher.check(longest=0.0)
+    assert str(raised.value) == told
+    searches.go_on.set()
+    watcher.inventory()
+    watcher.check(longest=0.0)
+    # And a later one just as well.
+    searches.go_on.clear()
+    with pytest.raises(TimeoutError):
+        watcher.rescan(0.0)
+    assert searches.entered.acquire(timeout=LONG)
+    with pytest.raises(SearchError, match=r"has not ended yet: it looks at /srv"):
+        watcher.check(longest=0.0)
+    searches.go_on.set()
+    watcher.stop()
 
 
 def test_a_search_that_hangs_keeps_nobody_waiting() -> None:
@@ -99,10 +146,11 @@ def test_a_failed_search_leaves_the_last_inventory_and_the_next_one_mends_it() -
         with pytest.raises(SearchError, match="no /proc"):
             watcher.rescan(LONG)
         assert number(watcher.inventory()) == "1"
-        assert watcher.error is searches.error
+        with pytest.raises(SearchError, match="no /proc"):
+            watcher.check(LONG)
         searches.error = None
         assert number(watcher.rescan(LONG)) == "3"
-        assert watcher.error is None
+        watcher.check(LONG)
 
 
 def test_a_first_search_that_fails_is_a_problem() -> None:
@@ -110,7 +158,6 @@ def test_a_first_search_that_fails_is_a_problem() -> None:
     searches.error = OSError("no /proc")
     with watching(searches) as watcher:
         assert watcher.inventory().problems == ("the first search of this host failed: no /proc",)
-        assert watcher.last_success is None
 
 
 def test_after_the_end_nothing_is_searched() -> None:

@@ -207,7 +207,7 @@ def test_what_is_no_file_is_refused_without_waiting(path: Path) -> None:
         read_tail(path)
     path.unlink()
     path.mkdir()
-    with pytest.raises(UnreadableError, match="Is a directory"):
+    with pytest.raises(UnreadableError, match="a directory, not a regular file"):
         read_tail(path)
 
 

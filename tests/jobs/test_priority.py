@@ -1,8 +1,11 @@
+import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.support.refused_calls import refuse
+from tests.support.require import require
 from zope_exporter.jobs.priority import NICENESS, step_back
 
 
@@ -45,3 +48,44 @@ def test_the_only_processor_is_not_given_up() -> None:
     with ThreadPoolExecutor(1) as pool:
         _, own = pool.submit(_alone).result()
     assert len(own) == 1
+
+
+def _refused(*calls: str) -> tuple[int, set[int]]:
+    require(refuse, *calls)
+    step_back()
+    return _seen()
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is but one processor")
+@pytest.mark.parametrize("call", ["setpriority", "sched_setaffinity"])
+def test_what_the_kernel_refuses_is_done_without_and_told(
+    call: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As in a unit whose SystemCallFilter has no @resources."""
+    before = _seen()
+    with caplog.at_level(logging.DEBUG), ThreadPoolExecutor(1) as pool:
+        niceness, processors = pool.submit(_refused, call).result()
+    [told] = [record.getMessage() for record in caplog.records]
+    assert "Operation not permitted" in told
+    if call == "setpriority":
+        assert niceness == before[0]
+        assert len(processors) == len(before[1]) - 1
+    else:
+        assert niceness == max(before[0], NICENESS)
+        assert processors == before[1]
+
+
+def test_a_thread_that_may_not_even_ask_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    def step() -> None:
+        require(refuse, "getpriority", "setpriority", "sched_getaffinity", "sched_setaffinity")
+        step_back()
+
+    with caplog.at_level(logging.DEBUG), ThreadPoolExecutor(1) as pool:
+        pool.submit(step).result()
+    assert len(caplog.records) == 2
+
+
+def test_nothing_is_told_when_nothing_is_refused(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG), ThreadPoolExecutor(1) as pool:
+        pool.submit(step_back).result()
+    assert not caplog.records

@@ -53,6 +53,21 @@ def test_records_of_plone() -> None:
     assert matches(counter) == {"pool_size": 1}
 
 
+@pytest.mark.parametrize("text", [ZOPE2, ZOPE6, PLONE])
+def test_lines_that_end_as_on_windows(text: bytes) -> None:
+    in_pieces = [line + b"\r\n" for line in text.splitlines()]
+    for counter in (count(b"".join(in_pieces)), count(*in_pieces)):
+        assert records(counter) == records(count(text))
+        assert matches(counter) == matches(count(text))
+        assert unparsed(counter) == 0
+
+
+@pytest.mark.parametrize("zone", ["Z", "+01:00", "-0800", " +0100", " -08:00"])
+def test_the_zone_of_a_date(zone: str) -> None:
+    record = f"2024-01-02 10:00:00.123{zone} ERROR    [waitress:408][waitress-0] x\n".encode()
+    assert records(count(ZOPE6, record)) == {"INFO": 1, "WARNING": 2, "ERROR": 2}
+
+
 def test_an_upgrade_changes_the_format_within_one_log() -> None:
     assert sum(records(count(ZOPE2, ZOPE6 + PLONE)).values()) == 15
 

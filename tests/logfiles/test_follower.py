@@ -1,4 +1,5 @@
 import gzip
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -72,6 +73,16 @@ def follow(path: Path) -> Iterator[Callable[[], Followed]]:
 
 
 @pytest.fixture
+def followed_beside_history(path: Path, request: pytest.FixtureRequest) -> Followed:
+    """A log of which one line is counted and a second one is not, with rotated files beside it."""
+    beside(path, ".1.gz").write_bytes(gzip.compress(b"history\n"))
+    beside(path, "-20251231").write_text("history\n")
+    path.with_name("Z4-20251231.log").write_text("history\n")
+    followed: Followed = request.getfixturevalue("followed")
+    return followed
+
+
+@pytest.fixture
 def followed_from_empty(path: Path, follow: Callable[[], Followed]) -> Followed:
     path.touch()
     followed = follow()
@@ -141,7 +152,7 @@ def rename_date_and_compress(path: Path) -> None:
 
 
 def rotate_twice(path: Path) -> None:
-    beside(path, ".3.gz").write_bytes(gzip.compress(b"history\n"))
+    beside(path, ".1.gz").rename(beside(path, ".3.gz"))
     path.rename(beside(path, ".2"))
     pack(beside(path, ".2"))
     beside(path, ".1").write_text("three\n")
@@ -149,14 +160,12 @@ def rotate_twice(path: Path) -> None:
 
 
 def rotate_twice_by_date(path: Path) -> None:
-    beside(path, "-20251231").write_text("history\n")
     path.rename(beside(path, "-20260101"))
     beside(path, "-20260102").write_text("three\n")
     path.write_text("four\n")
 
 
 def rotate_before_the_extension(path: Path) -> None:
-    path.with_name("Z4-20251231.log").write_text("history\n")
     path.rename(path.with_name("Z4-20260101.log"))
     path.with_name("Z4-20260102.log.gz").write_bytes(gzip.compress(b"three\n"))
     path.write_text("four\n")
@@ -181,8 +190,12 @@ def copy_in_its_place(path: Path) -> None:
     ],
 )
 def test_nothing_is_lost(
-    followed: Followed, rotate: Callable[[Path], None], lines: list[str], restart: bool
+    followed_beside_history: Followed,
+    rotate: Callable[[Path], None],
+    lines: list[str],
+    restart: bool,
 ) -> None:
+    followed = followed_beside_history
     rotate(followed.path)
     if restart:
         followed.restart()
@@ -449,3 +462,85 @@ def test_standing(path: Path, follow: Callable[[], Followed]) -> None:
     path.write_text("no time\n")
     followed.look()
     assert followed.log.oldest is None
+
+
+def as_of_an_earlier_version(state: Any) -> None:
+    del state["trail"]["seen"]
+    for position in (state["trail"]["current"], *state["trail"]["older"], *state["trail"]["past"]):
+        position.pop("modified", None)
+
+
+def test_the_state_of_an_earlier_version_is_gone_on_with(followed: Followed) -> None:
+    beside(followed.path, ".1129").write_text("history\n")
+    followed.restart(as_of_an_earlier_version)
+    assert followed.look() == ["one", "two"]
+    followed.path.rename(beside(followed.path, ".1130"))
+    followed.path.write_text("three\n")
+    assert followed.look() == ["one", "two", "three"]
+    assert followed.resets() == {}
+
+
+def test_an_earlier_version_and_a_rotation_while_down(followed: Followed) -> None:
+    history = beside(followed.path, ".1129")
+    history.write_text("history\n")
+    os.utime(history, (0, 0))
+    followed.path.rename(beside(followed.path, ".1130"))
+    beside(followed.path, ".1201").write_text("three\n")
+    followed.path.write_text("four\n")
+    followed.restart(as_of_an_earlier_version)
+    assert followed.look() == ["one", "two", "three", "four"]
+    assert followed.resets() == {}
+
+
+def test_what_cannot_be_told_from_older_files_is_not_counted(followed: Followed) -> None:
+    """Nobody has seen the files, all are of the same time, and their lines have none."""
+    beside(followed.path, ".1128").write_bytes(b"old\n")
+    beside(followed.path, ".1129.gz").write_bytes(gzip.compress(followed.path.read_bytes()))
+    followed.log.close()
+    followed.path.unlink()
+    followed.path.write_text("three\n")
+    for file in followed.path.parent.iterdir():
+        os.utime(file, (2_000_000_000, 2_000_000_000))
+    followed.restart(as_of_an_earlier_version)
+    assert followed.look() == ["one", "two", "three"]
+    assert followed.resets()["unordered"] == 1
+    followed.restart()
+    append(followed.path, "four\n")
+    assert followed.look() == ["one", "two", "three", "four"]
+    assert followed.resets()["unordered"] == 1
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_the_logs_of_other_zopes_beside_it_are_theirs(path: Path, restart: bool) -> None:
+    others = [path.with_name(name) for name in ("Z41.log", "Z4-1.log", "Z4-access.log")]
+    for other in others:
+        other.write_text("other\n")
+    path.touch()
+    followed = Followed(path)
+    followed.look()
+    for number, rotated in enumerate(["Z4-20261129.log", "Z4-20261130.log"]):
+        append(path, f"ours {number}\n")
+        path.rename(path.with_name(rotated))
+        for other in others:
+            other.rename(other.with_name(f"{other.stem}-2026113{number}.log"))
+            other.write_text(f"other {number}\n")
+        path.write_text(f"new {number}\n")
+        if restart:
+            followed.restart()
+        followed.look()
+    assert followed.look() == ["ours 0", "new 0", "ours 1", "new 1"]
+    assert followed.resets() == {}
+    followed.log.close()
+
+
+def test_the_memory_of_rotated_files_is_bounded(path: Path, followed_from_empty: Followed) -> None:
+    followed = followed_from_empty
+    for number in range(300):
+        append(path, f"{number}\n" * 100)
+        path.rename(beside(path, f".{number}"))
+        path.write_text(f"new {number}\n")
+        followed.look()
+        followed.now += GRACE
+    assert len(followed.look()) == 300 * 101
+    assert len(json.dumps(followed.log.save()["trail"])) < 10_000
+    assert followed.resets() == {}

@@ -4,13 +4,14 @@ import shutil
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from typing import get_args
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from tests.support.line_counter import Lines
-from tests.support.rotated_log import RotatedLog
+from tests.support.rotated_log import Names, RotatedLog
 from zope_exporter.logfiles.errors import LogError
 from zope_exporter.logfiles.follower import FollowedLog
 from zope_exporter.logfiles.readings import GRACE
@@ -31,9 +32,9 @@ class Follower(RuleBasedStateMachine):
         self.number = 0
         self.follower: FollowedLog | None = None
 
-    @initialize(dated=st.booleans(), history=st.booleans())
-    def begin(self, dated: bool, history: bool) -> None:
-        self.log = RotatedLog(self.directory / "log", dated)
+    @initialize(names=st.sampled_from(get_args(Names)), history=st.booleans())
+    def begin(self, names: Names, history: bool) -> None:
+        self.log = RotatedLog(self.directory / "log", names)
         if history:
             self.log.write(b"history 1\nhistory 2\nhist")
         self.start()

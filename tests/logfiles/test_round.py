@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import threading
 
 from zope_exporter.logfiles.round import Round
@@ -20,6 +22,26 @@ def test_what_hangs_delays_nothing_else() -> None:
     assert done.acquire(timeout=10)
     assert done.acquire(timeout=10)
     hanging.set()
+
+
+NO_THREADS = """
+import threading
+from zope_exporter.logfiles.round import Round
+looked = []
+looks = Round([lambda: looked.append(1)] * 3, patience=60)
+threading.stack_size(1 << 40)  # no system has room for such a thread
+try:
+    looks.run()
+except RuntimeError:
+    print(len(looked), len(looks.not_begun))
+"""
+
+
+def test_where_no_thread_can_be_had_the_looks_are_given_back() -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", NO_THREADS], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert run.stdout == "0 3\n", run.stderr
 
 
 def test_nothing_to_do() -> None:

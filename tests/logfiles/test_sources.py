@@ -1,9 +1,13 @@
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 from zope_exporter.inventory import Inventory, Process, Service, Site
-from zope_exporter.logfiles.sources import ExtraLog, LogSource, log_sources
+from zope_exporter.logfiles.real_paths import RealPaths
+from zope_exporter.logfiles.sources import ExtraLog, LogKind, LogSource, log_sources
 
 ACCESS, EVENT = Path("/srv/zope/var/log/Z4.log"), Path("/srv/zope/var/log/event.log")
+LOGS: tuple[tuple[Path, LogKind], ...] = ((ACCESS, "access"), (EVENT, "event"))
 PROCESS = Process(7, 1.0)
 ZOPE = Service(
     "zope",
@@ -60,3 +64,90 @@ def test_names_are_free_in_another_site() -> None:
         ("shop", "access.log"),
         ("blog", "access.log"),
     ]
+
+
+def test_what_is_given_by_hand_outranks_what_is_found() -> None:
+    extra = [
+        ExtraLog("intranet", Path("/srv/zope/etc/../var/log/Z4.log"), "access", "%m %>s"),
+        ExtraLog("intranet", EVENT, "event", "%(levelname)s %(message)s"),
+        ExtraLog("shop", EVENT, "event", "%(levelno)s"),
+    ]
+    sites = tuple(Site(name, (ZOPE,)) for name in ("intranet", "blog"))
+    assert log_sources(Inventory(sites), extra) == [
+        LogSource("intranet", "instance-access", ACCESS, "access", "%m %>s", process=PROCESS),
+        LogSource(
+            "intranet",
+            "instance-event",
+            EVENT,
+            "event",
+            "%(levelname)s %(message)s",
+            process=PROCESS,
+        ),
+        *log_sources(Inventory(sites[1:])),
+        LogSource("shop", "event.log", EVENT, "event", "%(levelno)s"),
+    ]
+
+
+def test_a_path_alone_leaves_the_format_that_was_found() -> None:
+    inventory = Inventory((Site("intranet", (ZOPE,)),))
+    extra = [ExtraLog("intranet", path, kind) for path, kind in LOGS]
+    assert log_sources(inventory, extra) == log_sources(inventory)
+
+
+def test_the_kind_given_by_hand_counts() -> None:
+    zope = replace(ZOPE, event_log=None)
+    extra = [ExtraLog("intranet", ACCESS, "event", "%(levelname)s %(message)s")]
+    assert log_sources(Inventory((Site("intranet", (zope,)),)), extra) == [
+        LogSource(
+            "intranet",
+            "instance-event",
+            ACCESS,
+            "event",
+            "%(levelname)s %(message)s",
+            process=PROCESS,
+        )
+    ]
+
+
+def test_a_file_given_as_both_kinds_is_followed_as_both() -> None:
+    zope = replace(ZOPE, event_log=None)
+    extra = [ExtraLog("intranet", ACCESS, kind) for _, kind in LOGS]
+    for inventory in (Inventory((Site("intranet", (zope,)),)), Inventory()):
+        sources = log_sources(inventory, extra)
+        assert {source.kind for source in sources} == {"access", "event"}
+        assert len({source.log for source in sources}) == 2
+
+
+def test_a_file_is_the_same_by_a_symbolic_link(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    found, given = tmp_path / "real" / "Z4.log", tmp_path / "link" / "Z4.log"
+    zope = Service("zope", "instance", None, access_log=found)
+    sources = log_sources(
+        Inventory((Site("intranet", (zope,)),)),
+        [ExtraLog("intranet", given, "access", "%m %>s")],
+        RealPaths(),
+    )
+    assert sources == [LogSource("intranet", "instance-access", found, "access", "%m %>s")]
+
+
+def test_a_file_system_that_hangs_delays_no_more_than_once() -> None:
+    ended, asked = threading.Event(), []
+
+    def resolve(path: Path) -> str:
+        asked.append(path)
+        ended.wait(30)
+        return "/there"
+
+    now = 0.0
+    real = RealPaths(resolve, patience=0.01, clock=lambda: now)
+    assert [real(Path("/a/../hangs")) for _ in range(5)] == ["/hangs"] * 5
+    assert len(asked) == 1
+    ended.set()
+    while real(Path("/a/../hangs")) != "/there":
+        pass
+    assert real(Path("/a/../hangs")) == "/there"
+    assert len(asked) == 1
+    now = 100
+    assert real(Path("/a/../hangs")) == "/there"
+    assert len(asked) == 2

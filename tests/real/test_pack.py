@@ -4,6 +4,7 @@ import os
 import re
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -234,4 +235,5 @@ class Watching(Remembered):
 
     def check(self) -> None:
         for process in psutil.Process().children(recursive=True):
-            self.lines_seen += " ".join(process.cmdline())
+            with suppress(psutil.NoSuchProcess):  # it has just ended
+                self.lines_seen += " ".join(process.cmdline())

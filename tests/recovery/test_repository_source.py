@@ -14,8 +14,9 @@ from tests.support.packing import Remembered, blob_dir_of, items, make_database
 from zope_exporter.filestorage.tail import read_tail
 from zope_exporter.jobs.report import ActionError, RefusedError, Silent
 from zope_exporter.recovery.moment import transaction_at
+from zope_exporter.recovery.place import Place
 from zope_exporter.recovery.repository_source import backup_source
-from zope_exporter.recovery.restore import Place, restore
+from zope_exporter.recovery.restore import restore
 from zope_exporter.repository.engine import backup
 from zope_exporter.repository.target import BackupSettings, Source
 

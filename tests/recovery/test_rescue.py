@@ -9,11 +9,15 @@ import pytest
 import ZODB
 from ZODB.FileStorage import FileStorage
 
+from tests.support.debian import tool
 from tests.support.killing import dies_at
 from tests.support.packing import Remembered, blob_dir_of, items, make_database
+from tests.support.require import require
+from tests.support.system_calls import without_links
 from zope_exporter.jobs.report import ActionError, RefusedError, Silent
+from zope_exporter.recovery.place import Place
 from zope_exporter.recovery.rescue import explain, rescue
-from zope_exporter.recovery.restore import Place, restore
+from zope_exporter.recovery.restore import restore
 from zope_exporter.recovery.source import FileSource
 
 
@@ -47,6 +51,13 @@ def test_promise_8_the_rescue_has_all_objects_and_blobs(died: Path) -> None:
     storage.close()
     assert set(items(died)) == {"item", "blob-1", "blob-3"}
     assert died.with_name("Data.fs.old").exists()
+    assert not died.with_name("Data.fs.pack").exists()
+
+
+def test_a_rescue_needs_no_hard_links(died: Path) -> None:
+    run = without_links(require(tool, "strace"), lambda: rescue(died, Silent()))
+    assert run.error is None, run
+    assert set(items(died)) == {"item", "blob-1", "blob-3"}
     assert not died.with_name("Data.fs.pack").exists()
 
 

@@ -22,7 +22,8 @@ from tests.support.packing import (
 )
 from tests.support.rights import public_directory, unprivileged
 from zope_exporter.jobs.report import ActionError, InterruptedActionError, RefusedError, Silent
-from zope_exporter.recovery.restore import Place, restore
+from zope_exporter.recovery.place import Place
+from zope_exporter.recovery.restore import restore
 from zope_exporter.recovery.source import FileSource
 from zope_exporter.recovery.stopped import check_stopped
 

@@ -160,12 +160,12 @@ class Meanwhile(QuickDisk):
         self._site = site
         self.runs = 0
 
-    def create(self, path: Path) -> int:
+    def create(self, path: Path, dir_fd: int | None = None) -> int:
         self.runs += 1
         if self.runs == 1:
             done = repozo("-B", "-r", self._site.repository, "-f", self._site.data_fs)
             assert done.returncode == 0, done.stderr
-        return super().create(path)
+        return super().create(path, dir_fd)
 
 
 LAST_SECOND = "9999-12-31-23-59-59"
@@ -205,3 +205,12 @@ def test_blobs_in_a_lawn_are_found(with_blobs: Site) -> None:
     with_blobs.back_up()
     verdict = with_blobs.verify()
     assert verdict.ok, verdict.failures
+
+
+@pytest.mark.parametrize("name", [b"\xff.manifest", b"a\n\x1b[31m.manifest"])
+def test_no_name_writes_what_it_likes_to_a_terminal(site: Site, name: bytes) -> None:
+    site.back_up()
+    (site.repository / os.fsdecode(name)).touch()
+    [failure] = site.verify().failures
+    assert failure.isprintable()
+    assert failure.encode()

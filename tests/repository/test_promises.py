@@ -39,11 +39,13 @@ class MeddlingDisk(QuickDisk):
         self._happens = happens
         self._times = times
 
-    def link(self, old: Path, new: Path) -> None:
+    def link(
+        self, old: Path, new: Path, old_fd: int | None = None, new_fd: int | None = None
+    ) -> None:
         if self._times:
             self._times -= 1
             self._happens()
-        super().link(old, new)
+        super().link(old, new, old_fd, new_fd)
 
 
 def test_promise_9_blobs_and_data_fs_match_after_a_pack_between_them(with_blobs: Site) -> None:

@@ -30,8 +30,8 @@ class FillingDisk(QuickDisk):
         self._filler = filler
         self._size = size
 
-    def create(self, path: Path) -> int:
-        descriptor = super().create(path)
+    def create(self, path: Path, dir_fd: int | None = None) -> int:
+        descriptor = super().create(path, dir_fd)
         if not self._filler.exists():
             fill(self._filler, self._size)
         return descriptor

@@ -6,19 +6,44 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from zope_exporter.dashboards.build import documents
+from zope_exporter.rules.thresholds import read_thresholds
+from zope_exporter.sidecar import declared_metrics
+
 GRAFANA = Path(__file__).parents[2] / "grafana"
+THRESHOLDS = GRAFANA.parent / "alerts/thresholds.yml"
 
 Json = dict[str, Any]
 
 
-def load(directory: str = "dashboards") -> list[Json]:
-    """All dashboards of a directory, in the order of their names."""
-    return [json.loads(path.read_text()) for path in sorted((GRAFANA / directory).glob("*.json"))]
+def load() -> list[Json]:
+    """All dashboards of the repository, in the order of their names."""
+    return [json.loads(path.read_text()) for path in sorted((GRAFANA / "dashboards").iterdir())]
+
+
+def made(**changed: str) -> list[Json]:
+    """All dashboards as they are with some thresholds changed."""
+    return documents(declared_metrics(), {**read_thresholds(THRESHOLDS), **changed})
 
 
 def panels(dashboard: Json) -> list[Json]:
     """The panels that show something."""
     return [panel for panel in dashboard["panels"] if panel["type"] != "row"]
+
+
+def steps(dashboard: Json) -> Iterator[tuple[str, tuple[float, ...]]]:
+    """Where values change their colour, by the title of the panel, or of panel and column."""
+    for panel in panels(dashboard):
+        yield panel["title"], _values(panel["fieldConfig"]["defaults"]["thresholds"])
+        for override in panel["fieldConfig"]["overrides"]:
+            for item in override["properties"]:
+                if item["id"] == "thresholds":
+                    title = f"{panel['title']}: {override['matcher']['options']}"
+                    yield title, _values(item["value"])
+
+
+def _values(thresholds: Json) -> tuple[float, ...]:
+    return tuple(step["value"] for step in thresholds["steps"][1:])
 
 
 def expressions(dashboard: Json) -> Iterator[tuple[str, str]]:

@@ -24,6 +24,24 @@ class Packaged:
 
 _POSTGRES = ("postgresql-15",)
 
+# It takes the libraries with it of the systemd that it boots; an image of containers has none.
+_SYSTEMD = (
+    "systemd-container",
+    "systemd",
+    "libsystemd-shared",
+    "libsystemd0",
+    "libacl1",
+    "libapparmor1",
+    "libargon2-1",
+    "libcryptsetup12",
+    "libdevmapper1.02.1",
+    "libfdisk1",
+    "libip4tc2",
+    "libjson-c5",
+    "libkmod2",
+    "libseccomp2",
+)
+
 _ALERTMANAGER = ("prometheus-alertmanager",)
 
 PROGRAMS = {
@@ -68,6 +86,7 @@ PROGRAMS = {
     "systemd-analyze": Packaged(
         ("systemd", "libsystemd-shared", "libsystemd0"), "usr/bin/systemd-analyze"
     ),
+    "systemd-nspawn": Packaged(_SYSTEMD, "usr/bin/systemd-nspawn"),
 }
 
 

@@ -57,8 +57,8 @@ class FaultyDisk(QuickDisk):
         finally:
             self.busy = False
 
-    def create(self, path: Path) -> int:
-        return self._operation(lambda: super(FaultyDisk, self).create(path))
+    def create(self, path: Path, dir_fd: int | None = None) -> int:
+        return self._operation(lambda: super(FaultyDisk, self).create(path, dir_fd))
 
     def write(self, descriptor: int, data: bytes) -> None:
         self._operation(
@@ -75,23 +75,25 @@ class FaultyDisk(QuickDisk):
     def sync_system(self, path: Path) -> None:
         self._operation(lambda: super(FaultyDisk, self).sync_system(path))
 
-    def rename(self, old: Path, new: Path) -> None:
-        self._operation(lambda: super(FaultyDisk, self).rename(old, new))
+    def rename(self, old: Path, new: Path, new_fd: int | None = None) -> None:
+        self._operation(lambda: super(FaultyDisk, self).rename(old, new, new_fd))
 
-    def link(self, old: Path, new: Path) -> None:
-        self._operation(lambda: super(FaultyDisk, self).link(old, new))
+    def link(
+        self, old: Path, new: Path, old_fd: int | None = None, new_fd: int | None = None
+    ) -> None:
+        self._operation(lambda: super(FaultyDisk, self).link(old, new, old_fd, new_fd))
 
-    def remove(self, path: Path) -> None:
-        self._operation(lambda: super(FaultyDisk, self).remove(path))
+    def remove(self, path: Path, dir_fd: int | None = None) -> None:
+        self._operation(lambda: super(FaultyDisk, self).remove(path, dir_fd))
 
-    def make_directory(self, path: Path) -> None:
-        self._operation(lambda: super(FaultyDisk, self).make_directory(path))
+    def make_directory(self, path: Path, dir_fd: int | None = None) -> None:
+        self._operation(lambda: super(FaultyDisk, self).make_directory(path, dir_fd))
 
-    def remove_directory(self, path: Path) -> None:
-        self._operation(lambda: super(FaultyDisk, self).remove_directory(path))
+    def remove_directory(self, path: Path, dir_fd: int | None = None) -> None:
+        self._operation(lambda: super(FaultyDisk, self).remove_directory(path, dir_fd))
 
-    def set_times(self, path: Path, accessed: int, modified: int) -> None:
-        self._operation(lambda: super(FaultyDisk, self).set_times(path, accessed, modified))
+    def set_times(self, descriptor: int, accessed: int, modified: int) -> None:
+        self._operation(lambda: super(FaultyDisk, self).set_times(descriptor, accessed, modified))
 
 
 def die() -> None:
@@ -156,6 +158,13 @@ def strays(run: Callable[[Disk], object], below: Path) -> str:
 
 
 def _is_below(argument: object, below: Path) -> bool:
-    if not isinstance(argument, str | bytes | os.PathLike):
+    """Tell whether a path, or the directory that a descriptor is of, may be below another."""
+    if isinstance(argument, int):
+        argument = f"/proc/self/fd/{argument}"
+        if not Path(argument).exists():
+            return False
+    elif not isinstance(argument, str | bytes | os.PathLike):
         return False
-    return Path(os.fsdecode(argument)).is_relative_to(below)
+    path = Path(os.fsdecode(argument))
+    # Of a file that is opened within a directory nothing but its name is told.
+    return not path.is_absolute() or Path(os.path.realpath(path)).is_relative_to(below)

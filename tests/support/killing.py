@@ -37,13 +37,21 @@ def dies_at(number: int, below: Path, work: Callable[[], object]) -> bool:
     return code != DONE
 
 
-def fails_at(number: int, below: Path, error: int, work: Callable[[], object]) -> bool:
-    """As `dies_at`, but all operations from that one on end with an error of the system.
+def fails_at(
+    number: int, below: Path, error: int, work: Callable[[], object], lasting: bool = True
+) -> bool:
+    """As `dies_at`, but that operation ends with an error, as do all after it if `lasting`.
 
     Returns whether there was one; AssertionError if the work fails otherwise than by ActionError.
     """
 
+    failed = False
+
     def fail() -> None:
+        nonlocal failed
+        if failed and not lasting:
+            return
+        failed = True
         raise OSError(error, os.strerror(error))
 
     code = _forked(lambda: _watch(number, below, fail), work)

@@ -9,12 +9,22 @@ from pathlib import Path
 from tests.support.blobs import make_blobs
 from tests.support.datafs import commit, storage_at
 from tests.support.faults import QuickDisk
-from zope_exporter.jobs.report import Silent
+from zope_exporter.jobs.report import Report, Silent
 from zope_exporter.repository.disk import Disk, Means
 from zope_exporter.repository.engine import backup
 from zope_exporter.repository.proof import Level
 from zope_exporter.repository.target import BackupResult, BackupSettings, Source
 from zope_exporter.repository.verification import Verdict, verify
+
+
+class Noted(Silent):
+    """A report of which the lines are kept."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
 
 
 class Site:
@@ -59,11 +69,16 @@ class Site:
         return Source(self.data_fs, self.blob_dir, "main", "intranet")
 
     def back_up(
-        self, full: bool = False, gzip: bool = False, keep: int = 4, disk: Disk | None = None
+        self,
+        full: bool = False,
+        gzip: bool = False,
+        keep: int = 4,
+        disk: Disk | None = None,
+        report: Report | None = None,
     ) -> BackupResult:
         settings = BackupSettings(full, gzip, keep)
         means = Means(disk or QuickDisk(), self.clock)
-        return backup(self.source(), self.repository, settings, Silent(), means)
+        return backup(self.source(), self.repository, settings, report or Silent(), means)
 
     def verify(self, level: Level = Level.RESTORE, disk: Disk | None = None) -> Verdict:
         means = Means(disk or QuickDisk(), self.clock)

@@ -4,7 +4,9 @@ import gzip
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+Names = Literal["shifting", "dated", "ascending"]
 KEPT = 3
 
 
@@ -29,11 +31,11 @@ class RotatedLog:
     `counted` is what the follower has counted for good when something is destroyed.
     """
 
-    def __init__(self, directory: Path, dated: bool) -> None:
+    def __init__(self, directory: Path, names: Names) -> None:
         directory.mkdir()
         self.directory = directory
         self.path = directory / "Z4.log"
-        self.dated = dated
+        self.names = names
         self.rotated: list[WrittenFile] = []  # the newest first
         self.all_lines: set[bytes] = set()
         self.may_be_lost: set[bytes] = set()
@@ -163,7 +165,7 @@ class RotatedLog:
             self.current.at_last_look = None
 
     def _shift(self) -> None:
-        if self.dated:
+        if self.names != "shifting":
             doomed = self.rotated[KEPT - 1 :]
         else:
             for number in range(len(self.rotated), 0, -1):
@@ -180,10 +182,11 @@ class RotatedLog:
         del self.rotated[KEPT - 1 :]
 
     def _rotated_name(self) -> str:
-        if not self.dated:
+        if self.names == "shifting":
             return f"{self.path.name}.1"
-        self._day = getattr(self, "_day", 20260100) + 1
-        return f"{self.path.name}-{self._day}"
+        self._number = getattr(self, "_number", 0) + 1
+        mark = f".{self._number}" if self.names == "ascending" else f"-{20260100 + self._number}"
+        return self.path.name + mark
 
     # the account
 

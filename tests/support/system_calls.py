@@ -88,6 +88,13 @@ def refused(strace: Path, call: Call, error: str, work: Callable[[], object]) ->
     return run
 
 
+def without_links(strace: Path, work: Callable[[], object]) -> Run:
+    """Do some work in a fork on file systems that know no hard links, as vfat and exFAT."""
+    run = _traced(strace, ["-e", "inject=link,linkat:error=EPERM"], work)
+    assert run.injected, run
+    return run
+
+
 def _traced(strace: Path, options: list[str], work: Callable[[], object]) -> Run:
     reading, writing = os.pipe()
     with warnings.catch_warnings():

@@ -1,6 +1,7 @@
 """The dead-man timer, by a clock of its own and by the real one."""
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -147,6 +148,24 @@ def test_one_channel_that_fails_does_not_hold_up_or_repeat_the_other() -> None:
     assert (broken.tries, well.told) == (8, [True])
 
 
+def test_a_channel_that_fails_in_a_way_of_its_own_is_tried_again_and_keeps_its_secrets(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def odd(_: Message) -> None:
+        raise LookupError("https://user:secret@host/")
+
+    well = Channel()
+    now = 1000.0
+    channels: dict[str, Callable[[Message], None]] = {"odd": odd, "mail": well}
+    watchdog = Watchdog(MAX_SILENCE, REPEAT, channels, WatchdogStore(None), lambda: now)
+    now += MAX_SILENCE
+    assert watchdog.step() == 60
+    assert well.told == [True]
+    assert MESSAGES(1, channel="odd", outcome="failed") in list(watchdog.collect())
+    assert "LookupError" in caplog.text
+    assert "secret" not in caplog.text
+
+
 def test_a_restart_neither_alarms_at_once_nor_forgets_what_was_told(tmp_path: Path) -> None:
     bench = Bench(tmp_path / "state.sqlite3")
     bench.hear()
@@ -210,6 +229,27 @@ def test_in_real_time_by_a_thread_of_its_own() -> None:
     eventually(lambda: channel.told == [True])
     watchdog.heard()
     eventually(lambda: channel.told[:2] == [True, False])
+    watchdog.stop()
+    watchdog.join()
+
+
+def test_what_goes_wrong_in_its_thread_does_not_end_it(caplog: pytest.LogCaptureFixture) -> None:
+    failing = threading.Event()
+
+    def clock() -> float:
+        if failing.is_set() and threading.current_thread().name == "watchdog":
+            failing.clear()
+            raise MemoryError
+        return time.monotonic()
+
+    channel = Channel()
+    store = WatchdogStore(None)
+    watchdog = Watchdog(0.2, 3600, {"mail": channel}, store, clock)
+    failing.set()
+    watchdog.start()
+    eventually(lambda: "MemoryError" in caplog.text)
+    watchdog.heard()
+    eventually(lambda: channel.told == [True])
     watchdog.stop()
     watchdog.join()
 

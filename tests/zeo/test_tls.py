@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from tests.support.fake_agent import fake_agent
 from tests.support.fake_zeo import fake_zeo, well
+from tests.support.odd_files import ODD
 from zope_exporter.inventory import TlsFiles, ZeoServer
 from zope_exporter.zeo.probe import Answer, ZeoProber
 
@@ -119,6 +120,17 @@ def test_files_that_cannot_be_used_are_named(
     assert answer.up is None
     assert str(file) in answer.problem
     assert reason in answer.problem
+
+
+@pytest.mark.parametrize("field", ["ca", "certificate", "key"])
+@pytest.mark.parametrize("kind", ["fifo", "device", "sparse"])
+def test_files_that_never_end_are_named_at_once(tls: Tls, field: str, kind: str) -> None:
+    file = tls.directory / "odd.pem"
+    ODD[kind](file)
+    answer = tls.probe(**{field: file})
+    assert answer.up is None
+    assert str(file) in answer.problem
+    assert ("larger than" if kind == "sparse" else "not a regular file") in answer.problem
 
 
 def test_a_key_with_a_password_is_refused_and_never_asked_for(tls: Tls) -> None:

@@ -1,6 +1,7 @@
 """Where the login goes, what is asked for, and what becomes of answers that are none."""
 
 import base64
+import os
 import ssl
 import time
 from collections.abc import Callable, Iterator
@@ -124,6 +125,15 @@ def test_an_answer_that_never_ends_is_left_at_the_deadline(
         ZmiClient(login).ask("GET", path[1:], deadline=time.monotonic() + 0.5)
 
 
+def test_a_password_file_that_became_a_fifo_is_named(
+    server: HostileServer, password_file: Path
+) -> None:
+    password_file.unlink()
+    os.mkfifo(password_file)
+    with pytest.raises(ZmiError, match=f"{password_file}: a FIFO, not a regular file"):
+        get(server, password_file, OK)
+
+
 def test_nobody_there(server: HostileServer, password_file: Path) -> None:
     login = ZmiLogin(server.url("", "refused"), "admin", password_file)
     with pytest.raises(ZmiError, match="cannot be reached"):
@@ -143,7 +153,7 @@ def test_over_tls(server: HostileServer, password_file: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(None, "No such file"), (b"\xff", "not text in UTF-8"), (b"x" * 5000, "too long")],
+    [(None, "No such file"), (b"\xff", "not text in UTF-8"), (b"x" * 5000, "larger than")],
 )
 def test_a_password_file_that_cannot_be_used_is_named(
     server: HostileServer, tmp_path: Path, content: bytes | None, reason: str

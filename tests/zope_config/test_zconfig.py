@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.odd_files import ODD
 from tests.support.rights import public_directory, unprivileged
 from zope_exporter.zope_config.config_file import MAX_BYTES, ConfigFileError
 from zope_exporter.zope_config.section import Section, Unresolved
@@ -174,7 +175,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
 
 
 def test_a_directory_is_no_file(tmp_path: Path) -> None:
-    with pytest.raises(ConfigFileError, match="Is a directory"):
+    with pytest.raises(ConfigFileError, match="a directory, not a regular file"):
         read(tmp_path)
 
 
@@ -184,6 +185,22 @@ def test_a_fifo_without_a_writer_does_not_block(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigFileError, match="not a regular file"):
         read(fifo)
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_an_odd_file_is_not_included_and_does_not_hide_the_rest(tmp_path: Path, kind: str) -> None:
+    ODD[kind](tmp_path / "odd")
+    top, problems = read_text(tmp_path, "%include odd\nkey value\n")
+    assert top.value("key") == "value"
+    (problem,) = problems
+    assert f"line 1: cannot be included: {tmp_path / 'odd'}: " in problem
+
+
+def test_thousands_of_includes_that_are_refused_end_soon(tmp_path: Path) -> None:
+    """Each of them is a file to be opened and read, though none of it is used."""
+    (tmp_path / "odd").write_bytes(b"\0" * MAX_BYTES)
+    with pytest.raises(ConfigFileError, match="more than 50 files are included"):
+        read_text(tmp_path, "%include odd\n" * 100_000)
 
 
 def test_a_file_without_end_is_not_read_to_its_end(tmp_path: Path) -> None:

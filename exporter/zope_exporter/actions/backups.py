@@ -1,6 +1,7 @@
 """Which databases are backed up, where to, and how often that must be."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -8,8 +9,11 @@ from urllib.parse import quote
 
 from zope_exporter.config.actions import BackupConfig
 from zope_exporter.config.schema import Config
+from zope_exporter.filestorage.datafile import opened
+from zope_exporter.filestorage.errors import FileStorageError
 from zope_exporter.inventory import Inventory, Storage
-from zope_exporter.jobs.report import RefusedError
+from zope_exporter.jobs.report import RefusedError, Report
+from zope_exporter.repository.identity import OtherDatabaseError, check_names, check_same
 from zope_exporter.repository.listing import read_repository
 
 from .databases import SiteDatabase, site_databases
@@ -27,16 +31,23 @@ class BackupPlan:
     repository: Path
     settings: BackupConfig
 
-    def last_proven(self) -> datetime | None:
+    def last_proven(self, report: Report) -> datetime | None:
         """Return when the last proven backup held all that the database did, None without one.
 
-        Raises RefusedError if the repository cannot be read.
+        Raises RefusedError if the repository cannot be read, or is of another database.
         """
+        data_fs = self.storage.data_fs
         try:
-            proven = read_repository(self.repository).last_proven
+            listed = read_repository(self.repository)
+            check_names(listed, self.site, self.database)
+            with suppress(FileStorageError), opened(data_fs) as descriptor:
+                check_same(descriptor, data_fs, listed, report)
         except OSError as error:
             reason = f"{self.repository}, where the backups are, cannot be read: {error.strerror}"
             raise RefusedError("backup", reason) from error
+        except OtherDatabaseError as error:
+            raise RefusedError("backup", error.reason, error.remedy) from error
+        proven = listed.last_proven
         return None if proven is None else datetime.fromtimestamp(proven.covered, timezone.utc)
 
 

@@ -1,5 +1,7 @@
 """Packing a database as it is configured."""
 
+from functools import partial
+
 from zope_exporter.config.actions import PackConfig
 from zope_exporter.jobs.job import Facts
 from zope_exporter.jobs.report import Report
@@ -17,13 +19,13 @@ def run_pack(
     """Pack; `plan` is how the database is backed up, if it is."""
     way = choose(database.storage, database.uses)
     target = PackTarget(database.site, database.name, database.storage, way)
-    return _facts(pack(target, _settings(config, plan), report))
+    return _facts(pack(target, _settings(config, plan, report), report))
 
 
-def _settings(config: PackConfig, plan: BackupPlan | None) -> PackSettings:
+def _settings(config: PackConfig, plan: BackupPlan | None, report: Report) -> PackSettings:
     if plan is None or not config.require_backup:
         return PackSettings(config.days)
-    return PackSettings(config.days, plan.settings.max_age, plan.last_proven)
+    return PackSettings(config.days, plan.settings.max_age, partial(plan.last_proven, report))
 
 
 def _facts(result: PackResult) -> Facts:

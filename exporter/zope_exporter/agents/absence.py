@@ -1,5 +1,6 @@
 """Why a Zope that runs has no agent, from what can be seen without it."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +37,8 @@ def why_absent(service: Service) -> Absence:
             return Absence("installed, but not active yet (restart Zope)", True)
         if home is None:
             return Absence("its client home is not known (give agent: in the configuration)", True)
-        list(home.iterdir())
+        with os.scandir(home):
+            pass
     except PermissionError as error:
         remedy = "run zope-exporter as the user of Zope"
         return Absence(f"{error.filename} may not be looked into ({remedy})", True)

@@ -12,6 +12,7 @@ from ZODB.utils import p64
 from zope_exporter.actions.backups import BackupPlan
 from zope_exporter.collector import Part
 from zope_exporter.metric import Metric, Sample
+from zope_exporter.repository.identity import CONTENTS, NAMES, begins_later, other_names
 from zope_exporter.repository.listing import Repository, read_repository
 
 LABELS = ("site", "database")
@@ -116,6 +117,7 @@ class BackupCollector:
         except OSError as error:
             raise RepositoryError(f"{plan.repository} cannot be read: {error.strerror}") from error
         yield AVAILABLE(room.f_bavail * room.f_frsize, **labels)
+        _check_identity(repository, plan)
         yield from _newest(repository, labels)
         yield from _faults(repository, labels)
         yield from _sizes(repository, labels)
@@ -129,6 +131,16 @@ class BackupCollector:
         if known is None or known[0] != identity:
             known = self._known[path] = identity, read_repository(path)
         return known[1]
+
+
+def _check_identity(repository: Repository, plan: BackupPlan) -> None:
+    """Raise RepositoryError, before anything is told of them, for backups of another database."""
+    others = other_names(repository, plan.site, plan.database)
+    if others:
+        raise RepositoryError(f"{plan.repository}: {next(iter(others.values()))} ({NAMES})")
+    reason = begins_later(repository, plan.storage.data_fs)
+    if reason:
+        raise RepositoryError(f"{plan.repository}: {reason} ({CONTENTS})")
 
 
 def _identity(path: Path) -> Identity:

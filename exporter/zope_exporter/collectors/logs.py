@@ -27,7 +27,8 @@ RESETS = Metric(
     "counter",
     "Times lines of the log may have gone uncounted: copytruncate (those written while it was "
     "copied), truncated without a copy or replaced while not watched (those since the last look), "
-    "unreadable (the rest of a rotated file), state (what was kept of earlier runs is lost).",
+    "unreadable (the rest of a rotated file), unordered (rotated files that nothing tells from "
+    "older ones), state (what was kept of earlier runs is lost).",
     (*_LABELS, "reason"),
 )
 OLDEST_LINE = Metric(

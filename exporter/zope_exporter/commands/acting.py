@@ -12,7 +12,8 @@ from .flags import config_flag, mistakes_told
 
 EXITS = (
     "Exits with 0 when all is done, 1 when it failed, 2 for a mistake in the configuration, 3 when"
-    " it was refused and nothing was touched, 4 when it was interrupted."
+    " it was refused and nothing was touched, 4 when it was interrupted. Of several databases the"
+    " worst counts: one that failed before one that was interrupted, and that before one refused."
 )
 
 
@@ -35,12 +36,12 @@ def action_command(action: str, help_text: str) -> click.Command:
         site: str | None, database: str | None, config_file: Path | None, wait: float, quiet: bool
     ) -> None:
         step_back()
-        from .shell import Shell, find_catalog, meant
+        from .shell import Shell, find_catalog, meant, worst
 
         set_up_logging("error", "logfmt")  # what is to be said is printed
         with mistakes_told():
             catalog = find_catalog(config_file)
             shell = Shell(catalog, catalog.store, wait, quiet)
-            sys.exit(max(map(shell.run, meant(catalog, action, site, database))))
+            sys.exit(worst(map(shell.run, meant(catalog, action, site, database))))
 
     return command

@@ -16,6 +16,7 @@ from zope_exporter.logs import set_up_logging
 from .flags import config_flag, mistakes_told
 
 if TYPE_CHECKING:
+    from zope_exporter.recovery.place import Place
     from zope_exporter.recovery.source import Source
 
 FILE = click.Path(path_type=Path)
@@ -24,13 +25,27 @@ GO_BY_LOCK = (
     " none of them has the Data.fs open."
 )
 AT = (
-    "The moment whose state is wanted, as 2026-11-22T14:30:00+01:00 or as a transaction id; the"
-    " last backup before it is restored, without it the newest."
+    "The moment whose state is wanted, as 2026-11-22T14:30:00+01:00, a transaction id, or the stamp"
+    " of a backup (2026-11-22-13-30-00): of the backups that have nothing of later, the one made"
+    " last is restored; without it, the one made last of all."
+)
+BLOBS = (
+    "Blobs to go with it, in place of the repository's own: a blob directory, or one that"
+    " collective.recipe.backup made with it inside (blobstorage.0, a time, latest)."
+)
+BLOB_DIR = (
+    "Where to restore the blobs: the site's blob directory, which may be a mount point or a link."
+    " Without it the Data.fs alone is restored, and it is said how many blobs were left out."
+)
+ACCEPT_MISSING_BLOBS = (
+    "Go on though the backup itself has lost blobs, or has damaged ones: these are left out, and"
+    " named. What the database lacked when it was backed up is restored around without this."
 )
 RESTORE_EXITS = (
-    "Exits with 0 when all is restored, 1 when it failed (it says which Data.fs is in place, a"
-    " whole one anyway), 2 for a mistake, 3 when it was refused and nothing was touched, 4 when it"
-    " was interrupted and the Data.fs is that of before."
+    "Exits with 0 when all that was backed up is restored (what the database lacked even then is"
+    " named), 1 when it failed, 2 for a mistake, 3 when it was refused and nothing was touched, 4"
+    " when it was interrupted and the Data.fs is that of before. The last line says which Data.fs"
+    " is in place, a whole one anyway, and where that of before is."
 )
 RECOVER_EXITS = (
     "Exits with 0 when nothing that was committed is missing, 1 when something is lost (it says"
@@ -44,8 +59,9 @@ RECOVER_EXITS = (
 @click.argument("source", type=FILE)
 @click.argument("data_fs", type=FILE)
 @click.option("--at", metavar="TIME", help=AT)
-@click.option("--blobs", type=FILE, help="Blobs to go with it, in place of the repository's own.")
-@click.option("--blob-dir", type=FILE, help="The site's blob directory; needed if it has blobs.")
+@click.option("--blobs", type=FILE, help=BLOBS)
+@click.option("--blob-dir", type=FILE, help=BLOB_DIR)
+@click.option("--accept-missing-blobs", is_flag=True, help=ACCEPT_MISSING_BLOBS)
 @click.option("--go-by-the-lock", is_flag=True, help=GO_BY_LOCK)
 @config_flag
 def restore_command(
@@ -54,16 +70,19 @@ def restore_command(
     at: str | None,
     blobs: Path | None,
     blob_dir: Path | None,
+    accept_missing_blobs: bool,
     go_by_the_lock: bool,
     config_file: Path | None,
 ) -> None:
     """Restore SOURCE to DATA_FS, a new place or the Data.fs of a stopped site.
 
     SOURCE is a repository of backups, ours or repozo's, or a copy of a Data.fs. It is proven
-    before anything is touched; the Data.fs and blobs of before are kept as *.before-restore-TIME.
+    before anything is touched; the Data.fs and blobs of before are kept as *.before-restore-TIME,
+    the blobs in the blob directory itself where that is a mount point or has no hard links.
     If the Data.fs is missing after a pack that died, this says which file beside it is whole.
     """
-    from zope_exporter.recovery.restore import Place, restore
+    from zope_exporter.recovery.place import Place
+    from zope_exporter.recovery.restore import restore
 
     moment = _moment(at)
     if at is not None and not source.is_dir():
@@ -74,29 +93,34 @@ def restore_command(
     def work(report: Report) -> int:
         with (
             _source(source.absolute(), moment, blobs and blobs.absolute(), report) as wanted,
-            _nobody_else(place.data_fs, go_by_the_lock, config_file, report),
+            _nobody_else(place, go_by_the_lock, config_file, report),
         ):
-            restore(wanted, place, report)
+            restore(wanted, place, report, accept_missing_blobs)
         return 0
 
     _run(work)
 
 
-def _moment(at: str | None) -> bytes | None:
-    from zope_exporter.recovery.moment import MomentError, transaction_at
+def _moment(at: str | None) -> bytes | str | None:
+    from zope_exporter.recovery.moment import MomentError, wanted
 
     try:
-        return None if at is None else transaction_at(at)
+        return None if at is None else wanted(at)
     except MomentError as error:
         raise click.BadParameter(str(error), param_hint="--at") from None
 
 
 def _source(
-    path: Path, moment: bytes | None, blobs: Path | None, report: Report
+    path: Path, moment: bytes | str | None, blobs: Path | None, report: Report
 ) -> "AbstractContextManager[Source]":
+    from zope_exporter.recovery.blob_directory import find_blobs
     from zope_exporter.recovery.repository_source import backup_source
     from zope_exporter.recovery.source import FileSource
 
+    if blobs is not None:
+        given, blobs = blobs, find_blobs(blobs)
+        if blobs != given:
+            report.say(f"the blobs are taken from {blobs}")
     if path.is_dir():
         return backup_source(path, moment, blobs, report)
     return nullcontext(FileSource(path, blobs))
@@ -132,11 +156,12 @@ def recover_command(
         _run(lambda report: _recover(data_fs, target, report))
 
     def work(report: Report) -> int:
+        from zope_exporter.recovery.place import Place
         from zope_exporter.recovery.rescue import rescue
         from zope_exporter.recovery.stopped import kept_closed
 
         with (
-            _nobody_else(data_fs, go_by_the_lock, config_file, report),
+            _nobody_else(Place(data_fs, None, ""), go_by_the_lock, config_file, report),
             kept_closed(data_fs),
         ):
             taken = rescue(data_fs, report)
@@ -162,7 +187,7 @@ def _recover(data_fs: Path, output: Path, report: Report) -> int:
 
 @contextmanager
 def _nobody_else(
-    data_fs: Path, go_by_lock: bool, config_file: Path | None, report: Report
+    place: "Place", go_by_lock: bool, config_file: Path | None, report: Report
 ) -> Iterator[None]:
     """Within, nobody has the Data.fs open, nor packs it or backs it up."""
     from zope_exporter.config.load import load_config
@@ -176,9 +201,10 @@ def _nobody_else(
     report.stage("looking for processes")
     config = load_config(config_file)
     sites = search(config, SEARCH_SECONDS).sites
-    check_stopped(data_fs, [service for site in sites for service in site.services], go_by_lock)
+    services = [service for site in sites for service in site.services]
+    check_stopped(place.data_fs, services, go_by_lock, blob_dir=place.blob_dir)
     fallback = state_directory(config.state_dir) / "locks" / "restore.lock"
-    with locked(LockPlace(data_fs.parent, fallback), Patience(), report):
+    with locked(LockPlace(place.data_fs.parent, fallback), Patience(), report):
         yield
 
 

@@ -3,7 +3,7 @@
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -24,7 +24,8 @@ from zope_exporter.wording import duration, size
 from .foreground import ended_by_signals, shown
 
 SEARCH_SECONDS = 60.0
-EXIT_CODES: dict[State, int] = {"succeeded": 0, "failed": 1, "refused": 3, "interrupted": 4}
+# The worst first: what has failed must not pass for what was merely refused.
+EXIT_CODES: dict[State, int] = {"failed": 1, "interrupted": 4, "refused": 3, "succeeded": 0}
 
 
 def find_catalog(config_file: Path | None) -> ActionCatalog:
@@ -43,6 +44,11 @@ def meant(
     except RefusedError as error:
         click.echo(f"refused: {Submission.refused(error).reason}", err=True)
         sys.exit(EXIT_CODES["refused"])
+
+
+def worst(codes: Iterable[int]) -> int:
+    """Return the exit code for several tasks."""
+    return min(codes, key=list(EXIT_CODES.values()).index)
 
 
 class Shell:

@@ -1,5 +1,7 @@
 """What the configuration file may say. Every key is optional but for the names of things."""
 
+import os
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
@@ -170,9 +172,19 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _a_repository_for_each(self) -> "Config":
-        places = [site.backup.repository.resolve() for site in self.sites if site.backup]
-        for place in places:
-            if places.count(place) > 1:
-                reason = f"two sites have their backups in {place}"
-                raise wrong(reason, "give each a repository of its own: old ones are removed")
+        # Not by Path.resolve, which up to Python 3.12 raises RuntimeError for links in a circle.
+        given = [site.backup.repository for site in self.sites if site.backup]
+        places = [Path(os.path.realpath(each)) for each in given]
+        for number, place in enumerate(places):
+            for other in places[:number]:
+                if other == place:
+                    reason = f"two sites have their backups in {place}"
+                    raise wrong(reason, "give each a repository of its own: old ones are removed")
+                if other.is_relative_to(place) or place.is_relative_to(other):
+                    reason = f"of two repositories, {other} and {place}, one is within the other"
+                    raise wrong(
+                        reason,
+                        "give each a directory of its own: in databases/NAME of the outer one are"
+                        " the backups of another database of its site",
+                    )
         return self

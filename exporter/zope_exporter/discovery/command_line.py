@@ -109,6 +109,6 @@ def _runzeo(arguments: list[str]) -> CommandLine:
 
 def _configure(options: list[tuple[str, str]]) -> str:
     for name, value in options:
-        if name in ("-C", "--configure"):
+        if name in ("-C", "--configure") and value:
             return value.removeprefix("file://")
     raise CommandLineError("it was started without a configuration file (-C)")

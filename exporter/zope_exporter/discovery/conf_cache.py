@@ -8,6 +8,7 @@ from typing import Generic, Protocol, TypeVar
 
 from zope_exporter.zope_config.config_file import ConfigFileError
 
+from .looking import Looking
 from .source import Source
 
 # A file that changes twice within one tick of its file system's clock keeps its stamp.
@@ -46,19 +47,23 @@ class _Kept(Generic[C]):
 class ConfCache(Generic[C]):
     """What files said, until one of them changes or they are to be read in another way."""
 
-    def __init__(self, read: Callable[[Path, Source], C]) -> None:
+    def __init__(self, read: Callable[[Path, Source], C], looking: Looking | None = None) -> None:
         self._read = read
+        self._looking = looking or Looking()
         self._kept: dict[Path, _Kept[C]] = {}
+        self._asked: set[Path] = set()
 
     def get(self, path: Path | None, source: Source) -> Content[C]:
         """Return what the file says, as the source's process reads it. Never raises."""
         if path is None:
             return Content()
+        self._asked.add(path)
         told = _told(source)
         kept = self._kept.pop(path, None)
-        if kept and kept.told == told and kept.stamps == _stamps(kept.stamps):
+        if kept and kept.told == told and kept.stamps == self._stamps(kept.stamps):
             self._kept[path] = kept
             return kept.content
+        self._looking(path)
         started = time.time_ns()
         environ = _Noted(source.environ)
         try:
@@ -66,10 +71,26 @@ class ConfCache(Generic[C]):
         except (ConfigFileError, OSError, ValueError) as error:
             return Content(problems=(str(error),))
         content = Content(conf, environ.noted, conf.problems)
-        stamps = _stamps(conf.files)
+        stamps = self._stamps(conf.files)
         if all(stamp and stamp[0] < started - _SETTLED_NS for stamp in stamps.values()):
             self._kept[path] = _Kept(told, stamps, content)
         return content
+
+    def drop_unasked(self) -> None:
+        """Forget all files that nobody has asked for since the last call."""
+        self._kept = {path: kept for path, kept in self._kept.items() if path in self._asked}
+        self._asked.clear()
+
+    def _stamps(self, files: Iterable[Path]) -> dict[Path, _Stamp]:
+        return {file: self._stamp(file) for file in files}
+
+    def _stamp(self, path: Path) -> _Stamp:
+        self._looking(path)
+        try:
+            status = path.stat()
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 class _Noted(Mapping[str, str]):
@@ -94,15 +115,3 @@ class _Noted(Mapping[str, str]):
 def _told(source: Source) -> Hashable:
     environ = frozenset(source.environ.items())
     return environ, source.variables, source.directory, source.wsgi_ini is None
-
-
-def _stamps(files: Iterable[Path]) -> dict[Path, _Stamp]:
-    return {file: _stamp(file) for file in files}
-
-
-def _stamp(path: Path) -> _Stamp:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
-from zope_exporter.inventory import Service
+from zope_exporter.foreign_file import ForeignFileError
+from zope_exporter.inventory import Process, Service
 
-from .declared import Declared
+from .declared import Declared, DeclaredService
+from .looking import Looking
 from .memory import Remembered
 from .pid_file import process_of
 from .services import ServiceReader
@@ -26,20 +29,20 @@ class Candidate:
 class Gathering:
     """The services of one search. Add what is declared first, then what is remembered."""
 
-    def __init__(self, reader: ServiceReader, sources: Iterable[Source]) -> None:
+    def __init__(
+        self, reader: ServiceReader, sources: Iterable[Source], looking: Looking | None = None
+    ) -> None:
         self.candidates: list[Candidate] = []
         self.forgotten: list[Remembered] = []
         self._reader = reader
+        self._looking = looking or Looking()
         self._running = [self._read(source) for source in sources]
 
     def add_declared(self, site: Declared, remembered: Sequence[Remembered]) -> None:
         for declared in site.services:
-            told = declared.process_file
-            process = process_of(told) if told else None
-            sought = Source(declared.kind, declared.config, declared.wsgi_ini, process=process)
-            found = self._found(sought)
+            found = self._found_declared(declared)
             service = declared.over(found.member.service)
-            names = (row.name for row in remembered if _same(service, row))
+            names = (row.name for row in remembered if self._same(service, row))
             member = Member(service, site.site, declared.name or next(names, ""), declared=True)
             self.candidates.append(replace(found, member=member))
 
@@ -59,6 +62,12 @@ class Gathering:
             if self._known(found.member.service) is None:
                 self.candidates.append(found)
 
+    def _found_declared(self, declared: DeclaredService) -> Candidate:
+        told = declared.process_file
+        process, problems = self._process_of(told) if told else (None, ())
+        sought = Source(declared.kind, declared.config, declared.wsgi_ini, process=process)
+        return _with_problems(self._found(sought), problems)
+
     def _read(self, source: Source) -> Candidate:
         reading = self._reader.read(source)
         return Candidate(Member(reading.service), source, reading.environ)
@@ -68,17 +77,40 @@ class Gathering:
         sought = self._read(source)
         service = sought.member.service
         for found in self._running:
-            if _same(found.member.service, service):
+            if self._same(found.member.service, service):
                 return found
         if service.process is None and service.pid_file is not None:
             # Of a process that may not be looked into, the file still tells that it runs.
-            process = process_of(service.pid_file, service.kind)
+            process, problems = self._process_of(service.pid_file, service.kind)
             service = replace(service, process=process)
-        return replace(sought, member=Member(service))
+            return _with_problems(replace(sought, member=Member(service)), problems)
+        return sought
+
+    def _process_of(
+        self, pid_file: Path, kind: str | None = None
+    ) -> tuple[Process | None, tuple[str, ...]]:
+        self._looking(pid_file)
+        try:
+            return process_of(pid_file, kind), ()
+        except ForeignFileError as error:
+            return None, (str(error),)
 
     def _known(self, service: Service) -> Candidate | None:
-        known = (each for each in self.candidates if _same(each.member.service, service))
+        known = (each for each in self.candidates if self._same(each.member.service, service))
         return next(known, None)
+
+    def _same(self, one: Service, other: Service | Remembered) -> bool:
+        self._looking(other.config or other.wsgi_ini)
+        return _same(one, other)
+
+
+def _with_problems(candidate: Candidate, problems: tuple[str, ...]) -> Candidate:
+    if not problems:
+        return candidate
+    service = candidate.member.service
+    told = tuple(dict.fromkeys((*service.problems, *problems)))
+    service = replace(service, problems=told)
+    return replace(candidate, member=replace(candidate.member, service=service))
 
 
 def _same(one: Service, other: Service | Remembered) -> bool:

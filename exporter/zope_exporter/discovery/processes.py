@@ -12,6 +12,7 @@ import psutil
 from zope_exporter.inventory import Process
 
 from .command_line import CommandLine, CommandLineError, parse
+from .looking import Looking
 from .source import Source, real
 
 
@@ -40,9 +41,10 @@ class Processes:
 def find_processes(
     running: Callable[[], Iterable[RunningProcess]] = psutil.process_iter,
     proc: Path = Path("/proc"),
+    looking: Looking | None = None,
 ) -> Processes:
     """Look at every process once. Never raises because of one of them."""
-    scan = _Scan(proc)
+    scan = _Scan(proc, looking or Looking())
     for process in running():
         scan.look_at(process)
     sources = scan.leaders()
@@ -65,13 +67,15 @@ class _Server:
 class _Scan:
     """One pass over the processes: the servers seen so far, and what could not be seen."""
 
-    def __init__(self, proc: Path) -> None:
+    def __init__(self, proc: Path, looking: Looking) -> None:
         self.problems: list[str] = []
         self.hidden = not (proc / "1").exists()
         self._proc = proc
+        self._looking = looking
         self._servers: list[_Server] = []
 
     def look_at(self, process: RunningProcess) -> None:
+        self._looking(f"process {process.pid}")
         try:
             command = parse(process.cmdline())
             # psutil keeps its objects from pass to pass; this one may be of an earlier process.
@@ -87,6 +91,7 @@ class _Scan:
     def _look_into(self, process: RunningProcess, command: CommandLine) -> None:
         directory = _directory(process)
         file = Path(directory or "", command.wsgi_ini or command.config)
+        self._looking(f"{file} of process {process.pid}")
         if not file.is_absolute():
             self.problems.append(_missing_right(process, file))
             return

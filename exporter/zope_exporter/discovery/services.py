@@ -9,6 +9,7 @@ from zope_exporter.zope_config.zeo_conf import ZeoConf, read_zeo_conf
 from zope_exporter.zope_config.zope_conf import ZopeConf, read_zope_conf
 
 from .conf_cache import ConfCache
+from .looking import Looking
 from .source import Source
 
 
@@ -23,16 +24,22 @@ class Reading:
 class ServiceReader:
     """Reads the files of services, but only those that have changed since the last time."""
 
-    def __init__(self) -> None:
-        self._inis = ConfCache(_read_ini)
-        self._zopes = ConfCache(_read_zope)
-        self._zeos = ConfCache(_read_zeo)
+    def __init__(self, looking: Looking | None = None) -> None:
+        looking = looking or Looking()
+        self._inis = ConfCache(_read_ini, looking)
+        self._zopes = ConfCache(_read_zope, looking)
+        self._zeos = ConfCache(_read_zeo, looking)
 
     def read(self, source: Source) -> Reading:
         """Describe a service; what cannot be read is among its problems, never raised."""
         if source.kind == "zeo":
             return self._zeo(source)
         return self._zope(source)
+
+    def drop_unasked(self) -> None:
+        """Forget the files of services that were not asked for since the last call."""
+        for cache in (self._inis, self._zopes, self._zeos):
+            cache.drop_unasked()
 
     def _zope(self, source: Source) -> Reading:
         ini = self._inis.get(source.wsgi_ini, source)

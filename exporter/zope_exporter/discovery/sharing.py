@@ -7,6 +7,8 @@ from typing import TypeVar
 
 from zope_exporter.inventory import Database, Service
 
+from .looking import Looking
+
 T = TypeVar("T")
 StorageKey = tuple[str, str | int, str | int]
 """What identifies a storage: ("file", device, inode) or ("zeo", address, storage)."""
@@ -15,8 +17,14 @@ StorageKey = tuple[str, str | int, str | int]
 class Sharing:
     """Identifies storages, across the different names of a file and of this host."""
 
-    def __init__(self, services: Iterable[Service], local_hosts: Collection[str]) -> None:
+    def __init__(
+        self,
+        services: Iterable[Service],
+        local_hosts: Collection[str],
+        looking: Looking | None = None,
+    ) -> None:
         self._local_hosts = local_hosts
+        self._looking = looking or Looking()
         self._served: dict[StorageKey, StorageKey] = {}
         self._files: dict[Path, StorageKey] = {}
         # Of two servers configured for one address the one that runs is the one that answers.
@@ -43,6 +51,7 @@ class Sharing:
     def _file_key(self, data_fs: Path) -> StorageKey:
         # Once for each file: a pack may put another one in its place at any moment.
         if data_fs not in self._files:
+            self._looking(data_fs)
             try:
                 status = data_fs.stat()
                 self._files[data_fs] = "file", status.st_dev, status.st_ino
@@ -58,6 +67,7 @@ class Sharing:
         """Return what identifies a ZEO server: the address that a server known here is configured
         with, if this one leads to it."""
         if "/" in address:
+            self._looking(address)
             return os.path.realpath(address)
         if address in self._servers or not self._is_local(address):
             return address

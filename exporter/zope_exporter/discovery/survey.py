@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 
 from zope_exporter.inventory import Inventory
 
@@ -9,6 +10,7 @@ from .assembly import assemble
 from .declared import Declared
 from .gathering import Candidate, Gathering
 from .hosts import local_hosts
+from .looking import Looking
 from .memory import Memory, Remembered
 from .processes import Processes, find_processes
 from .services import ServiceReader
@@ -22,6 +24,7 @@ _STORABLE = re.compile(r"/[^\s@]*|[A-Za-z0-9.-]*:\d{1,5}")
 class Survey:
     """Searches this host, and keeps the memory of it up to date.
 
+    `looking` tells what it looks at just now.
     Without `discover` only what is declared is watched, and nothing is remembered.
     """
 
@@ -30,22 +33,25 @@ class Survey:
         memory: Memory,
         declared: Sequence[Declared] = (),
         discover: bool = True,
-        find: Callable[[], Processes] = find_processes,
+        find: Callable[[], Processes] | None = None,
         hosts: Callable[[], Collection[str]] = local_hosts,
     ) -> None:
+        self.looking = Looking()
         self._memory = memory
         self._declared = declared
         self._discover = discover
-        self._find = find
+        self._find = find or partial(find_processes, looking=self.looking)
         self._hosts = hosts
-        self._reader = ServiceReader()
+        self._reader = ServiceReader(self.looking)
 
     def __call__(self) -> Inventory:
         """Search once. What could not be seen is told by the problems of the inventory."""
         processes = self._find()
         gathering = self._gather(processes)
+        self._reader.drop_unasked()
         candidates = gathering.candidates
-        sharing = Sharing((each.member.service for each in candidates), self._hosts())
+        services = [each.member.service for each in candidates]
+        sharing = Sharing(services, self._hosts(), self.looking)
         targets = {site.site: site.targets for site in self._declared}
         zeo = {site.site: site.zeo for site in self._declared}
         settled = settle([each.member for each in candidates], targets, sharing)
@@ -55,7 +61,8 @@ class Survey:
         return Inventory(assemble(settled, targets, sharing, zeo), tuple(problems))
 
     def _gather(self, processes: Processes) -> Gathering:
-        gathering = Gathering(self._reader, processes.sources)
+        gathering = Gathering(self._reader, processes.sources, self.looking)
+        self.looking("the state file")
         remembered = self._memory.load() if self._discover else ()
         for site in self._declared:
             gathering.add_declared(site, remembered)
@@ -75,6 +82,7 @@ class Survey:
                 if candidate.row and candidate.row.key != row.key:
                     forgotten.append(candidate.row)
         if changed or forgotten:
+            self.looking("the state file")
             self._memory.save(changed, forgotten)
 
 

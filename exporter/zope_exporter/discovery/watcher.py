@@ -3,21 +3,24 @@
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime, timezone
 
 from zope_exporter.inventory import Inventory
+
+from .looking import Looking
 
 INTERVAL = 15.0
 
 
 class SearchError(Exception):
-    """A search of this host failed; the cause is the error that ended it."""
+    """A search of this host failed, or does not end; the cause is the error that ended it."""
 
 
 class Watcher:
     """Keeps an inventory up to date; a search that hangs keeps nobody waiting for long.
 
     `interval` is the pause between two searches, `patience` how long a caller may wait for the
-    first one, both in seconds. `clock` tells the time of day.
+    first one, both in seconds. `clock` tells the time of day, `looking` what the search looks at.
     """
 
     def __init__(
@@ -26,29 +29,48 @@ class Watcher:
         interval: float = INTERVAL,
         patience: float = 5.0,
         clock: Callable[[], float] = time.time,
+        looking: Looking | None = None,
     ) -> None:
         self._search = search
         self._interval = interval
         self._clock = clock
+        self._looking = looking or Looking()
         self._changed = threading.Condition()
         self._wanted = self._started = self._finished = 0
         self._stopping = False
         self._inventory: Inventory | None = None
         self._error: Exception | None = None
-        self._last_success: float | None = None
+        self._last_success = self._began_at = clock()
+        self._began = time.monotonic()
         self._patient_until = time.monotonic() + patience
         self._thread = threading.Thread(target=self._run, name="discovery", daemon=True)
         self._thread.start()
 
     @property
-    def last_success(self) -> float | None:
-        """When the inventory was last brought up to date, in seconds since the epoch."""
+    def last_success(self) -> float:
+        """When the inventory was last brought up to date, in seconds since the epoch.
+
+        Before that it is when this watcher was made, so that its age tells of a first search that
+        never ends and not of one that has only just begun.
+        """
         return self._last_success
 
-    @property
-    def error(self) -> Exception | None:
-        """What ended the last search, None if it succeeded."""
-        return self._error
+    def check(self, longest: float) -> None:
+        """Raise SearchError if the last search failed, or this one takes more than `longest` s."""
+        with self._changed:
+            searching = self._finished < self._started
+            if searching and time.monotonic() - self._began > longest:
+                # Since when, not for how long: a text that changes would be logged at each scrape.
+                began = datetime.fromtimestamp(self._began_at, timezone.utc)
+                reason = f"the search of this host that began at {began:%Y-%m-%d %H:%M:%S} UTC"
+                raise SearchError(f"{reason} {self._stuck()}")
+            if self._error is not None:
+                raise SearchError(str(self._error)) from self._error
+
+    def _stuck(self) -> str:
+        at = str(self._looking)
+        remedy = "if that hangs, repair its file system or end its process"
+        return f"has not ended yet: it looks at {at}; {remedy}" if at else "has not ended yet"
 
     def inventory(self) -> Inventory:
         """Return the latest inventory; wait for the first one, but not past the patience."""
@@ -57,7 +79,7 @@ class Watcher:
             self._changed.wait_for(lambda: self._finished > 0 or self._stopping, patience)
             if self._inventory is not None:
                 return self._inventory
-            reason = f"failed: {self._error}" if self._error else "has not ended yet"
+            reason = f"failed: {self._error}" if self._error else self._stuck()
             return Inventory(problems=(f"the first search of this host {reason}",))
 
     def rescan(self, timeout: float) -> Inventory:
@@ -88,6 +110,7 @@ class Watcher:
                 if self._stopping:
                     return
                 self._started += 1
+                self._began, self._began_at = time.monotonic(), self._clock()
             self._search_once()
             with self._changed:
                 self._finished = self._started

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from zope_exporter import foreign_file
+
 from .errors import DataFileMissingError, FileStorageError, NotAFileStorageError, UnreadableError
 
 
@@ -39,12 +41,8 @@ def room(path: Path) -> os.statvfs_result:
 def opened(path: Path) -> Iterator[int]:
     """Give a descriptor for reading, and name any OSError that comes up before it is closed."""
     try:
-        # O_NONBLOCK: a FIFO put there since the last look must not keep us waiting for a writer.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        try:
+        with foreign_file.opened(path) as descriptor:
             yield descriptor
-        finally:
-            os.close(descriptor)
     except OSError as error:
         raise _named(path, error) from error
 

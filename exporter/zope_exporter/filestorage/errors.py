@@ -28,5 +28,9 @@ class TornTailError(FileStorageError):
         self.modified = modified
 
 
+class RestlessError(FileStorageError):
+    """A place in the file was another at every look, as no writer that commits leaves it."""
+
+
 class OwnerHiddenError(FileStorageError):
     """The open files of a process cannot be seen without more rights."""

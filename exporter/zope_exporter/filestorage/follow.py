@@ -132,10 +132,9 @@ class Followed:
         if ledger.position == file.size():
             return True
         last = self._last()
-        if last is not None and last.start >= ledger.position:
-            file.load(ledger.position)
-            if next(file.transactions(ledger.position, ledger.tid), None) is None:
-                raise file.damaged(ledger.position, "a transaction before others is unfinished")
+        following = file.transactions(ledger.position, ledger.tid)
+        if last is not None and last.start >= ledger.position and next(following, None) is None:
+            raise file.damaged(ledger.position, "a transaction before others is unfinished")
         return False
 
     def _count_new(self, file: DataFile) -> bool:

@@ -53,6 +53,7 @@ class DataFile:
     """A Data.fs open for reading.
 
     What is read forwards comes out of a window of `window` bytes, the only memory that it takes.
+    What a window holds is as old as its last reading, while others write to the file.
     """
 
     def __init__(self, path: Path, descriptor: int, window: int = WINDOW) -> None:
@@ -85,9 +86,11 @@ class DataFile:
     def transactions(self, position: int, tid: int) -> Iterator[Transaction]:
         """Give each committed transaction from `position` on, the one before having `tid`.
 
-        It ends where a commit is in progress, or where the file was cut off.
+        It ends where a commit is in progress, or where the file was cut off. The window is read
+        anew: what it holds from before may since have been committed, or cut off and written over.
         """
         size = self.size()
+        self.filled = 0
         while position + TRANSACTION_HEADER.size <= size:
             self._hold(position, TRANSACTION_HEADER.size)
             found = self._transaction(position, size)

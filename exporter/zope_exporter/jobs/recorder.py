@@ -5,8 +5,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from zope_exporter.state import StateError
-
 from .report import InterruptedActionError, Report, Silent
 from .store import JobStore
 
@@ -70,7 +68,7 @@ class Recorder:
         progress = self._stage, self._done, self._total, list(self._lines)
         try:
             self._store.progress(self._number, *progress)
-        except StateError as error:
+        except Exception as error:  # no job fails for what it tells of itself
             log.warning("the progress of job %s cannot be kept: %s", self._number, error)
 
     def _save_if_due(self) -> None:

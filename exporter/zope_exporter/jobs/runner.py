@@ -4,12 +4,12 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from zope_exporter.state import StateError
 
-from .execution import execute
+from .execution import end, execute, unexpected
 from .job import Job, Outcome, Task
 from .lock import LockPlace, Patience
 from .priority import step_back
@@ -27,12 +27,20 @@ STOP_SECONDS = 60.0
 
 
 class Runner:
-    """Takes requests until it is stopped. `submit`, `jobs` and `job` raise StateError."""
+    """Takes requests until it is stopped. `submit`, `jobs` and `job` raise StateError.
+
+    `step_back` is called once in each thread before its first job.
+    """
 
     def __init__(
-        self, catalog: Catalog, store: JobStore, patience: float = PATIENCE_SECONDS
+        self,
+        catalog: Catalog,
+        store: JobStore,
+        patience: float = PATIENCE_SECONDS,
+        step_back: Callable[[], None] = step_back,
     ) -> None:
         self._catalog = catalog
+        self._step_back = step_back
         self._store = store
         self._stopping = threading.Event()
         self._patience = Patience(patience, self._stopping.wait)
@@ -105,12 +113,32 @@ class Runner:
         self._threads.add(thread)
 
     def _work_off(self, place: LockPlace) -> None:
-        step_back()
+        try:
+            self._run_all(place)
+        except BaseException as error:  # no job may stay queued where nobody will get to it
+            with self._mutex:
+                left = self._queues.pop(place, deque())
+                self._threads.discard(threading.current_thread())
+            for pending in left:
+                self._fail(pending, error)
+
+    def _run_all(self, place: LockPlace) -> None:
+        """Run the jobs of a queue; whatever one of them dies of, the next has its turn."""
         pending: Pending | None = self._queues[place][0]
+        prepare = self._step_back
         while pending is not None:
-            recorder = Recorder(self._store, pending.job.id, self._stopping.is_set)
-            execute(self._store, pending, recorder, self._patience)
+            try:
+                prepare()
+                prepare = _nothing
+                recorder = Recorder(self._store, pending.job.id, self._stopping.is_set)
+                execute(self._store, pending, recorder, self._patience)
+            except BaseException as error:  # also SystemExit, which would end the thread in silence
+                self._fail(pending, error)
             pending = self._next(place)
+
+    def _fail(self, pending: Pending, error: BaseException) -> None:
+        log.error("job %s, %s, has died", pending.job.id, pending.job.task, exc_info=error)
+        end(self._store, pending, unexpected(error))
 
     def _next(self, place: LockPlace) -> Pending | None:
         """Forget the first of the queue, which has ended, and return the one after it."""
@@ -124,8 +152,7 @@ class Runner:
             return None
 
     def _give_up(self, pending: Pending, reason: str) -> None:
-        try:
-            self._store.end(pending.job.id, Outcome("interrupted", "abandoned", reason))
-        except StateError as error:
-            log.error("how job %s ended cannot be kept: %s", pending.job.id, error)
-        pending.life.end()
+        end(self._store, pending, Outcome("interrupted", "abandoned", reason))
+
+
+def _nothing() -> None: ...

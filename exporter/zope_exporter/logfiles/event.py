@@ -61,6 +61,8 @@ class EventCounter:
 
     def feed(self, block: bytes) -> None:
         """Count whole lines; the first may go on with the last record of the feed before."""
+        if b"\r\n" in block:  # a log that was written on Windows, or through a terminal
+            block = block.replace(b"\r\n", b"\n")
         text, begin = self._before + block, len(self._before)
         self._before = self._separator_at_end_of(text)
         text = self._doubled.without_copies(text, begin)

@@ -14,7 +14,7 @@ _WIDEST = 80
 PADDING = "\0"  # around a field, until `spaced` has made one of all that follow each other
 _SPACE = re.compile("[ \0]*\0[ \0]*")
 # Years from 1000 on: a clock that was never set says 1970, and a wrong one 9999.
-_ISO = r"[1-9]\d{3}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d{1,6})?(?:Z|[+-]\d\d:?\d\d)?"
+_ISO = r"[1-9]\d{3}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d{1,6})?(?:Z| ?[+-]\d\d:?\d\d)?"
 _DIRECTIVE = re.compile(r"%([-EO^#_]?)(.)", re.DOTALL)
 _SHORT = {"D": "%m/%d/%y", "F": "%Y-%m-%d", "R": "%H:%M", "T": "%H:%M:%S", "r": "%I:%M:%S %p"}
 _WORD = r"[^\s\d]{1,40}"

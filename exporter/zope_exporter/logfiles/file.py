@@ -1,17 +1,17 @@
 """Opening a log, compressed or not, without ever waiting for a writer."""
 
-import gzip
 import os
 import stat
-import zlib
 from io import FileIO
 from pathlib import Path
 from typing import Protocol
 
+from .compression import MAGIC_LENGTH, Decompressed, decompressor
 from .errors import NotALogError
 
 Identity = tuple[int, int]  # device and inode
-GZIP = b"\x1f\x8b"
+_NULS_READ = 1 << 30
+_BLOCK = 1 << 20
 
 
 class LogFile(Protocol):
@@ -26,6 +26,12 @@ class LogFile(Protocol):
 
     def unread(self, offset: int) -> int:
         """Return the number of bytes from `offset` on, as far as that is known."""
+
+    def modified(self) -> int:
+        """Return when it was last written to, in nanoseconds since the epoch. Raises OSError."""
+
+    def data_start(self) -> int:
+        """Return an offset before which there is nothing but NUL bytes, as far as is known."""
 
     def deleted(self) -> bool:
         """Tell whether the file has no name any more, so that only we keep it."""
@@ -44,8 +50,13 @@ def open_log(path: str | os.PathLike[str]) -> LogFile:
         status = os.fstat(raw.fileno())
         _refuse_others(path, status.st_mode)
         identity = status.st_dev, status.st_ino
-        compressed = os.pread(raw.fileno(), len(GZIP), 0) == GZIP
-        return (CompressedLog if compressed else PlainLog)(os.fspath(path), identity, raw)
+        name = os.fspath(path)
+        content = decompressor(name, raw, os.pread(raw.fileno(), MAGIC_LENGTH, 0))
+        return (
+            CompressedLog(name, identity, raw, content)
+            if content
+            else PlainLog(name, identity, raw)
+        )
     except BaseException:
         raw.close()
         raise
@@ -72,6 +83,15 @@ class PlainLog:
     def unread(self, offset: int) -> int:
         return max(0, os.fstat(self._raw.fileno()).st_size - offset)
 
+    def modified(self) -> int:
+        return os.fstat(self._raw.fileno()).st_mtime_ns
+
+    def data_start(self) -> int:
+        try:
+            return os.lseek(self._raw.fileno(), 0, os.SEEK_DATA)
+        except OSError:  # a file system without holes, or a file of nothing else
+            return 0
+
     def deleted(self) -> bool:
         return os.fstat(self._raw.fileno()).st_nlink == 0
 
@@ -80,24 +100,26 @@ class PlainLog:
 
 
 class CompressedLog:
-    """A rotated log that was compressed with gzip; offsets are those of its content."""
+    """A rotated log that was compressed; offsets are those of its content."""
 
     growing = False
 
-    def __init__(self, path: str, identity: Identity, raw: FileIO) -> None:
+    def __init__(self, path: str, identity: Identity, raw: FileIO, content: Decompressed) -> None:
         self.path = path
         self.identity = identity
         self._raw = raw
-        self._content = gzip.GzipFile(fileobj=raw)
+        self._content = content
 
     def read(self, length: int, offset: int) -> bytes:
-        try:
-            self._content.seek(offset)
-            return self._content.read(length)
-        except (EOFError, zlib.error) as error:
-            raise OSError(f"{self.path} is not whole: {error}") from error
+        return self._content.read(length, offset)
 
     def unread(self, offset: int) -> int:  # noqa: ARG002
+        return 0
+
+    def modified(self) -> int:
+        return os.fstat(self._raw.fileno()).st_mtime_ns
+
+    def data_start(self) -> int:
         return 0
 
     def deleted(self) -> bool:
@@ -106,3 +128,18 @@ class CompressedLog:
     def close(self) -> None:
         self._content.close()
         self._raw.close()
+
+
+def first_bytes(file: LogFile, length: int) -> bytes:
+    """Return the first bytes of a log, without NUL bytes before them. Raises OSError.
+
+    A process that does not append goes on where it was after copytruncate, which leaves a hole.
+    """
+    start = file.data_start()
+    end = start + _NULS_READ
+    while start < end and (block := file.read(_BLOCK if start else length, start)):
+        data = block.lstrip(b"\0")
+        start += len(block) - len(data)
+        if data:
+            return data[:length] if len(data) >= length else file.read(length, start)
+    return b""

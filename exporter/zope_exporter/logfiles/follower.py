@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from .errors import ContentChangedError, LogError, LogMissingError, named
-from .file import Identity
+from .file import Identity, first_bytes
 from .lines import JSON, LineCounter
 from .oldest import first_timestamp
 from .reading import Reading
@@ -188,7 +188,7 @@ class FollowedLog:
         self.size = status[2]
         if self._first_line_of != current.position.head:
             self._first_line_of = current.position.head
-            self.oldest = first_timestamp(current.file.read(_HEAD, 0))
+            self.oldest = first_timestamp(first_bytes(current.file, _HEAD))
 
     def _count_reset(self, reason: Reason) -> None:
         self.resets[reason] += 1

@@ -19,6 +19,8 @@ class Position:
     a line: `head` and `tail` are digests of the first and last bytes before it, up to 512 each. A
     log only grows at its end, so a file that has both is the one we read, whatever its name and
     inode, also when it was copied or compressed. `skipping` is set within a line that is too long.
+    `modified` is when the file had last been written to at that time (nanoseconds since the epoch):
+    what was written after it is not older. 0 where an earlier version has not kept it.
     """
 
     path: str
@@ -29,6 +31,7 @@ class Position:
     head: str = ""
     tail: str = ""
     skipping: bool = False
+    modified: int = 0
 
     @property
     def identity(self) -> Identity:
@@ -42,7 +45,11 @@ class Position:
         """Tell whether a file still has, or again has, what was read. Raises OSError."""
         if not self.seen:
             return file.identity == self.identity
-        return (self.head, self.tail) == _digests(file, self.seen)
+        length = min(SAMPLE, self.seen)
+        # The tail of a compressed file costs all that is before it.
+        return _digest_at(file, 0, length) == self.head and (
+            _digest_at(file, self.seen - length, length) == self.tail
+        )
 
     def as_json(self) -> dict[str, JSON]:
         return asdict(self)
@@ -50,8 +57,12 @@ class Position:
 
 def beginning(file: LogFile) -> Position:
     """Return the position in a file of which nothing is counted yet. Raises OSError."""
+    modified = file.modified()
     head = file.read(SAMPLE, 0)
-    return Position(file.path, *file.identity, seen=len(head), head=digest(head), tail=digest(head))
+    seen = digest(head)
+    return Position(
+        file.path, *file.identity, seen=len(head), head=seen, tail=seen, modified=modified
+    )
 
 
 def end(file: LogFile, longest: int) -> Position:
@@ -59,21 +70,33 @@ def end(file: LogFile, longest: int) -> Position:
 
     Raises OSError, ContentChangedError.
     """
-    size = file.unread(0)
+    size, modified = file.unread(0), file.modified()
     start = max(0, size - longest)
     last = file.read(size - start, start)
     newline = last.rfind(b"\n")
     whole = newline >= 0 or not start
     seen = start + newline + 1 if whole else size
-    head, tail = _digests(file, seen)
+    length = min(SAMPLE, seen)
+    head, tail = _digest_at(file, 0, length), _digest_at(file, seen - length, length)
     if seen and not (head and tail):
         raise ContentChangedError(f"{file.path} was truncated while it was looked at")
-    return Position(file.path, *file.identity, seen, seen, head, tail, skipping=not whole)
+    return Position(
+        file.path,
+        *file.identity,
+        offset=seen,
+        seen=seen,
+        head=head,
+        tail=tail,
+        skipping=not whole,
+        modified=modified,
+    )
 
 
 def from_json(state: JSON) -> Position:
     """Return what `as_json` was made of. Raises ValueError for anything else."""
     fields = asdict(Position("", 0, 0))
+    if isinstance(state, dict):
+        state = {"modified": 0, **state}  # earlier versions did not keep it
     if not isinstance(state, dict) or state.keys() != fields.keys():
         raise ValueError(f"{state} is no position in a log")
     if any(type(state[name]) is not type(value) for name, value in fields.items()):
@@ -85,9 +108,7 @@ def digest(sample: bytes | memoryview) -> str:
     return blake2b(sample, digest_size=12).hexdigest() if len(sample) else ""
 
 
-def _digests(file: LogFile, seen: int) -> tuple[str, str]:
-    """Those of the first and last bytes before `seen`, empty if the file is shorter."""
-    length = min(SAMPLE, seen)
-    samples = file.read(length, 0), file.read(length, seen - length)
-    head, tail = (digest(sample) if len(sample) == length else "" for sample in samples)
-    return head, tail
+def _digest_at(file: LogFile, offset: int, length: int) -> str:
+    """Return the digest of so many bytes, "" if there are not as many."""
+    sample = file.read(length, offset)
+    return digest(sample) if len(sample) == length else ""

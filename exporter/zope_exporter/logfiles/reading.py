@@ -1,5 +1,6 @@
 """Reading one file line by line, from where it was left."""
 
+import re
 from dataclasses import replace
 
 from .errors import ContentChangedError
@@ -8,6 +9,8 @@ from .lines import LineCounter
 from .position import SAMPLE, Position, digest
 
 LONGEST_LINE = 1 << 20
+_NULS = re.compile(rb"\0*")
+_NULS_BEFORE_LINE = re.compile(rb"\n\0+")
 
 
 class Reading:
@@ -59,6 +62,7 @@ class Reading:
         # past our offset at any moment, and then begins with other lines.
         start = min(before.offset, before.tail_start)
         lead = before.offset - start
+        modified = self.file.modified()  # before the read: what comes after it may be missed
         data = self.file.read(lead + LONGEST_LINE, start)
         self._check(data, start)
         first, last, skipping = self._cut(data, lead)
@@ -70,11 +74,12 @@ class Reading:
             head=digest(data[:SAMPLE]) if before.seen < SAMPLE else before.head,
             tail=digest(data[-SAMPLE:]),
             skipping=skipping,
+            modified=modified,
         )
         if skipping and not before.skipping:
             counter.skip()
         elif first < last:
-            counter.feed(data[first:last])
+            counter.feed(_without_nuls(data[first:last]))
         return len(data) - lead
 
     def _check(self, data: bytes, start: int) -> None:
@@ -90,7 +95,22 @@ class Reading:
             if newline < 0:
                 return len(data), len(data), True
             lead = newline + 1
+        lead = _after_nuls(data, lead)
         last = data.rfind(b"\n", lead) + 1 or lead
         if last == lead and len(data) - lead >= LONGEST_LINE:
             return len(data), len(data), True
         return lead, last, False
+
+
+def _after_nuls(data: bytes, start: int) -> int:
+    """Where a line begins that has NUL bytes before it, which nobody wrote.
+
+    After copytruncate a process that does not append leaves a hole before its next line, and a
+    crash of the system may leave one, too.
+    """
+    nuls = _NULS.match(data, start)
+    return nuls.end() if nuls else start
+
+
+def _without_nuls(lines: bytes) -> bytes:
+    return _NULS_BEFORE_LINE.sub(b"\n", lines) if b"\n\0" in lines else lines

@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
-from .file import LogFile
-from .position import Position, beginning
+from .file import Identity, LogFile, first_bytes
+from .position import SAMPLE, Position, beginning
 from .reading import Reading
+from .seen_archives import SeenArchives
 
 GRACE = 60.0
 _REMEMBERED = 8
@@ -15,13 +17,15 @@ class Readings:
     """What is being read of a log, in the order it was written, and what was read to its end.
 
     After a rotation the old file stays open, for a process that has not reopened its log still
-    writes to it: until it has not grown for GRACE seconds and the new file has content.
+    writes to it: until it has not grown for GRACE seconds and the new file has content. `seen` are
+    the rotated files that are history or read to their end, None as long as nobody has looked.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.current: Reading | None = None
         self.older: list[Reading] = []
         self.past: list[Position] = []
+        self.seen: SeenArchives | None = None
         self._clock = clock
 
     def all(self) -> list[Reading]:
@@ -41,11 +45,28 @@ class Readings:
 
     def known(self, file: LogFile) -> Position | None:
         """Return how far a file was read that is not the current one."""
-        positions = [*self.past, *(reading.position for reading in self.older)]
-        held = (each for each in reversed(positions) if each.seen and each.holds(file))
+        # An older file that is still there itself was not put back as another one.
+        older = [
+            reading.position
+            for reading in self.older
+            if reading.file.identity == file.identity or reading.file.deleted()
+        ]
+        held = (each for each in reversed([*self.past, *older]) if each.seen and each.holds(file))
         return next(held, None)
 
+    def see_older(self) -> None:
+        """Remember the older files as they are by now, for they may get other names and inodes."""
+        for reading in self.older:
+            self._see(reading.file)
+
+    def _see(self, file: LogFile, was: Identity | None = None) -> None:
+        if self.seen is not None:
+            with suppress(OSError):  # it cannot be read any more
+                self.seen.add(first_bytes(file, SAMPLE), file.identity, was)
+
     def go_on(self, file: LogFile, position: Position) -> Reading:
+        if file.identity != position.identity:  # copied or compressed
+            self._see(file, position.identity)
         return Reading(file, position, self._clock())
 
     def ended(self, reading: Reading) -> bool:
@@ -66,6 +87,7 @@ class Readings:
         self.drop(reading)
 
     def drop(self, reading: Reading) -> None:
+        self._see(reading.file)
         reading.file.close()
         if reading is self.current:
             self.current = None

@@ -1,134 +1,230 @@
-"""Finding a log again after it was rotated, by its content."""
+"""Finding a log again after it was rotated, and the files written after it.
 
-import os
-import re
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
-from itertools import groupby
+Which those are is decided by what is in the files and when they were written, never by what the
+numbers in their names might mean. A file is counted only if it is surely newer than the one that
+was read: rather less is counted, and that said, than anything twice.
+"""
 
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from .archives import Archive, archives
 from .errors import LogError
-from .file import Identity, LogFile, open_log
-from .position import Position
-
-_NUMBER = re.compile(r"\d{1,5}")
-_DATE = re.compile(r"\d[\d_T:.-]{5,}")
-
+from .file import Identity, LogFile, first_bytes, open_log
+from .oldest import first_timestamp
+from .position import SAMPLE, Position
+from .seen_archives import LIMIT, SeenArchives
 
 _TRIES = 5
+_HEAD = 4096
+# Requests are logged when they end, with the time they began at; and where no zone is named, an
+# hour comes twice when summer ends.
+_CLOCKS_DIFFER = 3900
 
 
-@dataclass(frozen=True)
-class Rotated:
-    """A file whose name says that it is a rotated log.
+@dataclass
+class Found:
+    """What was found of a log that was rotated.
 
-    Of one `family` (numbers or dates) the lower `rank` is the newer file; a family of its own
-    has what cannot be ordered, such as a copy made by hand.
+    `file` was read up to a position, None if it is not there, and was found under the name of
+    `archive`; it is `renamed` if it is the same file under a name that rotations give. `newer` are
+    the files between it and the current one, in the order they were written. `older` are others by
+    their first bytes, with what they are and were: those not seen before, or not as this file;
+    `unordered` tells whether some of these may have been newer.
     """
 
-    path: str
-    family: str
-    rank: int
-    inode: int = 0
+    file: LogFile | None = None
+    archive: Archive | None = None
+    renamed: bool = False
+    newer: list[LogFile] = field(default_factory=list)
+    older: list[tuple[bytes, Identity, Identity]] = field(default_factory=list)
+    unordered: bool = False
+
+    def close(self) -> None:
+        for file in [*self.newer, *([self.file] if self.file else [])]:
+            file.close()
 
 
 def find(
-    position: Position, paths: Collection[str], current: Identity | None
-) -> tuple[LogFile | None, list[LogFile]]:
-    """Return the file that was read up to a position, and those between it and the current one.
+    position: Position,
+    paths: Collection[str],
+    taken: Collection[Identity],
+    seen: SeenArchives | None,
+) -> Found:
+    """Find the file that was read up to a position, and those between it and the current one.
 
-    These are in the order they were written. `paths` are the names of the log: also what a symbolic
-    link leads, or led, to. `current` is the log itself and never among what is found. Raises
-    OSError.
+    `paths` are the names of the log: also what a symbolic link leads, or led, to. `taken` are files
+    that are never among what is found: the log itself, and what is being read already. `seen` are
+    its files that are older than the position, None if that was never looked at. Raises OSError.
     """
     for tries_left in reversed(range(_TRIES)):
-        candidates = _candidates(paths)
-        found, newer = _find(position, candidates, current)
-        if not tries_left or candidates == _candidates(paths):
+        there = archives(paths)
+        found = _find(position, there, taken)
+        if found.file is not None and found.archive is not None:
+            _Succession(position, found.archive, found.file, there, seen).add_to(found, taken)
+        if not tries_left or there == archives(paths):
             break
         # Names have changed hands meanwhile, so that a file may have been missed.
-        for file in [*newer, *([found] if found else [])]:
+        found.close()
+    return found
+
+
+def find_again(
+    position: Position, paths: Collection[str], taken: Collection[Identity]
+) -> LogFile | None:
+    """Find the file alone that was read up to a position. Raises OSError."""
+    for _ in range(_TRIES):
+        there = archives(paths)
+        found = _find(position, there, taken)
+        if found.file is not None or there == archives(paths):
+            break
+    return found.file
+
+
+def history(paths: Collection[str]) -> Iterator[tuple[bytes, Identity]]:
+    """Yield the first bytes of the rotated files last written to, the oldest first.
+
+    Raises OSError.
+    """
+    there = [each for each in archives(paths) if each.path not in paths]
+    for archive in sorted(there, key=_by_time)[-LIMIT:]:
+        with suppress(OSError):
+            file = _opened(archive)
+            if file is not None:
+                try:
+                    yield first_bytes(file, SAMPLE), file.identity
+                finally:
+                    file.close()
+
+
+def _by_time(archive: Archive) -> tuple[int, str]:
+    return archive.modified, archive.path
+
+
+def _find(position: Position, there: list[Archive], taken: Collection[Identity]) -> Found:
+    # Of several with this content, it is the file itself rather than a copy, and the last copy.
+    candidates = sorted(there, key=_by_time, reverse=True)
+    candidates.sort(key=lambda each: each.identity != position.identity)
+    for archive in candidates:
+        with suppress(PermissionError):
+            file = _opened(archive)
+            if file is not None and file.identity not in taken and _holds(position, file):
+                renamed = bool(archive.family) and file.identity == position.identity
+                return Found(file, archive, renamed)
+            if file is not None:
+                file.close()
+    return Found()
+
+
+class _Succession:
+    """Decides which files were written after the `first` one, which was read up to a position."""
+
+    def __init__(
+        self,
+        position: Position,
+        archive: Archive,
+        first: LogFile,
+        there: Sequence[Archive],
+        seen: SeenArchives | None,
+    ) -> None:
+        family = [each for each in there if each.family == archive.family and each != archive]
+        self._others = sorted(family, key=_by_time) if archive.family else []
+        self._renamed = first.identity == position.identity
+        self._head = _head(first)
+        self._begun = first_timestamp(self._head)
+        self._since = position.modified or (first.modified() if self._renamed else None)
+        self._seen = seen or SeenArchives()
+        self._all_seen = seen is not None and seen.complete
+        self._times_lie = False
+
+    def add_to(self, found: Found, taken: Collection[Identity]) -> None:
+        """Sort the others into those that are newer, and what is new to us of the older."""
+        opened = list(self._opened(found))
+        there = {file.identity for _, file, head in opened if self._is_itself(file, head)}
+        there.update(archive.identity for archive in self._others if self._is_settled(archive))
+        new = []
+        for archive, file, head in opened:
+            known = self._seen.known_as(head, file.identity, there)
+            if known is None and file.identity not in taken:
+                new.append((archive, file, head))
+                continue
             file.close()
-    return found, newer
+            if known is not None and known != file.identity:
+                found.older.append((head, file.identity, known))
+                # It is older for sure, and no process writes to a copy.
+                self._times_lie |= self._is_late(archive)
+        for archive, file, head in new:
+            newer = self._is_newer(head, archive)
+            found.unordered |= newer is None
+            if newer:
+                found.newer.append(file)
+            else:
+                found.older.append((head, file.identity, file.identity))
+                file.close()
+
+    def _opened(self, found: Found) -> Iterator[tuple[Archive, LogFile, bytes]]:
+        """Open the others that are not known to be older by their time, and read their heads."""
+        for archive in self._others:
+            if self._is_settled(archive):
+                continue
+            try:
+                file = _opened(archive)
+                if file is not None:
+                    yield archive, file, _head_or_close(file)
+            except OSError:
+                found.unordered |= self._is_late(archive)
+
+    def _is_settled(self, archive: Archive) -> bool:
+        """Whether a file is older by its time, and there is no reason to look into it."""
+        if self._is_late(archive):
+            return False
+        return not self._all_seen or self._seen.has_inode(archive.identity)
+
+    def _is_itself(self, file: LogFile, head: bytes) -> bool:
+        return self._seen.has_itself(head, file.identity)
+
+    def _is_newer(self, head: bytes, archive: Archive) -> bool | None:
+        """None if nobody can know."""
+        if not head or self._is_copy(head):
+            return False
+        begun = first_timestamp(head)
+        between = None if begun is None or self._begun is None else begun - self._begun
+        if between is not None and abs(between) > _CLOCKS_DIFFER:
+            return between > 0
+        if self._since is None or not self._is_late(archive):
+            return None
+        if self._all_seen or between is not None:
+            return True
+        return None if self._times_lie or archive.is_of_second(self._since) else True
+
+    def _is_late(self, archive: Archive) -> bool:
+        """Whether a file was written to after the first one; true also if that is not known."""
+        return self._since is None or archive.is_since(self._since)
+
+    def _is_copy(self, head: bytes) -> bool:
+        """Whether it is a second copy of the first file, made before that was truncated."""
+        ours, theirs = self._head[:SAMPLE], head[:SAMPLE]
+        return not self._renamed and (ours.startswith(theirs) or theirs.startswith(ours))
 
 
-def is_rotated(path: str, log: str) -> bool:
-    """Tell whether a path is what a log of that path is called after a rotation."""
-    directory, name = os.path.split(path)
-    here, log_name = os.path.split(log)
-    rotated = _rotated(path, _mark(name, log_name) or "")
-    return directory == here and rotated.family in ("number", "date")
+def _head(file: LogFile) -> bytes:
+    return first_bytes(file, _HEAD)
 
 
-def _find(
-    position: Position, candidates: list[Rotated], current: Identity | None
-) -> tuple[LogFile | None, list[LogFile]]:
-    for candidate in candidates:
-        file = _opened(candidate)
-        if file is None:
-            continue
-        if file.identity != current and _holds(position, file):
-            newer = [
-                each
-                for each in candidates
-                if each.family == candidate.family and each.rank < candidate.rank
-            ]
-            return file, list(_oldest_first(newer, current))
-        file.close()
-    return None, []
-
-
-def _candidates(paths: Collection[str]) -> list[Rotated]:
-    """The files of these names and the rotated ones beside them, the newer first."""
-    found = {path: Rotated(path, f"other {path}", 0) for path in paths}
-    found |= {rotated.path: rotated for path in paths for rotated in _beside(path)}
-    # A compressed file is there beside the plain one as long as it is being written.
-    return sorted(found.values(), key=lambda each: (each.family, each.rank, each.path))
-
-
-def _beside(path: str) -> Iterator[Rotated]:
-    directory, name = os.path.split(path)
-    with os.scandir(directory) as entries:
-        for entry in entries:
-            mark = _mark(entry.name, name)
-            if mark:
-                yield replace(_rotated(entry.path, mark), inode=entry.inode())
-
-
-def _mark(rotated: str, name: str) -> str | None:
-    """What a rotation adds to a name, at its end or before its extension."""
-    bare = rotated.removesuffix(".gz")
-    if bare.startswith(name):
-        return bare.removeprefix(name)
-    before, dot, extension = name.rpartition(".")
-    if dot and bare.startswith(before) and bare.endswith(dot + extension):
-        return bare.removeprefix(before).removesuffix(dot + extension)
-    return None
-
-
-def _rotated(path: str, mark: str) -> Rotated:
-    mark = mark.lstrip(".-_")
-    if _NUMBER.fullmatch(mark):
-        return Rotated(path, "number", int(mark))
-    if _DATE.fullmatch(mark):
-        return Rotated(path, "date", -int(re.sub(r"\D", "", mark)))
-    return Rotated(path, f"other {path}", 0)
-
-
-def _oldest_first(newer: list[Rotated], current: Identity | None) -> Iterator[LogFile]:
-    for _, twins in groupby(reversed(newer), key=lambda each: each.rank):
-        # The plain one comes last of its twins here, and is whole.
-        file = _opened(list(twins)[-1])
-        if file is not None and file.identity == current:  # rotated while we look
-            file.close()
-            return
-        if file is not None:
-            yield file
-
-
-def _opened(candidate: Rotated) -> LogFile | None:
+def _head_or_close(file: LogFile) -> bytes:
     try:
-        return open_log(candidate.path)
-    except (FileNotFoundError, PermissionError, LogError):
+        return _head(file)
+    except OSError:
+        file.close()
+        raise
+
+
+def _opened(archive: Archive) -> LogFile | None:
+    """Open a file that may be gone by now or be no log. Raises PermissionError."""
+    try:
+        return open_log(archive.path)
+    except (FileNotFoundError, LogError):
         return None
 
 

@@ -3,6 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 
 class Round:
@@ -17,17 +18,31 @@ class Round:
         self._patience = patience
         self._unfinished = len(self._todo)
         self._changed = threading.Condition()
+        self.not_begun: list[Callable[[], None]] = []
 
     def run(self) -> None:
-        """Return when all have ended, or when only such as hang have not."""
+        """Return when all have ended, or when only such as hang have not.
+
+        Raises RuntimeError if the system gives no thread; `not_begun` has what waited for one.
+        """
         stuck = True
         with self._changed:
             while self._unfinished and (self._todo or not stuck):
                 if stuck:
-                    threading.Thread(target=self._work, name="logs", daemon=True).start()
+                    self._start()
                 before = self._unfinished
                 self._changed.wait_for(lambda: not self._unfinished, self._patience)
                 stuck = self._unfinished == before
+
+    def _start(self) -> None:
+        try:
+            threading.Thread(target=self._work, name="logs", daemon=True).start()
+        except RuntimeError:
+            # Taken one by one: a thread that hung may come back and take the next meanwhile.
+            with suppress(IndexError):
+                while True:
+                    self.not_begun.append(self._todo.popleft())
+            raise
 
     def _work(self) -> None:
         while self._todo:

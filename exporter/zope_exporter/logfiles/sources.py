@@ -1,7 +1,7 @@
 """Which logs there are: those the services write, and those the configuration adds."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -10,6 +10,7 @@ from zope_exporter.discovery.naming import first_free, numbered
 from zope_exporter.inventory import Inventory, Process, Service
 
 LogKind = Literal["access", "event"]
+_Given = dict[tuple[str, str], dict[LogKind, "ExtraLog"]]
 
 
 @dataclass(frozen=True)
@@ -35,26 +36,61 @@ class LogSource:
     process: Process | None = None
 
 
-def log_sources(inventory: Inventory, extra: Iterable[ExtraLog] = ()) -> list[LogSource]:
+def log_sources(
+    inventory: Inventory,
+    extra: Iterable[ExtraLog] = (),
+    real: Callable[[Path], str] = os.path.realpath,
+) -> list[LogSource]:
     """Return every file once for each site, those of its services first.
 
-    Of several files with one name the first keeps it; the others get the names of their
-    directories before it, as far as needed.
+    What the configuration says of a file outranks what was found of it, by whichever path; given
+    there as both kinds, it is followed as both. `real` tells where a path leads. Of several logs
+    with one name the first keeps it; the others get the names of their directories before it, as
+    far as needed.
     """
-    found = [
-        log
-        for site in inventory.sites
-        for service in site.services
-        for log in _logs_of(site.name, service)
-    ]
-    found += [LogSource(log.site, log.path.name, log.path, log.kind, log.format) for log in extra]
-    sources: dict[tuple[str, str], LogSource] = {}
-    for source in found:
-        file = source.site, os.path.normpath(source.path)
+    given: _Given = {}
+    for log in extra:
+        given.setdefault((log.site, real(log.path)), {}).setdefault(log.kind, log)
+    sources: dict[tuple[str, str, str], LogSource] = {}
+    for file, source in _candidates(inventory, given, real):
         if file not in sources:
             taken = {each.log for each in sources.values() if each.site == source.site}
             sources[file] = replace(source, log=first_free(_labels(source), taken))
     return list(sources.values())
+
+
+def _candidates(
+    inventory: Inventory, given: _Given, real: Callable[[Path], str]
+) -> Iterator[tuple[tuple[str, str, str], LogSource]]:
+    with_more = {site for site, _ in given}
+    for site in inventory.sites:
+        # Elsewhere there is nothing to compare with, and no need to ask the file system.
+        path_of = real if site.name in with_more else os.path.normpath
+        for service in site.services:
+            for source in _logs_of(site.name, service):
+                path = path_of(source.path)
+                outranking = given.get((site.name, path), {})
+                for kind, log in outranking.items():
+                    yield (site.name, path, kind), _outranked(source, log, service)
+                if not outranking:
+                    yield (site.name, path, ""), source
+    for (site_name, path), logs in given.items():
+        for kind, log in logs.items():
+            source = LogSource(site_name, log.path.name, log.path, kind, log.format)
+            yield (site_name, path, kind), source
+
+
+def _outranked(source: LogSource, log: ExtraLog, service: Service) -> LogSource:
+    """A log that was found, with what the configuration says of it; it stays the service's."""
+    if log.kind == source.kind and not log.format:
+        return source
+    return replace(
+        source,
+        log=f"{service.name}-{log.kind}",
+        kind=log.kind,
+        format=log.format,
+        date_format=None,
+    )
 
 
 def _logs_of(site: str, service: Service) -> Iterator[LogSource]:

@@ -63,6 +63,10 @@ class WatchedLog:
     def begin(self) -> None:
         self._since = self._clock()
 
+    def withdraw(self) -> None:
+        """Take back a `begin` that no look followed."""
+        self._since = None
+
     def look(self) -> None:
         """Count what is new. Never raises: what is wrong will be in the snapshot."""
         try:

@@ -2,24 +2,26 @@
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from .errors import LogMissingError
-from .file import LogFile, open_log
+from .file import Identity, LogFile, open_log
 from .lines import JSON
 from .position import Position, beginning, end, from_json
 from .reading import LONGEST_LINE, Reading
 from .readings import Readings
 from .resets import Reason
-from .rotation import find
+from .rotation import Found, find, find_again, history
+from .seen_archives import SeenArchives
 
 
 class Trail:
     """Keeps the readings of a log up to date with the files there are.
 
     A file that was there at the first sight of the log is read from its end on: what happened
-    before is history. A file that comes later is read from its beginning. `reset` is called
-    whenever lines may have been lost.
+    before is history, and so are the rotated files there are then. A file that comes later is read
+    from its beginning. `reset` is called whenever lines may have been lost.
     """
 
     def __init__(self, path: Path, readings: Readings, reset: Callable[[Reason], None]) -> None:
@@ -34,11 +36,13 @@ class Trail:
         readings = self._readings
         current = readings.current.position if readings.current else self._sought
         older = [*self._sought_older, *(reading.position for reading in readings.older)]
+        seen = readings.seen
         return {
             "first_sight": self._first_sight,
             "current": current.as_json() if current else None,
             "older": [position.as_json() for position in older],
             "past": [position.as_json() for position in readings.past],
+            "seen": None if seen is None else seen.save(),
         }
 
     def load(self, state: Mapping[str, JSON]) -> None:
@@ -47,6 +51,8 @@ class Trail:
         if not isinstance(older, list) or not isinstance(past, list):
             raise ValueError("no positions in a log")
         known = [from_json(each) for each in [*older, *past, *([current] if current else [])]]
+        seen = state.get("seen")  # earlier versions did not keep it
+        self._readings.seen = None if seen is None else SeenArchives(seen)
         # Of an empty file only the inode is known, which may be another file's by now.
         self._sought_older = [position for position in known[: len(older)] if position.seen]
         self._readings.past = known[len(older) :][: len(past)]
@@ -77,63 +83,90 @@ class Trail:
         elif file is not None and current is not None:
             self._continue(current, file)
         self._first_sight = False
+        if self._readings.seen is None:
+            self._see_history()
+
+    def _see_history(self) -> None:
+        """Remember what rotated files there are, none of which will be counted any more."""
+        seen = self._readings.seen or SeenArchives()
+        with suppress(OSError):  # the directory may not be there, or not be listed, yet
+            for head, identity in history(self._paths()):
+                seen.add(head, identity)
+            self._readings.seen = seen
 
     def _continue(self, current: Reading, file: LogFile) -> None:
         if current.file.identity == file.identity:
             file.close()
             if not current.holds():
                 self.truncated(current)
-        elif current.position.seen and current.position.holds(file):
+            return
+        found = self._rotated(current.position, file)
+        if not found.renamed and current.position.seen and current.position.holds(file):
             # Copied and put in its place, as editors do: the old file has nothing more to say.
+            found.close()
             current.file.close()
             self._readings.current = self._readings.go_on(file, current.position)
         elif current.holds():
-            found, newer = self._rotated(current.position, file)
-            if found is not None:
-                found.close()
-            self._readings.add([current, *map(self._readings.start, [*newer, file])])
+            if found.file is not None:
+                found.file.close()
+            self._go_on([current], found, file)
         else:
+            found.close()
             self.truncated(current, file)
 
     def truncated(self, reading: Reading, successor: LogFile | None = None) -> None:
         """Go on with the beginning of a file that is not what it was, then with its successor."""
         file = reading.file
-        copy, newer = self._rotated(reading.position, successor or file)
-        self._reset("truncated" if copy is None else "copytruncate")
-        first = [] if copy is None else [self._readings.go_on(copy, reading.position)]
+        found = self._rotated(reading.position, successor or file)
+        self._reset("truncated" if found.file is None else "copytruncate")
+        first = [self._readings.go_on(found.file, reading.position)] if found.file else []
         if successor is not None:
             # It may be among them, renamed or compressed; ours is the one that late lines go to.
             start = beginning(file)
-            for again in [each for each in newer if start.holds(each)]:
-                newer.remove(again)
+            for again in [each for each in found.newer if start.holds(each)]:
+                found.newer.remove(again)
                 again.close()
-            newer.insert(0, file)
-        self._readings.add([*first, *map(self._readings.start, [*newer, successor or file])])
+            found.newer.insert(0, file)
+        self._go_on(first, found, successor or file)
 
     def _resume(self, position: Position, file: LogFile | None) -> None:
         """Find the file again that an earlier run, or a look before an error, had come to."""
-        if file is not None and position.holds(file):
+        same_inode = file is not None and file.identity == position.identity
+        if file is not None and same_inode and position.holds(file):
             self._readings.current, self._sought = self._readings.go_on(file, position), None
             return
-        found, newer = self._rotated(position, file)
-        if found is None and file is None:
+        found = self._rotated(position, file)
+        if file is not None and not found.renamed and position.holds(file):
+            found.close()
+            self._readings.current, self._sought = self._readings.go_on(file, position), None
             return
-        same_inode = file is not None and file.identity == position.identity
-        if found is None:
+        if found.file is None and file is None:
+            return
+        if found.file is None:
             self._reset("truncated" if same_inode else "replaced")
         elif same_inode:
             self._reset("copytruncate")
-        first = [] if found is None else [self._readings.go_on(found, position)]
-        last = [] if file is None else [file]
-        self._readings.add([*first, *map(self._readings.start, [*newer, *last])])
+        first = [self._readings.go_on(found.file, position)] if found.file else []
+        self._go_on(first, found, file)
         self._sought = None
+
+    def _go_on(self, first: list[Reading], found: Found, last: LogFile | None) -> None:
+        """Read the files in the order they were written; what is not among them is history now."""
+        seen = self._readings.seen
+        if seen is not None:
+            for head, identity, was in found.older:
+                seen.add(head, identity, was)
+        if found.file is None:
+            self._see_history()
+        if found.unordered:
+            self._reset("unordered")
+        files = [*found.newer, *([last] if last else [])]
+        self._readings.add([*first, *map(self._readings.start, files)])
 
     def _find_older_again(self, current: LogFile | None) -> None:
         while self._sought_older:
             position = self._sought_older[0]
-            found, newer = self._rotated(position, current)
-            for file in newer:
-                file.close()
+            found = find_again(position, {*self._paths(), position.path}, self._taken(current))
             self._sought_older.pop(0)
             if found is not None:
                 self._readings.older.append(self._readings.go_on(found, position))
@@ -155,14 +188,19 @@ class Trail:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
-    def _rotated(
-        self, position: Position, current: LogFile | None
-    ) -> tuple[LogFile | None, list[LogFile]]:
-        paths = {self.path, os.path.realpath(self.path), position.path}
-        found, newer = find(position, paths, current.identity if current else None)
-        if found is not None and not position.seen and self._readings.known(found):
+    def _rotated(self, position: Position, current: LogFile | None) -> Found:
+        self._readings.see_older()
+        paths = {*self._paths(), position.path}
+        found = find(position, paths, self._taken(current), self._readings.seen)
+        if found.file is not None and not position.seen and self._readings.known(found.file):
             # An empty file has gone, and its inode is that of one that was read before.
-            for file in [found, *newer]:
-                file.close()
-            return None, []
-        return found, newer
+            found.close()
+            return Found()
+        return found
+
+    def _taken(self, current: LogFile | None) -> set[Identity]:
+        older = {reading.file.identity for reading in self._readings.older}
+        return older | ({current.identity} if current else set())
+
+    def _paths(self) -> set[str]:
+        return {self.path, os.path.realpath(self.path)}

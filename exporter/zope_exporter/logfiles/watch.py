@@ -104,9 +104,7 @@ class LogWatch:
         """Look at each log once; return whether one of them has more to be read."""
         self._admit(list(dict.fromkeys(map(_identity, self.sources()))))
         idle = [log for log in self._logs.values() if not log.busy]
-        for log in idle:
-            log.begin()
-        Round([log.look for log in idle], self._patience).run()
+        self._look(idle)
         done = [log for log in idle if not log.busy]
         unsaved = [log for log in done if log.unsaved]
         if unsaved and self.store.save({key_of(log.source): log.state() for log in unsaved}):
@@ -115,6 +113,18 @@ class LogWatch:
         for log in done:
             log.publish()
         return any(log.more for log in done)
+
+    def _look(self, idle: Sequence[WatchedLog]) -> None:
+        for log in idle:
+            log.begin()
+        looks = Round([log.look for log in idle], self._patience)
+        try:
+            looks.run()
+        except RuntimeError:  # the error is of this host, not of the logs: the next round has them
+            for log in idle:
+                if log.look in looks.not_begun:
+                    log.withdraw()
+            raise
 
     def _admit(self, sources: Sequence[LogSource]) -> None:
         """Begin with the logs that are new, and end with those that are gone."""

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from .archives import is_archive
 from .errors import WriterHiddenError
 from .file import Identity
-from .rotation import is_rotated
 
 _DELETED = " (deleted)"
 
@@ -44,6 +44,6 @@ def _written(directory: int, path: str) -> Iterator[Identity]:
             name = os.readlink(number, dir_fd=directory).removesuffix(_DELETED)
             link = os.stat(number, dir_fd=directory, follow_symlinks=False)
             # The link's own permissions are the mode the file was opened with.
-            if link.st_mode & 0o200 and (name == path or is_rotated(name, path)):
+            if link.st_mode & 0o200 and (name == path or is_archive(name, path)):
                 found = os.stat(number, dir_fd=directory)
                 yield found.st_dev, found.st_ino

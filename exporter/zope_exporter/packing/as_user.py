@@ -5,19 +5,15 @@ neither as a file of that user's, nor on the command line.
 """
 
 import os
-import pwd
 import sys
-from contextlib import suppress
 from pathlib import Path
+
+from .other_user import become
 
 
 def main(uid: int, gid: int, file: Path, command: list[str]) -> None:
     content = file.read_bytes()
-    if os.geteuid() == 0 and uid != 0:
-        with suppress(KeyError):
-            os.initgroups(pwd.getpwuid(uid).pw_name, gid)
-        os.setgid(gid)
-        os.setuid(uid)
+    become(uid, gid)
     descriptor = os.memfd_create("zope-exporter", 0)
     os.write(descriptor, content)
     # The command is of the Zope's own environment, as discovery found it.

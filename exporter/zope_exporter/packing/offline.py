@@ -6,12 +6,9 @@ is not read, and references are found without loading.
 """
 
 import logging
-import os
-import pwd
 import signal
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +26,7 @@ from zope_exporter.filestorage.datafile import status
 from zope_exporter.filestorage.errors import FileStorageError
 from zope_exporter.filestorage.walk import walk
 
+from .other_user import become
 from .program import FAILED
 
 NOTHING = "there was nothing to pack away"
@@ -60,7 +58,8 @@ def main(days: str, data_fs: str, blob_dir: str = "") -> int:
 def pack(data_fs: Path, blob_dir: Path | None, days: float) -> None:
     """Pack away what is older than `days`, as the user whom the file belongs to."""
     found = status(data_fs)
-    _become_owner(found)
+    # No more than the owner could, and files that Zope can use afterwards.
+    become(found.st_uid, found.st_gid)
     # Opening would cut off all that follows a damaged place, or make a file where there is none.
     walk(data_fs)
     storage = UnindexedStorage(str(data_fs), blob_dir=blob_dir and str(blob_dir))
@@ -74,15 +73,6 @@ def pack(data_fs: Path, blob_dir: Path | None, days: float) -> None:
     if blob_dir:
         storage._remove_blob_files_tagged_for_removal_during_pack()
     _save_index(data_fs, index, end)
-
-
-def _become_owner(found: os.stat_result) -> None:
-    """As root, do no more than the owner could, and make files that Zope can use afterwards."""
-    if os.geteuid() == 0 and found.st_uid != 0:
-        with suppress(KeyError):
-            os.initgroups(pwd.getpwuid(found.st_uid).pw_name, found.st_gid)
-        os.setgid(found.st_gid)
-        os.setuid(found.st_uid)
 
 
 def _remove_old(data_fs: Path, blob_dir: Path | None) -> None:

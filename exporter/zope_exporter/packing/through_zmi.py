@@ -58,7 +58,7 @@ class _Asked:
 
     def __init__(self, login: ZmiLogin, database: str, days: float, longest: float) -> None:
         self._status: int | None = None
-        self._problem: ZmiError | None = None
+        self._problem: str | None = None
         path = f"Control_Panel/Database/{quote(database, safe='')}/manage_pack"
         question = ZmiClient(login), path, f"days:float={days!r}".encode(), longest
         # A daemon: we do not wait for Zope when we end.
@@ -70,7 +70,7 @@ class _Asked:
         if self._thread.is_alive():
             return False
         if self._problem is not None or self._status in IMPATIENT:
-            raise LostError(str(self._problem or f"status {self._status} in place of an answer"))
+            raise LostError(self._problem or f"status {self._status} in place of an answer")
         if self._status != REDIRECT:
             told = MEANINGS.get(self._status or 0, f"the ZMI answers with status {self._status}")
             already = ": already packing, or its event log says why" if self._status == 500 else ""
@@ -82,4 +82,6 @@ class _Asked:
             deadline = time.monotonic() + longest
             self._status, _ = client.ask("POST", path, form, deadline=deadline)
         except ZmiError as error:
-            self._problem = error
+            self._problem = str(error)
+        except Exception as error:  # whoever waits is to hear of it; its text may quote the login
+            self._problem = f"asking has failed ({type(error).__name__})"

@@ -5,92 +5,125 @@ So both the old and the new Data.fs find all of theirs, at whatever point this i
 
 import os
 import shutil
-import stat
-from collections.abc import Iterator
+from collections.abc import Collection
 from contextlib import suppress
 from itertools import zip_longest
 from pathlib import Path
-from typing import NoReturn
 
 from zope_exporter.durable import named, sync_directory, sync_file, sync_system
-from zope_exporter.jobs.report import ActionError, Report
-from zope_exporter.repository.small import open_regular
+from zope_exporter.jobs.report import Report
 
-from .blob_records import layout_of
-from .files import chunks, is_there
-
-STAGE = "blobs"
-MARKER = ".layout"
-UNFINISHED = ".restoring"
+from .blob_layout import MARKER
+from .blob_plan import BlobPlan
+from .blob_tree import files
+from .files import UNFINISHED, chunks, copy, give, is_there, link_or_copy
 
 
-def keep(blob_dir: Path, kept: Path, report: Report) -> None:
-    """Make `kept` a second tree of all blobs, by hard links, whole or not there at all."""
-    report.stage("keeping the blobs of before")
-    unfinished = kept.with_name(kept.name + UNFINISHED)
-    unfinished.mkdir()
-    for path in files(blob_dir):
-        link = unfinished / path.relative_to(blob_dir)
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.hardlink_to(path)
-    sync_system(unfinished)
-    unfinished.rename(kept)
-    sync_directory(kept.parent)
+class BlobExchange:
+    """Brings the blobs of a backup into a blob directory; until it is finished it can be undone."""
 
+    def __init__(self, plan: BlobPlan, owner: os.stat_result, report: Report) -> None:
+        self._plan = plan
+        self._owner = owner
+        self._report = report
+        self._made: list[Path] = []
+        self._directories: list[Path] = []
+        self._replaced: list[Path] = []
 
-def add(source: Path, blob_dir: Path, owner: os.stat_result, report: Report) -> None:
-    """Bring all blobs of `source` into `blob_dir`, each by one rename of a whole file."""
-    report.stage("copying blobs")
-    if blob_dir.is_dir() and any(files(blob_dir)) and layout_of(source) != layout_of(blob_dir):
-        reason = f"{blob_dir} is laid out {layout_of(blob_dir)}, and the blobs {layout_of(source)}"
-        raise ActionError(STAGE, reason, "give an empty blob directory")
-    _make_directory(blob_dir, owner)
-    touched = {blob_dir}
-    for path in files(source):
-        report.check()
-        target = blob_dir / path.relative_to(source)
-        if not _is_same(path, target):
-            touched |= set(_make_directory(target.parent, owner))
-            touched.add(target.parent)
-            _copy(path, target, owner)
-    for directory in touched:
-        sync_directory(directory)
+    def keep(self) -> None:
+        """Make a second tree of all blobs, by hard links, whole or not there at all."""
+        kept, blob_dir = self._plan.kept, self._plan.blob_dir
+        if kept is None:
+            return
+        self._report.stage("keeping the blobs of before")
+        unfinished = kept.with_name(kept.name + UNFINISHED)
+        self._make(unfinished)
+        for path in files(blob_dir):
+            self._report.check()
+            link = unfinished / path.relative_to(blob_dir)
+            for directory in _missing(link.parent):
+                self._make(directory)
+            link_or_copy(path, link)
+        sync_system(unfinished)
+        unfinished.rename(kept)
+        sync_directory(kept.parent)
 
+    def add(self, without: Collection[str]) -> None:
+        """Bring all blobs in but some, each by one rename of a whole file."""
+        blob_dir = self._plan.blob_dir
+        self._report.stage("copying blobs", sum(self._plan.sizes.values()))
+        touched = self._directory(blob_dir) | {blob_dir}
+        self._mark()
+        for path, where in self._plan.targets.items():
+            self._report.check()
+            source, target = self._plan.source / path, blob_dir / where
+            if path not in without and not _is_same(source, target):
+                touched |= self._directory(target.parent) | {target.parent}
+                (self._replaced if is_there(target) else self._made).append(target)
+                copy(source, target, self._owner)
+            self._report.advance(self._plan.sizes[path])
+        for directory in touched:
+            sync_directory(directory)
 
-def remove_others(source: Path, blob_dir: Path, report: Report) -> None:
-    """Remove the blobs that are not of `source`: they are in the tree of before."""
-    report.stage("removing blobs of before")
-    for path in files(blob_dir):
-        if not is_there(source / path.relative_to(blob_dir)):
-            path.unlink()
-            with suppress(OSError):  # not empty
-                path.parent.rmdir()
+    def finish(self, without: Collection[str], stay: Collection[str]) -> None:
+        """Remove the blobs that are neither of the backup nor to stay: they are kept."""
+        self._report.stage("removing blobs of before")
+        targets = self._plan.targets.items()
+        wanted = {target for path, target in targets if path not in without} | {MARKER, *stay}
+        blob_dir = self._plan.blob_dir
+        for path in files(blob_dir) if is_there(blob_dir) else ():
+            if str(path.relative_to(blob_dir)) not in wanted:
+                path.unlink()
+                with suppress(OSError):  # not empty
+                    path.parent.rmdir()
 
+    def undo(self) -> list[Path]:
+        """Have the blob directory be as before, as far as may be; return what is left of ours."""
+        kept, blob_dir = self._plan.kept, self._plan.blob_dir
+        for target in self._made:
+            with suppress(OSError):
+                target.unlink(missing_ok=True)
+        for target in self._replaced:
+            with suppress(OSError):
+                if kept is not None:
+                    (kept / target.relative_to(blob_dir)).replace(target)
+        for directory in reversed(self._directories):
+            with suppress(OSError):
+                directory.rmdir()
+        if kept is None:
+            return [*self._made, *self._directories]
+        unfinished = kept.with_name(kept.name + UNFINISHED)
+        with suppress(OSError):
+            if is_there(kept):
+                kept.rename(unfinished)
+            if is_there(unfinished):
+                shutil.rmtree(unfinished)
+        return [*self._made, *self._directories, unfinished]
 
-def remove_unfinished(kept_like: Path) -> None:
-    """Remove the trees that runs which were cut off did not finish."""
-    for left in kept_like.parent.glob(f"{kept_like.name}.before-restore-*{UNFINISHED}"):
-        shutil.rmtree(left)
+    def _mark(self) -> None:
+        """Say how the directory is laid out: ZODB takes one with blobs and no mark for lawn."""
+        marker = self._plan.blob_dir / MARKER
+        if is_there(marker):
+            return
+        unfinished = marker.with_name(MARKER + UNFINISHED)
+        self._made += [unfinished, marker]
+        with named(unfinished):
+            unfinished.write_text(self._plan.layout)
+        give(unfinished, self._owner)
+        sync_file(unfinished)
+        unfinished.replace(marker)
 
+    def _directory(self, path: Path) -> set[Path]:
+        """Make a directory unless it is there; return those in which one was made."""
+        missing = _missing(path)
+        for directory in missing:
+            self._make(directory)
+            self._directories.append(directory)
+        return {directory.parent for directory in missing}
 
-def files(root: Path) -> Iterator[Path]:
-    """Give all blobs and the mark of the layout; what uploads left half-done is no blob.
-
-    Nor is a link, which could lead to a file that only we may read, nor what is in a directory that
-    is not of blobs: another site, or a repository.
-    """
-    for directory, inside, names in os.walk(root, onerror=_raise):
-        inside[:] = [name for name in inside if name.startswith("0x")]
-        for name in names:
-            path = Path(directory, name)
-            is_ours = name.endswith(".blob") or (name == MARKER and Path(directory) == root)
-            if is_ours and stat.S_ISREG(path.lstat().st_mode):
-                yield path
-
-
-def _raise(error: OSError) -> NoReturn:
-    """A directory that cannot be read is not an empty one: its blobs would not be kept."""
-    raise error
+    def _make(self, directory: Path) -> None:
+        directory.mkdir(mode=0o700)
+        give(directory, self._owner)
 
 
 def _is_same(one: Path, other: Path) -> bool:
@@ -108,31 +141,6 @@ def _has_same_data(one: Path, other: Path) -> bool:
         return all(ours == theirs for ours, theirs in both)
 
 
-def _make_directory(path: Path, owner: os.stat_result) -> Iterator[Path]:
-    made = [each for each in (path, *path.parents) if not each.exists()]
-    for directory in reversed(made):
-        directory.mkdir(mode=0o700)
-        _give(directory, owner)
-    return iter([each.parent for each in made])
-
-
-def _copy(path: Path, target: Path, owner: os.stat_result) -> None:
-    unfinished = target.with_name(target.name + UNFINISHED)
-    unfinished.unlink(missing_ok=True)
-    with (
-        named(path),
-        os.fdopen(open_regular(path), "rb") as source,
-        named(unfinished),
-        unfinished.open("xb") as copy,
-    ):
-        for chunk in chunks(source, path):
-            copy.write(chunk)
-    shutil.copymode(path, unfinished)
-    _give(unfinished, owner)
-    sync_file(unfinished)
-    unfinished.replace(target)
-
-
-def _give(path: Path, owner: os.stat_result) -> None:
-    if os.geteuid() == 0:
-        os.chown(path, owner.st_uid, owner.st_gid)
+def _missing(path: Path) -> list[Path]:
+    """Return a directory and those above it that are not there, the highest first."""
+    return [each for each in (path, *path.parents) if not is_there(each)][::-1]

@@ -5,16 +5,26 @@ from datetime import datetime, timezone
 
 from persistent.TimeStamp import TimeStamp
 
+from zope_exporter.repository.stamps import time_of
+
 _TID = re.compile("(?:0x)?([0-9a-fA-F]{16})")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d)(?::(\d\d)(?:\.(\d{1,6}))?)?(Z|[+-]\d\d:\d\d)")
 HOW = (
     "write 2026-11-22T14:30:00Z or 2026-11-22T14:30:00+01:00, a zone being needed,"
-    " or the 16 hexadecimal digits of a transaction id"
+    " the 16 hexadecimal digits of a transaction id, or the stamp of a backup, 2026-11-22-13-30-00"
 )
+# Beyond these a transaction id begins anew.
+FIRST_YEAR, LAST_YEAR = 1900, 9916
+LOWEST, HIGHEST = bytes(8), b"\xff" * 8
 
 
 class MomentError(ValueError):
     """What was written is no moment; says how to write one."""
+
+
+def wanted(text: str) -> bytes | str:
+    """Return what is to be restored: the highest transaction id, or the stamp of a backup."""
+    return text if time_of(text) else transaction_at(text)
 
 
 def transaction_at(text: str) -> bytes:
@@ -32,6 +42,8 @@ def transaction_at(text: str) -> bytes:
         when = datetime.fromisoformat(whole).astimezone(timezone.utc)
     except (ValueError, OverflowError) as error:
         raise MomentError(f"{text!r} is not a moment ({error}): {HOW}") from None
+    if not FIRST_YEAR <= when.year <= LAST_YEAR:
+        return LOWEST if when.year < FIRST_YEAR else HIGHEST
     seconds = when.second + when.microsecond / 1e6
     stamp = TimeStamp(when.year, when.month, when.day, when.hour, when.minute, seconds)
     return bytes(stamp.raw())

@@ -9,6 +9,7 @@ from zope_exporter.filestorage.errors import FileStorageError
 from zope_exporter.filestorage.walk import walk
 from zope_exporter.jobs.report import ActionError, RefusedError, Report
 
+from .files import name_new
 from .moment import shown
 
 STAGE = "rescue"
@@ -72,10 +73,7 @@ def _put_in_place(best: Path, data_fs: Path) -> None:
     sync_file(best)
     # An index there is, is of another file.
     data_fs.with_name(data_fs.name + ".index").unlink(missing_ok=True)
-    # A link and not a rename: it cannot replace what has come there meanwhile.
-    data_fs.hardlink_to(best)
-    sync_directory(data_fs.parent)
-    best.unlink()
+    name_new(best, data_fs)
     sync_directory(data_fs.parent)
 
 

@@ -7,167 +7,174 @@ cut off is made good by running it again.
 """
 
 import os
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from zope_exporter.durable import sync_directory, sync_file
-from zope_exporter.filestorage.census import Census
 from zope_exporter.filestorage.errors import FileStorageError
-from zope_exporter.filestorage.walk import walk
-from zope_exporter.jobs.report import ActionError, RefusedError, Report
-from zope_exporter.wording import size
+from zope_exporter.jobs.report import ActionError, InterruptedActionError, RefusedError, Report
+from zope_exporter.repository.judgement import Judgement, judge
 
-from . import blob_files
-from .blob_records import missing_blobs
-from .files import is_there
-from .rescue import explain
+from .blob_files import BlobExchange
+from .blob_plan import BlobPlan, plan_blobs
+from .blob_tree import remove_unfinished
+from .files import has_links, is_there, link_or_copy
+from .place import Place, Scene, check_place
+from .room import Need, check_room
+from .shortfall import STAGE as VERIFICATION
+from .shortfall import check_any, check_blobs, left_out, losses
 from .source import Source
 from .stopped import kept_closed
 
 STAGE = "restore"
-HEADROOM = 16 << 20
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where to restore to; `stamp` tells the files of before from those of other restores."""
-
-    data_fs: Path
-    blob_dir: Path | None
-    stamp: str
-    headroom: int = HEADROOM
-
-    def beside(self, suffix: str) -> Path:
-        return self.data_fs.with_name(self.data_fs.name + suffix)
-
-    @property
-    def kept(self) -> Path:
-        return self.beside(f".before-restore-{self.stamp}")
-
-    @property
-    def kept_blobs(self) -> Path | None:
-        name = self.blob_dir and f"{self.blob_dir.name}.before-restore-{self.stamp}"
-        return self.blob_dir.with_name(name) if self.blob_dir and name else None
-
-
-def restore(source: Source, place: Place, report: Report) -> None:
+def restore(
+    source: Source, place: Place, report: Report, accept_missing_blobs: bool = False
+) -> None:
     """Restore; the caller has made sure that nobody uses the place.
 
-    Raises RefusedError when nothing was touched, InterruptedActionError, and ActionError, in which
-    case the Data.fs is that of before.
+    What the database lacked when it was backed up is said, and restored around; what the backup
+    has lost since only if that is accepted. Raises RefusedError when nothing was touched,
+    InterruptedActionError, and ActionError; they say which Data.fs is there.
     """
     report.stage("preconditions")
-    try:
-        _check(source, place, report)
+    with _told(scene := Scene(place)):
+        scene.look()
+        plan = _preconditions(source, place, report)
         with kept_closed(place.data_fs):
             source.verify(report)
-            _clean(place)
-            written = place.beside(f".restoring-{place.stamp}")
-            try:
-                _write(source, place, written, report)
-                _exchange(source, place, written, report)
-            finally:
-                written.unlink(missing_ok=True)
-    except OSError as error:
-        reason = f"{error.filename or place.data_fs}: {error.strerror}"
-        raise ActionError(STAGE, reason, _state(place)) from error
+            bad = source.bad_blobs(report) if plan else {}
+            if not accept_missing_blobs:
+                check_blobs(source, bad, report)
+            place.clean()
+            if place.blob_dir is not None:
+                remove_unfinished(place.blob_dir)
+            _Restore(source, place, plan, report, scene).run(bad, accept_missing_blobs)
 
 
-def _check(source: Source, place: Place, report: Report) -> None:
-    data_fs = place.data_fs
-    if not data_fs.parent.is_dir():
-        raise RefusedError("missing", f"{data_fs.parent} is no directory", "make it first")
-    if data_fs.is_symlink() or (data_fs.exists() and not data_fs.is_file()):
-        raise RefusedError("place", f"{data_fs} is not a regular file", "name the file itself")
-    if not data_fs.exists() and place.beside(".old").exists() and place.beside(".pack").exists():
-        found = explain(data_fs, report)
-        if found and found.best:
-            remedy = "zope-exporter recover --rescue-pack does it; or move both files away"
-            raise RefusedError("rescue", found.text, remedy)
-    system = os.statvfs(data_fs.parent)
-    free, needed = system.f_bavail * system.f_frsize, source.size + place.headroom
-    if free < needed:
-        reason = f"{size(needed)} are needed beside {data_fs}, and {size(free)} are free"
-        raise RefusedError("room", reason, "make room on that file system")
-
-
-def _clean(place: Place) -> None:
-    """Remove what runs that were cut off had begun; nobody else runs while we hold the lock."""
-    for left in place.data_fs.parent.glob(f"{place.data_fs.name}.restoring-*"):
-        left.unlink()
-    if place.blob_dir is not None:
-        blob_files.remove_unfinished(place.blob_dir)
-
-
-def _write(source: Source, place: Place, written: Path, report: Report) -> None:
-    source.write(written, report)
-    is_over = is_there(place.data_fs)
-    owner = (place.data_fs if is_over else place.data_fs.parent).stat()
-    if os.geteuid() == 0:
-        os.chown(written, owner.st_uid, owner.st_gid)
-    if is_over:
-        written.chmod(owner.st_mode & 0o7777)
-    sync_file(written)
-
-
-def _exchange(source: Source, place: Place, written: Path, report: Report) -> None:
-    report.stage("reading what was written", source.size)
+@contextmanager
+def _told(scene: Scene) -> Iterator[None]:
+    """Add to every error which Data.fs is there."""
     try:
-        census = walk(written, report.advance)
-    except FileStorageError as error:
-        raise ActionError("verification", str(error)) from error
-    if place.blob_dir is None or source.blobs is None:
-        _check_blobs(written, census, place.blob_dir)
-    if place.blob_dir is not None and place.kept_blobs is not None and source.blobs is not None:
-        if is_there(place.blob_dir):
-            blob_files.keep(place.blob_dir, place.kept_blobs, report)
-        blob_files.add(source.blobs, place.blob_dir, written.stat(), report)
-        _check_blobs(written, census, place.blob_dir)
-    report.check()
-    report.stage("exchanging the Data.fs")
-    # Neither that one, which is of another file, nor that of a backup, whose pickle would be run.
-    place.beside(".index").unlink(missing_ok=True)
-    with suppress(FileNotFoundError):  # a new place
-        place.kept.hardlink_to(place.data_fs)
-    written.rename(place.data_fs)
-    sync_directory(place.data_fs.parent)
+        yield
+    except RefusedError:
+        raise
+    except OSError as error:
+        reason = f"{error.filename or scene.data_fs}: {error.strerror}"
+        raise ActionError(STAGE, reason, scene.tell()) from error
+    except ActionError as error:
+        kind = InterruptedActionError if isinstance(error, InterruptedActionError) else ActionError
+        remedy = "; ".join(filter(None, (error.remedy, scene.tell())))
+        raise kind(error.stage, error.reason, remedy) from error
+
+
+def _preconditions(source: Source, place: Place, report: Report) -> BlobPlan | None:
+    check_place(place, report)
+    needs = [Need(place.data_fs.parent, [source.size + place.headroom])]
+    if is_there(place.data_fs) and not has_links(place.data_fs, place.written):
+        needs.append(Need(place.data_fs.parent, [place.data_fs.stat().st_size]))
+    plan = None
     if place.blob_dir is not None and source.blobs is not None:
-        blob_files.remove_others(source.blobs, place.blob_dir, report)
-    report.say(_state(place))
-    if place.beside(".old").exists():
-        report.say(
-            f"{place.beside('.old')} is of the Data.fs of before: move it away, or no pack is made"
-            " while it has later transactions"
-        )
+        plan = plan_blobs(source.blobs, source.sizes(), place.blob_dir, place.kept_blobs)
+        needs += plan.needs()
+    check_room(needs)
+    return plan
 
 
-def _check_blobs(written: Path, census: Census, blob_dir: Path | None) -> None:
-    try:
-        missing = missing_blobs(written, census, blob_dir)
-    except FileStorageError as error:
-        raise ActionError("verification", str(error)) from error
-    if missing:
-        where = f"such as {missing[0]}" if blob_dir else "and no blob directory is given"
-        raise ActionError(
-            "verification",
-            f"{len(missing)} blobs that the Data.fs needs are missing, {where}",
-            "give the blobs of the backup, and the blob directory of the site",
-        )
+class _Restore:
+    """One restore, once all that could be known before is known."""
 
+    def __init__(
+        self, source: Source, place: Place, plan: BlobPlan | None, report: Report, scene: Scene
+    ) -> None:
+        self._source = source
+        self._place = place
+        self._plan = plan
+        self._report = report
+        self._scene = scene
 
-def _state(place: Place) -> str:
-    """Say what is on the disk."""
-    try:
-        return _seen(place)
-    except OSError as error:
-        return f"which {place.data_fs} is there cannot be seen: {error.strerror}"
+    def run(self, bad: Mapping[str, str], accept: bool) -> None:
+        written, exchange = self._place.written, None
+        try:
+            self._write()
+            judged = self._judge(written, bad)
+            if self._place.blob_dir is not None and not accept:
+                check_any(self._source, judged, self._place.blob_dir)
+            if self._plan is not None:
+                exchange = BlobExchange(self._plan, written.stat(), self._report)
+                exchange.keep()
+                exchange.add(bad)
+            self._exchange()
+        except BaseException:
+            self._undo(exchange)
+            raise
+        if exchange is not None:
+            stay = [path for paths in judged.only_site for path in paths]
+            exchange.finish(bad, stay)
+        self._tell(judged, bad)
 
+    def _write(self) -> None:
+        place, written = self._place, self._place.written
+        self._source.write(written, self._report)
+        is_over = is_there(place.data_fs)
+        owner = (place.data_fs if is_over else place.data_fs.parent).stat()
+        if os.geteuid() == 0:
+            os.chown(written, owner.st_uid, owner.st_gid)
+        if is_over:
+            written.chmod(owner.st_mode & 0o7777)
+        sync_file(written)
+        self._scene.note_written()
 
-def _seen(place: Place) -> str:
-    kept = [str(path) for path in (place.kept, place.kept_blobs) if path and path.exists()]
-    if place.kept.exists() and not place.kept.samefile(place.data_fs):
-        return f"{place.data_fs} is the restored one; that of before is kept: {', '.join(kept)}"
-    also = f"; {', '.join(kept)} can be deleted" if kept else ""
-    there = "is the one of before, untouched" if place.data_fs.exists() else "is not there"
-    return f"{place.data_fs} {there}{also}"
+    def _judge(self, written: Path, bad: Mapping[str, str]) -> Judgement:
+        faithful = self._source.faithful
+        sizes = self._plan.sizes if self._plan else self._source.sizes()
+        try:
+            return judge(
+                written, sizes.keys() - bad.keys(), self._place.blob_dir, faithful, self._report
+            )
+        except FileStorageError as error:
+            raise ActionError(VERIFICATION, str(error)) from error
+
+    def _exchange(self) -> None:
+        place, report = self._place, self._report
+        report.check()
+        report.stage("exchanging the Data.fs")
+        # Neither this one, which is of another file, nor a backup's, whose pickle would be run.
+        place.beside(".index").unlink(missing_ok=True)
+        if is_there(place.data_fs):
+            link_or_copy(place.data_fs, place.kept)
+        place.written.rename(place.data_fs)
+        sync_directory(place.data_fs.parent)
+
+    def _undo(self, exchange: BlobExchange | None) -> None:
+        """Leave all as it was before, but for what cannot be; the error is told, and what is left.
+
+        Once the Data.fs is exchanged, and while that cannot be known, its blobs have to stay.
+        """
+        try:
+            if self._scene.is_exchanged():
+                return
+        except OSError:
+            return
+        for path in (self._place.kept, self._place.written):
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+        if exchange is not None:
+            self._scene.left += exchange.undo()
+
+    def _tell(self, judged: Judgement, bad: Mapping[str, str]) -> None:
+        place, say = self._place, self._report.say
+        if place.blob_dir is not None or self._source.blobs is not None:
+            for line in losses(self._source, place.blob_dir, judged, bad):
+                say(line)
+        if place.blob_dir is None:
+            for line in left_out(self._source, judged):
+                say(line)
+        if place.beside(".old").exists():
+            say(
+                f"{place.beside('.old')} is of the Data.fs of before: move it away, or no pack is"
+                " made while it has later transactions"
+            )
+        say(self._scene.tell())

@@ -11,7 +11,8 @@ from zope_exporter.jobs.report import Report
 from .listing import Backup
 from .manifest import Manifest, Mark, Piece
 from .marks import make_marks, same_file
-from .pieces import CHUNK, DamagedPieceError, Sums, contents
+from .pieces import DamagedPieceError, Sums, contents
+from .small import CHUNK, chunks, open_regular
 from .structure import BrokenStructureError, Structure
 
 STAGE = "comparing the last backup with the Data.fs"
@@ -57,7 +58,9 @@ class BaseFinder:
     def find(self, backup: Backup) -> Base | None:
         """Return the end of the backup as the base of the next, None if it is not one."""
         if backup.pieces[-1].end > os.fstat(self._descriptor).st_size:
-            self._report.say(f"the Data.fs is shorter than in {backup.stamp}: it was packed")
+            self._report.say(
+                f"the Data.fs is shorter than in {backup.stamp}: it was packed, or replaced"
+            )
             return None
         manifest = backup.manifest
         if manifest is None:
@@ -118,9 +121,12 @@ class BaseFinder:
 
     def _sum_of_file(self, path: Path) -> str:
         sums = Sums(self._pool, with_md5=False)
-        with path.open("rb") as file:
-            while data := file.read(CHUNK):
+        descriptor = open_regular(path)
+        try:
+            for data in chunks(descriptor, path):
                 sums.update(data)
+        finally:
+            os.close(descriptor)
         return sums.digest("sha256")
 
 

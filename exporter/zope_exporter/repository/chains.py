@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .dat import Dat, read_dat
 from .manifest import Piece
+from .small import odd, open_regular
 from .stamps import INDEX, PIECE, time_of
 
 REMOVING = ".removing"
@@ -65,7 +66,7 @@ def _chain(path: Path, stamp: str, names: list[str]) -> Chain:
         changed = {name: (path / name).lstat().st_mtime_ns for name in names}
         pieces_alone = tuple(Piece(name, 0, 0, "") for name in names)
         return Chain(stamp, pieces_alone, problems, changed=changed)
-    chain = Chain(stamp, removed=(path / (stamp + REMOVING)).exists())
+    chain = Chain(stamp, removed=os.path.lexists(path / (stamp + REMOVING)))
     dat = read_dat(path / f"{stamp}.dat")
     pieces: list[Piece] = []
     end = 0
@@ -73,7 +74,7 @@ def _chain(path: Path, stamp: str, names: list[str]) -> Chain:
         status = (path / name).lstat()
         chain.changed[name] = status.st_mtime_ns
         piece = _piece(name, status, dat)
-        problem = _problem(path, piece, end, dat)
+        problem = _odd(status) or _problem(path, piece, end, dat)
         if pieces and piece.stamp == pieces[-1].stamp:
             problem = f"{pieces[-1].name} is of the same second"
         if problem:
@@ -97,9 +98,13 @@ def _piece(name: str, status: os.stat_result, dat: Dat | None) -> Piece:
     return Piece(name, line.start, line.end, line.md5, size)
 
 
+def _odd(status: os.stat_result) -> str:
+    if stat.S_ISREG(status.st_mode):
+        return ""
+    return odd(Path(), status.st_mode).strerror or ""
+
+
 def _problem(path: Path, piece: Piece, end: int, dat: Dat | None) -> str:
-    if piece.size < 0:
-        return "it is not a regular file"
     if dat is None:
         return "its .dat is missing"
     if dat.problem:
@@ -117,7 +122,7 @@ def _content_size(path: Path, piece: Piece) -> int:
     """Return the size of what is in a piece; in a compressed one, as far as that can be known."""
     if not piece.gzip:
         return piece.size
-    with path.open("rb") as file:
+    with os.fdopen(open_regular(path), "rb") as file:
         file.seek(max(piece.size - GZIP_SIZE, 0))
         low = int.from_bytes(file.read(GZIP_SIZE), "little")
     expected = piece.end - piece.start

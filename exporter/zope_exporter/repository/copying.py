@@ -10,7 +10,8 @@ from pathlib import Path
 from zope_exporter.jobs.report import ActionError, Report
 
 from .disk import Disk
-from .pieces import CHUNK, Sums
+from .pieces import Sums
+from .small import CHUNK
 from .structure import BrokenStructureError, Structure
 
 STAGE = "copying the Data.fs"

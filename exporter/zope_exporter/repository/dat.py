@@ -57,8 +57,8 @@ def read_dat(path: Path) -> Dat | None:
         text = read_small(path, LARGEST).decode(errors="surrogateescape")
     except FileNotFoundError:
         return None
-    except OddFileError:
-        return Dat((), "", f"{path.name} is not a regular file")
+    except OddFileError as error:
+        return Dat((), "", f"{path.name}: {error.strerror}")
     lines = [_line(row) for row in text.splitlines()]
     problem = "" if text else f"{path.name} is empty"
     if text and not text.endswith("\n"):

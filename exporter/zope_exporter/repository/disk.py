@@ -14,15 +14,21 @@ from .stamps import temporary_name
 
 FILE_MODE = 0o600
 DIRECTORY_MODE = 0o700
+WITHIN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Disk:
-    """The real one. Every method raises OSError."""
+    """The real one. Every method raises OSError.
 
-    def create(self, path: Path) -> int:
+    With a descriptor of a directory, it is there that the last part of the path is looked up: then
+    no link that somebody puts in the place of what is before it leads elsewhere.
+    """
+
+    def create(self, path: Path, dir_fd: int | None = None) -> int:
         """Open a new file for writing, which only its owner may read, whatever the umask."""
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        descriptor = os.open(path, flags, FILE_MODE)
+        with _named(path):
+            descriptor = os.open(_within(path, dir_fd), flags, FILE_MODE, dir_fd=dir_fd)
         try:
             os.fchmod(descriptor, FILE_MODE)
         except OSError:
@@ -54,38 +60,55 @@ class Disk:
     def sync_system(self, path: Path) -> None:
         sync_system(path)
 
-    def rename(self, old: Path, new: Path) -> None:
-        old.rename(new)
+    def rename(self, old: Path, new: Path, new_fd: int | None = None) -> None:
+        with _named(new):
+            os.rename(old, _within(new, new_fd), dst_dir_fd=new_fd)
 
-    def link(self, old: Path, new: Path) -> None:
-        os.link(old, new, follow_symlinks=False)
+    def link(
+        self, old: Path, new: Path, old_fd: int | None = None, new_fd: int | None = None
+    ) -> None:
+        """Give a file another name; a symbolic link is one itself."""
+        names = _within(old, old_fd), _within(new, new_fd)
+        with _named(new):
+            os.link(*names, src_dir_fd=old_fd, dst_dir_fd=new_fd, follow_symlinks=False)
 
-    def remove(self, path: Path) -> None:
-        path.unlink()
+    def remove(self, path: Path, dir_fd: int | None = None) -> None:
+        with _named(path):
+            os.unlink(_within(path, dir_fd), dir_fd=dir_fd)
 
-    def make_directory(self, path: Path) -> None:
-        """Make a directory that only its owner may enter, whatever the umask."""
-        path.mkdir(DIRECTORY_MODE)
-        path.chmod(DIRECTORY_MODE)
+    def make_directory(self, path: Path, dir_fd: int | None = None) -> None:
+        """Make a directory that only its owner may enter: a umask can only take from that."""
+        with _named(path):
+            os.mkdir(_within(path, dir_fd), DIRECTORY_MODE, dir_fd=dir_fd)
 
-    def remove_directory(self, path: Path) -> None:
+    def remove_directory(self, path: Path, dir_fd: int | None = None) -> None:
         """Remove an empty directory."""
-        path.rmdir()
+        with _named(path):
+            os.rmdir(_within(path, dir_fd), dir_fd=dir_fd)
 
-    def set_times(self, path: Path, accessed: int, modified: int) -> None:
-        """Set the times of a file, in nanoseconds."""
-        os.utime(path, ns=(accessed, modified))
+    def set_times(self, descriptor: int, accessed: int, modified: int) -> None:
+        """Set the times of an open file, in nanoseconds."""
+        os.utime(descriptor, ns=(accessed, modified))
 
-    def remove_tree(self, path: Path) -> None:
-        """Remove a directory with all that is in it; no symbolic link is followed."""
-        with os.scandir(path) as entries:
-            inside = sorted(entries, key=lambda entry: entry.name)
-        for entry in inside:
-            if entry.is_dir(follow_symlinks=False):
-                self.remove_tree(Path(entry.path))
-            else:
-                self.remove(Path(entry.path))
-        self.remove_directory(path)
+    def remove_tree(self, path: Path, dir_fd: int | None = None) -> None:
+        """Remove a directory with all that is in it, links themselves, and nothing elsewhere.
+
+        Each directory is opened within the one before, and not through a link: what becomes one
+        meanwhile is an error.
+        """
+        with _named(path):
+            opened = os.open(_within(path, dir_fd), WITHIN, dir_fd=dir_fd)
+        try:
+            with os.scandir(opened) as entries:
+                inside = sorted(entries, key=lambda entry: entry.name)
+            for entry in inside:
+                if entry.is_dir(follow_symlinks=False):
+                    self.remove_tree(path / entry.name, opened)
+                else:
+                    self.remove(path / entry.name, opened)
+        finally:
+            os.close(opened)
+        self.remove_directory(path, dir_fd)
 
     @contextmanager
     def temporary(self, directory: Path) -> Iterator[Path]:
@@ -117,6 +140,20 @@ class Disk:
                 os.close(descriptor)
             self.rename(temporary, path)
         self.sync_directory(path.parent)
+
+
+def _within(path: Path, dir_fd: int | None) -> str | Path:
+    return path if dir_fd is None else path.name
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Name the whole path in an error, of which the system has seen but a part."""
+    try:
+        yield
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None
+        raise
 
 
 @dataclass(frozen=True)

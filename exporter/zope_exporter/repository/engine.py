@@ -8,10 +8,12 @@ from zope_exporter.filestorage.errors import FileStorageError
 from zope_exporter.jobs.report import ActionError, RefusedError, Report
 
 from .disk import Disk, Means
+from .identity import check_names
 from .listing import read_repository
 from .lock import exclusive
 from .removal import clean, clean_orphans, outdated, remove_generation
 from .run import Run
+from .stamps import BLOBS
 from .target import BackupResult, BackupSettings, ChangedMeanwhileError, Source
 
 ATTEMPTS = 3
@@ -27,7 +29,8 @@ def backup(
     """Back up a database to a repository, which is made if need be.
 
     Raises RefusedError (`busy`, `place`, `room`) if nothing was begun, ActionError if it failed;
-    then the earlier backups are as they were.
+    then the earlier backups are as they were. OtherDatabaseError is one of them: the repository
+    holds backups of another database.
     """
     means = means or Means()
     disk = means.disk
@@ -35,8 +38,9 @@ def backup(
         _make(disk, repository)
         _check_place(source, repository)
         with exclusive(repository):
-            for name in clean(disk, repository):
-                report.say(f"removed {name}, which an interrupted backup had left")
+            check_names(read_repository(repository), source.site, source.database)
+            for text in clean(disk, repository):
+                report.say(text)
             result = _backed_up(Run(source, repository, settings, report, means))
             return replace(result, removed=_tidied(disk, repository, settings, report))
     except FileStorageError as error:
@@ -62,9 +66,12 @@ def _tidied(
     report.stage("removing old backups")
     removed = outdated(read_repository(repository), settings.keep_full)
     for stamp in removed:
-        remove_generation(disk, repository, stamp)
+        left = remove_generation(disk, repository, stamp)
         report.say(f"removed {stamp} and the incremental backups after it")
-    clean_orphans(disk, repository)
+        for text in left:
+            report.say(text)
+    for text in clean_orphans(disk, repository):
+        report.say(text)
     return tuple(removed)
 
 
@@ -85,6 +92,11 @@ def _check_place(source: Source, repository: Path) -> None:
         # Whatever deletes all blobs deletes what is within them.
         if place.is_relative_to(blobs) or blobs.is_relative_to(place):
             reason = f"{repository} and the blobs in {source.blob_dir} are within each other"
+            raise RefusedError("place", reason, remedy)
+        if (repository / BLOBS).is_symlink():
+            # Only the repository itself may be one: what is below is looked up within it.
+            reason = f"{repository / BLOBS} is a symbolic link, and none is followed there"
+            remedy = "move what it leads to in its place, or all of the repository to that disk"
             raise RefusedError("place", reason, remedy)
 
 

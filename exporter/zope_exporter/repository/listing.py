@@ -3,17 +3,20 @@
 Only names, sizes and the small files beside the pieces are read.
 """
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
+from .beneath import Beneath
 from .chains import REMOVING, Chain, indexes, read_chains
 from .manifest import SUFFIX, Manifest, Piece, read_manifest
 from .proof import CURRENT, VERIFIED, Level, Proof, read_current, read_proof
 from .sealed import BrokenSealError
-from .stamps import BLOBS, time_of
+from .small import LINK, OddFileError
+from .stamps import BLOBS, shown, time_of
 
 Told = TypeVar("Told")
 
@@ -27,7 +30,8 @@ class Backup:
     `pieces` restore it, in their order. Without a manifest it was made by repozo.
     `changed` is when each piece was last written to (ns), and `covered` when all it holds was the
     whole database, in seconds since the epoch. The files in `spoilt` told what came later, and can
-    be read no more, which makes nothing of the backup itself worse.
+    be read no more, which makes nothing of the backup itself worse. It is `unfinished` if it lacks
+    a manifest, its own or that of a piece before, and may be gone on from once all is compared.
     """
 
     repository: Path
@@ -39,6 +43,7 @@ class Backup:
     changed: tuple[int, ...] = ()
     covered: float = 0.0
     spoilt: Mapping[str, str] = field(default_factory=dict)
+    unfinished: bool = False
 
     @property
     def full(self) -> bool:
@@ -57,11 +62,6 @@ class Backup:
     @property
     def complete(self) -> bool:
         return not self.problem
-
-    @property
-    def unfinished(self) -> bool:
-        """Whether all it lacks is a manifest, its own or that of a piece before."""
-        return self.problem == UNFINISHED
 
     @property
     def proven(self) -> bool:
@@ -121,7 +121,7 @@ def read_repository(path: Path) -> Repository:
     return Repository(
         path,
         backups,
-        tuple(_problems(names, chains, backups)),
+        (*_problems(names, chains, backups), *_odd_snapshots(path, names)),
         tuple(indexes(names)),
     )
 
@@ -138,7 +138,23 @@ def _problems(
     for name in names:
         stamp = name.removesuffix(SUFFIX)
         if name != stamp and stamp not in listed and stamp + REMOVING not in names:
-            yield f"{name}: the piece it is about is missing"
+            yield f"{shown(name)}: the piece it is about is missing"
+
+
+def _odd_snapshots(path: Path, names: Sequence[str]) -> Iterator[str]:
+    """Name what stands in the place of blobs and is no directory: nobody follows or removes it."""
+    if BLOBS not in names:
+        return
+    try:
+        with Beneath(path, BLOBS) as snapshots, os.scandir(snapshots.descriptor) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                if time_of(entry.name) and not entry.is_dir(follow_symlinks=False):
+                    what = LINK if entry.is_symlink() else "it is not a directory"
+                    yield f"{BLOBS}/{entry.name}: {what}, or remove it"
+    except OddFileError as error:
+        yield f"{BLOBS}: {error.strerror}"
+    except (FileNotFoundError, PermissionError):
+        return  # gone meanwhile, or nothing that whoever lists the backups may look into
 
 
 def _backups(path: Path, chain: Chain) -> Iterator[Backup]:
@@ -146,16 +162,16 @@ def _backups(path: Path, chain: Chain) -> Iterator[Backup]:
     listed = [_backup(path, chain, number) for number in range(len(chain.pieces))]
     manifests = {backup.stamp: backup.manifest for backup in listed if backup.manifest}
     known = {piece.name: piece for each in manifests.values() for piece in each.pieces}
-    problem = ""
+    problem, unfinished = "", False
     for backup in listed:
         own = backup.pieces[-1]
-        if backup.manifest is None and own.name in chain.own - known.keys():
-            problem = problem or UNFINISHED
+        if not problem and backup.manifest is None and own.name in chain.own - known.keys():
+            problem, unfinished = backup.problem or UNFINISHED, True
         previous = backup.manifest.previous if backup.manifest else ""
         missing = f"{previous}{SUFFIX} is missing" if previous not in {"", *manifests} else ""
         problem = problem or backup.problem
         pieces = tuple(known.get(piece.name, piece) for piece in backup.pieces)
-        yield replace(backup, pieces=pieces, problem=problem or missing)
+        yield replace(backup, pieces=pieces, problem=problem or missing, unfinished=unfinished)
 
 
 def _backup(path: Path, chain: Chain, number: int) -> Backup:

@@ -14,8 +14,7 @@ from zope_exporter.jobs.report import ActionError, Report
 from .disk import Disk
 from .listing import Backup
 from .manifest import Piece
-
-CHUNK = 1 << 20
+from .small import CHUNK, chunks, open_regular
 
 
 class DamagedPieceError(ActionError):
@@ -58,18 +57,22 @@ class Sums:
 class _Counted(RawIOBase):
     """A file that adds all that is read from it to sums."""
 
-    def __init__(self, descriptor: int, sums: Sums) -> None:
-        self._descriptor = descriptor
+    def __init__(self, descriptor: int, path: Path, sums: Sums) -> None:
+        self._chunks = chunks(descriptor, path)
         self._sums = sums
+        self._left = memoryview(b"")
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # any buffer will do
-        data = os.read(self._descriptor, len(buffer))
-        self._sums.update(data)
-        buffer[: len(data)] = data
-        return len(data)
+        if not self._left:
+            data = next(self._chunks, b"")
+            self._sums.update(data)
+            self._left = memoryview(data)
+        size = min(len(buffer), len(self._left))
+        buffer[:size], self._left = self._left[:size], self._left[size:]
+        return size
 
 
 def contents(directory: Path, piece: Piece, pool: ThreadPoolExecutor) -> Iterator[bytes]:
@@ -79,7 +82,7 @@ def contents(directory: Path, piece: Piece, pool: ThreadPoolExecutor) -> Iterato
     """
     path = directory / piece.name
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = open_regular(path)
         try:
             read = _compressed if piece.gzip else _plain
             yield from read(descriptor, piece, pool)
@@ -130,22 +133,23 @@ def all_contents(directory: Path, pieces: Sequence[Piece]) -> Iterator[bytes]:
 
 def _plain(descriptor: int, piece: Piece, pool: ThreadPoolExecutor) -> Iterator[bytes]:
     sums = Sums(pool)
-    while data := os.read(descriptor, CHUNK):
+    for data in chunks(descriptor, Path(piece.name)):
         sums.update(data)
         yield data
+        if sums.size > piece.end - piece.start:
+            break
     _check(piece, sums, sums)
 
 
 def _compressed(descriptor: int, piece: Piece, pool: ThreadPoolExecutor) -> Iterator[bytes]:
     of_file, of_content = Sums(pool, with_md5=False), Sums(pool)
-    raw = BufferedReader(_Counted(descriptor, of_file), CHUNK)
+    raw = BufferedReader(_Counted(descriptor, Path(piece.name), of_file), CHUNK)
     with gzip.GzipFile(fileobj=raw, mode="rb") as file:
         while data := file.read(CHUNK):
             of_content.update(data)
             yield data
             if of_content.size > piece.end - piece.start:
                 break
-        raw.read()
     _check(piece, of_file, of_content)
 
 

@@ -6,15 +6,20 @@ appears after its `.dat`, and an incremental one while the `.dat` ends with a gu
 comes last; without it a backup is not done.
 """
 
+import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
+from .beneath import Beneath
 from .dat import dat_text, read_dat
 from .disk import Disk
 from .manifest import SUFFIX, Manifest
+from .small import odd
 from .snapshots import SUFFIX as LIST_SUFFIX
-from .snapshots import Blob, listing
+from .snapshots import listing
 from .stamps import BLOBS
+from .writing import Blob
 
 
 def publish(disk: Disk, repository: Path, manifest: Manifest, piece: Path) -> None:
@@ -46,13 +51,16 @@ def place_blobs(
     disk: Disk, repository: Path, stamp: str, directory: Path, blobs: Mapping[str, Blob]
 ) -> None:
     """Move a snapshot to its place, and list what is in it."""
-    if not (repository / BLOBS).is_dir():
+    if not os.path.lexists(repository / BLOBS):
         disk.make_directory(repository / BLOBS)
         disk.sync_directory(repository)
     place = repository / BLOBS / stamp
-    if place.exists():  # of a backup that was interrupted here
-        disk.remove_tree(place)
-    disk.rename(directory, place)
+    with Beneath(repository, BLOBS) as snapshots:
+        if stamp in snapshots.names():  # of a backup that was interrupted here
+            if not stat.S_ISDIR(snapshots.status(stamp).st_mode):
+                raise odd(place, snapshots.status(stamp).st_mode)
+            disk.remove_tree(place, snapshots.descriptor)
+        disk.rename(directory, place, snapshots.descriptor)
     disk.sync_directory(repository / BLOBS)
     disk.replace(repository / (stamp + LIST_SUFFIX), listing(blobs))
 

@@ -11,22 +11,24 @@ from pathlib import Path
 from zope_exporter import __version__
 from zope_exporter.filestorage.datafile import opened
 from zope_exporter.filestorage.records import DataFile
-from zope_exporter.jobs.report import ActionError, RefusedError, Report
+from zope_exporter.jobs.report import RefusedError, Report
 from zope_exporter.wording import size
 
 from .base import Base, BaseFinder
 from .copying import STAGE, Copier, Span
 from .disk import Disk, Means
+from .identity import check_same
 from .listing import Repository, read_repository
 from .manifest import BlobList, Manifest, Piece
 from .marks import PLACES, make_marks
 from .proof import CURRENT, current
 from .publish import heal, place_blobs, publish
 from .removal import remove_unfinished
-from .snapshots import SUFFIX, Blob, Snapshot, SnapshotMaker, read_listing, summed, to_copy
+from .snapshots import SnapshotMaker, newest_snapshot, summed, to_copy
 from .span import find_end
 from .stamps import next_stamp, piece_name, taken_stamps, time_of
 from .target import BackupResult, BackupSettings, ChangedMeanwhileError, Source
+from .writing import Blob
 
 HEADROOM = 1 << 22
 GZIP_RATIO = 0.5  # until there is a compressed piece to tell better
@@ -56,6 +58,8 @@ class Run:
             began = self.means.clock()
             listed = read_repository(self.repository)
             base = self._base(listed, BaseFinder(descriptor, self.report, pool))
+            if not base.pieces:
+                check_same(descriptor, self.source.data_fs, listed, self.report)
             file = DataFile(self.source.data_fs, descriptor, HEADERS)
             span = Span(
                 descriptor, file.path, base.end, find_end(file, base.end, base.tid), base.tid
@@ -115,7 +119,8 @@ class Making:
             publish(disk, repository, manifest, copy)
         own = manifest.pieces[-1]
         if not self.base.pieces and self.listed.backups and self.listed.backups[-1].unfinished:
-            remove_unfinished(disk, self.listed.backups[-1])
+            for text in remove_unfinished(disk, self.listed.backups[-1]):
+                self.run.report.say(text)
         if self._adopts:
             return result(manifest, "unchanged", 0)
         return result(manifest, "full" if own.full else "incremental", own.size)
@@ -179,8 +184,9 @@ class Making:
         blob_dir = self.run.source.blob_dir
         if blob_dir is None:
             return None
-        maker = SnapshotMaker(self.run.disk, self.run.report, self._snapshot())
-        blobs = maker.make(blob_dir, tid, target)
+        with newest_snapshot(self.listed.complete, self.run.report) as before:
+            maker = SnapshotMaker(self.run.disk, self.run.report, before)
+            blobs = maker.make(blob_dir, tid, target)
         self._check_same()
         return blobs
 
@@ -206,18 +212,6 @@ class Making:
                 "backing up blobs", reason, "let packs and backups alternate"
             )
 
-    def _snapshot(self) -> Snapshot | None:
-        """Return the newest snapshot of blobs."""
-        for backup in reversed(self.listed.complete):
-            if backup.blob_snapshot and backup.manifest and backup.manifest.blobs:
-                path = self.run.repository / (backup.stamp + SUFFIX)
-                try:
-                    return Snapshot(backup.blob_snapshot, read_listing(path, backup.manifest.blobs))
-                except ActionError as error:
-                    self.run.report.say(f"{error}: all blobs are read again")
-                    return None
-        return None
-
     def _check_room(self) -> None:
         room = shutil.disk_usage(self.run.repository).free
         needed = self._needed() + HEADROOM
@@ -234,7 +228,8 @@ class Making:
             needed = int(needed * min(ratio * 1.1, 1.0))
         blob_dir = self.run.source.blob_dir
         if blob_dir and blob_dir.stat().st_dev != self.run.repository.stat().st_dev:
-            needed += to_copy(blob_dir, (1 << 64) - 1, self._snapshot())
+            with newest_snapshot(self.listed.complete, self.run.report) as before:
+                needed += to_copy(blob_dir, (1 << 64) - 1, before)
         return needed
 
     def _await(self, stamp: str) -> None:

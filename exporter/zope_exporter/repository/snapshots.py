@@ -6,21 +6,24 @@ transaction up to its last, so that a commit meanwhile does not matter.
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
 
 from zope_exporter.jobs.report import ActionError, Report
 
+from .beneath import Beneath
 from .disk import Disk
 from .listing import Backup
 from .manifest import BlobList
-from .small import open_regular, read_small
+from .small import OddFileError, odd, read_small
+from .stamps import BLOBS
+from .writing import Blob, Writing, sum_of
 
 STAGE = "backing up blobs"
-CHUNK = 1 << 20
 LAYOUT = ".layout"
 BLOB = re.compile(r"0x([0-9a-f]{16})\.blob")
 PATH = r"(?:0x[0-9a-f]{2,16}/)+0x[0-9a-f]{16}\.blob"
@@ -30,20 +33,17 @@ LARGEST = 1 << 30
 SUFFIX = ".blobs"
 
 
-class Blob(NamedTuple):
-    """A file in a snapshot, by its path in it."""
-
-    sha256: str
-    size: int
-    path: str
-
-
 @dataclass(frozen=True)
 class Snapshot:
     """A directory with blobs, and what is known of each by its path."""
 
-    directory: Path
+    files: Beneath
     blobs: Mapping[str, Blob]
+
+
+def open_snapshot(repository: Path, stamp: str) -> Beneath:
+    """Open the blobs of a backup. Raises OSError; OddFileError if a link leads there."""
+    return Beneath(repository, BLOBS, stamp)
 
 
 def listing(blobs: Mapping[str, Blob]) -> bytes:
@@ -78,6 +78,25 @@ def read_listing(path: Path, told: BlobList) -> dict[str, Blob]:
     return blobs
 
 
+@contextmanager
+def newest_snapshot(complete: Sequence[Backup], report: Report) -> Iterator[Snapshot | None]:
+    """Open the newest snapshot of these backups, None if there is none, or it cannot be read."""
+    newest = next((each for each in reversed(complete) if each.blob_snapshot), None)
+    told = newest and newest.manifest and newest.manifest.blobs
+    if not newest or not told:
+        yield None
+        return
+    try:
+        blobs = read_listing(newest.repository / (newest.stamp + SUFFIX), told)
+        files = open_snapshot(newest.repository, newest.stamp)
+    except (ActionError, OSError) as error:
+        report.say(f"{error}: all blobs are read again")
+        yield None
+        return
+    with files:
+        yield Snapshot(files, blobs)
+
+
 class SnapshotMaker:
     """Makes snapshots, in which the files of an earlier one are not read again."""
 
@@ -85,7 +104,6 @@ class SnapshotMaker:
         self._disk = disk
         self._report = report
         self._before = before
-        self.copied = 0
 
     def make(self, blob_dir: Path, tid: int, target: Path) -> dict[str, Blob]:
         """Put all blobs up to a transaction into a new directory; it is on the disk then.
@@ -93,83 +111,58 @@ class SnapshotMaker:
         Raises ActionError and OSError.
         """
         self._report.stage(STAGE)
-        self._disk.make_directory(target)
         made: dict[str, Blob] = {}
-        for path in _committed(blob_dir, tid):
-            self._report.check()
-            try:
-                made[path] = self._take(blob_dir / path, path, target)
-            except FileNotFoundError:
-                # Removed by a pack: an earlier one has no use for it, and a new one replaces the
-                # Data.fs first, which is looked at once all blobs are there.
-                self._report.say(f"{path} was removed from {blob_dir} meanwhile")
-            self._report.advance(1)
+        paths = list(_committed(blob_dir, tid))
+        with Beneath(blob_dir) as source, Writing(self._disk, target) as writing:
+            for path in paths:
+                self._report.check()
+                try:
+                    made[path] = self._take(source, path, writing)
+                except FileNotFoundError:
+                    # Removed by a pack: an earlier one has no use for it, and a new one replaces
+                    # the Data.fs first, which is looked at once all blobs are there.
+                    self._report.say(f"{path} was removed from {blob_dir} meanwhile")
+                self._report.advance(1)
         self._disk.sync_system(target)
         return made
 
-    def _take(self, source: Path, path: str, target: Path) -> Blob:
-        new = target / path
-        self._make_parents(target, path)
+    def _take(self, source: Beneath, path: str, writing: "Writing") -> Blob:
         before = self._known(source, path)
-        if before and self._before and self._link(self._before.directory / path, new):
+        if before and self._before and writing.link(self._before.files, path):
             return before
-        if path != LAYOUT and self._link(source, new):
-            return Blob(sum_of(source), source.stat().st_size, path)
-        return self.copy(source, target, path)
+        if path != LAYOUT and writing.link(source, path):
+            return Blob(*writing.summed(path), path)
+        return writing.copy(source, path, self._report)
 
-    def _make_parents(self, target: Path, path: str) -> None:
-        for parent in reversed(Path(path).parents):
-            if not (target / parent).is_dir():
-                self._disk.make_directory(target / parent)
-
-    def _known(self, source: Path, path: str) -> Blob | None:
+    def _known(self, source: Beneath, path: str) -> Blob | None:
         """Return what the earlier snapshot knows of a file that is still the same."""
         known = self._before.blobs.get(path) if self._before else None
         if known is None or self._before is None or path == LAYOUT:
             return None
-        mine, status = (self._before.directory / path).lstat(), source.lstat()
+        status = source.status(path)
+        try:
+            mine = self._before.files.status(path)
+        except OSError:  # lost, or led elsewhere by a link: that of the database is taken
+            return None
         if os.path.samestat(mine, status):
             return known
         same = (mine.st_size, mine.st_mtime_ns) == (status.st_size, status.st_mtime_ns)
         return known if same else None
-
-    def _link(self, source: Path, new: Path) -> bool:
-        try:
-            self._disk.link(source, new)
-        except FileNotFoundError:
-            raise
-        except OSError:  # another file system, too many links, or a kernel that protects them
-            return False
-        return True
-
-    def copy(self, source: Path, target: Path, path: str) -> Blob:
-        """Copy a file to its path in the target, with its times."""
-        found, size, new = sha256(), 0, target / path
-        self._make_parents(target, path)
-        reading = open_regular(source)
-        try:
-            writing = self._disk.create(new)
-            try:
-                while data := os.read(reading, CHUNK):
-                    self._report.check()
-                    found.update(data)
-                    size += len(data)
-                    self._disk.write(writing, data)
-            finally:
-                os.close(writing)
-            status = os.fstat(reading)
-        finally:
-            os.close(reading)
-        self._disk.set_times(new, status.st_atime_ns, status.st_mtime_ns)
-        self.copied += size
-        return Blob(found.hexdigest(), size, path)
 
 
 def to_copy(blob_dir: Path, tid: int, before: Snapshot | None) -> int:
     """Return how many bytes of blobs an earlier snapshot does not have."""
     known = before.blobs if before else {}
     paths = (path for path in _committed(blob_dir, tid) if path not in known)
-    return sum((blob_dir / path).lstat().st_size for path in paths)
+    with Beneath(blob_dir) as files:
+        return sum(_size(files, path) for path in paths)
+
+
+def _size(files: Beneath, path: str) -> int:
+    try:
+        return files.status(path).st_size
+    except FileNotFoundError:  # removed by a pack meanwhile
+        return 0
 
 
 def _committed(blob_dir: Path, tid: int) -> Iterator[str]:
@@ -193,22 +186,21 @@ def write_blobs(backup: Backup, directory: Path, report: Report, disk: Disk | No
     They are on the disk when this returns. Raises ActionError and OSError; what was written by then
     is removed.
     """
-    disk = disk or Disk()
-    source, told = backup.blob_snapshot, backup.manifest and backup.manifest.blobs
-    if source is None or not told:
+    disk, told = disk or Disk(), backup.manifest and backup.manifest.blobs
+    if not told:
         raise ActionError("writing the blobs of the backup", f"{backup.stamp} has no blobs")
     blobs = read_listing(backup.repository / (backup.stamp + SUFFIX), told)
     report.stage("writing the blobs of the backup", told.size)
-    disk.make_directory(directory)
-    maker = SnapshotMaker(disk, report, None)
-    try:
-        for blob in blobs.values():
-            if maker.copy(source / blob.path, directory, blob.path) != blob:
-                raise damaged(blob)
-        disk.sync_system(directory)
-    except BaseException:
-        disk.discard(directory)
-        raise
+    with open_snapshot(backup.repository, backup.stamp) as source:
+        try:
+            with Writing(disk, directory) as writing:
+                for blob in blobs.values():
+                    if writing.copy(source, blob.path, report) != blob:
+                        raise damaged(blob)
+            disk.sync_system(directory)
+        except BaseException:
+            disk.discard(directory)
+            raise
 
 
 def check_blobs(
@@ -219,25 +211,66 @@ def check_blobs(
     `sums` has those of files that were read for other backups, which share most of them.
     """
     sums = {} if sums is None else sums
-    source, told = backup.blob_snapshot, backup.manifest and backup.manifest.blobs
-    if source is None or not told:
+    told = backup.manifest and backup.manifest.blobs
+    if not told:
         return
     report.stage(f"checking the blobs of {backup.stamp}", told.size)
-    for blob in read_listing(backup.repository / (backup.stamp + SUFFIX), told).values():
-        report.check()
-        try:
-            if _sum_once(source / blob.path, sums) != blob.sha256:
-                yield str(damaged(blob).reason)
-        except OSError as error:
-            yield f"{blob.path}: cannot be read: {error.strerror}"
-        report.advance(blob.size)
+    blobs = read_listing(backup.repository / (backup.stamp + SUFFIX), told)
+    try:
+        files = open_snapshot(backup.repository, backup.stamp)
+    except OSError as error:
+        yield f".: {error.strerror}"
+        return
+    with files:
+        for blob in blobs.values():
+            report.check()
+            try:
+                if _sum_once(files, blob.path, sums) != blob.sha256:
+                    yield str(damaged(blob).reason)
+            except OddFileError as error:
+                yield _named(files, error)
+            except OSError as error:
+                yield f"{blob.path}: cannot be read: {error.strerror}"
+            report.advance(blob.size)
 
 
-def _sum_once(path: Path, sums: dict[tuple[int, int], str]) -> str:
-    status = path.lstat()
+def check_sizes(backup: Backup, blobs: Mapping[str, Blob]) -> Iterator[str]:
+    """Look at all blobs of a backup; yield what is wrong with any, beginning with its name."""
+    try:
+        files = open_snapshot(backup.repository, backup.stamp)
+    except OSError as error:
+        yield f".: {error.strerror}"
+        return
+    with files:
+        for blob in blobs.values():
+            try:
+                found = files.status(blob.path)
+                if not stat.S_ISREG(found.st_mode):
+                    raise odd(files.full(blob.path), found.st_mode)
+                whole = found.st_size == blob.size
+            except OddFileError as error:
+                yield _named(files, error)
+                continue
+            except OSError:
+                whole = False
+            if not whole:
+                yield f"{blob.path}: missing, or cut off"
+
+
+def _named(files: Beneath, error: OddFileError) -> str:
+    """Say what is odd: a link may stand for many blobs."""
+    return f"{Path(error.filename).relative_to(files.full(''))}: {error.strerror}"
+
+
+def _sum_once(files: Beneath, path: str, sums: dict[tuple[int, int], str]) -> str:
+    status = files.status(path)
     file = status.st_dev, status.st_ino
     if file not in sums:
-        sums[file] = sum_of(path)
+        descriptor = files.open(path)
+        try:
+            sums[file] = sum_of(descriptor, path)
+        finally:
+            os.close(descriptor)
     return sums[file]
 
 
@@ -250,14 +283,3 @@ def damaged(blob: Blob) -> ActionError:
 def _raise(error: OSError) -> None:
     if not isinstance(error, FileNotFoundError):  # of an upload that ended
         raise error
-
-
-def sum_of(path: Path) -> str:
-    descriptor = open_regular(path)
-    try:
-        found = sha256()
-        while data := os.read(descriptor, CHUNK):
-            found.update(data)
-    finally:
-        os.close(descriptor)
-    return found.hexdigest()

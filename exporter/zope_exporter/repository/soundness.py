@@ -35,14 +35,15 @@ REFERENCE = re.compile(
 class Found:
     """What a Data.fs holds, and what it lacks.
 
-    `dangling` are references, each from an object to one that is not there; `missing_blobs` the
-    paths that each blob may have, the first in the layout of today.
+    `dangling` are references, each from an object to one that is not there; `blobs` how many the
+    objects need, `missing_blobs` the paths that each may have, the first in the layout of today.
     """
 
     position: int
     tid: int
     transactions: int
     objects: int
+    blobs: int
     dangling: tuple[tuple[int, int], ...]
     missing_blobs: tuple[tuple[str, str], ...]
 
@@ -75,10 +76,9 @@ def examine(path: Path, blobs: Iterable[str] | None, report: Report) -> Found:
         missing: Iterable[tuple[str, str]] = ()
         if blobs is not None:
             missing = _missing_blobs(file, census, objects, reached, set(blobs))
-        transactions, count = len(census.starts), len(columns.oids)
-        return Found(
-            census.position, census.tid, transactions, count, tuple(dangling), tuple(missing)
-        )
+        needed = sum(bool(reached[row]) for row in objects.blobs)
+        counts = len(census.starts), len(columns.oids), needed
+        return Found(census.position, census.tid, *counts, tuple(dangling), tuple(missing))
 
 
 class _Objects(References):

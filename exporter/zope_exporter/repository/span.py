@@ -2,28 +2,39 @@
 
 import os
 
+from zope_exporter.filestorage.errors import RestlessError
 from zope_exporter.filestorage.records import DamagedError, DataFile, Transaction
 from zope_exporter.filestorage.tail import FIRST_TRANSACTION, LENGTH, TRANSACTION_HEADER, VOTED
 
 from .structure import BACK_POINTER, COMMITTED, RECORD
 
 HEADERS_ONLY = 256
+# Each one more takes a commit that ends, or is taken back, within some microseconds of ours.
+LOOKS = 1000
 
 
 def find_end(file: DataFile, position: int, tid: int) -> int:
     """Return where the committed transactions end, of which one ends at `position` with `tid`.
 
-    A commit in progress may follow, or a part of one that was cut off. Raises DamagedError if what
-    follows is neither: then there may be transactions beyond it that would be left out.
+    All that are committed by now are before it; those that end meanwhile may be. A commit in
+    progress may follow, or a part of one that was cut off. Raises DamagedError if what follows is
+    neither: then there may be transactions beyond it that would be left out. Raises RestlessError
+    if that cannot be told for long.
     """
     headers = DataFile(file.path, file.descriptor, HEADERS_ONLY)
     position = max(position, FIRST_TRANSACTION)
-    while True:
+    due = file.size()
+    for _ in range(LOOKS):
         last = _last(headers, position, tid)
         if last is not None:
             position, tid = last.end, last.tid
-        if _nothing_after(file, position):
+        # A writer that commits all the time is not waited for.
+        if position >= due or _nothing_after(file, position):
             return position
+    raise RestlessError(
+        f"{file.path} was another at byte {position} at each of {LOOKS} looks: make sure that only"
+        " one program writes to it, and that its disk is sound"
+    )
 
 
 def _last(headers: DataFile, position: int, tid: int) -> Transaction | None:

@@ -12,6 +12,9 @@ from secrets import token_hex
 
 from zope_exporter.jobs.report import ActionError
 
+from .beneath import Beneath
+from .small import OddFileError
+
 STAMP = "[0-9]{4}(?:-[0-9]{2}){5}"
 PIECE = re.compile(rf"({STAMP})\.(delta)?fsz?")
 OWN = re.compile(rf"({STAMP})\.(manifest|blobs|verified|current|removing)")
@@ -61,12 +64,25 @@ def next_stamp(now: float, taken: Iterable[str]) -> str:
 
 def taken_stamps(repository: Path) -> Iterator[str]:
     """Yield the stamp of everything that has one, leftovers too."""
-    for directory in (repository, repository / BLOBS):
-        if directory.is_dir():
-            for entry in directory.iterdir():
-                stamp = entry.name.partition(".")[0]
-                if time_of(stamp):
-                    yield stamp
+    for within in ((), (BLOBS,)):
+        for name in names_in(repository, *within):
+            stamp = name.partition(".")[0]
+            if time_of(stamp):
+                yield stamp
+
+
+def names_in(repository: Path, *within: str) -> list[str]:
+    """Return what is in a directory, nothing where there is none; a link in it is none."""
+    try:
+        with Beneath(repository, *within) as directory:
+            return directory.names()
+    except (FileNotFoundError, OddFileError):
+        return []
+
+
+def shown(name: str) -> str:
+    """Return a name that anybody may have given as it can be shown: it may hold codes."""
+    return name if name.isprintable() else ascii(name)
 
 
 def piece_name(stamp: str, full: bool, gzip: bool) -> str:

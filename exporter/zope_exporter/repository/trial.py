@@ -12,11 +12,12 @@ from zope_exporter.wording import size
 
 from .comparison import compare_with_source
 from .disk import Disk
-from .faults import Faults, dangling, missing
+from .faults import Faults
+from .judgement import Judgement, faithful, judge
 from .listing import Backup
 from .pieces import DamagedPieceError, restoring
 from .snapshots import SUFFIX, read_listing
-from .soundness import Found, examine
+from .soundness import Found
 from .structure import BrokenStructureError, Structure
 from .target import Source
 
@@ -47,9 +48,11 @@ class Trial:
         with self.disk.temporary(self.backup.repository) as scratch:
             try:
                 self._write(scratch, structure)
-                found = examine(scratch, _listed_blobs(self.backup), self.report)
-                self._compare(found, structure)
-                self._judge(found, source)
+                listed = _listed_blobs(self.backup)
+                site_blobs = source.blob_dir if source else None
+                judged = judge(scratch, listed, site_blobs, faithful(self.backup), self.report)
+                self._compare(judged.found, structure)
+                self._note(judged)
             except DamagedPieceError as error:
                 self.bad[error.piece] = error.reason
             except (InterruptedActionError, RefusedError):
@@ -94,29 +97,13 @@ class Trial:
             self._fail("other transactions or records than were backed up")
         self.counts = (structure.transactions, structure.records, found.objects)
 
-    def _judge(self, found: Found, source: Source | None) -> None:
-        """Tell faults of the database from those of the backup."""
-        lacking = [paths[0] for paths in found.missing_blobs if _lacks(source, paths)]
-        lost = [paths[0] for paths in found.missing_blobs if not _lacks(source, paths)]
-        ours, theirs = missing(lost), dangling(found.dangling) + missing(lacking)
-        if not _faithful(self.backup):
-            ours, theirs = ours + theirs, Faults()
+    def _note(self, judged: Judgement) -> None:
+        """Tell faults of the database from those of the backup; what is in doubt is none's pass."""
+        ours = judged.of_backup + judged.in_doubt
         for sentence in ours.sentences:
             self._fail(sentence)
         if not ours.count:
-            self.database_faults = theirs
-
-
-def _faithful(backup: Backup) -> bool:
-    """Tell whether all bytes were summed up as they came from the Data.fs, and are still those."""
-    return backup.manifest is not None and all(piece.content for piece in backup.pieces)
-
-
-def _lacks(source: Source | None, paths: Collection[str]) -> bool:
-    """Tell whether the database lacks a blob, too; without its directory nobody can know."""
-    if source is None or source.blob_dir is None or not source.blob_dir.is_dir():
-        return False
-    return not any((source.blob_dir / path).exists() for path in paths)
+            self.database_faults = judged.of_database
 
 
 def _listed_blobs(backup: Backup) -> Collection[str] | None:

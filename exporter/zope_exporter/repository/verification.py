@@ -3,15 +3,18 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from zope_exporter.filestorage.datafile import opened
+from zope_exporter.filestorage.errors import FileStorageError
 from zope_exporter.jobs.report import ActionError, InterruptedActionError, RefusedError, Report
 
 from .disk import Means
 from .faults import Faults
+from .identity import NAMES, OtherDatabaseError, check_same, other_names
 from .listing import Backup, Repository, proven, read_repository
 from .lock import shared
 from .pieces import DamagedPieceError, all_contents
 from .proof import VERIFIED, Level, Proof
-from .snapshots import SUFFIX, check_blobs, read_listing
+from .snapshots import SUFFIX, check_blobs, check_sizes, read_listing
 from .target import Source
 from .trial import Trial
 
@@ -74,9 +77,11 @@ class _Verification:
     counts: tuple[int, int, int] = (0, 0, 0)
     sums: dict[tuple[int, int], str] = field(default_factory=dict)  # of blobs, by file
     faults: Faults | None = None  # of the database
+    others: dict[str, str] = field(default_factory=dict)  # backups of other databases
 
     def run(self, source: Source | None) -> Verdict:
         newest = self.listed.newest
+        self._check_identity(source)
         for problem in self.listed.problems:
             self._fail("", problem)
         if not self.listed.backups:
@@ -103,20 +108,34 @@ class _Verification:
         self.failures.setdefault(stamp, []).append(text)
         self.report.say(text)
 
+    def _check_identity(self, source: Source | None) -> None:
+        """Make sure that these are backups of the database that is meant, if any is."""
+        if source is None:
+            return
+        self.others = other_names(self.listed, source.site, source.database)
+        for text in self.others.values():
+            self._fail("", f"{text} ({NAMES})")
+        if self.others:
+            return
+        try:
+            with opened(source.data_fs) as descriptor:
+                check_same(descriptor, source.data_fs, self.listed, self.report)
+        except OtherDatabaseError as error:
+            self._fail("", f"{error.reason} ({error.remedy})")
+        except FileStorageError as error:
+            self.notes.append(f"not compared with the Data.fs: {error}")
+
     def _check_listing(self, backup: Backup) -> None:
         told = backup.manifest and backup.manifest.blobs
-        snapshot = backup.blob_snapshot
-        if not told or snapshot is None:
+        if not told:
             return
         try:
             blobs = read_listing(backup.repository / (backup.stamp + SUFFIX), told)
         except ActionError as error:
             self._fail(backup.stamp, error.reason)
             return
-        for blob in blobs.values():
-            path = snapshot / blob.path
-            if not path.is_file() or path.stat().st_size != blob.size:
-                self._fail(backup.stamp, f"blobs/{backup.stamp}/{blob.path}: missing, or cut off")
+        for text in check_sizes(backup, blobs):
+            self._fail(backup.stamp, f"blobs/{backup.stamp}/{text}")
 
     def _restore(self, backup: Backup, source: Source | None) -> None:
         trial = Trial(backup, self.report, self.means.disk)
@@ -162,6 +181,8 @@ class _Verification:
     def _keep(self, newest: Backup | None) -> None:
         """Note how each backup fared, unless it was looked at more thoroughly before."""
         for backup in self.listed.backups:
+            if backup.stamp in self.others:  # nobody's to judge who does not know the database
+                continue
             for name in backup.spoilt:
                 self.means.disk.discard(self.listed.path / name)
             level = self.level if backup is newest else min(self.level, Level.CHECKSUMS)

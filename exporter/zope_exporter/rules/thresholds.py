@@ -1,7 +1,7 @@
 """The numbers in the rules, and how they are written into them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import yaml
@@ -10,6 +10,8 @@ Thresholds = Mapping[str, str]
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}
 _DURATION = re.compile(r"(?:\d+[smhdwy])+")
+_NUMBER = re.compile(r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_KINDS = ((_DURATION, "duration such as 90s, 5m or 8d"), (_NUMBER, "number such as 0.9 or 1e9"))
 _PLACE = re.compile(r"<([a-z_]+)(?::(seconds))?>")
 
 
@@ -20,7 +22,8 @@ class ThresholdError(ValueError):
 def read_thresholds(shipped: Path, own: Path | None = None) -> Thresholds:
     """Return the shipped thresholds, those in the file `own` in place of them.
 
-    Raises ThresholdError for a file that cannot be used and for keys that no rule knows.
+    Raises ThresholdError for a file that cannot be used, for keys that no rule knows, and for what
+    is not of the kind of the shipped value.
     """
     thresholds = _load(shipped)
     if own is not None:
@@ -28,10 +31,19 @@ def read_thresholds(shipped: Path, own: Path | None = None) -> Thresholds:
         unknown = sorted(changes.keys() - thresholds.keys())
         if unknown:
             raise ThresholdError(f"{own}: {', '.join(unknown)}: no such threshold in {shipped}")
+        if wrong := list(_of_other_kind(changes, thresholds)):
+            raise ThresholdError(f"{own}: {'; '.join(wrong)}")
         thresholds |= changes
     thresholds["job_quoted"] = thresholds["job"].replace('"', '\\"')
     thresholds["job_text"] = thresholds["job"].replace('"', "")
     return thresholds
+
+
+def _of_other_kind(changes: Thresholds, thresholds: Thresholds) -> Iterator[str]:
+    for name, value in changes.items():
+        for kind, wording in _KINDS:
+            if kind.fullmatch(thresholds[name]) and not kind.fullmatch(value):
+                yield f"{name}: {value!r} is no {wording}"
 
 
 def fill(text: str, thresholds: Thresholds) -> str:

@@ -9,11 +9,13 @@ from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 
 from zope_exporter.config.watchdog import SmtpConfig
+from zope_exporter.foreign_file import ForeignFileError, read
 
 from .message import Message, TellingError
 
 PATIENCE = 10.0  # seconds for each step
 DEADLINE = 30.0  # seconds for all of it
+_LONGEST_PASSWORD = 4096
 
 
 def send_mail(settings: SmtpConfig, message: Message, deadline: float = DEADLINE) -> None:
@@ -31,7 +33,7 @@ def send_mail(settings: SmtpConfig, message: Message, deadline: float = DEADLINE
             refused = session.send_message(_mail(settings, message))
     except smtplib.SMTPResponseException as error:
         raise TellingError(f"{_where(settings)} answered {error.smtp_code}") from None
-    except (OSError, smtplib.SMTPException, ValueError) as error:
+    except (OSError, smtplib.SMTPException, ValueError, ForeignFileError) as error:
         raise TellingError(f"{_where(settings)}: {_reason(error)}") from None
     if refused:
         raise TellingError(f"{_where(settings)} took the mail for some addresses only")
@@ -89,7 +91,7 @@ def _trust(settings: SmtpConfig) -> ssl.SSLContext:
 
 def _password(settings: SmtpConfig) -> str:
     assert settings.password_file is not None  # noqa: S101 # the configuration has both or none
-    return settings.password_file.read_text().strip()
+    return read(settings.password_file, _LONGEST_PASSWORD).decode().strip()
 
 
 def _mail(settings: SmtpConfig, message: Message) -> EmailMessage:
@@ -111,6 +113,8 @@ def _where(settings: SmtpConfig) -> str:
 def _reason(error: Exception) -> str:
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return "takes mail for none of the addresses"
+    if isinstance(error, ForeignFileError):
+        return f"password_file cannot be read: {error}"
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename} cannot be read: {error.strerror}"
     if isinstance(error, OSError):

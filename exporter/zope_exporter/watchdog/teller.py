@@ -47,21 +47,26 @@ class Teller:
         """Tell; whether that went well. After a failure it takes a while to be due again."""
         try:
             self.tell(silent)
-        except TellingError as error:
-            self.failed += 1
-            wait = min(FIRST_RETRY * 2**self._failures, LAST_RETRY)
-            self._failures += 1
-            self._not_before = now + wait
-            subject = "alerting is silent" if silent else "alerting is back"
-            log.error(
-                "nobody could be told by %s that %s, next try in %g s: %s",
-                self.channel,
-                subject,
-                wait,
-                error,
-            )
+        except Exception as error:  # whatever it is, it must not keep the others from being told
+            # Only of ours is it known that the text holds no secret.
+            reason = str(error) if isinstance(error, TellingError) else type(error).__name__
+            self._note_failure(silent, now, reason)
             return False
         self.sent += 1
         self.told, self.told_at = silent, now
         self._failures, self._not_before = 0, -math.inf
         return True
+
+    def _note_failure(self, silent: bool, now: float, reason: str) -> None:
+        self.failed += 1
+        wait = min(FIRST_RETRY * 2**self._failures, LAST_RETRY)
+        self._failures += 1
+        self._not_before = now + wait
+        subject = "alerting is silent" if silent else "alerting is back"
+        log.error(
+            "nobody could be told by %s that %s, next try in %g s: %s",
+            self.channel,
+            subject,
+            wait,
+            reason,
+        )

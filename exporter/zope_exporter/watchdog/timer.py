@@ -1,5 +1,6 @@
 """The dead-man timer: says that alerting is silent, since alerting cannot say so itself."""
 
+import logging
 import socket
 import threading
 import time
@@ -11,6 +12,10 @@ from zope_exporter.metric import Metric, Sample
 from .message import Message
 from .store import WatchdogStore
 from .teller import Teller
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 60.0
 
 LAST_SEEN = Metric(
     "zope_watchdog_last_seen_timestamp_seconds",
@@ -123,4 +128,11 @@ class Watchdog:
             self._wake.clear()
             if self._stopped:
                 return
-            self._wake.wait(min(self.step(), threading.TIMEOUT_MAX))
+            self._wake.wait(min(self._try_step(), threading.TIMEOUT_MAX))
+
+    def _try_step(self) -> float:
+        try:
+            return self.step()
+        except Exception:  # without this thread nobody would hear of any silence any more
+            log.exception("the watchdog's timer has failed, next try in %g s", RETRY_SECONDS)
+            return RETRY_SECONDS

@@ -11,6 +11,7 @@ import anyio
 import httpx
 
 from zope_exporter import __version__
+from zope_exporter.foreign_file import ForeignFileError, read
 from zope_exporter.inventory import ZmiLogin
 from zope_exporter.probe.content import BodyTooLargeError, read_body
 from zope_exporter.probe.resolve import Resolver
@@ -104,15 +105,11 @@ class ZmiClient:
 def _password(file: Path) -> str:
     """Read anew at each visit, for passwords change."""
     try:
-        with file.open("rb") as stream:
-            content = stream.read(_LONGEST_PASSWORD + 1)
-        if len(content) > _LONGEST_PASSWORD:
-            raise ZmiError(f"{file}: too long for a password")
-        return content.decode().rstrip("\r\n")
+        return read(file, _LONGEST_PASSWORD).decode().rstrip("\r\n")
     except UnicodeDecodeError:
         raise ZmiError(f"{file}: is not text in UTF-8") from None
-    except OSError as error:
-        raise ZmiError(f"{file}: {error.strerror}") from None
+    except ForeignFileError as error:
+        raise ZmiError(str(error)) from None
 
 
 def _headers(url: httpx.URL, body: bytes) -> dict[str, str]:

@@ -76,6 +76,7 @@ class _Reading:
         self.missing: set[str] = set()
         self.files: list[Path] = []
         self._including: list[str] = []
+        self._included = 0
         self._characters = 0
 
     def parse(self, path: Path, text: str, section: _Opened, defines: dict[str, str]) -> None:
@@ -83,12 +84,16 @@ class _Reading:
         if real in self._including:
             raise ConfigFileError(path, "includes itself; remove one of the %include lines")
         self.files.append(path)
-        if len(self.files) > MAX_FILES:
-            raise ConfigFileError(path, f"more than {MAX_FILES} files are included; include fewer")
         self.spend(path, len(text))
         self._including.append(real)
         _Parser(Resource(io.StringIO(text), str(path)), self, defines).parse(section)
         self._including.pop()
+
+    def count_include(self, path: Path) -> None:
+        """Keep a file of thousands of %include lines from taking hours, also if each is refused."""
+        self._included += 1
+        if self._included >= MAX_FILES:
+            raise ConfigFileError(path, f"more than {MAX_FILES} files are included; include fewer")
 
     def spend(self, path: Path, characters: int) -> None:
         """Keep names that expand to names that expand to names from filling the memory."""
@@ -155,9 +160,12 @@ class _Parser(ZConfigParser):  # type: ignore[misc]  # ZConfig has no types
         try:
             url = urllib.parse.urlsplit(urllib.parse.urljoin(Path(self.url).as_uri(), target))
             path = Path(urllib.request.url2pathname(url.path))
-            text = read_text(path, self.context.problems)
         except ValueError:
             self.problem("not a possible file name; correct %include")
+            return
+        self.context.count_include(path)
+        try:
+            text = read_text(path, self.context.problems)
         except ConfigFileError as error:
             self.problem(f"cannot be included: {error}")
         else:

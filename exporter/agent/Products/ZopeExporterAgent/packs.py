@@ -51,7 +51,7 @@ class Packs(object):
         try:
             with considerate(innermost(database.storage)):
                 database.pack(days=days)
-        except Exception as error:
+        except BaseException as error:  # SystemExit too: else it would be under way for ever
             pack["error"] = describe(error)
             log.exception("Packing %s has failed", name)
         else:

@@ -1,0 +1,1 @@
+"""Grafana's dashboards, made of the declared metrics and the thresholds of the alerts."""

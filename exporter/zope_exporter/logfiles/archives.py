@@ -1,0 +1,112 @@
+"""The rotated files of a log: those whose names say so, and what their names do not say.
+
+A number in a name may count up or down, be a date, a day of the month or a second since the epoch.
+Names tell which files belong to a log, never in which order they were written.
+"""
+
+import os
+import re
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .compression import SUFFIXES
+from .file import Identity
+
+_MARKS = {
+    "at the end": re.compile(r"[._-]?\d[\d_T:.-]*"),
+    # Without anything before it, a short number is more likely that of another client: client2.log.
+    "within": re.compile(r"[._-]\d[\d_T:.-]*|\d[\d_T:.-]{5,}"),
+}
+_DIGITS = re.compile(r"\d+")
+_SHORT = 5
+_SECOND = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A file beside a log with a name that begins with that of the log.
+
+    Names of one `family` are made by the same rule; "" is what no rotation is known to make, such
+    as a copy made by hand. `modified` is in nanoseconds since the epoch.
+    """
+
+    path: str
+    family: str
+    identity: Identity
+    modified: int = field(compare=False)
+
+    def is_of_second(self, time: int) -> bool:
+        """Whether it is of the same second as a time, and no more than that is known."""
+        return self.modified % _SECOND == 0 and self.modified == time // _SECOND * _SECOND
+
+    def is_since(self, time: int) -> bool:
+        """Whether it may have been written to since then: some programs copy times in part."""
+        return self.is_of_second(time) or self.modified // 1000 >= time // 1000
+
+
+def archives(paths: Collection[str]) -> list[Archive]:
+    """Return the files of these names and the rotated ones beside them. Raises OSError."""
+    found = {path: archive for path in paths for archive in _named(path)}
+    found |= {archive.path: archive for path in paths for archive in _beside(path)}
+    # A compressed file is there beside the plain one as long as it is being written.
+    return [each for path, each in found.items() if _plain(path) not in found or path in paths]
+
+
+def is_archive(path: str, log: str) -> bool:
+    """Tell whether a path is what a log of that path is called after a rotation."""
+    directory, name = os.path.split(path)
+    here, log_name = os.path.split(log)
+    return directory == here and bool(_family(name, log_name))
+
+
+def _named(path: str) -> Iterator[Archive]:
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return
+    yield Archive(path, "", (status.st_dev, status.st_ino), status.st_mtime_ns)
+
+
+def _beside(path: str) -> Iterator[Archive]:
+    directory, name = os.path.split(path)
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            family = _family(entry.name, name)
+            if family is not None:
+                with suppress(OSError):  # gone meanwhile, or a link to nowhere
+                    status = entry.stat()
+                    identity = status.st_dev, status.st_ino
+                    yield Archive(entry.path, family, identity, status.st_mtime_ns)
+
+
+def _plain(path: str) -> str | None:
+    """What a file was called before it was compressed."""
+    return next((path.removesuffix(each) for each in SUFFIXES if path.endswith(each)), None)
+
+
+def _family(rotated: str, name: str) -> str | None:
+    """The rule that makes a rotated name of a log's name, "" for none that is known.
+
+    Marks such as .1 and .10 are of one family, others have the same number of digits. None if the
+    name is not made of that of the log.
+    """
+    bare = _plain(rotated) or rotated
+    stem, extension = Path(name).stem, Path(name).suffix
+    if bare.startswith(name):
+        place, mark = "at the end", bare.removeprefix(name)
+    elif extension and bare.startswith(stem) and bare.endswith(extension):
+        place, mark = "within", bare.removeprefix(stem).removesuffix(extension)
+    else:
+        return None
+    if not mark:
+        return None
+    return f"{_shape(mark)} {place}" if _MARKS[place].fullmatch(mark) else ""
+
+
+def _shape(mark: str) -> str:
+    def size(digits: re.Match[str]) -> str:
+        return f"<{max(_SHORT, len(digits[0]))}>"
+
+    return _DIGITS.sub(size, mark)

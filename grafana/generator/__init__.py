@@ -1,1 +1,0 @@
-"""Makes the dashboards of this directory: `python -m grafana.generator`."""
