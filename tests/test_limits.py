@@ -50,7 +50,7 @@ def test_durations_are_seconds_and_shares_are_shares(tmp_path: Path) -> None:
     ("text", "reason"),
     [
         ("disk_allmost_full: 0.1", "disk_allmost_full: no such threshold in "),
-        ("disk_almost_full: 10 %", "disk_almost_full: '10 %' is no number such as 0.05, 2 or 1e9"),
+        ("disk_almost_full: 10 %", "disk_almost_full: '10 %' is no number such as 0.9 or 1e9"),
         ("disk_almost_full: nan", "disk_almost_full: 'nan' is no number"),
         ("garbage: ''", "garbage: '' is no number"),
         ("certificate: 10", "certificate: '10' is no duration such as 90s, 5m or 8d"),
