@@ -91,11 +91,11 @@ class Server(uvicorn.Server):
         self.stop()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002
+        if self._health is not None:  # before uvicorn says that it has started
+            await self._health.start(self._is_accepting)
         await super().startup(sockets=[])
         self._listener.setblocking(False)
-        self._accepting = accepting = asyncio.create_task(self._accept())
-        if self._health is not None:
-            await self._health.start(lambda: not accepting.done())
+        self._accepting = asyncio.create_task(self._accept())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002
         # In uvicorn's own, a peer that does not read can hold up the end, and a cut off request
@@ -115,6 +115,9 @@ class Server(uvicorn.Server):
             task.cancel()
         await asyncio.gather(*self.server_state.tasks, *self._arrivals, return_exceptions=True)
         await asyncio.sleep(0)  # in which the aborted connections close their sockets
+
+    def _is_accepting(self) -> bool:
+        return self._accepting is not None and not self._accepting.done()
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer = _refusal(scope) or self._app
