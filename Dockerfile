@@ -23,5 +23,5 @@ USER 65532:65532
 EXPOSE 9673
 # At the socket above, so that no password, no TLS and no other address keeps it out.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s CMD \
-    ["python", "-m", "zope_exporter.healthcheck"]
+    ["python", "-m", "zope_exporter.system.healthcheck"]
 ENTRYPOINT ["zope-exporter"]

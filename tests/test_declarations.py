@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from zope_exporter import collectors
-from zope_exporter.cli import main
+from zope_exporter.app.exporter import declared_metrics, idle_registry
+from zope_exporter.cli.main import main
 from zope_exporter.config.actions import ACTIONS, BACKUP, PACK, VERIFY, ActionSettings
-from zope_exporter.metric import Metric
-from zope_exporter.shipped import PACKAGE
-from zope_exporter.sidecar import declared_metrics, idle_registry
+from zope_exporter.metrics.metric import Metric
+from zope_exporter.system.resources import PACKAGE
 from zope_exporter.web.tokens import PERMISSIONS
 
 TESTS = Path(__file__).parent / "collectors"

@@ -19,7 +19,7 @@ from tests.support.cache import UnavailableError
 from tests.support.exporter import DEADLINE, Running, serving
 from tests.support.processes import eventually
 from tests.support.require import require
-from zope_exporter.healthcheck import TIMEOUT, VARIABLE
+from zope_exporter.system.healthcheck import TIMEOUT, VARIABLE
 
 TOP = Path(__file__).parents[1]
 DOCKERFILE = (TOP / "Dockerfile").read_text()
@@ -153,12 +153,13 @@ def test_its_health_check_leaves_time_to_say_no() -> None:
 
 def test_its_health_check_imports_little() -> None:
     """It runs as often as twice a minute, within the memory of the container."""
-    program = "import sys, zope_exporter.healthcheck; print(*sys.modules)"
+    program = "import sys, zope_exporter.system.healthcheck; print(*sys.modules)"
     run = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     ours = {name for name in run.stdout.split() if name.startswith("zope_exporter")}
-    assert ours == {"zope_exporter", "zope_exporter.healthcheck"}
+    of_check = {"zope_exporter.system", "zope_exporter.system.healthcheck"}
+    assert ours == {"zope_exporter", *of_check}
 
 
 def test_containers_that_share_a_network_have_health_checks_of_their_own(

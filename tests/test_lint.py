@@ -24,6 +24,7 @@ def tool(name: str) -> str:
         ("ruff", "format", "--check"),
         ("mypy",),
         ("hadolint", "Dockerfile"),
+        ("lint-imports",),
     ],
     ids=" ".join,
 )

@@ -1,5 +1,5 @@
 """`python -m zope_exporter` is `zope-exporter`."""
 
-from .cli import main
+from zope_exporter.cli.main import main
 
 main(prog_name="zope-exporter")

@@ -7,8 +7,8 @@ from typing import Any
 import promql_parser
 
 from tests.support.promql import selectors
-from zope_exporter.metric import Metric
-from zope_exporter.sidecar import declared_metrics
+from zope_exporter.app.exporter import declared_metrics
+from zope_exporter.metrics.metric import Metric
 
 Rule = dict[str, Any]
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from zope_exporter.agents import databases, serving
+from zope_exporter.clients.agent import databases, serving
+from zope_exporter.clients.http.result import REASONS
 from zope_exporter.collectors import (
     actions,
     agent,
@@ -20,10 +21,17 @@ from zope_exporter.collectors import (
     process,
     zeo,
 )
-from zope_exporter.inventory import Database, Inventory, Service, Site, Storage, Target, ZeoServer
-from zope_exporter.metric import Metric, Sample
-from zope_exporter.probe.result import REASONS
-from zope_exporter.registry import Scrape
+from zope_exporter.discovery.inventory import (
+    Database,
+    Inventory,
+    Service,
+    Site,
+    Storage,
+    Target,
+    ZeoServer,
+)
+from zope_exporter.metrics.metric import Metric, Sample
+from zope_exporter.metrics.registry import Scrape
 
 NOW = 1_800_000_000.0
 HOUR, DAY = 3600.0, 86400.0

@@ -18,13 +18,13 @@ from tests.alerts.steady import FIXED, INVENTORY, MOVING, NOW, STERNER, State
 from tests.support.debian import tool
 from tests.support.require import require
 from tests.support.status import observed
-from zope_exporter.agents.absence import Absence
-from zope_exporter.finding import Severity
-from zope_exporter.limits import Limits, read_limits
-from zope_exporter.rules.generate import generate
-from zope_exporter.status.composing import compose
-from zope_exporter.status.view import Fact, SiteView
-from zope_exporter.verdict import judge
+from zope_exporter.alerting.rules.generate import generate
+from zope_exporter.checks.finding import Severity
+from zope_exporter.checks.limits import Limits, read_limits
+from zope_exporter.checks.site import judge
+from zope_exporter.clients.agent.diagnosis import Absence
+from zope_exporter.web.status.page_model import compose
+from zope_exporter.web.status.view import Fact, SiteView
 
 ALL = [*MOVING, *FIXED, *STERNER]
 RANKS = {"info": 1, "warning": 2, "critical": 3}

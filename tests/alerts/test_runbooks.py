@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.alerts.cases import ALERTS, groups
-from zope_exporter.cli import main
+from zope_exporter.cli.main import main
 
 PAGES = {path.stem: path.read_text() for path in (ALERTS / "runbooks").glob("*.md")}
 RULES = groups(ALERTS / "rules/zope.yml") | groups(ALERTS / "rules/plone-observability.yml")

@@ -11,9 +11,9 @@ import pytest
 from tests.alerts.cases import ALERTS
 from tests.support.dashboards import made, steps
 from tests.support.exporter import environment, zope_exporter
-from zope_exporter.dashboards.build import as_files
-from zope_exporter.dashboards.publish import for_grafana_com
-from zope_exporter.rules.generate import generate
+from zope_exporter.alerting.dashboards.build import as_files
+from zope_exporter.alerting.dashboards.publish import for_grafana_com
+from zope_exporter.alerting.rules.generate import generate
 
 TOP = ALERTS.parent
 VARIANTS = as_files(for_grafana_com(dashboard) for dashboard in made())
@@ -70,11 +70,13 @@ def test_thresholds_that_cannot_be_used_write_no_assets(tmp_path: Path) -> None:
 
 
 def test_no_other_command_is_made_slower() -> None:
-    program = "import sys, zope_exporter.cli; print(*sys.modules)"
+    program = "import sys, zope_exporter.cli.main; print(*sys.modules)"
     run = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
-    assert not [name for name in run.stdout.split() if name.startswith("zope_exporter.dashboards")]
+    assert not [
+        name for name in run.stdout.split() if name.startswith("zope_exporter.alerting.dashboards")
+    ]
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.support.access_logs import hostile_lines  # noqa: E402
-from zope_exporter.logfiles.access import AccessCounter  # noqa: E402
+from zope_exporter.logs.access.counter import AccessCounter  # noqa: E402
 
 SIZE = 1 << 20
 DATE = b"[22/Nov/2026:10:37:52 +0000]"

@@ -22,11 +22,11 @@ import click
 from ZODB.FileStorage import FileIterator
 from ZODB.scripts import repozo
 
-from zope_exporter.jobs.report import Silent
-from zope_exporter.repository.engine import backup
-from zope_exporter.repository.proof import Level
-from zope_exporter.repository.target import BackupSettings, Source
-from zope_exporter.repository.verification import verify
+from zope_exporter.maintenance.backup.run import backup
+from zope_exporter.maintenance.backup.target import BackupSettings, Source
+from zope_exporter.maintenance.backup.verification import verify
+from zope_exporter.maintenance.backup.verification_record import Level
+from zope_exporter.maintenance.jobs.report import Silent
 
 RECORDS = "1700000"
 ROUNDS = 3

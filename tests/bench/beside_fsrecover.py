@@ -13,7 +13,7 @@ import click
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.recovery.test_beside_fsrecover import Score, judged, rounds  # noqa: E402
+from tests.maintenance.recover.test_beside_fsrecover import Score, judged, rounds  # noqa: E402
 from tests.support.damages import damages, two_at_once  # noqa: E402
 
 

@@ -40,8 +40,8 @@ print(json.dumps(dict(cpu=cpu, peak=int(peak) * 1024, result=str(result))))
 """
 
 SCAN = """
-from zope_exporter.filestorage.scan import Scan
-from zope_exporter.filestorage.records import DataFile
+from zope_exporter.storage.filestorage.scan import Scan
+from zope_exporter.storage.filestorage.records import DataFile
 """
 COUNT = """
 descriptor = os.open(path, os.O_RDONLY)
@@ -81,8 +81,8 @@ result = f"frees {{before - storage.getSize()}}"
 storage.close()
 """
 FOLLOW = """
-from zope_exporter.filestorage.follow import Followed
-from zope_exporter.filestorage.store import Store
+from zope_exporter.storage.filestorage.follow import Followed
+from zope_exporter.storage.filestorage.state import Store
 """
 KNOWN = """
 followed = Followed(path, Store(path.with_name("state"), path))
@@ -168,7 +168,10 @@ def benchmark(path: Path, records: int) -> None:
     report(table, WORKS, size)
     packs(path)
     index = path.with_name("Data.fs.index")
-    measure(path, Work("", FOLLOW + "from zope_exporter.filestorage.rescan import Rescan", STATE))
+    measure(
+        path,
+        Work("", FOLLOW + "from zope_exporter.storage.filestorage.rescan import Rescan", STATE),
+    )
     looks = Work("look at an unchanged file", FOLLOW + KNOWN, LOOKS)
     run = rounds(path, [looks])[looks.name]
     say(f"{looks.name}: {statistics.median(run.cpu) * 100:.1f} us of CPU\n")

@@ -21,11 +21,11 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.support.debian import tool  # noqa: E402
-from zope_exporter.logfiles.known_patterns import KNOWN_PATTERNS  # noqa: E402
+from zope_exporter.logs.event.known_patterns import KNOWN_PATTERNS  # noqa: E402
 
 OURS = """
 import json, sys
-from zope_exporter.logfiles.event import EventCounter
+from zope_exporter.logs.event.counter import EventCounter
 counter = EventCounter(patterns=json.loads(sys.argv[2]))
 rest = b""
 with open(sys.argv[1], "rb", buffering=0) as log:

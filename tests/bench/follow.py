@@ -18,11 +18,11 @@ from pathlib import Path
 
 import psutil
 
-from zope_exporter.logfiles.access import REQUESTS, AccessCounter
-from zope_exporter.logfiles.follower import FollowedLog
-from zope_exporter.logfiles.sources import LogSource
-from zope_exporter.logfiles.store import LogStore
-from zope_exporter.logfiles.watch import INTERVAL, LogWatch
+from zope_exporter.logs.access.counter import REQUESTS, AccessCounter
+from zope_exporter.logs.tail.follower import FollowedLog
+from zope_exporter.logs.tail.sources import LogSource
+from zope_exporter.logs.tail.store import LogStore
+from zope_exporter.logs.tail.watch import INTERVAL, LogWatch
 
 LOGS = 50
 LINES_PER_SECOND = 2000

@@ -17,12 +17,12 @@ import click
 import ZODB
 from ZODB.FileStorage import FileStorage
 
-from zope_exporter.jobs.report import Silent
-from zope_exporter.packing import offline
-from zope_exporter.recovery.place import Place
-from zope_exporter.recovery.recover import recover
-from zope_exporter.recovery.restore import restore
-from zope_exporter.recovery.source import FileSource
+from zope_exporter.maintenance.jobs.report import Silent
+from zope_exporter.maintenance.pack import offline
+from zope_exporter.maintenance.recover.recover import recover
+from zope_exporter.maintenance.restore.place import Place
+from zope_exporter.maintenance.restore.restore import restore
+from zope_exporter.maintenance.restore.source import FileSource
 
 RECORDS = "200000"
 

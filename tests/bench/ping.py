@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.support.hostile import HostileServer  # noqa: E402
 from tests.support.hostile_cases import CASES  # noqa: E402
-from zope_exporter.inventory import Target  # noqa: E402
+from zope_exporter.discovery.inventory import Target  # noqa: E402
 
 ROUNDS = 20
 PING_TIMEOUT = 2.0

@@ -2,10 +2,10 @@ from pathlib import Path
 
 from tests.support.jobs import MAIN, work
 from zope_exporter.collectors.actions import ActionsCollector
-from zope_exporter.exposition import encode
-from zope_exporter.jobs.job import Outcome, Task
-from zope_exporter.jobs.store import JobStore
-from zope_exporter.registry import Registry
+from zope_exporter.maintenance.jobs.job import Outcome, Task
+from zope_exporter.maintenance.jobs.store import JobStore
+from zope_exporter.metrics.exposition import encode
+from zope_exporter.metrics.registry import Registry
 
 GOLDEN = Path(__file__).with_name("golden")
 BACKUP = Task("intranet", "main", "backup")

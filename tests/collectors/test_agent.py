@@ -11,11 +11,11 @@ import pytest
 
 from tests.support.children import WAIT, as_known, child, lines_until_ready
 from tests.support.fake_agent import STATUS, answering, fake_agent, http
-from zope_exporter.agents import serving
+from zope_exporter.clients.agent import serving
 from zope_exporter.collectors.agent import UP, AgentCollector
-from zope_exporter.exposition import encode
-from zope_exporter.inventory import Inventory, Process, Service, Site
-from zope_exporter.registry import Registry, Scrape
+from zope_exporter.discovery.inventory import Inventory, Process, Service, Site
+from zope_exporter.metrics.exposition import encode
+from zope_exporter.metrics.registry import Registry, Scrape
 
 GOLDEN = Path(__file__).with_name("golden")
 ME = Process(os.getpid(), psutil.Process().create_time())

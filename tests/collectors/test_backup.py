@@ -5,18 +5,18 @@ import pytest
 
 from tests.support.datafs import commit, storage_at
 from tests.support.repository import repozo
-from zope_exporter.actions.backups import BackupPlan
 from zope_exporter.collectors.backup import BackupCollector
 from zope_exporter.config.actions import BackupConfig
-from zope_exporter.exposition import encode
-from zope_exporter.inventory import Storage
-from zope_exporter.jobs.report import Silent
-from zope_exporter.registry import Registry, Scrape
-from zope_exporter.repository.disk import Means
-from zope_exporter.repository.engine import backup
-from zope_exporter.repository.proof import Level
-from zope_exporter.repository.target import BackupSettings, Source
-from zope_exporter.repository.verification import verify
+from zope_exporter.discovery.inventory import Storage
+from zope_exporter.maintenance.actions.backups import BackupPlan
+from zope_exporter.maintenance.backup.disk import Means
+from zope_exporter.maintenance.backup.run import backup
+from zope_exporter.maintenance.backup.target import BackupSettings, Source
+from zope_exporter.maintenance.backup.verification import verify
+from zope_exporter.maintenance.backup.verification_record import Level
+from zope_exporter.maintenance.jobs.report import Silent
+from zope_exporter.metrics.exposition import encode
+from zope_exporter.metrics.registry import Registry, Scrape
 
 GOLDEN = Path(__file__).with_name("golden")
 NOW = 1_800_000_000.0

@@ -5,11 +5,11 @@ from typing import ClassVar
 import pytest
 
 from tests.support.blobs import make_blobs
-from zope_exporter.blob_scan import BlobScanner
 from zope_exporter.collectors.blobs import BlobCollector
-from zope_exporter.exposition import encode
-from zope_exporter.inventory import Database, Inventory, Service, Site, Storage
-from zope_exporter.registry import Registry, Scrape
+from zope_exporter.discovery.inventory import Database, Inventory, Service, Site, Storage
+from zope_exporter.metrics.exposition import encode
+from zope_exporter.metrics.registry import Registry, Scrape
+from zope_exporter.storage.blobs.scan import BlobScanner
 
 GOLDEN = Path(__file__).with_name("golden") / "blobs.txt"
 NOON = 1_780_000_000.0

@@ -15,9 +15,9 @@ from tests.support.history import LATER, History, write_large, zodb_numbers
 from tests.support.processes import eventually
 from tests.support.server import free_port
 from zope_exporter.collectors.datafs import DataFsCollector, KeptDataFsCollector
-from zope_exporter.exposition import encode
-from zope_exporter.inventory import Inventory, Site, Storage
-from zope_exporter.registry import Registry, Scrape
+from zope_exporter.discovery.inventory import Inventory, Site, Storage
+from zope_exporter.metrics.exposition import encode
+from zope_exporter.metrics.registry import Registry, Scrape
 
 SCRAPERS = 8
 FIRST = ("/-/healthy", *["/metrics"] * 7)

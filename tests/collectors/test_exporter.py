@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from zope_exporter.collectors.exporter import ExporterCollector
-from zope_exporter.exposition import encode
+from zope_exporter.metrics.exposition import encode
 
 GOLDEN = Path(__file__).with_name("golden")
 

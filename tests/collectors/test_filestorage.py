@@ -12,9 +12,9 @@ from persistent.TimeStamp import TimeStamp
 from tests.support import datafs
 from tests.support.children import WAIT, as_known, child, lines_until_ready
 from zope_exporter.collectors.filestorage import FileStorageCollector
-from zope_exporter.exposition import encode
-from zope_exporter.inventory import Inventory, Process, Site, Storage
-from zope_exporter.registry import Registry, Scrape
+from zope_exporter.discovery.inventory import Inventory, Process, Site, Storage
+from zope_exporter.metrics.exposition import encode
+from zope_exporter.metrics.registry import Registry, Scrape
 
 GOLDEN = Path(__file__).with_name("golden")
 
@@ -62,8 +62,8 @@ UNPRIVILEGED = """
 import os, sys
 from pathlib import Path
 from zope_exporter.collectors.filestorage import FileStorageCollector
-from zope_exporter.inventory import Inventory, Process, Site, Storage
-from zope_exporter.registry import Registry
+from zope_exporter.discovery.inventory import Inventory, Process, Site, Storage
+from zope_exporter.metrics.registry import Registry
 if os.geteuid() == 0:
     os.setgroups([])
     os.setgid(65534)

@@ -7,12 +7,12 @@ import pytest
 from tests.support.children import as_known, child, lines_until_ready
 from tests.support.line_counter import Lines
 from zope_exporter.collectors.logs import LogsCollector
-from zope_exporter.exposition import encode
-from zope_exporter.inventory import Process
-from zope_exporter.logfiles.sources import LogSource
-from zope_exporter.logfiles.store import LogStore
-from zope_exporter.logfiles.watch import LogWatch
-from zope_exporter.registry import Registry, Scrape
+from zope_exporter.discovery.inventory import Process
+from zope_exporter.logs.tail.sources import LogSource
+from zope_exporter.logs.tail.store import LogStore
+from zope_exporter.logs.tail.watch import LogWatch
+from zope_exporter.metrics.exposition import encode
+from zope_exporter.metrics.registry import Registry, Scrape
 
 GOLDEN = Path(__file__).with_name("golden")
 

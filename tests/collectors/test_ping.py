@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from zope_exporter.clients.http.result import Result
 from zope_exporter.collectors.ping import PingCollector
-from zope_exporter.exposition import encode
-from zope_exporter.inventory import Inventory, Site, Target
-from zope_exporter.probe.result import Result
-from zope_exporter.registry import Registry
+from zope_exporter.discovery.inventory import Inventory, Site, Target
+from zope_exporter.metrics.exposition import encode
+from zope_exporter.metrics.registry import Registry
 
 RESULTS = {
     "home": Result(

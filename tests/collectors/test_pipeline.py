@@ -2,8 +2,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from zope_exporter.collectors.pipeline import PipelineCollector
-from zope_exporter.exposition import encode
-from zope_exporter.inventory import Inventory, Service, Site
+from zope_exporter.discovery.inventory import Inventory, Service, Site
+from zope_exporter.metrics.exposition import encode
 
 GOLDEN = Path(__file__).with_name("golden")
 

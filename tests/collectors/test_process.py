@@ -10,10 +10,10 @@ import pytest
 from tests.support.children import WAIT, as_known, child, lines_until_ready
 from tests.support.processes import eventually
 from zope_exporter.collectors.process import ProcessCollector
-from zope_exporter.exposition import encode
-from zope_exporter.inventory import Inventory, Process, Service, Site
-from zope_exporter.metric import Sample
-from zope_exporter.registry import Registry, Scrape
+from zope_exporter.discovery.inventory import Inventory, Process, Service, Site
+from zope_exporter.metrics.exposition import encode
+from zope_exporter.metrics.metric import Sample
+from zope_exporter.metrics.registry import Registry, Scrape
 
 GOLDEN = Path(__file__).with_name("golden")
 
@@ -52,8 +52,8 @@ signal.pause()
 STRANGER = """
 import json, os, psutil, sys
 from zope_exporter.collectors.process import ProcessCollector
-from zope_exporter.inventory import Inventory, Process, Service, Site
-from zope_exporter.registry import Registry
+from zope_exporter.discovery.inventory import Inventory, Process, Service, Site
+from zope_exporter.metrics.registry import Registry
 if os.geteuid() == 0:
     os.setgroups([])
     os.setgid(65534)

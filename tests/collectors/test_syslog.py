@@ -2,11 +2,11 @@ from pathlib import Path
 
 from tests.support.syslog import hearing
 from zope_exporter.collectors.syslog import SyslogCollector
-from zope_exporter.exposition import encode
-from zope_exporter.logfiles.access import AccessCounter
-from zope_exporter.logfiles.event import EventCounter
-from zope_exporter.registry import Registry
-from zope_exporter.syslog.counting import Counters
+from zope_exporter.logs.access.counter import AccessCounter
+from zope_exporter.logs.event.counter import EventCounter
+from zope_exporter.logs.syslog.counting import Counters
+from zope_exporter.metrics.exposition import encode
+from zope_exporter.metrics.registry import Registry
 
 GOLDEN = Path(__file__).with_name("golden") / "syslog.txt"
 REQUEST = b'<134>127.0.0.1 - - [22/Nov/2026:10:37:52 +0000] "GET / HTTP/1.1" 200 230\0'

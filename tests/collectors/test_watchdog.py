@@ -2,12 +2,12 @@ import re
 import time
 from pathlib import Path
 
+from zope_exporter.alerting.watchdog.message import Message, TellingError
+from zope_exporter.alerting.watchdog.store import WatchdogStore
+from zope_exporter.alerting.watchdog.timer import Watchdog
 from zope_exporter.collectors.watchdog import WatchdogCollector
-from zope_exporter.exposition import encode
-from zope_exporter.registry import Registry
-from zope_exporter.watchdog.message import Message, TellingError
-from zope_exporter.watchdog.store import WatchdogStore
-from zope_exporter.watchdog.timer import Watchdog
+from zope_exporter.metrics.exposition import encode
+from zope_exporter.metrics.registry import Registry
 
 GOLDEN = Path(__file__).with_name("golden") / "watchdog.txt"
 

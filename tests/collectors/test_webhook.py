@@ -2,13 +2,13 @@ from pathlib import Path
 
 from tests.support.alerts import ago, alert, payload
 from tests.support.runner import IdleRunner
-from zope_exporter.alertmanager.ledger import Ledger
-from zope_exporter.alertmanager.payload import parse_notification
-from zope_exporter.alertmanager.reception import Reception
-from zope_exporter.alertmanager.tally import Tally
+from zope_exporter.alerting.webhook.handled_alerts import HandledAlerts
+from zope_exporter.alerting.webhook.handler import AlertHandler
+from zope_exporter.alerting.webhook.payload import parse_notification
+from zope_exporter.alerting.webhook.tally import Tally
 from zope_exporter.collectors.webhook import WebhookCollector
-from zope_exporter.exposition import encode
-from zope_exporter.registry import Registry
+from zope_exporter.metrics.exposition import encode
+from zope_exporter.metrics.registry import Registry
 
 GOLDEN = Path(__file__).with_name("golden") / "webhook.txt"
 
@@ -16,7 +16,9 @@ GOLDEN = Path(__file__).with_name("golden") / "webhook.txt"
 def page(state: Path) -> str:
     tally = Tally()
     on_alert = {"ZopePackOverdue": "pack"}
-    reception = Reception(IdleRunner(), Ledger(state, None), on_alert, {"Watchdog": lambda: None})
+    reception = AlertHandler(
+        IdleRunner(), HandledAlerts(state, None), on_alert, {"Watchdog": lambda: None}
+    )
     for alerts in (
         [alert(), alert("Watchdog")],
         [alert(), alert(status="resolved")],

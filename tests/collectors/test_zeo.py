@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from zope_exporter.clients.zeo.probe import Answer
+from zope_exporter.clients.zeo.status import StorageStatus
 from zope_exporter.collectors.zeo import UP, ZeoCollector
-from zope_exporter.exposition import encode
-from zope_exporter.inventory import Inventory, Site, ZeoServer
-from zope_exporter.registry import Registry, Scrape
-from zope_exporter.zeo.probe import Answer
-from zope_exporter.zeo.status import StorageStatus
+from zope_exporter.discovery.inventory import Inventory, Site, ZeoServer
+from zope_exporter.metrics.exposition import encode
+from zope_exporter.metrics.registry import Registry, Scrape
 
 BUSY = StorageStatus(
     clients=2,

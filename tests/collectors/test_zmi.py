@@ -7,12 +7,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from zope_exporter.clients.zmi.reading import Caches, Panel
+from zope_exporter.clients.zmi.visit import Account, Visited
 from zope_exporter.collectors.zmi import UP, ZmiCollector
-from zope_exporter.exposition import encode
-from zope_exporter.inventory import Database, Inventory, Process, Service, Site, ZmiLogin
-from zope_exporter.registry import Registry
-from zope_exporter.zmi.reading import Caches, Panel
-from zope_exporter.zmi.visit import Account, Visited
+from zope_exporter.discovery.inventory import Database, Inventory, Process, Service, Site, ZmiLogin
+from zope_exporter.metrics.exposition import encode
+from zope_exporter.metrics.registry import Registry
 
 LOGIN = ZmiLogin("http://127.0.0.1:8080", "admin", Path("/run/password"))
 OLD_LOGIN = ZmiLogin("http://127.0.0.1:8081", "admin", Path("/run/password"))

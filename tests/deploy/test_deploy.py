@@ -12,9 +12,9 @@ import yaml
 
 from tests.support.debian import tool
 from tests.support.require import require
-from zope_exporter.cli import main
-from zope_exporter.healthcheck import TIMEOUT
-from zope_exporter.shipped import shipped
+from zope_exporter.cli.main import main
+from zope_exporter.system.healthcheck import TIMEOUT
+from zope_exporter.system.resources import shipped
 
 DEPLOY = shipped("deploy")
 SERVICES = sorted(DEPLOY.glob("*.service"))

@@ -8,8 +8,8 @@ import psutil
 import pytest
 
 from tests.support.servers import program, running
+from zope_exporter.discovery.inventory import Process
 from zope_exporter.discovery.processes import Processes, find_processes
-from zope_exporter.inventory import Process
 
 FORKING = """
 import os, sys

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.servers import zeo_client, zeo_instance, zope_instance
+from zope_exporter.discovery.conf.zope_conf import read_zope_conf
 from zope_exporter.discovery.conf_cache import ConfCache
+from zope_exporter.discovery.inventory import Process, Service
 from zope_exporter.discovery.services import ServiceReader
 from zope_exporter.discovery.source import Source
-from zope_exporter.inventory import Process, Service
-from zope_exporter.zope_config.zope_conf import read_zope_conf
 
 
 def read(source: Source) -> Service:

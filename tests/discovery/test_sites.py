@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zope_exporter.discovery.assembly import assemble
+from zope_exporter.discovery.inventory import Database, Process, Service, Site, Target
 from zope_exporter.discovery.sharing import Sharing
 from zope_exporter.discovery.sites import Member, Settled, settle
-from zope_exporter.inventory import Database, Process, Service, Site, Target
 
 HERE = frozenset({"zeo.example.com", "192.0.2.7"})
 

@@ -8,12 +8,12 @@ import pytest
 from tests.support.odd_files import ODD
 from tests.support.servers import program, running, zeo_client, zeo_instance, zope_instance
 from zope_exporter.discovery.declared import Declared, DeclaredService
+from zope_exporter.discovery.inventory import Inventory, Process, Service, Target
 from zope_exporter.discovery.memory import Memory
 from zope_exporter.discovery.processes import Processes, find_processes
 from zope_exporter.discovery.source import Source
 from zope_exporter.discovery.survey import Survey
 from zope_exporter.discovery.watcher import Watcher
-from zope_exporter.inventory import Inventory, Process, Service, Target
 
 PROCESS = Process(4_000_000, 1.0)
 

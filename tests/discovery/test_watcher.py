@@ -5,9 +5,9 @@ from contextlib import contextmanager
 
 import pytest
 
+from zope_exporter.discovery.inventory import Inventory, Site
 from zope_exporter.discovery.looking import Looking
 from zope_exporter.discovery.watcher import SearchError, Watcher
-from zope_exporter.inventory import Inventory, Site
 
 LONG = 30.0
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from zope_exporter.discovery.declared import DeclaredZeo
+from zope_exporter.discovery.inventory import Database, Process, Service, TlsFiles, ZeoServer
 from zope_exporter.discovery.sharing import Sharing
 from zope_exporter.discovery.zeo_servers import zeo_servers
-from zope_exporter.inventory import Database, Process, Service, TlsFiles, ZeoServer
 
 HERE = frozenset({"zeo.example.com"})
 TLS = TlsFiles(Path("ca.pem"), Path("client.pem"), Path("client.key"))

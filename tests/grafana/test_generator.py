@@ -3,9 +3,9 @@
 import pytest
 
 from tests.support.dashboards import GRAFANA, made
-from zope_exporter.dashboards.build import as_files
-from zope_exporter.dashboards.metrics import Metrics, UndeclaredError
-from zope_exporter.metric import Metric
+from zope_exporter.alerting.dashboards.build import as_files
+from zope_exporter.alerting.dashboards.metrics import Metrics, UndeclaredError
+from zope_exporter.metrics.metric import Metric
 
 
 def test_the_files_are_what_the_generator_makes() -> None:

@@ -16,10 +16,10 @@ from tests.support.environments import Environment
 from tests.support.instances import ZopeInstance
 from tests.support.processes import eventually
 from tests.support.site import MANAGER, Site
-from zope_exporter.logfiles.access import REQUESTS, RESPONSE_BYTES, AccessCounter
-from zope_exporter.logfiles.lines import UNPARSED_LINES
-from zope_exporter.logfiles.pipeline import access_log_complete, explain_gaps
-from zope_exporter.zope_config.wsgi_ini import read_wsgi_ini
+from zope_exporter.discovery.conf.wsgi_ini import read_wsgi_ini
+from zope_exporter.logs.access.counter import REQUESTS, RESPONSE_BYTES, AccessCounter
+from zope_exporter.logs.access.pipeline import access_log_complete, explain_gaps
+from zope_exporter.logs.tail.lines import UNPARSED_LINES
 
 Seen = Counter[tuple[str, str]]
 

@@ -21,7 +21,7 @@ from tests.support.exporter import Page, Running, serving, zope_exporter
 from tests.support.instances import ZopeInstance
 from tests.support.processes import eventually
 from tests.support.zope_pages import gate, publish_pages
-from zope_exporter.agents.package import shipped
+from zope_exporter.clients.agent.package import shipped
 
 StartZope = Callable[..., ZopeInstance]
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -227,7 +227,7 @@ def test_the_wheel_of_the_exporter_brings_the_agent_along(tmp_path: Path) -> Non
     subprocess.run([*pip, "wheel", "--quiet", "--no-deps", "-w", tmp_path, top], check=True)
     (wheel,) = tmp_path.glob("*.whl")
     subprocess.run([sys.executable, "-m", "zipfile", "-e", wheel, tmp_path / "in"], check=True)
-    dump = "from zope_exporter.agents.package import shipped; print(sorted(shipped().files))"
+    dump = "from zope_exporter.clients.agent.package import shipped; print(sorted(shipped().files))"
     command = [
         sys.executable,
         "-c",

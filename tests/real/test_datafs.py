@@ -10,9 +10,9 @@ from tests.support.counting import scanned
 from tests.support.environments import Environment
 from tests.support.instances import ZopeInstance
 from tests.support.processes import eventually
-from zope_exporter.filestorage.follow import Followed
-from zope_exporter.filestorage.rescan import Rescan
-from zope_exporter.filestorage.store import Known, Store
+from zope_exporter.storage.filestorage.follow import Followed
+from zope_exporter.storage.filestorage.rescan import Rescan
+from zope_exporter.storage.filestorage.state import Known, Store
 
 # For every ZODB from 3.10 on: undo the last transaction, then count, then pack both ways.
 THEIR_NUMBERS = """

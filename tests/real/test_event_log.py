@@ -17,8 +17,8 @@ from tests.support.event_oracle import read_log
 from tests.support.instances import ZopeInstance
 from tests.support.processes import eventually
 from tests.support.zeo import ZeoServer
-from zope_exporter.logfiles.event import EventCounter
-from zope_exporter.logfiles.known_patterns import KNOWN_PATTERNS
+from zope_exporter.logs.event.counter import EventCounter
+from zope_exporter.logs.event.known_patterns import KNOWN_PATTERNS
 
 StartZope = Callable[..., ZopeInstance]
 

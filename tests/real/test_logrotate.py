@@ -13,8 +13,8 @@ from tests.support.debian import tool
 from tests.support.line_counter import Lines
 from tests.support.processes import eventually
 from tests.support.require import require
-from zope_exporter.logfiles.follower import FollowedLog
-from zope_exporter.logfiles.writer import reopen_needed
+from zope_exporter.logs.tail.follower import FollowedLog
+from zope_exporter.logs.tail.stale_handle import reopen_needed
 
 # Logs as Zope does under WSGI; the signal is what Zope 2 reopens its logs at. Writes a line every
 # millisecond between "go" and "stop", and says how many there are by now.

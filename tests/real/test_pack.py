@@ -16,15 +16,15 @@ from tests.support.packing import AT_ONCE, Remembered
 from tests.support.require import require
 from tests.support.site import MANAGER
 from tests.support.zeo import ZeoServer
-from zope_exporter.actions.databases import site_databases
+from zope_exporter.app.exporter import search
 from zope_exporter.config.load import load_config
-from zope_exporter.inventory import Database, Process, Service
-from zope_exporter.jobs.report import ActionError, RefusedError
-from zope_exporter.packing.choice import choose
-from zope_exporter.packing.engine import pack
-from zope_exporter.packing.relstorage import RelStorageWay
-from zope_exporter.packing.target import PackResult, PackTarget
-from zope_exporter.sidecar import search
+from zope_exporter.discovery.inventory import Database, Process, Service
+from zope_exporter.maintenance.actions.databases import site_databases
+from zope_exporter.maintenance.jobs.report import ActionError, RefusedError
+from zope_exporter.maintenance.pack.choose_engine import choose
+from zope_exporter.maintenance.pack.relstorage_engine import RelStorageEngine
+from zope_exporter.maintenance.pack.run import pack
+from zope_exporter.maintenance.pack.target import PackResult, PackTarget
 
 StartZope = Callable[..., ZopeInstance]
 TEXT = "some text\n" * 30_000
@@ -223,7 +223,7 @@ def test_a_secret_of_a_relstorage_is_on_no_command_line_and_in_no_message(
     database = Database("main", "relstorage")
     report = Watching()
     with pytest.raises(ActionError) as failed:
-        pack(PackTarget("s", "main", None, RelStorageWay(service, database)), AT_ONCE, report)
+        pack(PackTarget("s", "main", None, RelStorageEngine(service, database)), AT_ONCE, report)
     assert report.lines_seen
     assert "S3cr3tWord" not in report.text + str(failed.value) + report.lines_seen
 

@@ -19,10 +19,10 @@ from tests.support.require import require
 from tests.support.rsyslog import Relay, rsyslog
 from tests.support.syslog import Heard, hearing
 from tests.support.zeo import ZeoServer
-from zope_exporter.logfiles.access import AccessCounter
-from zope_exporter.logfiles.event import EventCounter
-from zope_exporter.syslog.counting import Counters
-from zope_exporter.syslog.route import Route, SyslogSettings
+from zope_exporter.logs.access.counter import AccessCounter
+from zope_exporter.logs.event.counter import EventCounter
+from zope_exporter.logs.syslog.counting import Counters
+from zope_exporter.logs.syslog.route import Route, SyslogSettings
 
 LINES = [
     '127.0.0.1 - - [22/Nov/2026:10:37:52 +0000] "GET / HTTP/1.1" 200 230',

@@ -19,9 +19,9 @@ from tests.support.processes import eventually
 from tests.support.server import free_port
 from tests.support.zeo import ZeoServer
 from tests.support.zeo_clients import ZeoClient
-from zope_exporter.inventory import ZeoServer as Asked
-from zope_exporter.zeo.probe import Answer, ZeoProber
-from zope_exporter.zeo.status import StorageStatus
+from zope_exporter.clients.zeo.probe import Answer, ZeoProber
+from zope_exporter.clients.zeo.status import StorageStatus
+from zope_exporter.discovery.inventory import ZeoServer as Asked
 
 StartZope = Callable[..., ZopeInstance]
 StartZeo = Callable[..., ZeoServer]

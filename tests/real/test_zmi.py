@@ -13,9 +13,9 @@ from tests.support.exporter import zope_exporter
 from tests.support.instances import ZopeInstance
 from tests.support.processes import eventually
 from tests.support.site import MANAGER
-from zope_exporter.inventory import Process, ZmiLogin
-from zope_exporter.zmi.reading import Caches
-from zope_exporter.zmi.visit import Account, Visited, ZmiVisitor
+from zope_exporter.clients.zmi.reading import Caches
+from zope_exporter.clients.zmi.visit import Account, Visited, ZmiVisitor
+from zope_exporter.discovery.inventory import Process, ZmiLogin
 
 StartZope = Callable[..., ZopeInstance]
 

@@ -10,7 +10,7 @@ from tests.support.debian import tool
 
 OURS = """
 import json, os, sys
-from zope_exporter.logfiles.access import AccessCounter
+from zope_exporter.logs.access.counter import AccessCounter
 counter = AccessCounter()
 log = os.open(sys.argv[1], os.O_RDONLY)
 place = 0

@@ -22,7 +22,7 @@ from tests.support.cgroups import own_cgroups
 from tests.support.commands import last_lines
 from tests.support.debian import tool
 from tests.support.processes import eventually
-from zope_exporter.child import Child
+from zope_exporter.system.subprocesses import Child
 
 DEADLINE = 60.0
 BOOT_SECONDS = 60.0

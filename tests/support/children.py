@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import psutil
 
-from zope_exporter.inventory import Process
+from zope_exporter.discovery.inventory import Process
 
 WAIT = "print('ready', flush=True); import sys; sys.stdin.read()"
 

@@ -4,10 +4,10 @@ import os
 from pathlib import Path
 
 from tests.support.history import Numbers
-from zope_exporter.filestorage.datafile import opened
-from zope_exporter.filestorage.ledger import Ledger
-from zope_exporter.filestorage.records import DataFile
-from zope_exporter.filestorage.scan import Scan
+from zope_exporter.storage.filestorage.datafile import opened
+from zope_exporter.storage.filestorage.records import DataFile
+from zope_exporter.storage.filestorage.scan import Scan
+from zope_exporter.storage.filestorage.totals import Totals
 
 
 def scanned(path: Path, window: int = 1 << 20) -> Scan:
@@ -25,9 +25,9 @@ def scanned_numbers(path: Path, window: int = 1 << 20) -> Numbers:
     return numbers(scanned(path, window).census.ledger())
 
 
-def followed_numbers(path: Path, ledger: Ledger | None = None, window: int = 1 << 20) -> Numbers:
+def followed_numbers(path: Path, ledger: Totals | None = None, window: int = 1 << 20) -> Numbers:
     """What it comes to from commit to commit, from the first or those of a ledger on."""
-    ledger = ledger or Ledger()
+    ledger = ledger or Totals()
     with opened(path) as descriptor:
         file = DataFile(path, descriptor, window)
         for transaction in file.transactions(ledger.position, ledger.tid):
@@ -35,5 +35,5 @@ def followed_numbers(path: Path, ledger: Ledger | None = None, window: int = 1 <
     return numbers(ledger)
 
 
-def numbers(ledger: Ledger) -> Numbers:
+def numbers(ledger: Totals) -> Numbers:
     return Numbers(ledger.transactions, ledger.objects, ledger.superseded)

@@ -19,7 +19,7 @@ from tests.support.environments import Environment
 from tests.support.maintained import TOKEN
 from tests.support.processes import eventually
 from tests.support.site import MANAGER
-from zope_exporter.shipped import shipped
+from zope_exporter.system.resources import shipped
 
 TOP = Path(__file__).parents[2]
 DEPLOY = shipped("deploy")

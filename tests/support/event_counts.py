@@ -1,8 +1,8 @@
 """What an EventCounter has counted, without the zeros."""
 
-from zope_exporter.logfiles.event import MATCHES, RECORDS, EventCounter
-from zope_exporter.logfiles.lines import UNPARSED_LINES
-from zope_exporter.metric import Metric
+from zope_exporter.logs.event.counter import MATCHES, RECORDS, EventCounter
+from zope_exporter.logs.tail.lines import UNPARSED_LINES
+from zope_exporter.metrics.metric import Metric
 
 
 def _counted(counter: EventCounter, metric: Metric) -> dict[str, int]:

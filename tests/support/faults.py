@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from zope_exporter.repository.disk import Disk
+from zope_exporter.maintenance.backup.disk import Disk
 
 Done = TypeVar("Done")
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from zope_exporter.inventory import Target
-from zope_exporter.probe.result import Reason
+from zope_exporter.clients.http.result import Reason
+from zope_exporter.discovery.inventory import Target
 
 _MANY_SECONDS = 20.0  # for a target that must not time out, however slow the machine
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import trustme
 
-from zope_exporter.probe.http import Prober
-from zope_exporter.probe.resolve import Resolver
+from zope_exporter.clients.http.probe import Prober
+from zope_exporter.clients.http.resolve import Resolver
 
 
 class Names:

@@ -11,11 +11,11 @@ from pathlib import Path
 import click
 
 from tests.support.jobs import Gate, ListedWork, work
-from zope_exporter.commands.foreground import ENDING
-from zope_exporter.commands.shell import Shell
-from zope_exporter.jobs.job import Facts, Places, Task
-from zope_exporter.jobs.report import Report
-from zope_exporter.jobs.store import JobStore
+from zope_exporter.cli.foreground import ENDING
+from zope_exporter.cli.run_action import Shell
+from zope_exporter.maintenance.jobs.job import Facts, Places, Task
+from zope_exporter.maintenance.jobs.report import Report
+from zope_exporter.maintenance.jobs.store import JobStore
 
 
 def main(state: str, var: str, action: str, wait: str = "0") -> int:

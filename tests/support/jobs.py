@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from zope_exporter.jobs.job import Facts, Places, Task
-from zope_exporter.jobs.lock import LockPlace
-from zope_exporter.jobs.report import RefusedError, Report
-from zope_exporter.jobs.work import Work
+from zope_exporter.maintenance.jobs.job import Facts, Places, Task
+from zope_exporter.maintenance.jobs.lock import LockPlace
+from zope_exporter.maintenance.jobs.report import RefusedError, Report
+from zope_exporter.maintenance.jobs.work import Work
 
 MAIN = Task("intranet", "main", "pack")
 

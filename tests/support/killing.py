@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-from zope_exporter.jobs.report import ActionError
+from zope_exporter.maintenance.jobs.report import ActionError
 
 DONE, WRONG, FAILED = 0, 1, 2
 OPERATIONS = {

@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from zope_exporter.logfiles.lines import JSON, UNPARSED_LINES
-from zope_exporter.metric import Metric, Sample
+from zope_exporter.logs.tail.lines import JSON, UNPARSED_LINES
+from zope_exporter.metrics.metric import Metric, Sample
 
 LINES = Metric("zope_test_lines_total", "counter", "Lines, for tests.", ("site", "log"))
 

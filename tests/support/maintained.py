@@ -10,8 +10,8 @@ from tests.support.exporter import DEADLINE, serving, zope_exporter
 from tests.support.packing import blob_dir_of, make_database
 from tests.support.processes import eventually
 from tests.support.zeo import ZeoServer
-from zope_exporter.jobs.job import Job
-from zope_exporter.jobs.store import JobStore
+from zope_exporter.maintenance.jobs.job import Job
+from zope_exporter.maintenance.jobs.store import JobStore
 
 TOKEN = "0123456789abcdef" * 4
 

@@ -12,9 +12,9 @@ from persistent.mapping import PersistentMapping
 from ZODB.blob import Blob
 from ZODB.FileStorage import FileStorage
 
-from zope_exporter.inventory import Process, Storage
-from zope_exporter.jobs.report import InterruptedActionError
-from zope_exporter.packing.target import PackSettings, PackTarget, Way
+from zope_exporter.discovery.inventory import Process, Storage
+from zope_exporter.maintenance.jobs.report import InterruptedActionError
+from zope_exporter.maintenance.pack.target import PackEngine, PackSettings, PackTarget
 
 AT_ONCE = PackSettings(days=0, headroom=0, poll_seconds=0.05)
 
@@ -111,5 +111,5 @@ def storage_of(data_fs: Path, *owners: Process) -> Storage:
     return Storage("main", data_fs, blob_dir if blob_dir.exists() else None, owners)
 
 
-def target_of(storage: Storage, way: Way) -> PackTarget:
+def target_of(storage: Storage, way: PackEngine) -> PackTarget:
     return PackTarget("site", storage.database, storage, way)

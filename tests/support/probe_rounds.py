@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.hostile_names import Names
+from zope_exporter.clients.http.probe import Prober
+from zope_exporter.clients.http.resolve import Resolver
 from zope_exporter.collectors.ping import DURATION, FAILURE, PingCollector
-from zope_exporter.inventory import Inventory, Site, Target
-from zope_exporter.metric import Sample
-from zope_exporter.probe.http import Prober
-from zope_exporter.probe.resolve import Resolver
-from zope_exporter.registry import Registry
+from zope_exporter.discovery.inventory import Inventory, Site, Target
+from zope_exporter.metrics.metric import Sample
+from zope_exporter.metrics.registry import Registry
 
 WARM_UP_ROUNDS = 2  # imports, buffers and the allocator's arenas
 

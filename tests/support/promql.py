@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import promql_parser
 
-from zope_exporter.metric import Metric
+from zope_exporter.metrics.metric import Metric
 
 # What Prometheus itself says of targets and alerts.
 OF_PROMETHEUS = {"up", "scrape_duration_seconds", "scrape_samples_scraped", "ALERTS"}

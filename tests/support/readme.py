@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from zope_exporter.reference import (
+from zope_exporter.app.exporter import declared_metrics
+from zope_exporter.cli.reference import (
     configuration_reference,
     metrics_reference,
     patterns_reference,
 )
-from zope_exporter.sidecar import declared_metrics
 
 README = Path(__file__).parents[2] / "README.md"
 

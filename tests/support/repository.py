@@ -9,12 +9,12 @@ from pathlib import Path
 from tests.support.blobs import make_blobs
 from tests.support.datafs import commit, storage_at
 from tests.support.faults import QuickDisk
-from zope_exporter.jobs.report import Report, Silent
-from zope_exporter.repository.disk import Disk, Means
-from zope_exporter.repository.engine import backup
-from zope_exporter.repository.proof import Level
-from zope_exporter.repository.target import BackupResult, BackupSettings, Source
-from zope_exporter.repository.verification import Verdict, verify
+from zope_exporter.maintenance.backup.disk import Disk, Means
+from zope_exporter.maintenance.backup.run import backup
+from zope_exporter.maintenance.backup.target import BackupResult, BackupSettings, Source
+from zope_exporter.maintenance.backup.verification import Verdict, verify
+from zope_exporter.maintenance.backup.verification_record import Level
+from zope_exporter.maintenance.jobs.report import Report, Silent
 
 
 class Noted(Silent):

@@ -19,9 +19,9 @@ from tests.support.packing import (
     make_database,
 )
 from tests.support.small_disk import emptied
-from zope_exporter.recovery.place import Place
-from zope_exporter.recovery.restore import restore
-from zope_exporter.recovery.source import FileSource
+from zope_exporter.maintenance.restore.place import Place
+from zope_exporter.maintenance.restore.restore import restore
+from zope_exporter.maintenance.restore.source import FileSource
 
 
 def opened_blobs(data_fs: Path, blob_dir: Path | None = None) -> dict[str, bytes | None]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from zope_exporter.state import StateError
+from zope_exporter.system.state import StateError
 
 
 @dataclass

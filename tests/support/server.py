@@ -13,7 +13,7 @@ import psutil
 
 from tests.support.commands import Command, last_lines, surroundings
 from tests.support.processes import eventually
-from zope_exporter.child import Child
+from zope_exporter.system.subprocesses import Child
 
 # A shell's background jobs ignore SIGINT, and so would every server of tests run as one.
 _HEEDING_SIGINT = """\

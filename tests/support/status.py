@@ -3,16 +3,16 @@
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from zope_exporter.agents import serving
+from zope_exporter.clients.agent import serving
+from zope_exporter.clients.http.result import REASONS
 from zope_exporter.collectors import backup, datafs, filestorage, ping, process
-from zope_exporter.inventory import Database, Inventory, Service, Site, Storage, Target
-from zope_exporter.logfiles import event
-from zope_exporter.metric import Metric, Sample
-from zope_exporter.probe.result import REASONS
-from zope_exporter.registry import Failure, Registry, Scrape
-from zope_exporter.status.courses import DRAWN
-from zope_exporter.status.history import History
-from zope_exporter.status.observer import Observer
+from zope_exporter.discovery.inventory import Database, Inventory, Service, Site, Storage, Target
+from zope_exporter.logs.event import counter as event
+from zope_exporter.metrics.metric import Metric, Sample
+from zope_exporter.metrics.registry import Failure, Registry, Scrape
+from zope_exporter.web.status.graphs import DRAWN
+from zope_exporter.web.status.history import History
+from zope_exporter.web.status.last_scrape import LastScrape
 
 NOW = 1_700_012_345.0
 HOUR = 3600.0
@@ -75,11 +75,11 @@ def without(scrape: Scrape, *metrics: Metric) -> Scrape:
 
 def observed(
     found: Inventory, scrapes: Sequence[Scrape], start: float = NOW, step: float = 30.0
-) -> Observer:
+) -> LastScrape:
     """An observer that has seen these, one every `step` seconds, the last one at `start`."""
     registry = Given()
     times = iter(start - step * back for back in reversed(range(len(scrapes))))
-    observer = Observer(registry, lambda: found, History(DRAWN), clock=lambda: next(times))
+    observer = LastScrape(registry, lambda: found, History(DRAWN), clock=lambda: next(times))
     for scrape in scrapes:
         registry.next = scrape
         observer.scrape(5.0)

@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.processes import eventually
-from zope_exporter.logfiles.lines import JSON
-from zope_exporter.logfiles.store import LogStore
-from zope_exporter.metric import Metric, Sample
-from zope_exporter.syslog.allowance import Allowance
-from zope_exporter.syslog.counting import Counters
-from zope_exporter.syslog.receiver import SyslogReceiver
-from zope_exporter.syslog.route import SyslogSettings
+from zope_exporter.logs.syslog.allowance import Allowance
+from zope_exporter.logs.syslog.counting import Counters
+from zope_exporter.logs.syslog.receiver import SyslogReceiver
+from zope_exporter.logs.syslog.route import SyslogSettings
+from zope_exporter.logs.tail.lines import JSON
+from zope_exporter.logs.tail.store import LogStore
+from zope_exporter.metrics.metric import Metric, Sample
 
 NOON = 1_780_000_000.0
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from tests.support.cache import UnavailableError
-from zope_exporter.jobs.report import ActionError
+from zope_exporter.maintenance.jobs.report import ActionError
 
 PR_SET_PTRACER, ANY = 0x59616D61, -1
 LINE = re.compile(r"(?P<name>\w+)\(.*")

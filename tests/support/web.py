@@ -14,14 +14,14 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from zope_exporter.collector import AnyCollector
-from zope_exporter.metric import Metric, Sample
-from zope_exporter.registry import Registry
+from zope_exporter.metrics.collector import AnyCollector
+from zope_exporter.metrics.metric import Metric, Sample
+from zope_exporter.metrics.registry import Registry
 from zope_exporter.web.app import make_app
-from zope_exporter.web.follow import WebConfigFile
-from zope_exporter.web.limit import ScrapeLimit
+from zope_exporter.web.connection_limiter import DEFAULT_LIMITS, Limits
 from zope_exporter.web.listen import listen
-from zope_exporter.web.room import DEFAULT_LIMITS, Limits
+from zope_exporter.web.reloading_config import WebConfigFile
+from zope_exporter.web.scrape_limit import ScrapeLimit
 from zope_exporter.web.server import Server
 
 DEADLINE = 20.0  # seconds after which a test gives up, however slow the machine

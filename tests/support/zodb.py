@@ -12,7 +12,7 @@ from persistent.mapping import PersistentMapping
 from ZODB.FileStorage import FileStorage
 
 from tests.support.repository import Site
-from zope_exporter.repository.target import Source
+from zope_exporter.maintenance.backup.target import Source
 
 
 @contextmanager

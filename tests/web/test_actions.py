@@ -11,11 +11,11 @@ import pytest
 from tests.support.runner import Answer, IdleRunner
 from tests.support.web import Steady, exchange, serving, status
 from zope_exporter.config.actions import ACTIONS
-from zope_exporter.registry import Registry
+from zope_exporter.metrics.registry import Registry
 from zope_exporter.web.actions import action_routes
+from zope_exporter.web.api_auth import API
 from zope_exporter.web.app import make_app
-from zope_exporter.web.entrance import API
-from zope_exporter.web.limit import ScrapeLimit
+from zope_exporter.web.scrape_limit import ScrapeLimit
 from zope_exporter.web.server import Server
 from zope_exporter.web.tokens import TokenFile
 

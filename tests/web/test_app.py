@@ -23,9 +23,9 @@ from tests.support.web import (
     serving,
     status,
 )
-from zope_exporter.registry import Registry
+from zope_exporter.metrics.registry import Registry
 from zope_exporter.web.app import make_app, scrape_timeout
-from zope_exporter.web.limit import ScrapeLimit
+from zope_exporter.web.scrape_limit import ScrapeLimit
 from zope_exporter.web.server import Server
 
 

@@ -7,7 +7,7 @@ from uvicorn.server import ServerState
 
 from tests.support.web import DEADLINE, app_of
 from zope_exporter.web.connection import Connection
-from zope_exporter.web.room import DEFAULT_LIMITS, Room
+from zope_exporter.web.connection_limiter import DEFAULT_LIMITS, ConnectionLimiter
 
 PATIENCE = 100 * DEADLINE
 
@@ -15,7 +15,7 @@ PATIENCE = 100 * DEADLINE
 async def _is_cut_off(ago: float) -> bool:
     """Whether a peer that says nothing is, and not for having waited here."""
     loop = asyncio.get_running_loop()
-    config, room = uvicorn.Config(app_of(), log_config=None), Room(DEFAULT_LIMITS)
+    config, room = uvicorn.Config(app_of(), log_config=None), ConnectionLimiter(DEFAULT_LIMITS)
     ours, theirs = socket.socketpair()
     with theirs:
         theirs.setblocking(False)

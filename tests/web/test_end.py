@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from tests.support.web import DEADLINE, eventually, get, read_to_end, status
-from zope_exporter.web.room import DEFAULT_LIMITS
+from zope_exporter.web.connection_limiter import DEFAULT_LIMITS
 
 CHILD = Path(__file__).parents[1] / "support" / "web_child.py"
 

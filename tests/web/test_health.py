@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.web import DEADLINE, eventually
-from zope_exporter.healthcheck import VARIABLE, ask, main, socket_name
+from zope_exporter.system.healthcheck import VARIABLE, ask, main, socket_name
 from zope_exporter.web.health import HealthSocket
 from zope_exporter.web.listen import listen
 from zope_exporter.web.server import Server

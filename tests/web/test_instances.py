@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 
 from tests.support.fake_agent import answering, fake_agent, http
 from tests.support.web import serving
-from zope_exporter.inventory import Inventory, Process, Service, Site
+from zope_exporter.discovery.inventory import Inventory, Process, Service, Site
 from zope_exporter.web.instances import instance_routes
 from zope_exporter.web.tokens import TokenFile
 

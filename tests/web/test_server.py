@@ -22,7 +22,7 @@ from tests.support.web import (
     serving,
     status,
 )
-from zope_exporter.web.room import Limits
+from zope_exporter.web.connection_limiter import Limits
 from zope_exporter.web.server import Server
 
 PATIENCE = 0.4

@@ -20,7 +20,7 @@ from tests.support.web import (
     status,
 )
 from zope_exporter.config.document import ConfigError
-from zope_exporter.web.room import Limits
+from zope_exporter.web.connection_limiter import Limits
 from zope_exporter.web.server import Server
 from zope_exporter.web.tls import make_context
 from zope_exporter.web.webconfig import load_web_config

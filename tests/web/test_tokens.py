@@ -14,18 +14,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tests.support.web import Steady, serving
-from zope_exporter.check import findings
+from zope_exporter.app.check import findings
+from zope_exporter.checks.finding import Severity
 from zope_exporter.config.actions import ActionsConfig
 from zope_exporter.config.document import ConfigError
 from zope_exporter.config.schema import Config
-from zope_exporter.finding import Severity
-from zope_exporter.registry import Registry
+from zope_exporter.metrics.registry import Registry
+from zope_exporter.web.api_auth import API, answer, protected
 from zope_exporter.web.app import make_app
 from zope_exporter.web.body import read_json
-from zope_exporter.web.entrance import API, answer, protected
-from zope_exporter.web.limit import ScrapeLimit
+from zope_exporter.web.scrape_limit import ScrapeLimit
 from zope_exporter.web.server import Server
-from zope_exporter.web.tokens import PERMISSIONS, Holder, TokenFile, weaknesses
+from zope_exporter.web.tokens import PERMISSIONS, TokenFile, TokenOwner, weaknesses
 
 ROOT = "r00t-0123456789abcdef"
 NIGHTLY = "n1ghtly+0123456789/abcdef=="
@@ -45,10 +45,10 @@ def bearer(token: str) -> dict[str, str]:
 
 def test_who_holds_which_token(tmp_path: Path) -> None:
     tokens = TokenFile(token_file(tmp_path))
-    assert tokens.holder(f"Bearer {ROOT}") == Holder("line 3", frozenset(PERMISSIONS))
+    assert tokens.holder(f"Bearer {ROOT}") == TokenOwner("line 3", frozenset(PERMISSIONS))
     nightly = tokens.holder(f"bearer  {NIGHTLY}")
-    assert nightly == Holder("nightly", frozenset({"backup", "verify"}))
-    assert tokens.holder(f"Bearer {ROOT}2") == Holder("reader", frozenset())
+    assert nightly == TokenOwner("nightly", frozenset({"backup", "verify"}))
+    assert tokens.holder(f"Bearer {ROOT}2") == TokenOwner("reader", frozenset())
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_promise_19_a_broken_token_file_fails_closed_and_recovers(
                 tokens.holder(f"Bearer {ROOT}")
     token_file(tmp_path, "a: an0ther-0123456789")
     assert tokens.holder(f"Bearer {ROOT}") is None
-    assert tokens.holder("Bearer an0ther-0123456789") == Holder("a", frozenset(PERMISSIONS))
+    assert tokens.holder("Bearer an0ther-0123456789") == TokenOwner("a", frozenset(PERMISSIONS))
     assert [record.levelname for record in caplog.records] == ["ERROR", "ERROR", "INFO"]
     assert ROOT not in caplog.text
 
@@ -156,7 +156,7 @@ def test_any_bytes_are_tokens_or_an_error(
     assert tokens.holder("Bearer ") is None
 
 
-async def _echo(request: Request, holder: Holder) -> Response:
+async def _echo(request: Request, holder: TokenOwner) -> Response:
     return answer({"holder": holder.name, "body": await read_json(request)})
 
 

@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 from tests.support.alerts import STARTED, ZERO, ago, alert, payload
 from tests.support.runner import Answer, IdleRunner
 from tests.support.web import Steady, connect, eventually, serving
-from zope_exporter.alertmanager.ledger import Ledger
-from zope_exporter.alertmanager.reception import Reception
-from zope_exporter.alertmanager.tally import ALERTS, NOTIFICATIONS, Tally
-from zope_exporter.registry import Registry
+from zope_exporter.alerting.webhook.handled_alerts import HandledAlerts
+from zope_exporter.alerting.webhook.handler import AlertHandler
+from zope_exporter.alerting.webhook.tally import ALERTS, NOTIFICATIONS, Tally
+from zope_exporter.metrics.registry import Registry
+from zope_exporter.web.api_auth import API
 from zope_exporter.web.app import make_app
-from zope_exporter.web.entrance import API
-from zope_exporter.web.limit import ScrapeLimit
+from zope_exporter.web.scrape_limit import ScrapeLimit
 from zope_exporter.web.server import Server
 from zope_exporter.web.tokens import TokenFile
 from zope_exporter.web.webhook import LOG_EVERY, Seldom, webhook_route
@@ -47,8 +47,8 @@ class Hook:
         token.write_text(f"am: {TOKEN}: alertmanager\nother: {TOKEN}2: pack\n")
         token.chmod(0o600)
         watchdogs = {"Watchdog": lambda: self.signs.append("Watchdog")}
-        ledger = Ledger(state, "no directory can be written")
-        reception = Reception(self.runner, ledger, ON_ALERT, watchdogs)
+        ledger = HandledAlerts(state, "no directory can be written")
+        reception = AlertHandler(self.runner, ledger, ON_ALERT, watchdogs)
         self.route = webhook_route(TokenFile(token), reception, self.tally)
         self.server: Server
 

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from zope_exporter.actions.catalog import ActionCatalog
-from zope_exporter.collector import AnyCollector
 from zope_exporter.discovery.watcher import Watcher
-from zope_exporter.logfiles.counters import COUNTED
-from zope_exporter.logfiles.watch import LogWatch
-from zope_exporter.syslog.receiver import SyslogReceiver
+from zope_exporter.logs.counters import COUNTED
+from zope_exporter.logs.syslog.receiver import SyslogReceiver
+from zope_exporter.logs.tail.watch import LogWatch
+from zope_exporter.maintenance.actions.catalog import ActionCatalog
+from zope_exporter.metrics.collector import AnyCollector
 
 from .actions import ActionsCollector
 from .agent import AgentCollector

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from zope_exporter.jobs.job import Job, Task
-from zope_exporter.jobs.store import JobStore
-from zope_exporter.jobs.tallies import Tally
-from zope_exporter.metric import Metric, Sample
+from zope_exporter.maintenance.jobs.job import Job, Task
+from zope_exporter.maintenance.jobs.store import JobStore
+from zope_exporter.maintenance.jobs.tallies import Tally
+from zope_exporter.metrics.metric import Metric, Sample
 
 LABELS = ("site", "database", "action")
 

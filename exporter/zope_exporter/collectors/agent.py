@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from zope_exporter.agents import databases, instance, serving, storages
-from zope_exporter.agents.answer import Answer
-from zope_exporter.agents.client import AgentClient
-from zope_exporter.agents.errors import AgentError
-from zope_exporter.agents.sockets import find_sockets
-from zope_exporter.collector import Part
-from zope_exporter.inventory import Inventory, Service
-from zope_exporter.metric import Metric, Sample
+from zope_exporter.clients.agent import databases, instance, serving, storages
+from zope_exporter.clients.agent.answer import Answer
+from zope_exporter.clients.agent.client import AgentClient
+from zope_exporter.clients.agent.errors import AgentError
+from zope_exporter.clients.agent.sockets import find_sockets
+from zope_exporter.discovery.inventory import Inventory, Service
+from zope_exporter.metrics.collector import Part
+from zope_exporter.metrics.metric import Metric, Sample
 
 UP = Metric(
     "zope_agent_up",

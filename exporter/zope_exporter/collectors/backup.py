@@ -9,11 +9,11 @@ from pathlib import Path
 from persistent.TimeStamp import TimeStamp
 from ZODB.utils import p64
 
-from zope_exporter.actions.backups import BackupPlan
-from zope_exporter.collector import Part
-from zope_exporter.metric import Metric, Sample
-from zope_exporter.repository.identity import CONTENTS, NAMES, begins_later, other_names
-from zope_exporter.repository.listing import Repository, read_repository
+from zope_exporter.maintenance.actions.backups import BackupPlan
+from zope_exporter.maintenance.backup.identity import CONTENTS, NAMES, begins_later, other_names
+from zope_exporter.maintenance.backup.listing import Repository, read_repository
+from zope_exporter.metrics.collector import Part
+from zope_exporter.metrics.metric import Metric, Sample
 
 LABELS = ("site", "database")
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from zope_exporter.blob_scan import BlobScanner
-from zope_exporter.collector import Part
-from zope_exporter.inventory import Inventory, Storage
-from zope_exporter.metric import Metric, Sample
+from zope_exporter.discovery.inventory import Inventory, Storage
+from zope_exporter.metrics.collector import Part
+from zope_exporter.metrics.metric import Metric, Sample
+from zope_exporter.storage.blobs.scan import BlobScanner
 
 LABELS = ("site", "database")
 

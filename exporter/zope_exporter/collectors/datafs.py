@@ -7,15 +7,15 @@ from pathlib import Path
 
 from persistent.TimeStamp import TimeStamp
 
-from zope_exporter.collector import Part
-from zope_exporter.filestorage.background import Background
-from zope_exporter.filestorage.errors import DataFileMissingError, FileStorageError
-from zope_exporter.filestorage.follow import Followed
-from zope_exporter.filestorage.owners import Identity
-from zope_exporter.filestorage.rescan import Rescan
-from zope_exporter.filestorage.store import Findings, Known, Store
-from zope_exporter.inventory import Inventory
-from zope_exporter.metric import Metric, Sample
+from zope_exporter.discovery.inventory import Inventory
+from zope_exporter.metrics.collector import Part
+from zope_exporter.metrics.metric import Metric, Sample
+from zope_exporter.storage.filestorage.background import Background
+from zope_exporter.storage.filestorage.errors import DataFileMissingError, FileStorageError
+from zope_exporter.storage.filestorage.follow import Followed
+from zope_exporter.storage.filestorage.owners import Identity
+from zope_exporter.storage.filestorage.rescan import Rescan
+from zope_exporter.storage.filestorage.state import Findings, Known, Store
 
 LABELS = ("site", "database")
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from zope_exporter.discovery.watcher import Watcher
-from zope_exporter.metric import Metric, Sample
+from zope_exporter.metrics.metric import Metric, Sample
 
 LAST_SUCCESS = Metric(
     "zope_discovery_last_success_timestamp_seconds",

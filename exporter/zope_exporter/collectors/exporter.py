@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from zope_exporter import __version__
-from zope_exporter.metric import Metric, Sample
+from zope_exporter.metrics.metric import Metric, Sample
 
 INFO = Metric(
     "zope_exporter_info",

@@ -11,19 +11,24 @@ from typing import TypeVar
 
 from persistent.TimeStamp import TimeStamp
 
-from zope_exporter.collector import Part
-from zope_exporter.filestorage import datafile
-from zope_exporter.filestorage.beside import files_beside, leftover_bytes
-from zope_exporter.filestorage.errors import (
+from zope_exporter.discovery.inventory import Inventory, Storage
+from zope_exporter.metrics.collector import Part
+from zope_exporter.metrics.metric import Metric, Sample
+from zope_exporter.storage.filestorage import datafile
+from zope_exporter.storage.filestorage.companions import files_beside, leftover_bytes
+from zope_exporter.storage.filestorage.errors import (
     DataFileMissingError,
     FileStorageError,
     OwnerHiddenError,
     TornTailError,
 )
-from zope_exporter.filestorage.owners import Identity, OpenFile, open_files, writes_elsewhere
-from zope_exporter.filestorage.tail import Transaction, read_tail
-from zope_exporter.inventory import Inventory, Storage
-from zope_exporter.metric import Metric, Sample
+from zope_exporter.storage.filestorage.owners import (
+    Identity,
+    OpenFile,
+    open_files,
+    writes_elsewhere,
+)
+from zope_exporter.storage.filestorage.tail import Transaction, read_tail
 
 Found = TypeVar("Found")
 

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
-from zope_exporter.collector import Part
-from zope_exporter.inventory import Inventory, Target
-from zope_exporter.metric import Metric, Sample
-from zope_exporter.probe.http import Prober
-from zope_exporter.probe.result import REASONS, Result
+from zope_exporter.clients.http.probe import Prober
+from zope_exporter.clients.http.result import REASONS, Result
+from zope_exporter.discovery.inventory import Inventory, Target
+from zope_exporter.metrics.collector import Part
+from zope_exporter.metrics.metric import Metric, Sample
 
 _TARGET = ("site", "target")
 

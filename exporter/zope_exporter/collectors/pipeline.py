@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterator
 
-from zope_exporter.inventory import Inventory, Service
-from zope_exporter.logfiles.pipeline import access_log_complete
-from zope_exporter.metric import Metric, Sample
+from zope_exporter.discovery.inventory import Inventory, Service
+from zope_exporter.logs.access.pipeline import access_log_complete
+from zope_exporter.metrics.metric import Metric, Sample
 
 ACCESS_LOG_COMPLETE = Metric(
     "zope_access_log_complete",

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import psutil
 
-from zope_exporter.cgroup import memory_limit
-from zope_exporter.collector import Part
-from zope_exporter.inventory import Inventory, Process, Service
-from zope_exporter.metric import Metric, Sample
+from zope_exporter.discovery.inventory import Inventory, Process, Service
+from zope_exporter.metrics.collector import Part
+from zope_exporter.metrics.metric import Metric, Sample
+from zope_exporter.system.cgroup import memory_limit
 
 LABELS = ("site", "zope")
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
-from zope_exporter.collector import Part
-from zope_exporter.logfiles.counters import COUNTED
-from zope_exporter.metric import Sample
-from zope_exporter.syslog import tally
-from zope_exporter.syslog.receiver import SyslogReceiver
+from zope_exporter.logs.counters import COUNTED
+from zope_exporter.logs.syslog import tally
+from zope_exporter.logs.syslog.receiver import SyslogReceiver
+from zope_exporter.metrics.collector import Part
+from zope_exporter.metrics.metric import Sample
 
 
 class SyslogCollector:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from zope_exporter.metric import Sample
-from zope_exporter.watchdog.timer import METRICS, Watchdog
+from zope_exporter.alerting.watchdog.timer import METRICS, Watchdog
+from zope_exporter.metrics.metric import Sample
 
 
 class WatchdogCollector:

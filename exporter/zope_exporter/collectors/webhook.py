@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from zope_exporter.alertmanager.tally import METRICS, Tally
-from zope_exporter.metric import Sample
+from zope_exporter.alerting.webhook.tally import METRICS, Tally
+from zope_exporter.metrics.metric import Sample
 
 
 class WebhookCollector:

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
-from zope_exporter.collector import Part
-from zope_exporter.inventory import Inventory, ZeoServer
-from zope_exporter.metric import Metric, Sample
-from zope_exporter.rounds import Rounds
-from zope_exporter.zeo.errors import ZeoError
-from zope_exporter.zeo.probe import Answer, ZeoProber
-from zope_exporter.zeo.status import StorageStatus
+from zope_exporter.clients.zeo.errors import ZeoError
+from zope_exporter.clients.zeo.probe import Answer, ZeoProber
+from zope_exporter.clients.zeo.status import StorageStatus
+from zope_exporter.discovery.inventory import Inventory, ZeoServer
+from zope_exporter.metrics.collector import Part
+from zope_exporter.metrics.metric import Metric, Sample
+from zope_exporter.system.ttl_cache import TtlCache
 
 _STORAGE = ("site", "server", "storage")
 _UNNAMED = "1"  # what ZEO calls a storage that was given no name
@@ -124,7 +124,7 @@ class ZeoCollector:
         pause: float = PAUSE,
     ) -> None:
         self._inventory = inventory
-        self._rounds = Rounds(probe or ZeoProber().probe, pause, key=_whereabouts)
+        self._rounds = TtlCache(probe or ZeoProber().probe, pause, key=_whereabouts)
 
     def parts(self) -> Iterable[Part]:
         servers = [(site.name, server) for site in self._inventory().sites for server in site.zeo]

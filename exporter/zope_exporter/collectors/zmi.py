@@ -3,21 +3,17 @@
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
-from zope_exporter.agents.databases import (
-    CACHE_OBJECTS,
-    CACHE_TARGET,
-    CACHE_TARGET_BYTES,
-)
-from zope_exporter.agents.instance import DEBUG_MODE, INFO
-from zope_exporter.agents.serving import ZOPE
-from zope_exporter.agents.sockets import find_sockets
-from zope_exporter.collector import Part
-from zope_exporter.inventory import Inventory
-from zope_exporter.metric import Metric, Sample
-from zope_exporter.rounds import Rounds
-from zope_exporter.zmi.errors import ZmiError
-from zope_exporter.zmi.reading import Caches, Panel
-from zope_exporter.zmi.visit import Account, Visited, ZmiVisitor, visited
+from zope_exporter.clients.agent.databases import CACHE_OBJECTS, CACHE_TARGET, CACHE_TARGET_BYTES
+from zope_exporter.clients.agent.instance import DEBUG_MODE, INFO
+from zope_exporter.clients.agent.serving import ZOPE
+from zope_exporter.clients.agent.sockets import find_sockets
+from zope_exporter.clients.zmi.errors import ZmiError
+from zope_exporter.clients.zmi.reading import Caches, Panel
+from zope_exporter.clients.zmi.visit import Account, Visited, ZmiVisitor, visited
+from zope_exporter.discovery.inventory import Inventory
+from zope_exporter.metrics.collector import Part
+from zope_exporter.metrics.metric import Metric, Sample
+from zope_exporter.system.ttl_cache import TtlCache
 
 # Each visit takes a worker thread and a connection of Zope for a moment, as any request does.
 PAUSE = 60.0
@@ -44,7 +40,7 @@ class ZmiCollector:
         pause: float = PAUSE,
     ) -> None:
         self._inventory = inventory
-        self._rounds = Rounds(visit or ZmiVisitor().visit, pause)
+        self._rounds = TtlCache(visit or ZmiVisitor().visit, pause)
 
     def parts(self) -> Iterable[Part]:
         zopes = [

@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from zope_exporter.logfiles.access import AccessCounter
-from zope_exporter.logfiles.event import EventCounter
-from zope_exporter.syslog.listen import parse_address
-from zope_exporter.syslog.route import FACILITIES
+from zope_exporter.logs.access.counter import AccessCounter
+from zope_exporter.logs.event.counter import EventCounter
+from zope_exporter.logs.syslog.listen import parse_address
+from zope_exporter.logs.syslog.route import FACILITIES
 
 from .types import FilePath, Name, Regex, Section, wrong
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
-from zope_exporter.probe.url import check_url
-from zope_exporter.zope_config.address import zeo_address
+from zope_exporter.clients.http.url import check_url
+from zope_exporter.discovery.conf.address import zeo_address
 
 from .actions import ActionsConfig, BackupConfig
 from .logs import LogsConfig

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from zope_exporter.probe.url import check_url
+from zope_exporter.clients.http.url import check_url
 
 from .types import FilePath, Name, Seconds, Section, wrong
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import yaml
 
-from zope_exporter.rules.generate import generate
-from zope_exporter.shipped import shipped
+from zope_exporter.alerting.rules.generate import generate
+from zope_exporter.system.resources import shipped
 
 from .pace import Pace
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import httpx
 
-from zope_exporter.agents.package import source as agent_source
-from zope_exporter.child import Child
+from zope_exporter.clients.agent.package import source as agent_source
 from zope_exporter.config.schema import Config, InstanceConfig, SiteConfig
+from zope_exporter.system.subprocesses import Child
 
 from .ending import ended_by_signals, ignore_signals
 from .instance import USER, DemoError, Instance, free_port, last_words, require, require_space

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
-from zope_exporter.child import Child
+from zope_exporter.system.subprocesses import Child
 
 USER = "admin"
 STEP_DEADLINE = 60.0

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from zope_exporter.child import Child
+from zope_exporter.system.subprocesses import Child
 
 from .instance import DemoError, last_words
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import httpx
 
-from zope_exporter.agents.package import source as agent_source
-from zope_exporter.child import Child
+from zope_exporter.clients.agent.package import source as agent_source
 from zope_exporter.config.actions import ActionsConfig, BackupConfig
 from zope_exporter.config.schema import Config, PingConfig, SiteConfig
+from zope_exporter.system.subprocesses import Child
 
 from .alerting import Addresses, write_configuration
 from .demo import Demo, demo_zope, tell, watched

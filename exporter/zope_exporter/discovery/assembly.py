@@ -7,17 +7,8 @@ from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from zope_exporter.inventory import (
-    Database,
-    Process,
-    Service,
-    Site,
-    Storage,
-    Target,
-    ZeoServer,
-)
-
 from .declared import DeclaredZeo
+from .inventory import Database, Process, Service, Site, Storage, Target, ZeoServer
 from .naming import first_free, numbered
 from .sharing import Sharing, StorageKey
 from .sites import Settled

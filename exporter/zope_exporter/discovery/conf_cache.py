@@ -6,8 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
-from zope_exporter.zope_config.config_file import ConfigFileError
-
+from .conf.config_file import ConfigFileError
 from .looking import Looking
 from .source import Source
 

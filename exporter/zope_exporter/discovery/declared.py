@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from zope_exporter.inventory import Database, Service, Target, TlsFiles, ZmiLogin
-from zope_exporter.zope_config.address import zeo_address
+from .conf.address import zeo_address
+from .inventory import Database, Service, Target, TlsFiles, ZmiLogin
 
 
 @dataclass(frozen=True)

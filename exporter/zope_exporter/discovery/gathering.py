@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from zope_exporter.foreign_file import ForeignFileError
-from zope_exporter.inventory import Process, Service
+from zope_exporter.system.foreign_file import ForeignFileError
 
 from .declared import Declared, DeclaredService
+from .inventory import Process, Service
 from .looking import Looking
 from .memory import Remembered
 from .pid_file import process_of

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from zope_exporter.state import OptionalTable, StateError, state_file
+from zope_exporter.system.state import OptionalTable, StateError, state_file
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS services (

@@ -4,7 +4,7 @@ from collections.abc import Container, Iterable, Iterator
 from itertools import chain, count
 from pathlib import Path
 
-from zope_exporter.inventory import Service
+from .inventory import Service
 
 # Where a Data.fs lies in an instance says nothing about which instance it is.
 _LAYOUT = frozenset({"var", "filestorage", "etc"})

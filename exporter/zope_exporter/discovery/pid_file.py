@@ -4,10 +4,10 @@ from pathlib import Path
 
 import psutil
 
-from zope_exporter.foreign_file import ForeignFileError, read
-from zope_exporter.inventory import Process
+from zope_exporter.system.foreign_file import ForeignFileError, read
 
 from .command_line import CommandLineError, parse
+from .inventory import Process
 
 _TICK = 1.0
 _LARGEST = 100

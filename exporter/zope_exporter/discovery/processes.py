@@ -9,9 +9,8 @@ from typing import Protocol
 
 import psutil
 
-from zope_exporter.inventory import Process
-
 from .command_line import CommandLine, CommandLineError, parse
+from .inventory import Process
 from .looking import Looking
 from .source import Source, real
 

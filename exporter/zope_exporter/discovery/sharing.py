@@ -5,8 +5,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TypeVar
 
-from zope_exporter.inventory import Database, Service
-
+from .inventory import Database, Service
 from .looking import Looking
 
 T = TypeVar("T")

@@ -3,8 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from zope_exporter.inventory import Service
-
+from .inventory import Service
 from .naming import first_free, service_names, site_names
 from .sharing import Sharing, connected
 

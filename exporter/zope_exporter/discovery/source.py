@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from zope_exporter.inventory import Process
+from .inventory import Process
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,11 @@ import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 
-from zope_exporter.inventory import Inventory
-
 from .assembly import assemble
 from .declared import Declared
 from .gathering import Candidate, Gathering
 from .hosts import local_hosts
+from .inventory import Inventory
 from .looking import Looking
 from .memory import Memory, Remembered
 from .processes import Processes, find_processes

@@ -5,8 +5,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 
-from zope_exporter.inventory import Inventory
-
+from .inventory import Inventory
 from .looking import Looking
 
 INTERVAL = 15.0

@@ -4,9 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
-from zope_exporter.inventory import Database, Service, TlsFiles, ZeoServer
-
 from .declared import DeclaredZeo
+from .inventory import Database, Service, TlsFiles, ZeoServer
 from .naming import first_free, numbered
 from .sharing import Sharing
 

@@ -10,13 +10,19 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from zope_exporter.config.actions import ACTIONS
-from zope_exporter.state import StateError
+from zope_exporter.maintenance.jobs.running import (
+    Runner,
+    Submission,
+    TargetError,
+    UnknownTargetError,
+    choose_target,
+)
+from zope_exporter.system.state import StateError
 
+from .api_auth import API, RefusedRequestError, answer, protected
 from .body import read_json
-from .entrance import API, RefusedRequestError, answer, protected
-from .running import Runner, Submission, TargetError, UnknownTargetError, choose_target
 from .thread import in_thread
-from .tokens import Holder, TokenFile
+from .tokens import TokenFile, TokenOwner
 
 _STATUSES = {"unknown": 404, "stopping": 503}
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")  # what SQLite can hold
@@ -33,7 +39,7 @@ def action_routes(tokens: TokenFile, runner: Runner) -> list[Route]:
 
 
 def _action_route(tokens: TokenFile, runner: Runner, action: str) -> Route:
-    async def begin(request: Request, holder: Holder) -> Response:
+    async def begin(request: Request, holder: TokenOwner) -> Response:
         site, database = _wanted(await read_json(request))
         work = partial(_submit, runner, action, site, database, f"token {holder.name}")
         submission = await in_thread(work)
@@ -48,11 +54,11 @@ def _action_route(tokens: TokenFile, runner: Runner, action: str) -> Route:
 
 
 def _job_routes(tokens: TokenFile, runner: Runner) -> list[Route]:
-    async def jobs(_: Request, __: Holder) -> Response:
+    async def jobs(_: Request, __: TokenOwner) -> Response:
         found = await in_thread(partial(_stated, runner.jobs))
         return answer({"jobs": [job.as_json() for job in found]})
 
-    async def job(request: Request, _: Holder) -> Response:
+    async def job(request: Request, _: TokenOwner) -> Response:
         number = request.path_params["number"]
         if not _NUMBER.fullmatch(number):
             raise RefusedRequestError(404, "no such job")

@@ -11,12 +11,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from zope_exporter.exposition import encode
-from zope_exporter.registry import Scrape
+from zope_exporter.metrics.exposition import encode
+from zope_exporter.metrics.registry import Scrape
 
-from .entrance import API
+from .api_auth import API
 from .health import OPEN_PATHS, health_routes
-from .limit import ScrapeLimit
+from .scrape_limit import ScrapeLimit
 from .thread import in_thread
 
 DEFAULT_TIMEOUT = 10.0  # what Prometheus waits unless told otherwise

@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from zope_exporter.config.document import ConfigError
 
-from .follow import WebConfigFile
 from .health import HEALTHY, OPEN_PATHS
+from .reloading_config import WebConfigFile
 from .thread import in_thread
 
 LONGEST_PASSWORD = 72  # bytes bcrypt looks at; what follows them would count for nothing

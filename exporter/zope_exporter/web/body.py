@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 
 from starlette.requests import ClientDisconnect, Request
 
-from .entrance import LONGEST_BODY, RefusedRequestError
+from .api_auth import LONGEST_BODY, RefusedRequestError
 
 
 async def read_json(request: Request, longest: int = LONGEST_BODY) -> dict[str, Any]:

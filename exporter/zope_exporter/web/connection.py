@@ -7,7 +7,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from .room import Room
+from .connection_limiter import ConnectionLimiter
 
 
 class Connection(H11Protocol):
@@ -22,7 +22,7 @@ class Connection(H11Protocol):
         self,
         config: uvicorn.Config,
         state: ServerState,
-        room: Room,
+        room: ConnectionLimiter,
         patience: float,
         since: float,
     ) -> None:

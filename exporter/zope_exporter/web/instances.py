@@ -8,15 +8,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from zope_exporter.agents.absence import why_absent
-from zope_exporter.agents.client import AgentClient
-from zope_exporter.agents.errors import AgentError
-from zope_exporter.agents.sockets import find_sockets
-from zope_exporter.inventory import Inventory, Service
+from zope_exporter.clients.agent.client import AgentClient
+from zope_exporter.clients.agent.diagnosis import why_absent
+from zope_exporter.clients.agent.errors import AgentError
+from zope_exporter.clients.agent.sockets import find_sockets
+from zope_exporter.discovery.inventory import Inventory, Service
 
-from .entrance import API, RefusedRequestError, answer, protected
+from .api_auth import API, RefusedRequestError, answer, protected
 from .thread import in_thread
-from .tokens import Holder, TokenFile
+from .tokens import TokenFile, TokenOwner
 
 TIMEOUT = 5.0
 
@@ -26,7 +26,7 @@ def instance_routes(
 ) -> list[Route]:
     """Return the routes about single Zopes; `timeout` is what its agent is given to answer."""
 
-    async def requests(request: Request, _: Holder) -> Response:
+    async def requests(request: Request, _: TokenOwner) -> Response:
         name, site = request.path_params["name"], request.query_params.get("site")
         return await in_thread(lambda: _long_requests(inventory(), name, site, timeout))
 

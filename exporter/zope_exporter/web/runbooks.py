@@ -7,10 +7,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from zope_exporter.shipped import shipped
+from zope_exporter.system.resources import shipped
 
 from .app import PAGE_HEADERS
-from .markup import to_html
+from .markdown import to_html
 from .thread import in_thread
 
 RUNBOOKS = "/runbooks"

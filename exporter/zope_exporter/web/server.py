@@ -14,10 +14,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .auth import Guard
 from .connection import Connection
-from .follow import WebConfigFile
+from .connection_limiter import DEFAULT_LIMITS, ConnectionLimiter, Limits
 from .health import HealthSocket
 from .listen import local_url
-from .room import DEFAULT_LIMITS, Limits, Room
+from .reloading_config import WebConfigFile
 from .target import in_origin_form
 from .tls import Certificates
 
@@ -49,7 +49,7 @@ class Server(uvicorn.Server):
         self._app = Guard(app, web_config, token_prefix) if web_config else app
         self._listener = listener
         self._limits = limits
-        self._room = Room(limits)
+        self._room = ConnectionLimiter(limits)
         self._arrivals: set[asyncio.Task[None]] = set()
         self._accepting: asyncio.Task[None] | None = None
         self._health: HealthSocket | None = None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from zope_exporter.config.document import ConfigError, Problem
 
-from .follow import WebConfigFile, file_state
+from .reloading_config import WebConfigFile, file_state
 from .webconfig import TLSConfig
 
 log = logging.getLogger(__name__)

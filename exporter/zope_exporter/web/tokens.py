@@ -12,7 +12,7 @@ from pathlib import Path
 from zope_exporter.config.actions import ACTIONS
 from zope_exporter.config.document import ConfigError, Problem
 
-from .follow import file_state
+from .reloading_config import file_state
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ _FORM = "a line is TOKEN, NAME: TOKEN or NAME: TOKEN: ACTION, ACTION"
 
 
 @dataclass(frozen=True)
-class Holder:
+class TokenOwner:
     """Who holds a token, by the name the file gives, and what that token allows."""
 
     name: str
@@ -37,7 +37,7 @@ class Holder:
 @dataclass(frozen=True)
 class _Entry:
     line: int
-    holder: Holder
+    holder: TokenOwner
     token: str = field(repr=False)
 
 
@@ -56,7 +56,7 @@ class TokenFile:
         self._error: ConfigError | None = None
         self._warn()
 
-    def holder(self, authorization: str | None) -> Holder | None:
+    def holder(self, authorization: str | None) -> TokenOwner | None:
         """Return who an `Authorization` header proves to be, None if that is nobody.
 
         Raises ConfigError while the file is broken or gone: nobody can tell who may come in then.
@@ -91,7 +91,7 @@ class TokenFile:
         for weakness in weaknesses(self.path):
             log.warning("%s", weakness)
 
-    def _hashed(self, entries: list[_Entry]) -> list[tuple[bytes, Holder]]:
+    def _hashed(self, entries: list[_Entry]) -> list[tuple[bytes, TokenOwner]]:
         return [(self._digest(entry.token), entry.holder) for entry in entries]
 
     def _digest(self, token: str) -> bytes:
@@ -151,7 +151,7 @@ def _entry(number: int, line: str) -> _Entry | None:
         raise ValueError("names nobody")
     if not _TOKEN.fullmatch(token):
         raise ValueError("holds no token of visible ASCII characters")
-    return _Entry(number, Holder(name, frozenset(_permissions(actions))), token)
+    return _Entry(number, TokenOwner(name, frozenset(_permissions(actions))), token)
 
 
 def _permissions(actions: str | None) -> Iterator[str]:

@@ -10,14 +10,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from zope_exporter.alertmanager.payload import PayloadError, parse_notification
-from zope_exporter.alertmanager.reception import Reception, Verdict
-from zope_exporter.alertmanager.tally import Tally
+from zope_exporter.alerting.webhook.handler import AlertHandler, Verdict
+from zope_exporter.alerting.webhook.payload import PayloadError, parse_notification
+from zope_exporter.alerting.webhook.tally import Tally
 
+from .api_auth import API, RefusedRequestError, answer, protected
 from .body import read_json
-from .entrance import API, RefusedRequestError, answer, protected
 from .thread import in_thread
-from .tokens import Holder, TokenFile
+from .tokens import TokenFile, TokenOwner
 
 log = logging.getLogger(__name__)
 
@@ -40,11 +40,11 @@ class Seldom:
         return True
 
 
-def webhook_route(tokens: TokenFile, reception: Reception, tally: Tally) -> Route:
+def webhook_route(tokens: TokenFile, reception: AlertHandler, tally: Tally) -> Route:
     """Return the route that takes notifications."""
     invalid, unavailable = Seldom(), Seldom()
 
-    async def deliver(request: Request, holder: Holder) -> Response:
+    async def deliver(request: Request, holder: TokenOwner) -> Response:
         try:
             body = await read_json(request, LONGEST_NOTIFICATION)
             notification = parse_notification(body)

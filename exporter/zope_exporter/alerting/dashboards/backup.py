@@ -1,0 +1,176 @@
+"""Backups: what is covered, since when it is proven, and the jobs that see to it."""
+
+from .coverage import backup_age, uncovered_seconds, used_of_the_age_allowed
+from .dashboard import Dashboard, Row
+from .field_config import BYTES, COUNT, RATIO, RUNNING, rising
+from .metrics import Metrics
+from .panel import Look, Panel, Query
+from .panels import events, series, stat, states
+from .requests import RATE
+from .tables import Column, table
+from .thresholds import Limits
+
+_AGE = Look("s")
+
+
+def backup(m: Metrics, limits: Limits) -> Dashboard:
+    """Return the dashboard of backups and of the actions of the exporter."""
+    return Dashboard(
+        "zodb-backup",
+        "ZODB / Backup",
+        "Backups as the repositories prove them, and the packs, backups and verifications run.",
+        (
+            Row("Is everything covered?", _state(m, limits)),
+            Row("Backups", _backups(m, limits)),
+            Row("Jobs", _jobs(m)),
+        ),
+        variables=("site", "database"),
+        since="now-7d",
+    )
+
+
+def _state(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
+    verified = m("zope_backup_last_verified_timestamp_seconds")
+    avail = m("zope_backup_repository_avail_bytes")
+    databases = m("zope_filestorage_size_bytes")
+    backed_up = m("zope_backup_last_success_timestamp_seconds")
+    without = f"count({databases} unless on (site, database) {backed_up}) or 0 * count({databases})"
+    return (
+        stat(
+            "Without a backup",
+            "Databases for which no backup is known.",
+            without,
+            rising("short", 1, decimals=0),
+            width=5,
+            runbooks=("ZopeBackupUnknown",),
+        ),
+        stat(
+            "Used of the time allowed",
+            "Age of what no backup covers yet, as part of the age allowed; above 100 % it is late.",
+            f"max({used_of_the_age_allowed(m)})",
+            backup_age(limits),
+            width=5,
+            runbooks=("ZopeBackupOverdue",),
+        ),
+        stat(
+            "Since the last proof",
+            m.help("zope_backup_last_verified_timestamp_seconds"),
+            f"max(time() - {verified})",
+            rising("s", limits.verified_age_seconds),
+            width=5,
+            runbooks=("ZopeBackupUnverified",),
+        ),
+        stat(
+            "Faults of the databases",
+            m.help("zope_backup_database_faults"),
+            f"sum({m('zope_backup_database_faults')})",
+            rising("short", 1, decimals=0),
+            width=5,
+            runbooks=("ZopeDatabaseReferencesBroken",),
+        ),
+        stat(
+            "Room in the repository",
+            m.help("zope_backup_repository_avail_bytes"),
+            f"min({avail})",
+            BYTES,
+            width=4,
+        ),
+    )
+
+
+def _backups(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
+    success = m("zope_backup_last_success_timestamp_seconds")
+    verified = m("zope_backup_last_verified_timestamp_seconds")
+    deadline = m("zope_backup_max_age_seconds")
+    size, files = m("zope_backup_size_bytes"), m("zope_backup_files")
+    columns = (
+        Column("Last backup", f"max by (site, database) (time() - {success})", _AGE),
+        Column("Not covered for", f"max by (site, database) ({uncovered_seconds(m)})", _AGE),
+        Column("Allowed", f"max by (site, database) ({deadline})", _AGE),
+        Column(
+            "Proven",
+            f"max by (site, database) (time() - {verified})",
+            rising("s", limits.verified_age_seconds),
+        ),
+        Column(
+            "Faults",
+            f"max by (site, database) ({m('zope_backup_database_faults')})",
+            rising("short", 1, decimals=0),
+        ),
+        Column("Size", f"sum by (site, database) ({size})", BYTES),
+        Column("Files", f"sum by (site, database) ({files})", COUNT),
+    )
+    return (
+        table(
+            "Databases",
+            "A row for each database with a repository; times are ages.",
+            ("site", "database"),
+            columns,
+            height=7,
+        ),
+        series(
+            "What no backup covers yet",
+            "Age of the oldest transactions that are in no backup, and the age allowed.",
+            [
+                Query(uncovered_seconds(m), "{{site}} {{database}}"),
+                Query(deadline, "{{site}} {{database}} allowed"),
+            ],
+            _AGE,
+        ),
+        series(
+            "Size of the repository",
+            m.help("zope_backup_size_bytes"),
+            [Query(f"sum by (site, database, kind) ({size})", "{{site}} {{database}} {{kind}}")],
+            BYTES,
+            stacked=True,
+        ),
+        series(
+            "Files of the repository",
+            m.help("zope_backup_files"),
+            [Query(f"sum by (site, database, kind) ({files})", "{{site}} {{database}} {{kind}}")],
+            COUNT,
+        ),
+    )
+
+
+def _jobs(m: Metrics) -> tuple[Panel, ...]:
+    running = f"max by (site, database, action) ({m('zope_action_running')})"
+    named = "{{site}} {{database}} {{action}}"
+    ran = f"increase({m('zope_action_runs_total')}[{RATE}])"
+    failed = f"increase({m('zope_action_failures_total')}[{RATE}])"
+    success = m("zope_action_last_success_timestamp_seconds")
+    failure = m("zope_action_last_failure_timestamp_seconds")
+    return (
+        states("Running", m.help("zope_action_running"), Query(running, named), RUNNING),
+        series(
+            "Progress",
+            m.help("zope_action_progress_ratio"),
+            [Query(m("zope_action_progress_ratio"), named)],
+            RATIO,
+            width=12,
+        ),
+        events(
+            "Runs and failures",
+            "Jobs that ended within each step of the graph.",
+            [Query(f"{ran} > 0", f"{named} runs"), Query(f"{failed} > 0", f"{named} failures")],
+            width=12,
+        ),
+        series(
+            "Duration",
+            m.help("zope_action_last_duration_seconds"),
+            [Query(m("zope_action_last_duration_seconds"), named)],
+            _AGE,
+            width=12,
+        ),
+        series(
+            "Since the last success and failure",
+            m.help("zope_action_last_failure_timestamp_seconds"),
+            [
+                Query(f"time() - {success}", f"{named} success"),
+                Query(f"time() - {failure}", f"{named} failure"),
+            ],
+            _AGE,
+            width=12,
+            runbooks=("ZopeActionFailed",),
+        ),
+    )

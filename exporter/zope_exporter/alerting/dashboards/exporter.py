@@ -1,0 +1,204 @@
+"""The exporter itself: who watches the watchman."""
+
+from .dashboard import Dashboard, Row
+from .field_config import COUNT, SECONDS, SET, SUCCESS, UP, rising
+from .metrics import Metrics
+from .panel import Look, Panel, Query
+from .panels import events, series, states
+from .requests import RATE
+from .tables import listing
+from .thresholds import Limits
+
+
+def exporter(m: Metrics, limits: Limits) -> Dashboard:
+    """Return the dashboard of the exporter."""
+    return Dashboard(
+        "zope-exporter",
+        "Zope / Exporter",
+        "The exporters: whether they can be scraped, and whether their collectors read all.",
+        (
+            Row("Scrapes", _scrapes(m, limits)),
+            Row("Collectors", _collectors(m)),
+            Row("Alerts that come in", _webhook(m)),
+            Row("Syslog", _syslog(m)),
+            Row("Versions", _versions(m)),
+        ),
+    )
+
+
+def scraped(m: Metrics) -> str:
+    """Return 1 for each exporter that Prometheus can scrape, and 0 for one that it cannot."""
+    # One that is dead says nothing: what its job is is known from what it said before.
+    return f"up and on (job) group by (job) (last_over_time({m('zope_exporter_info')}[1d]))"
+
+
+def _of_ours(m: Metrics, name: str) -> str:
+    # Prometheus' own series of a target have no label of ours but the target itself.
+    return f"{name} and on (job, instance) {m('zope_exporter_info')}"
+
+
+def _scrapes(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
+    exporters = scraped(m)
+    timeout = limits.scrape_timeout_seconds
+    refused = f"increase({m('zope_exporter_scrapes_refused_total')}[{RATE}])"
+    return (
+        states(
+            "Exporters",
+            "Whether Prometheus could scrape them.",
+            Query(exporters, "{{instance}}"),
+            UP,
+            width=12,
+            runbooks=("ZopeExporterDown",),
+        ),
+        series(
+            "Duration of a scrape",
+            f"As Prometheus measured it; red is its timeout, if that is {timeout:g} s.",
+            [Query(_of_ours(m, "scrape_duration_seconds"), "{{instance}}")],
+            rising("s", timeout / 2, timeout),
+            width=6,
+            height=6,
+        ),
+        series(
+            "Series",
+            "Samples of a scrape.",
+            [Query(_of_ours(m, "scrape_samples_scraped"), "{{instance}}")],
+            COUNT,
+            width=6,
+            height=6,
+        ),
+        events(
+            "Scrapes refused",
+            m.help("zope_exporter_scrapes_refused_total"),
+            [Query(f"{refused} > 0", "{{instance}}")],
+            width=12,
+        ),
+        series(
+            "Last search of the host",
+            m.help("zope_discovery_last_success_timestamp_seconds"),
+            [
+                Query(
+                    f"time() - {m('zope_discovery_last_success_timestamp_seconds')}", "{{instance}}"
+                )
+            ],
+            rising("s", limits.search_age_seconds),
+            width=12,
+            runbooks=("ZopeDiscoveryStale",),
+        ),
+    )
+
+
+def _collectors(m: Metrics) -> tuple[Panel, ...]:
+    success = f"min by (instance, collector) ({m('zope_collector_success')})"
+    return (
+        states(
+            "Read everything",
+            m.help("zope_collector_success"),
+            Query(success, "{{instance}} {{collector}}"),
+            SUCCESS,
+            width=12,
+            height=10,
+            runbooks=("ZopeCollectorFailing",),
+        ),
+        series(
+            "Duration",
+            m.help("zope_collector_duration_seconds"),
+            [Query(m("zope_collector_duration_seconds"), "{{instance}} {{collector}}")],
+            SECONDS,
+            beside=True,
+            top=0.1,
+            width=12,
+            height=10,
+        ),
+    )
+
+
+def _webhook(m: Metrics) -> tuple[Panel, ...]:
+    seen = f"time() - {m('zope_watchdog_last_seen_timestamp_seconds')}"
+    told = f"increase({m('zope_watchdog_messages_total')}[{RATE}])"
+
+    def increase(name: str) -> list[Query]:
+        expr = f"increase({m(name)}[{RATE}]) > 0"
+        return [Query(expr, "{{instance}} {{outcome}}")]
+
+    return (
+        events(
+            "Notifications",
+            m.help("zope_webhook_notifications_total"),
+            increase("zope_webhook_notifications_total"),
+            width=6,
+        ),
+        events(
+            "Alerts in them",
+            m.help("zope_webhook_alerts_total"),
+            increase("zope_webhook_alerts_total"),
+            width=6,
+        ),
+        series(
+            "Since the last watchdog alert",
+            f"{m.help('zope_watchdog_last_seen_timestamp_seconds')} "
+            f"{m.help('zope_watchdog_max_silence_seconds')}",
+            [
+                Query(seen, "{{instance}}"),
+                Query(m("zope_watchdog_max_silence_seconds"), "{{instance}} allowed"),
+            ],
+            SECONDS,
+            width=6,
+        ),
+        states(
+            "Alerting is silent",
+            m.help("zope_watchdog_silent"),
+            Query(m("zope_watchdog_silent"), "{{instance}}"),
+            SET,
+            width=6,
+            height=8,
+        ),
+        events(
+            "Messages to people about it",
+            m.help("zope_watchdog_messages_total"),
+            [Query(f"{told} > 0", "{{instance}} {{channel}} {{outcome}}")],
+            width=24,
+            height=5,
+        ),
+    )
+
+
+def _syslog(m: Metrics) -> tuple[Panel, ...]:
+    messages = f"rate({m('zope_syslog_messages_total')}[{RATE}])"
+    dropped = f"increase({m('zope_syslog_dropped_messages_total')}[{RATE}])"
+    cut = f"increase({m('zope_syslog_truncated_messages_total')}[{RATE}])"
+    last = f"time() - {m('zope_syslog_last_message_timestamp_seconds')}"
+    return (
+        series(
+            "Messages",
+            m.help("zope_syslog_messages_total"),
+            [Query(messages, "{{site}} {{outcome}}")],
+            Look("ops"),
+        ),
+        events(
+            "Messages lost",
+            f"{m.help('zope_syslog_dropped_messages_total')} "
+            f"{m.help('zope_syslog_truncated_messages_total')}",
+            [
+                Query(f"{dropped} > 0", "{{site}} {{reason}}"),
+                Query(f"{cut} > 0", "{{site}} truncated"),
+            ],
+        ),
+        series(
+            "Last message",
+            m.help("zope_syslog_last_message_timestamp_seconds"),
+            [Query(last, "{{site}} {{log}}")],
+            SECONDS,
+        ),
+    )
+
+
+def _versions(m: Metrics) -> tuple[Panel, ...]:
+    info = m("zope_exporter_info")
+    return (
+        listing(
+            "Versions",
+            m.help("zope_exporter_info"),
+            f"group by (instance, version, python_version) ({info})",
+            ("instance", "version", "python_version"),
+        ),
+    )

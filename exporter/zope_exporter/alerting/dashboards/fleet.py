@@ -1,0 +1,184 @@
+"""All sites on one page, for who is responsible for many."""
+
+from .coverage import backup_age, used_of_the_age_allowed
+from .dashboard import Dashboard, Row
+from .exporter import scraped
+from .field_config import BYTES, COUNT, PROBLEMS, REQUESTS, UP, falling, rising
+from .metrics import Metrics
+from .panel import GREEN, GREY, ORANGE, RED, Look, Panel, Query, Step
+from .panels import series, stat, states
+from .requests import busy_ratio, failure_ratio, latency, requests
+from .tables import Column, table
+from .thresholds import Limits
+
+_FIRING = Look(
+    "short",
+    (Step(1, ORANGE), Step(2, RED)),
+    base=GREY,
+    names={1.0: ("warning", ORANGE), 2.0: ("critical", RED)},
+)
+
+
+def fleet(m: Metrics, limits: Limits) -> Dashboard:
+    """Return the dashboard of all sites."""
+    return Dashboard(
+        "zope-fleet",
+        "Zope / Fleet",
+        "All sites: which of them need somebody, and a row of facts for each.",
+        (
+            Row("Is all well?", _counts(m, limits)),
+            Row("Sites", (_sites(m, limits),)),
+            Row("The last hours", _timelines(m)),
+        ),
+    )
+
+
+def _counts(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
+    alerts = 'ALERTS{alertname=~"Zope.*", alertstate="firing", site=~"$site|"}'
+    up = f"max by (site) ({m('zope_ping_up')})"
+    exporters = scraped(m)
+    return (
+        stat(
+            "Critical alerts",
+            "Alerts of severity critical that fire now.",
+            f'sum(count({alerts[:-1]}, severity="critical"}}) or vector(0))',
+            PROBLEMS,
+        ),
+        stat(
+            "Warnings",
+            "Alerts of severity warning that fire now.",
+            f'sum(count({alerts[:-1]}, severity="warning"}}) or vector(0))',
+            rising("short", 1, decimals=0),
+        ),
+        stat(
+            "Sites down",
+            "Sites of which no probed address answers as it should.",
+            f"count({up} == 0) or 0 * count({up})",
+            PROBLEMS,
+            runbooks=("ZopeSiteDown",),
+        ),
+        stat(
+            "Exporters down",
+            "Targets of the exporter's job that Prometheus cannot scrape: nobody sees for them.",
+            f"count(({exporters}) == 0) or 0 * count({exporters})",
+            PROBLEMS,
+            runbooks=("ZopeExporterDown",),
+        ),
+        stat(
+            "Backup, of the age allowed",
+            "Age of what no backup covers yet, as part of the age allowed, of the worst database.",
+            f"max({used_of_the_age_allowed(m)})",
+            backup_age(limits),
+            runbooks=("ZopeBackupOverdue",),
+        ),
+        stat(
+            "Least free space",
+            "Free part of the file system of that Data.fs which has the least.",
+            f"min({_free(m)})",
+            falling("percentunit", limits.disk_critical, limits.disk_warning, minimum=0, maximum=1),
+            runbooks=("ZopeDiskAlmostFull",),
+        ),
+    )
+
+
+def _free(m: Metrics) -> str:
+    return f"{m('zope_filesystem_avail_bytes')} / {m('zope_filesystem_size_bytes')}"
+
+
+def _sites(m: Metrics, limits: Limits) -> Panel:
+    size = f"sum by (site) ({m('zope_filestorage_size_bytes')})"
+    packed = m("zope_filestorage_last_pack_timestamp_seconds")
+    expiry = m("zope_ping_certificate_expiry_timestamp_seconds")
+    columns = (
+        Column("Up", f"max by (site) ({m('zope_ping_up')})", UP),
+        Column("Zopes", f"sum by (site) ({m('zope_process_up')})", COUNT),
+        Column("Requests", requests(m, window="5m"), REQUESTS),
+        Column(
+            "Failed",
+            failure_ratio(m, window="5m"),
+            rising("percentunit", limits.error_budget, limits.page_error_ratio, decimals=2),
+        ),
+        Column(
+            "95 % faster than",
+            latency(m, 0.95).replace("$__rate_interval", "5m"),
+            rising("s", limits.slow_ping_seconds),
+        ),
+        Column(
+            "Busy",
+            busy_ratio(m, "site"),
+            rising("percentunit", limits.busy_ratio, 1, decimals=0),
+        ),
+        Column("Data.fs", size, BYTES),
+        Column("Grown in a day", f"{size} - {size[:-1]} offset 1d)", BYTES),
+        Column(
+            "Free",
+            f"min by (site) ({_free(m)})",
+            falling("percentunit", limits.disk_critical, limits.disk_warning, decimals=0),
+        ),
+        Column(
+            "Last pack",
+            f"max by (site) (time() - {packed})",
+            rising("s", limits.pack_age_seconds),
+        ),
+        Column(
+            "Backup",
+            f"max by (site) ({used_of_the_age_allowed(m)})",
+            backup_age(limits),
+        ),
+        Column(
+            "Certificate",
+            f"min by (site) ({expiry} - time())",
+            falling("s", limits.certificate_critical_seconds, limits.certificate_seconds),
+        ),
+    )
+    return table(
+        "Sites",
+        "A row for each site; ages are those of the worst database, that of its backup is a part "
+        "of the age allowed, and the certificate is the first to expire. A click on a name shows "
+        "that site.",
+        ("site",),
+        columns,
+        link=("site", "zope-overview"),
+        height=10,
+    )
+
+
+def _firing(severity: str) -> str:
+    alerts = f'alertname=~"Zope.*", severity="{severity}", alertstate="firing", site=~"$site|"'
+    return f"max by (alertname, site) (ALERTS{{{alerts}}})"
+
+
+def _timelines(m: Metrics) -> tuple[Panel, ...]:
+    return (
+        states(
+            "Sites over time",
+            "Whether at least one probed address of each site gave the answer it should.",
+            Query(f"max by (site) ({m('zope_ping_up')})", "{{site}}"),
+            UP,
+            width=12,
+            height=8,
+        ),
+        states(
+            "Alerts",
+            "Alerts of severity critical and warning while they fired.",
+            Query(f"2 * {_firing('critical')} or {_firing('warning')}", "{{site}} {{alertname}}"),
+            _FIRING,
+            width=12,
+            height=8,
+        ),
+        series(
+            "Requests by site",
+            "Requests per second, as answered where the agent counts them, else as logged.",
+            [Query(requests(m), "{{site}}")],
+            REQUESTS,
+            width=12,
+        ),
+        series(
+            "Failed part of the requests by site",
+            "Part of the requests that were answered with 5xx.",
+            [Query(f"{failure_ratio(m)}", "{{site}}")],
+            Look("percentunit", (), base=GREEN, minimum=0),
+            top=0.05,
+            width=12,
+        ),
+    )

@@ -1,0 +1,204 @@
+"""One Zope process: what it takes from the machine, what it is, what it does."""
+
+from .dashboard import Dashboard, Row
+from .field_config import AGO, BYTES, COUNT, PER_SECOND, RATIO, REQUESTS, SET, UP, rising
+from .metrics import Metrics
+from .panel import Panel, Query
+from .panels import series, stat, states
+from .requests import RATE, busy_ratio
+from .tables import listing
+from .thresholds import Limits
+
+_VERSIONS = (
+    "site",
+    "zope",
+    "zope_version",
+    "plone_version",
+    "zodb_version",
+    "zeo_version",
+    "relstorage_version",
+    "python_version",
+    "server",
+    "agent_version",
+)
+
+
+def instance(m: Metrics, limits: Limits) -> Dashboard:
+    """Return the dashboard of single processes."""
+    return Dashboard(
+        "zope-instance",
+        "Zope / Instance",
+        "Single Zopes: memory, processor, files, worker threads, versions and configuration.",
+        (
+            Row("State", _state(m)),
+            Row("Process", _process(m, limits)),
+            Row("Work", _work(m, limits)),
+            Row("What it is", _identity(m)),
+        ),
+        variables=("site", "zope"),
+    )
+
+
+def _state(m: Metrics) -> tuple[Panel, ...]:
+    return (
+        states(
+            "Running",
+            m.help("zope_process_up"),
+            Query(m("zope_process_up"), "{{site}} {{zope}}"),
+            UP,
+            width=12,
+            height=5,
+        ),
+        stat(
+            "Last start",
+            "When that Zope was started which runs for the shortest time.",
+            f"max({m('zope_process_start_time_seconds')}) * 1000",
+            AGO,
+            height=5,
+        ),
+        stat(
+            "Debug mode",
+            m.help("zope_instance_debug_mode"),
+            f"max({m('zope_instance_debug_mode')})",
+            SET,
+            height=5,
+            runbooks=("ZopeDebugModeOn",),
+        ),
+        stat(
+            "Broken classes",
+            m.help("zope_broken_classes"),
+            f"sum({m('zope_broken_classes')})",
+            rising("short", 1, decimals=0),
+            height=5,
+        ),
+    )
+
+
+def _process(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
+    memory, limit = m("zope_process_resident_memory_bytes"), m("zope_process_memory_limit_bytes")
+    files, most = m("zope_process_open_fds"), m("zope_process_max_fds")
+    return (
+        series(
+            "Memory",
+            m.help("zope_process_resident_memory_bytes"),
+            [Query(memory, "{{site}} {{zope}}"), Query(limit, "{{site}} {{zope}} limit")],
+            BYTES,
+        ),
+        series(
+            "Memory against the limit",
+            m.help("zope_process_memory_limit_bytes"),
+            [Query(f"{memory} / on (site, zope) {limit}", "{{site}} {{zope}}")],
+            rising("percentunit", limits.memory_ratio, minimum=0),
+            runbooks=("ZopeMemoryNearLimit",),
+        ),
+        series(
+            "Processor",
+            "Processors' worth of time that each process takes; Python rarely gets past 1.",
+            [Query(f"rate({m('zope_process_cpu_seconds_total')}[{RATE}])", "{{site}} {{zope}}")],
+            RATIO,
+        ),
+        series(
+            "Open files and sockets",
+            "Part of what the process may open at most.",
+            [Query(f"{files} / on (site, zope) {most}", "{{site}} {{zope}}")],
+            rising("percentunit", limits.fds_ratio, minimum=0),
+            runbooks=("ZopeFileDescriptorsNearLimit",),
+        ),
+        series(
+            "Threads",
+            m.help("zope_process_threads"),
+            [Query(m("zope_process_threads"), "{{site}} {{zope}}")],
+            COUNT,
+        ),
+        series(
+            "Client connections",
+            m.help("zope_http_connections"),
+            [
+                Query(m("zope_http_connections"), "{{site}} {{zope}}"),
+                Query(m("zope_http_connection_limit"), "{{site}} {{zope}} limit"),
+            ],
+            COUNT,
+        ),
+    )
+
+
+def _work(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
+    exceptions = (
+        f"sum by (site, zope, exception) (rate({m('zope_request_exceptions_total')}[{RATE}]))"
+    )
+    long = m("zope_requests_long")
+    started = m("zope_request_oldest_start_timestamp_seconds")
+    return (
+        series(
+            "Busy workers",
+            "Part of the worker threads that is busy with a request.",
+            [Query(busy_ratio(m), "{{site}} {{zope}}")],
+            rising("percentunit", limits.busy_ratio, 1, minimum=0, maximum=1),
+            runbooks=("ZopeWorkersSaturated",),
+        ),
+        series(
+            "Requests",
+            "In progress, waiting for a worker thread, and long ones.",
+            [
+                Query(m("zope_requests_in_progress"), "{{site}} {{zope}} in progress"),
+                Query(m("zope_request_queue_length"), "{{site}} {{zope}} waiting"),
+                Query(long, "{{site}} {{zope}} long"),
+            ],
+            COUNT,
+        ),
+        series(
+            "Answers",
+            m.help("zope_wsgi_responses_total"),
+            [
+                Query(
+                    f"sum by (site, zope) (rate({m('zope_wsgi_responses_total')}[{RATE}]))",
+                    "{{site}} {{zope}}",
+                )
+            ],
+            REQUESTS,
+        ),
+        series(
+            "Exceptions",
+            m.help("zope_request_exceptions_total"),
+            [Query(f"{exceptions} > 0", "{{site}} {{zope}} {{exception}}")],
+            PER_SECOND,
+        ),
+        series(
+            "Longest request",
+            "For how long the oldest request in progress has been running, and after how long "
+            "Zope counts one as long.",
+            [
+                Query(f"time() - {started}", "{{site}} {{zope}}"),
+                Query(
+                    m("zope_request_long_threshold_seconds"),
+                    "{{site}} {{zope}} not long, at most",
+                ),
+            ],
+            rising("s", limits.stuck_request_seconds),
+            runbooks=("ZopeRequestStuck",),
+        ),
+        states(
+            "Agent or management pages",
+            f"{m.help('zope_agent_up')} {m.help('zope_zmi_up')}",
+            [
+                Query(m("zope_agent_up"), "{{site}} {{zope}} agent"),
+                Query(m("zope_zmi_up"), "{{site}} {{zope}} management pages"),
+            ],
+            UP,
+            width=8,
+            height=8,
+        ),
+    )
+
+
+def _identity(m: Metrics) -> tuple[Panel, ...]:
+    return (
+        listing("Versions", m.help("zope_instance_info"), m("zope_instance_info"), _VERSIONS),
+        listing(
+            "Configuration",
+            m.help("zope_instance_config_info"),
+            m("zope_instance_config_info"),
+            ("site", "zope", "config_hash"),
+            runbooks=("ZopeVersionDrift",),
+        ),
+    )

@@ -1,0 +1,190 @@
+"""What the logs tell and how they fare, and the probes from outside."""
+
+from .dashboard import Dashboard, Row
+from .field_config import BYTES, BYTES_PER_SECOND, REQUESTS, SECONDS, SET, UP, falling, rising
+from .metrics import Metrics
+from .panel import GREEN, GREY, ORANGE, RED, YELLOW, Look, Panel, Query, Step
+from .panels import events, series, states
+from .requests import RATE
+from .thresholds import Limits
+
+_NAMED = "{{site}} {{log}}"
+# Some servers log no request that failed: worth knowing, nothing that somebody has to repair.
+_COMPLETE = Look(
+    "short", (Step(1, GREEN),), base=YELLOW, names={1.0: ("yes", GREEN), 0.0: ("no", YELLOW)}
+)
+_STATUS = Look("none", (Step(200, GREEN), Step(400, ORANGE), Step(500, RED)), base=GREY)
+_FAILURE = Look("short", (Step(1, RED),), base=GREY, names={1.0: ("failed", RED)})
+_CONTENT = Look(
+    "short", (Step(1, GREEN),), base=RED, names={1.0: ("as wanted", GREEN), 0.0: ("other", RED)}
+)
+
+
+def logs(m: Metrics, limits: Limits) -> Dashboard:
+    """Return the dashboard of logs and probes."""
+    return Dashboard(
+        "zope-logs",
+        "Zope / Logs and probes",
+        "Event logs by severity and pattern, access logs, the files themselves, and the probes.",
+        (
+            Row("Event logs", _events(m)),
+            Row("Access logs", _access(m)),
+            Row("Files", _files(m, limits)),
+            Row("Probes", _probes(m, limits)),
+        ),
+    )
+
+
+def _events(m: Metrics) -> tuple[Panel, ...]:
+    records = f"sum by (site, severity) (increase({m('zope_event_log_records_total')}[{RATE}]))"
+    matches = f"sum by (site, pattern) (increase({m('zope_event_log_matches_total')}[{RATE}]))"
+    return (
+        events(
+            "Records by severity",
+            "Records within each step of the graph.",
+            [Query(f"{records} > 0", "{{site}} {{severity}}")],
+            width=12,
+            runbooks=("ZopeLogErrors", "ZopeLogCritical"),
+        ),
+        events(
+            "Records by pattern",
+            "Records within each step of the graph that hold one of the known patterns.",
+            [Query(f"{matches} > 0", "{{site}} {{pattern}}")],
+            width=12,
+        ),
+    )
+
+
+def _access(m: Metrics) -> tuple[Panel, ...]:
+    requests = f"sum by (site, log, code) (rate({m('zope_http_requests_total')}[{RATE}]))"
+    sent = f"sum by (site, log) (rate({m('zope_http_response_bytes_total')}[{RATE}]))"
+    complete = m("zope_access_log_complete")
+    return (
+        series(
+            "Requests as logged",
+            m.help("zope_http_requests_total"),
+            [Query(f"{requests} > 0", f"{_NAMED} {{{{code}}}}")],
+            REQUESTS,
+            stacked=True,
+        ),
+        series(
+            "Sent, as logged",
+            m.help("zope_http_response_bytes_total"),
+            [Query(sent, _NAMED)],
+            BYTES_PER_SECOND,
+        ),
+        states(
+            "Access log has the failed requests",
+            m.help("zope_access_log_complete"),
+            Query(complete, "{{site}} {{zope}}"),
+            _COMPLETE,
+            width=8,
+            height=8,
+        ),
+    )
+
+
+def _files(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
+    oldest = f"time() - {m('zope_log_oldest_line_timestamp_seconds')}"
+    resets = f"increase({m('zope_log_resets_total')}[{RATE}])"
+    unparsed = f"increase({m('zope_log_unparsed_lines_total')}[{RATE}])"
+    return (
+        series(
+            "Size",
+            m.help("zope_log_size_bytes"),
+            [Query(m("zope_log_size_bytes"), _NAMED)],
+            rising("bytes", limits.log_size_bytes),
+            runbooks=("ZopeLogTooLarge",),
+        ),
+        series("Oldest line", "Age of the first line.", [Query(oldest, _NAMED)], SECONDS),
+        states(
+            "Written to a renamed file",
+            m.help("zope_log_reopen_needed"),
+            Query(m("zope_log_reopen_needed"), _NAMED),
+            SET,
+            width=8,
+            height=8,
+            runbooks=("ZopeLogReopenNeeded",),
+        ),
+        series(
+            "Not read yet",
+            m.help("zope_log_unread_bytes"),
+            [Query(m("zope_log_unread_bytes"), _NAMED)],
+            BYTES,
+        ),
+        events(
+            "Lines of another format",
+            m.help("zope_log_unparsed_lines_total"),
+            [Query(f"{unparsed} > 0", _NAMED)],
+        ),
+        events(
+            "Lines lost",
+            m.help("zope_log_resets_total"),
+            [Query(f"{resets} > 0", f"{_NAMED} {{{{reason}}}}")],
+        ),
+    )
+
+
+def _probes(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
+    named = "{{site}} {{target}}"
+    phases = f"avg by (phase) ({m('zope_ping_phase_duration_seconds')})"
+    expiry = m("zope_ping_certificate_expiry_timestamp_seconds")
+    return (
+        states(
+            "Answers",
+            m.help("zope_ping_up"),
+            Query(m("zope_ping_up"), named),
+            UP,
+            width=8,
+            height=8,
+            runbooks=("ZopeTargetDown",),
+        ),
+        series(
+            "Duration",
+            m.help("zope_ping_duration_seconds"),
+            [Query(m("zope_ping_duration_seconds"), named)],
+            rising("s", limits.slow_ping_seconds),
+            runbooks=("ZopePingSlow",),
+        ),
+        series(
+            "Duration by phase",
+            m.help("zope_ping_phase_duration_seconds"),
+            [Query(phases, "{{phase}}")],
+            SECONDS,
+            stacked=True,
+            top=0.1,
+        ),
+        states(
+            "Failures by reason",
+            m.help("zope_ping_failure"),
+            Query(f"{m('zope_ping_failure')} > 0", f"{named} {{{{reason}}}}"),
+            _FAILURE,
+            width=12,
+            height=8,
+        ),
+        states(
+            "Status code",
+            m.help("zope_ping_status_code"),
+            Query(m("zope_ping_status_code"), named),
+            _STATUS,
+            value="auto",
+            width=12,
+            height=8,
+        ),
+        states(
+            "Content",
+            m.help("zope_ping_content_match"),
+            Query(m("zope_ping_content_match"), named),
+            _CONTENT,
+            width=12,
+            height=8,
+        ),
+        series(
+            "Certificates expire in",
+            m.help("zope_ping_certificate_expiry_timestamp_seconds"),
+            [Query(f"{expiry} - time()", named)],
+            falling("s", limits.certificate_critical_seconds, limits.certificate_seconds),
+            width=12,
+            runbooks=("ZopeCertificateExpiring",),
+        ),
+    )

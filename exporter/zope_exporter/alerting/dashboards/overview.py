@@ -1,0 +1,150 @@
+"""One site on one page: is it well, and if not, where to look."""
+
+from .dashboard import Dashboard, Row
+from .field_config import BYTES, PER_SECOND, REQUESTS, SECONDS, UP, rising
+from .metrics import Metrics
+from .panel import Panel, Query
+from .panels import events, heat, series, stat
+from .requests import RATE, busy_ratio, failure_ratio, latency, requests
+from .thresholds import Limits
+
+
+def overview(m: Metrics, limits: Limits) -> Dashboard:
+    """Return the dashboard of a site."""
+    return Dashboard(
+        "zope-overview",
+        "Zope / Overview",
+        "One site: what its visitors get, what its workers do, how its data fares.",
+        (
+            Row("Is it well?", _signals(m, limits)),
+            Row("What visitors get", _visitors(m)),
+            Row("Workers", _workers(m, limits)),
+            Row("Data", _data(m)),
+        ),
+        single=("site",),
+    )
+
+
+def _signals(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
+    return (
+        stat(
+            "Site",
+            "Whether at least one probed address gave the answer it should.",
+            f"max by (site) ({m('zope_ping_up')})",
+            UP,
+            runbooks=("ZopeSiteDown",),
+        ),
+        stat(
+            "Failed requests",
+            "Part of the requests that were answered with 5xx, within the last minutes.",
+            failure_ratio(m),
+            rising("percentunit", limits.error_budget, limits.page_error_ratio, minimum=0),
+            runbooks=("ZopeErrorBudgetBurn",),
+        ),
+        stat(
+            "95 % are faster than",
+            m.help("zope_request_duration_seconds"),
+            latency(m, 0.95),
+            rising("s", limits.slow_ping_seconds),
+        ),
+        stat("Requests", "Requests per second, of all Zopes.", requests(m), REQUESTS),
+        stat(
+            "Busy workers",
+            "Part of the site's worker threads that is busy; at 100 % visitors wait.",
+            busy_ratio(m, "site"),
+            rising("percentunit", limits.busy_ratio, 1, minimum=0, maximum=1),
+            runbooks=("ZopeWorkersSaturated",),
+        ),
+        stat(
+            "Slowest answer to a ping",
+            "Of the addresses that gave the answer they should.",
+            f"max by (site) ({m('zope_ping_duration_seconds')} and {m('zope_ping_up')} == 1)",
+            rising("s", limits.slow_ping_seconds),
+            runbooks=("ZopePingSlow",),
+        ),
+    )
+
+
+def _visitors(m: Metrics) -> tuple[Panel, ...]:
+    answers = f"sum by (code) (rate({m('zope_wsgi_responses_total')}[{RATE}])) > 0"
+    quantiles = [Query(latency(m, q), f"{q:.0%}") for q in (0.5, 0.95, 0.99)]
+    buckets = m.buckets("zope_request_duration_seconds")
+    return (
+        series(
+            "Answers by status code",
+            m.help("zope_wsgi_responses_total"),
+            [Query(answers, "{{code}}")],
+            REQUESTS,
+            stacked=True,
+        ),
+        series("Time to answer", "Half, 95 % and 99 % of requests are faster.", quantiles, SECONDS),
+        heat(
+            "Time to answer, of all requests",
+            m.help("zope_request_duration_seconds"),
+            f"sum by (le) (increase({buckets}[{RATE}]))",
+        ),
+    )
+
+
+def _workers(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
+    started = m("zope_request_oldest_start_timestamp_seconds")
+    return (
+        series(
+            "Busy workers of each Zope",
+            "Part of each Zope's worker threads that is busy with a request.",
+            [Query(busy_ratio(m), "{{zope}}")],
+            rising("percentunit", limits.busy_ratio, 1, minimum=0, maximum=1),
+            runbooks=("ZopeWorkersSaturated",),
+        ),
+        series(
+            "Requests that wait",
+            m.help("zope_request_queue_length"),
+            [Query(m("zope_request_queue_length"), "{{zope}}")],
+            rising("short", 1),
+        ),
+        series(
+            "Longest request",
+            "For how long the oldest request in progress has been running.",
+            [Query(f"time() - {started}", "{{zope}}")],
+            rising("s", limits.stuck_request_seconds),
+            runbooks=("ZopeRequestStuck",),
+        ),
+    )
+
+
+def _data(m: Metrics) -> tuple[Panel, ...]:
+    old, free = m("zope_filestorage_old_size_bytes"), m("zope_filesystem_avail_bytes")
+    size = m("zope_filestorage_size_bytes")
+    conflicts = m("zope_conflicts_total")
+    records = m("zope_event_log_records_total", "=~", severity="WARNING|ERROR|CRITICAL")
+    return (
+        series(
+            "Data.fs and the room for it",
+            "Size, free space, and the room a pack would have: it deletes Data.fs.old first and "
+            "then writes a second Data.fs beside the first.",
+            [
+                Query(size, "{{database}}: Data.fs"),
+                Query(free, "{{database}}: free"),
+                Query(f"{free} + {old} - {size}", "{{database}}: room left by a pack"),
+            ],
+            BYTES,
+        ),
+        series(
+            "Conflicts",
+            m.help("zope_conflicts_total"),
+            [
+                Query(
+                    f"sum by (kind, outcome) (rate({conflicts}[{RATE}]))",
+                    "{{kind}} {{outcome}}",
+                )
+            ],
+            PER_SECOND,
+            runbooks=("ZopeConflictsHigh",),
+        ),
+        events(
+            "Warnings and errors in the event logs",
+            "Records within each step of the graph.",
+            [Query(f"sum by (severity) (increase({records}[{RATE}])) > 0", "{{severity}}")],
+            runbooks=("ZopeLogErrors",),
+        ),
+    )

@@ -1,0 +1,183 @@
+"""The few shapes of panels the dashboards are made of, each with the options that serve it best."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from .field_config import COUNT
+from .overrides import meanings
+from .panel import Look, Panel, Query
+
+_QUIET_LEGEND = {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []}
+# How far an axis reaches at least, by unit: far enough for trifles to look like trifles.
+_TOPS = {
+    "Bps": 1024,
+    "bytes": 1024,
+    "none": 1,
+    "ops": 1,
+    "percentunit": 1,
+    "reqps": 1,
+    "s": 0.1,
+    "short": 1,
+}
+_LONG_LEGEND = {
+    "displayMode": "table",
+    "placement": "right",
+    "showLegend": True,
+    "calcs": ["max"],
+    "sortBy": "Max",
+    "sortDesc": True,
+}
+# Grafana makes no column narrower than 150 pixels unless told so: the last would be out of sight.
+_LAST = {"calcs": ["lastNotNull"], "fields": "", "values": False}
+
+
+def stat(title: str, description: str, query: str, look: Look, **place: Any) -> Panel:
+    """Return one number in its colour: as it is now.
+
+    Of a query over time Grafana would show the last value there was, in green for as long as the
+    page goes back, when nobody has known anything since.
+    """
+    options = {
+        "reduceOptions": _LAST,
+        "colorMode": "value",
+        "graphMode": "none",
+        "justifyMode": "auto",
+        "orientation": "auto",
+        "textMode": "auto",
+        "wideLayout": True,
+        "percentChangeColorMode": "standard",
+        "showPercentChange": False,
+    }
+    place = {"width": 4, "height": 4} | place
+    return Panel(
+        "stat", title, description, (Query(query, instant=True),), look, options=options, **place
+    )
+
+
+def series(
+    title: str,
+    description: str,
+    queries: Sequence[Query],
+    look: Look,
+    *,
+    stacked: bool = False,
+    top: float | None = None,
+    beside: bool = False,
+    **place: Any,
+) -> Panel:
+    """Return lines over time, their thresholds drawn where there are any.
+
+    The axis reaches up to `top` at least, else to what suits the unit. `beside` puts the legend of
+    many lines to the right, with the highest value of each.
+    """
+    custom = {
+        "drawStyle": "line",
+        "lineInterpolation": "linear",
+        "lineWidth": 1,
+        "fillOpacity": 20 if stacked else 5,
+        "showPoints": "auto",  # a value without neighbours is no line
+        "spanNulls": False,  # a gap is something that was not known
+        "stacking": {"mode": "normal" if stacked else "none", "group": "A"},
+        "thresholdsStyle": {"mode": "dashed" if look.steps else "off"},
+        "axisSoftMin": 0,
+        # Grafana draws nothing but zeros on an axis up to 100, which is 10 000 % of a ratio.
+        "axisSoftMax": _TOPS[look.unit] if top is None else top,
+    }
+    legend = _LONG_LEGEND if beside else _QUIET_LEGEND
+    options = {"legend": legend, "tooltip": {"mode": "multi", "sort": "desc"}}
+    place = {"width": 8, "height": 8} | place
+    return Panel(
+        "timeseries",
+        title,
+        description,
+        tuple(queries),
+        look,
+        options=options,
+        custom=custom,
+        color="palette-classic",
+        overrides=meanings(queries),
+        **place,
+    )
+
+
+def events(title: str, description: str, queries: Sequence[Query], **place: Any) -> Panel:
+    """Return bars over time: how many there were within each step of the graph.
+
+    A single event would be a line of no length.
+    """
+    panel = series(title, description, queries, COUNT, stacked=True, **place)
+    drawn = {"drawStyle": "bars", "fillOpacity": 80, "lineWidth": 0}
+    return replace(panel, custom=panel.custom | drawn)
+
+
+def states(
+    title: str,
+    description: str,
+    query: Query | Sequence[Query],
+    look: Look,
+    *,
+    value: str = "never",
+    **place: Any,
+) -> Panel:
+    """Return a bar over time for each series, coloured by its state.
+
+    `value` says whether the bars have the values in writing: "never" or "auto".
+    """
+    options = {
+        "mergeValues": True,
+        "showValue": value,
+        "rowHeight": 0.9,
+        "alignValue": "left",
+        "legend": _QUIET_LEGEND,
+        "tooltip": {"mode": "single", "sort": "none"},
+    }
+    custom = {"fillOpacity": 80, "lineWidth": 0, "spanNulls": False}
+    place = {"width": 24, "height": 6} | place
+    return Panel(
+        "state-timeline",
+        title,
+        description,
+        (query,) if isinstance(query, Query) else tuple(query),
+        look,
+        options=options,
+        custom=custom,
+        **place,
+    )
+
+
+def heat(title: str, description: str, buckets: str, **place: Any) -> Panel:
+    """Return where the observations of a histogram lie, over time; `buckets` by `le`."""
+    options = {
+        "calculate": False,
+        "cellGap": 1,
+        "color": {"mode": "scheme", "scheme": "Oranges", "steps": 64, "fill": "dark-orange"},
+        "yAxis": {"unit": "s", "axisPlacement": "left"},
+        "rowsFrame": {"layout": "auto"},
+        "tooltip": {"mode": "single", "yHistogram": False},
+        "legend": {"show": True},
+        "exemplars": {"color": "rgba(255,0,255,0.7)"},
+        "filterValues": {"le": 1e-9},
+    }
+    query = Query(buckets, "{{le}}", format="heatmap")
+    place = {"width": 8, "height": 8} | place
+    look = Look("reqps")
+    return Panel("heatmap", title, description, (query,), look, options=options, **place)
+
+
+def bars(title: str, description: str, query: Query, look: Look, **place: Any) -> Panel:
+    """Return a bar for each series, the longest first where the query sorts."""
+    options = {
+        "displayMode": "basic",
+        "orientation": "horizontal",
+        "reduceOptions": _LAST,
+        "showUnfilled": True,
+        "valueMode": "color",
+        "namePlacement": "left",
+        "sizing": "auto",
+        "minVizWidth": 8,
+        "minVizHeight": 16,
+        "maxVizHeight": 300,
+    }
+    place = {"width": 8, "height": 8} | place
+    return Panel("bargauge", title, description, (query,), look, options=options, **place)

@@ -1,0 +1,133 @@
+"""The objective: how much of the error budget is left, and how fast it burns."""
+
+from .dashboard import Dashboard, Row
+from .field_config import COUNT, REQUESTS
+from .metrics import Metrics
+from .panel import GREEN, ORANGE, RED, YELLOW, Look, Panel, Query, Step
+from .panels import series, stat
+from .requests import failure_ratio, failures, latency, requests
+from .tables import Column, table
+from .thresholds import BURN_RATES, Limits
+
+# Of what the alert fires at, the lines that are drawn.
+_BURN_STEPS = (
+    Step(BURN_RATES["3d"], YELLOW),
+    Step(BURN_RATES["6h"], ORANGE),
+    Step(BURN_RATES["1h"], RED),
+)
+
+
+def slo(m: Metrics, limits: Limits) -> Dashboard:
+    """Return the dashboard of the service level objective."""
+    return Dashboard(
+        "zope-slo",
+        "Zope / SLO",
+        f"Requests answered without a 5xx: the objective is {limits.objective:.3%} within 30 days.",
+        (
+            Row("Error budget", _budget(m, limits)),
+            Row("Burn rate", (_burn(m, limits),)),
+            Row("By site", _sites(m, limits)),
+        ),
+        since="now-7d",
+    )
+
+
+def _left(m: Metrics, limits: Limits, by: str = "site") -> str:
+    return f"1 - {failure_ratio(m, by, '30d')} / {limits.error_budget:g}"
+
+
+def _left_steps(limits: Limits) -> tuple[Step, ...]:
+    return Step(0, ORANGE), Step(limits.budget_left, GREEN)
+
+
+def _budget(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
+    left = Look("percentunit", _left_steps(limits), base=RED, maximum=1)
+    served = Look(
+        "percentunit",
+        (Step(limits.objective, GREEN),),
+        base=RED,
+        decimals=3,
+        maximum=1,
+    )
+    return (
+        stat(
+            "Left of the budget",
+            "Part of the failures allowed in 30 days that have not happened yet.",
+            f"min({_left(m, limits)})",
+            left,
+            width=6,
+            height=5,
+            runbooks=("ZopeErrorBudgetBurn",),
+        ),
+        stat(
+            "Served without a failure",
+            "Part of the requests of the last 30 days that were not answered with 5xx.",
+            f"1 - sum({failures(m, window='30d')}) / sum({requests(m, window='30d')} > 0)",
+            served,
+            width=6,
+            height=5,
+        ),
+        stat(
+            "Failed requests in 30 days",
+            "Requests answered with 5xx within the last 30 days.",
+            f"sum({failures(m, window='30d')}) * 30 * 86400",
+            COUNT,
+            width=6,
+            height=5,
+        ),
+        stat(
+            "95 % are faster than",
+            m.help("zope_request_duration_seconds"),
+            f"max({latency(m, 0.95)})",
+            Look("s", (Step(limits.slow_ping_seconds, ORANGE),), base=GREEN),
+            width=6,
+            height=5,
+        ),
+    )
+
+
+def _burn(m: Metrics, limits: Limits) -> Panel:
+    queries = [
+        Query(
+            f"{failure_ratio(m, window=window)} / {limits.error_budget:g}", f"{{{{site}}}} {window}"
+        )
+        for window in BURN_RATES
+    ]
+    said = [f"{rate:g} over {window[:-1]} {window[-1]}" for window, rate in BURN_RATES.items()]
+    pages, tickets = " and at ".join(said[:2]), " and at ".join(said[2:])
+    return series(
+        "Burn rate",
+        "How many times faster than allowed the budget is used, over windows of different length; "
+        f"at 1 it lasts exactly 30 days. Pages come at {pages}, tickets at {tickets}.",
+        queries,
+        Look("short", _BURN_STEPS, base=GREEN),
+        top=15,
+        width=24,
+        height=9,
+        runbooks=("ZopeErrorBudgetBurn",),
+    )
+
+
+def _sites(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
+    left = Look("percentunit", _left_steps(limits), base=RED, decimals=1)
+    columns = (
+        Column("Requests", f"{requests(m, window='30d')} * 30 * 86400", Look("short")),
+        Column("Failed", failure_ratio(m, window="30d"), Look("percentunit", decimals=3)),
+        Column("Left of the budget", _left(m, limits), left),
+    )
+    return (
+        table(
+            "Sites in the last 30 days",
+            "A row for each site; a click on a name shows that site.",
+            ("site",),
+            columns,
+            link=("site", "zope-overview"),
+        ),
+        series(
+            "Failed requests",
+            "Requests per second that were answered with 5xx.",
+            [Query(failures(m), "{{site}}")],
+            REQUESTS,
+            width=24,
+        ),
+    )

@@ -1,0 +1,207 @@
+"""Each Data.fs: how it grows, what a pack would free, and whether there is room for one."""
+
+from .dashboard import Dashboard, Row
+from .field_config import BYTES, COUNT, PER_SECOND, RATIO, RUNNING, SET, falling, rising
+from .metrics import Metrics
+from .panel import GREEN, RED, Look, Panel, Query, Step
+from .panels import bars, series, stat, states
+from .requests import RATE
+from .thresholds import Limits
+
+_ROOM = Look("bytes", (Step(0, GREEN),), base=RED)
+
+
+def storage(m: Metrics, limits: Limits) -> Dashboard:
+    """Return the dashboard of databases and their files."""
+    return Dashboard(
+        "zodb-storage",
+        "ZODB / Storage",
+        "Each Data.fs: size and growth, garbage, packs, free space, blobs.",
+        (
+            Row("State", _state(m, limits)),
+            Row("Data.fs", _data(m)),
+            Row("Packs", _packs(m)),
+            Row("Blobs", _blobs(m)),
+        ),
+        variables=("site", "database"),
+        since="now-7d",
+    )
+
+
+def _room(m: Metrics) -> str:
+    free, old = m("zope_filesystem_avail_bytes"), m("zope_filestorage_old_size_bytes")
+    return f"{free} + {old} - {m('zope_filestorage_size_bytes')}"
+
+
+def _state(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
+    free, whole = m("zope_filesystem_avail_bytes"), m("zope_filesystem_size_bytes")
+    packed = m("zope_filestorage_last_pack_timestamp_seconds")
+    return (
+        stat(
+            "Least free space",
+            "Free part of the file system of that Data.fs which has the least.",
+            f"min({free} / {whole})",
+            falling("percentunit", limits.disk_critical, limits.disk_warning, minimum=0, maximum=1),
+            runbooks=("ZopeDiskAlmostFull",),
+        ),
+        stat(
+            "Least room for a pack",
+            "What would be left free while a pack runs: it deletes Data.fs.old first and then "
+            "writes a second Data.fs; below 0 it may fail.",
+            f"min({_room(m)})",
+            _ROOM,
+            runbooks=("ZopeNoRoomForPack",),
+        ),
+        stat(
+            "Since the last pack",
+            "Of that database whose last pack is the longest ago.",
+            f"max(time() - {packed})",
+            rising("s", limits.pack_age_seconds),
+            runbooks=("ZopePackOverdue",),
+        ),
+        stat(
+            "Replaced while in use",
+            m.help("zope_filestorage_replaced"),
+            f"max({m('zope_filestorage_replaced')})",
+            SET,
+            runbooks=("ZopeDataFileReplaced",),
+        ),
+        stat(
+            "Left by packs that died",
+            m.help("zope_filestorage_leftover_bytes"),
+            f"sum({m('zope_filestorage_leftover_bytes')})",
+            rising("bytes", 1),
+            runbooks=("ZopePackLeftover",),
+        ),
+        stat(
+            "Full in",
+            "When the first file system will be full if it goes on filling as it did in the last "
+            "day; no data while none fills.",
+            f"min({free} / (-deriv({free}[1d]) > 0))",
+            falling("s", limits.disk_predicted_critical_seconds, limits.disk_predicted_seconds),
+            runbooks=("ZopeDiskFullPredicted",),
+        ),
+    )
+
+
+def _data(m: Metrics) -> tuple[Panel, ...]:
+    size = m("zope_filestorage_size_bytes")
+    transactions = f"rate({m('zope_filestorage_transactions_total')}[{RATE}])"
+    garbage = m("zope_filestorage_garbage_bytes")
+    classes = f"sort_desc(sum by (class) ({m('zope_filestorage_class_bytes')}))"
+    return (
+        series(
+            "Size",
+            "Data.fs, and what the last pack has left as Data.fs.old.",
+            [
+                Query(size, "{{site}} {{database}}"),
+                Query(m("zope_filestorage_old_size_bytes"), "{{site}} {{database}} old"),
+            ],
+            BYTES,
+        ),
+        series(
+            "Growth in a day",
+            "Difference to the same time of the day before; a pack makes it negative.",
+            [Query(f"{size} - ({size} offset 1d)", "{{site}} {{database}}")],
+            BYTES,
+            runbooks=("ZopeStorageGrowthHigh",),
+        ),
+        series(
+            "Transactions",
+            m.help("zope_filestorage_transactions_total"),
+            [Query(transactions, "{{site}} {{database}}")],
+            PER_SECOND,
+        ),
+        series(
+            "Garbage",
+            m.help("zope_filestorage_garbage_bytes"),
+            [Query(garbage, "{{site}} {{database}} {{kind}}")],
+            BYTES,
+            stacked=True,
+            runbooks=("ZopeGarbageHigh",),
+        ),
+        bars(
+            "Classes by size",
+            m.help("zope_filestorage_class_bytes"),
+            Query(classes, "{{class}}", instant=True),
+            BYTES,
+        ),
+        series(
+            "Objects",
+            m.help("zope_filestorage_objects"),
+            [Query(m("zope_filestorage_objects"), "{{site}} {{database}}")],
+            COUNT,
+        ),
+    )
+
+
+def _packs(m: Metrics) -> tuple[Panel, ...]:
+    return (
+        states(
+            "Packs by Zope",
+            m.help("zope_pack_running"),
+            Query(f"max by (site, database) ({m('zope_pack_running')})", "{{site}} {{database}}"),
+            RUNNING,
+            width=12,
+        ),
+        series(
+            "Free space and the room left by a pack",
+            "Free space of the file system, and what a pack would leave of it: it deletes "
+            "Data.fs.old first and then writes a second Data.fs.",
+            [
+                Query(m("zope_filesystem_avail_bytes"), "{{site}} {{database}} free"),
+                Query(_room(m), "{{site}} {{database}} left by a pack"),
+            ],
+            BYTES,
+            width=12,
+            height=6,
+            runbooks=("ZopeNoRoomForPack",),
+        ),
+        series(
+            "Background scan",
+            m.help("zope_filestorage_scan_progress_ratio"),
+            [Query(m("zope_filestorage_scan_progress_ratio"), "{{site}} {{database}}")],
+            RATIO,
+            width=12,
+            height=6,
+        ),
+        series(
+            "Last background scan",
+            m.help("zope_filestorage_scan_timestamp_seconds"),
+            [
+                Query(
+                    f"time() - {m('zope_filestorage_scan_timestamp_seconds')}",
+                    "{{site}} {{database}}",
+                )
+            ],
+            Look("s"),
+            width=12,
+            height=6,
+        ),
+    )
+
+
+def _blobs(m: Metrics) -> tuple[Panel, ...]:
+    return (
+        series(
+            "Size of blobs",
+            m.help("zope_blob_size_bytes"),
+            [
+                Query(m("zope_blob_size_bytes"), "{{site}} {{database}}"),
+                Query(m("zope_blob_old_size_bytes"), "{{site}} {{database}} old"),
+            ],
+            BYTES,
+        ),
+        series(
+            "Blob files",
+            m.help("zope_blob_files"),
+            [Query(m("zope_blob_files"), "{{site}} {{database}}")],
+            COUNT,
+        ),
+        series(
+            "Blobs nobody will use again",
+            m.help("zope_blob_leftover_bytes"),
+            [Query(m("zope_blob_leftover_bytes"), "{{site}} {{database}} {{kind}}")],
+            BYTES,
+        ),
+    )

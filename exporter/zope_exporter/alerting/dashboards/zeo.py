@@ -1,0 +1,128 @@
+"""ZEO servers, and their clients' connections to them."""
+
+from .dashboard import Dashboard, Row
+from .field_config import COUNT, PER_SECOND, SECONDS, UP, rising
+from .metrics import Metrics
+from .panel import Panel, Query
+from .panels import series, states
+from .requests import RATE
+from .thresholds import Limits
+
+_NAMED = "{{site}} {{server}} {{storage}}"
+
+
+def zeo(m: Metrics, limits: Limits) -> Dashboard:
+    """Return the dashboard of ZEO."""
+    return Dashboard(
+        "zeo",
+        "ZEO",
+        "ZEO servers and their clients: who is connected, who waits, what goes over the wire.",
+        (
+            Row("Up and connected", _connected(m)),
+            Row("Commits", _commits(m, limits)),
+            Row("Traffic", _traffic(m)),
+        ),
+        variables=("site", "zope", "database"),
+    )
+
+
+def _connected(m: Metrics) -> tuple[Panel, ...]:
+    reconnected = f"increase({m('zope_zeo_client_connections_total')}[{RATE}])"
+    return (
+        states(
+            "Servers",
+            m.help("zope_zeo_up"),
+            Query(f"min by (site, server) ({m('zope_zeo_up')})", "{{site}} {{server}}"),
+            UP,
+            width=12,
+            runbooks=("ZopeZeoServerDown",),
+        ),
+        states(
+            "Clients",
+            m.help("zope_zeo_client_connected"),
+            Query(m("zope_zeo_client_connected"), "{{site}} {{zope}} {{database}}"),
+            UP,
+            width=12,
+            runbooks=("ZopeZeoClientDisconnected",),
+        ),
+        series(
+            "Clients of each storage",
+            m.help("zope_zeo_clients"),
+            [Query(m("zope_zeo_clients"), _NAMED)],
+            COUNT,
+            width=12,
+            runbooks=("ZopeZeoClientsMissing",),
+        ),
+        series(
+            "Connections made",
+            m.help("zope_zeo_client_connections_total"),
+            [Query(reconnected, "{{site}} {{zope}} {{database}}")],
+            COUNT,
+            width=12,
+        ),
+    )
+
+
+def _commits(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
+    locked = f"time() - {m('zope_zeo_lock_acquired_timestamp_seconds')}"
+    return (
+        series(
+            "Commits and aborts",
+            "Transactions a second.",
+            [
+                Query(f"rate({m('zope_zeo_commits_total')}[{RATE}])", f"{_NAMED} commits"),
+                Query(f"rate({m('zope_zeo_aborts_total')}[{RATE}])", f"{_NAMED} aborts"),
+            ],
+            PER_SECOND,
+        ),
+        series(
+            "Waiting for the commit lock",
+            m.help("zope_zeo_waiting_commits"),
+            [
+                Query(m("zope_zeo_waiting_commits"), f"{_NAMED} waiting"),
+                Query(m("zope_zeo_active_transactions"), f"{_NAMED} active"),
+            ],
+            COUNT,
+            runbooks=("ZopeZeoCommitsWaiting",),
+        ),
+        series(
+            "Commit lock held for",
+            m.help("zope_zeo_lock_acquired_timestamp_seconds"),
+            [Query(locked, _NAMED)],
+            rising("s", limits.commit_lock_seconds),
+        ),
+    )
+
+
+def _traffic(m: Metrics) -> tuple[Panel, ...]:
+    conflicts, resolved = m("zope_zeo_conflicts_total"), m("zope_zeo_conflicts_resolved_total")
+    last = f"time() - {m('zope_zeo_last_transaction_timestamp_seconds')}"
+    return (
+        series(
+            "Loads and stores",
+            "Objects a second that go from and to the server.",
+            [
+                Query(f"rate({m('zope_zeo_loads_total')}[{RATE}])", f"{_NAMED} loads"),
+                Query(f"rate({m('zope_zeo_stores_total')}[{RATE}])", f"{_NAMED} stores"),
+            ],
+            PER_SECOND,
+            width=12,
+        ),
+        series(
+            "Conflicts",
+            m.help("zope_zeo_conflicts_total"),
+            [
+                Query(f"rate({conflicts}[{RATE}])", f"{_NAMED} conflicts"),
+                Query(f"rate({resolved}[{RATE}])", f"{_NAMED} resolved"),
+            ],
+            PER_SECOND,
+            width=12,
+        ),
+        series(
+            "Since the last transaction",
+            m.help("zope_zeo_last_transaction_timestamp_seconds"),
+            [Query(last, _NAMED)],
+            SECONDS,
+            width=24,
+        ),
+    )

@@ -1,0 +1,1 @@
+"""The shipped alerting rules, made from their sources and thresholds."""

@@ -1,0 +1,1 @@
+"""The dead-man timer: tells people when alerting itself is silent."""

@@ -1,0 +1,122 @@
+"""Messages by mail."""
+
+import smtplib
+import socket
+import ssl
+import threading
+from contextlib import suppress
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+
+from zope_exporter.config.watchdog import SmtpConfig
+from zope_exporter.system.foreign_file import ForeignFileError, read
+
+from .message import Message, TellingError
+
+PATIENCE = 10.0  # seconds for each step
+DEADLINE = 30.0  # seconds for all of it
+_LONGEST_PASSWORD = 4096
+
+
+def send_mail(settings: SmtpConfig, message: Message, deadline: float = DEADLINE) -> None:
+    """Send a message.
+
+    Raises TellingError if the mail server has not taken it for each address within `deadline`
+    seconds from the connection.
+    """
+    try:
+        with _Session(settings, deadline) as session:
+            if settings.tls == "starttls":
+                session.starttls(context=_trust(settings))
+            if settings.username is not None:
+                session.login(settings.username, _password(settings))
+            refused = session.send_message(_mail(settings, message))
+    except smtplib.SMTPResponseException as error:
+        raise TellingError(f"{_where(settings)} answered {error.smtp_code}") from None
+    except (OSError, smtplib.SMTPException, ValueError, ForeignFileError) as error:
+        raise TellingError(f"{_where(settings)}: {_reason(error)}") from None
+    if refused:
+        raise TellingError(f"{_where(settings)} took the mail for some addresses only")
+
+
+class _Session(smtplib.SMTP):
+    """A session that is cut off at its deadline; a timeout alone starts anew with each byte."""
+
+    def __init__(self, settings: SmtpConfig, deadline: float) -> None:
+        self._settings = settings
+        self._deadline = deadline
+        self._cut: _Cut | None = None
+        # Without a name of its own it would ask the DNS for one, for as long as that takes.
+        name = socket.gethostname()
+        super().__init__(settings.host, settings.port, local_hostname=name, timeout=PATIENCE)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        peer = socket.create_connection((host, port), timeout)
+        self._cut = _Cut(peer, self._deadline)
+        if self._settings.tls != "tls":
+            return peer
+        try:
+            return _trust(self._settings).wrap_socket(peer, server_hostname=host)
+        except BaseException:
+            self._cut.cancel()
+            raise
+
+    def close(self) -> None:
+        super().close()
+        if self._cut is not None:
+            self._cut.cancel()
+
+
+class _Cut:
+    """Ends a connection at a deadline, unless cancelled."""
+
+    def __init__(self, peer: socket.socket, deadline: float) -> None:
+        self._handle = peer.dup()  # TLS takes the first one away
+        self._timer = threading.Timer(deadline, self._cut)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def cancel(self) -> None:
+        self._timer.cancel()
+        self._handle.close()
+
+    def _cut(self) -> None:
+        with suppress(OSError):  # it has ended by itself
+            self._handle.shutdown(socket.SHUT_RDWR)
+
+
+def _trust(settings: SmtpConfig) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=settings.ca_file)
+
+
+def _password(settings: SmtpConfig) -> str:
+    assert settings.password_file is not None  # noqa: S101 # the configuration has both or none
+    return read(settings.password_file, _LONGEST_PASSWORD).decode().strip()
+
+
+def _mail(settings: SmtpConfig, message: Message) -> EmailMessage:
+    mail = EmailMessage()
+    mail["Subject"] = f"[zope-exporter] {message.subject}"
+    mail["From"] = settings.sender
+    mail["To"] = ", ".join(settings.to)
+    mail["Date"] = formatdate(localtime=True)
+    mail["Message-ID"] = make_msgid(domain=settings.sender.rpartition("@")[2])
+    mail["Auto-Submitted"] = "auto-generated"
+    mail.set_content(message.text)
+    return mail
+
+
+def _where(settings: SmtpConfig) -> str:
+    return f"mail server {settings.host}:{settings.port}"
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return "takes mail for none of the addresses"
+    if isinstance(error, ForeignFileError):
+        return f"password_file cannot be read: {error}"
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename} cannot be read: {error.strerror}"
+    if isinstance(error, OSError):
+        return error.strerror or str(error) or type(error).__name__
+    return type(error).__name__

@@ -1,0 +1,72 @@
+"""One way to tell people, which may fail and is then tried again."""
+
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .message import TellingError
+
+log = logging.getLogger(__name__)
+
+FIRST_RETRY = 60.0  # seconds; doubled with each failure
+LAST_RETRY = 900.0
+
+
+@dataclass
+class Notifier:
+    """Tells of the silence once, again while it lasts, and of its end.
+
+    `told` is whether the silence was the last that was told, `told_at` when, by the same clock as
+    all times here.
+    """
+
+    channel: str
+    tell: Callable[[bool], None]
+    repeat: float
+    told: bool = False
+    told_at: float = -math.inf
+    sent: int = 0
+    failed: int = 0
+    _failures: int = 0
+    _not_before: float = -math.inf
+
+    def due(self, silent: bool | None, now: float) -> float:
+        """Return when something has to be told; infinity for never, as things are.
+
+        `silent` is None while nobody can know whether the silence has ended.
+        """
+        wanted = math.inf
+        if silent:
+            wanted = self.told_at + self.repeat if self.told else now
+        elif silent is False and self.told:
+            wanted = now
+        return max(wanted, self._not_before)
+
+    def attempt(self, silent: bool, now: float) -> bool:
+        """Tell; whether that went well. After a failure it takes a while to be due again."""
+        try:
+            self.tell(silent)
+        except Exception as error:  # whatever it is, it must not keep the others from being told
+            # Only of ours is it known that the text holds no secret.
+            reason = str(error) if isinstance(error, TellingError) else type(error).__name__
+            self._note_failure(silent, now, reason)
+            return False
+        self.sent += 1
+        self.told, self.told_at = silent, now
+        self._failures, self._not_before = 0, -math.inf
+        return True
+
+    def _note_failure(self, silent: bool, now: float, reason: str) -> None:
+        self.failed += 1
+        wait = min(FIRST_RETRY * 2**self._failures, LAST_RETRY)
+        self._failures += 1
+        self._not_before = now + wait
+        subject = "alerting is silent" if silent else "alerting is back"
+        log.error(
+            "nobody could be told by %s that %s, next try in %g s: %s",
+            self.channel,
+            subject,
+            wait,
+            reason,
+        )

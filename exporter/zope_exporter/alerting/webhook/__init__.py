@@ -1,0 +1,1 @@
+"""What Alertmanager delivers, and what becomes of it."""

@@ -1,0 +1,55 @@
+"""How many notifications and alerts have arrived, by what became of them."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import get_args
+
+from zope_exporter.metrics.metric import Metric, Sample
+
+from .handler import Outcome, Verdict
+
+NOTIFICATIONS = Metric(
+    "zope_webhook_notifications_total",
+    "counter",
+    "Notifications of Alertmanager: accepted (something was begun), ignored (nothing was to be "
+    "done), invalid (not what Alertmanager sends) or unavailable (answered with 503, so that it "
+    "comes again).",
+    ("outcome",),
+)
+ALERTS = Metric(
+    "zope_webhook_alerts_total",
+    "counter",
+    "Alerts in the notifications, by what became of them.",
+    ("outcome",),
+)
+METRICS = (NOTIFICATIONS, ALERTS)
+_NOTIFICATIONS = ("accepted", "ignored", "invalid", "unavailable")
+
+
+class Tally:
+    """Counts what arrives; used from the event loop only."""
+
+    def __init__(self) -> None:
+        self._notifications = Counter(dict.fromkeys(_NOTIFICATIONS, 0))
+        self._alerts = Counter(dict.fromkeys(get_args(Outcome), 0))
+
+    def invalid(self) -> None:
+        self._notifications["invalid"] += 1
+
+    def count(self, verdicts: Iterable[Verdict]) -> str:
+        """Count one notification and its alerts; return its outcome."""
+        outcomes = [verdict.outcome for verdict in verdicts]
+        self._alerts.update(outcomes)
+        outcome = "ignored"
+        if "accepted" in outcomes:
+            outcome = "accepted"
+        elif "unavailable" in outcomes:
+            outcome = "unavailable"
+        self._notifications[outcome] += 1
+        return outcome
+
+    def collect(self) -> Iterator[Sample]:
+        for outcome, count in self._notifications.items():
+            yield NOTIFICATIONS(count, outcome=outcome)
+        for outcome, count in self._alerts.items():
+            yield ALERTS(count, outcome=outcome)

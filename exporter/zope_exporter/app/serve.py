@@ -1,0 +1,93 @@
+"""Serving metrics: the exporter behind its web server."""
+
+import ctypes
+import logging
+import os
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+from starlette.routing import Route
+
+from zope_exporter import __version__
+from zope_exporter.checks.limits import Limits, read_limits
+from zope_exporter.config.schema import Config
+from zope_exporter.system.healthcheck import socket_name
+from zope_exporter.web.actions import action_routes
+from zope_exporter.web.api_auth import API
+from zope_exporter.web.app import make_app
+from zope_exporter.web.health import HEALTHY, READY
+from zope_exporter.web.instances import instance_routes
+from zope_exporter.web.reloading_config import WebConfigFile
+from zope_exporter.web.runbooks import RUNBOOKS, runbook_routes
+from zope_exporter.web.server import Server
+from zope_exporter.web.status.page import STYLE, StatusPage
+from zope_exporter.web.status.page import routes as status_routes
+from zope_exporter.web.status.page_model import compose
+from zope_exporter.web.tokens import TokenFile
+
+from .exporter import Sidecar
+
+log = logging.getLogger(__name__)
+
+M_ARENA_MAX = -8  # of glibc's malloc.h
+
+
+def serve_on(
+    listener: socket.socket, config: Config, web_config_file: Path | None, telemetry_path: str
+) -> None:
+    """Serve on a socket that listens already, until SIGINT or SIGTERM.
+
+    Raises ConfigError if the web configuration or the tokens cannot be used, ThresholdError if the
+    thresholds cannot, ValueError for a telemetry path that cannot be one.
+    """
+    web_config = WebConfigFile(web_config_file) if web_config_file else None
+    tokens = TokenFile(config.actions.token_file) if config.actions else None
+    limits = read_limits(config.thresholds)
+    _bound_heaps()
+    sidecar = Sidecar(config)
+    try:
+        app = make_app(
+            sidecar.observer,
+            sidecar.limit,
+            telemetry_path=telemetry_path,
+            routes=[
+                *_api(sidecar, tokens),
+                *runbook_routes(STYLE),
+                *_status_page(sidecar, limits, telemetry_path),
+            ],
+            is_ready=sidecar.is_ready,
+        )
+        server = Server(app, listener, web_config, token_prefix=API if tokens else None)
+        if (name := socket_name(os.environ)) is not None:
+            server.tell_health(name, sidecar.is_ready)
+        log.info("zope-exporter %s listens on %s", __version__, server.url)
+        server.run()
+    finally:
+        sidecar.stop()
+    log.info("ended")
+
+
+def _api(sidecar: Sidecar, tokens: TokenFile | None) -> list[Route]:
+    if tokens is None:
+        return []
+    return [
+        *action_routes(tokens, sidecar.runner),
+        *sidecar.alerting.routes(tokens),
+        *instance_routes(sidecar.inventory, tokens),
+    ]
+
+
+def _status_page(sidecar: Sidecar, limits: Limits, telemetry_path: str) -> list[Route]:
+    if telemetry_path == "/":
+        return []
+    pages = {"Metrics": telemetry_path, "Runbooks": RUNBOOKS, "Healthy": HEALTHY, "Ready": READY}
+    page = StatusPage(pages)
+    jobs, offered = sidecar.runner.jobs, sidecar.offered
+    return status_routes(page, lambda: compose(sidecar.observer, limits, jobs, offered))
+
+
+def _bound_heaps() -> None:
+    # Each scrape runs in many short threads, and glibc would keep a heap for every one of them.
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)

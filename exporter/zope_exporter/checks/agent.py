@@ -1,0 +1,111 @@
+"""What there is to say of a Zope by what its agent told, or of its having none."""
+
+from collections.abc import Callable, Iterator
+
+from zope_exporter.clients.agent.databases import (
+    CACHE_OBJECTS,
+    CACHE_TARGET,
+    CONNECTIONS,
+    LEAKED,
+    POOL_SIZE,
+)
+from zope_exporter.clients.agent.diagnosis import Absence
+from zope_exporter.clients.agent.instance import INFO
+from zope_exporter.clients.agent.serving import BUSY, THREADS
+from zope_exporter.clients.agent.status import outdated_remedy
+from zope_exporter.collectors.agent import UP
+from zope_exporter.discovery.inventory import Service
+
+from .finding import Finding, Severity, Values
+from .limits import Limits
+
+
+def judge_agent(
+    site: str, service: Service, values: Values, why_absent: Callable[[Service], Absence]
+) -> Iterator[Finding]:
+    """Say whether a running Zope has an agent that is in order, and why not."""
+    up = values.get(UP, site, service.name)
+    if up is None:
+        absence = why_absent(service)
+        severity = Severity.WARNING if absence.is_installed else Severity.OK
+        yield Finding(severity, site, service.name, f"no agent: {absence.reason}")
+    elif up:
+        for of in values.labels(INFO, site, service.name):
+            version = of["agent_version"] or "of unknown version"
+            outdated = outdated_remedy(version)
+            severity = Severity.WARNING if outdated else Severity.OK
+            runs = f"agent {version} in Zope {of['zope_version']}"
+            text = f"{runs}: {outdated}" if outdated else f"{runs} answers"
+            yield Finding(severity, site, service.name, text)
+
+
+def judge_workers(site: str, service: Service, values: Values, limits: Limits) -> Iterator[Finding]:
+    """Say so when most worker threads are busy, or every one: whoever comes then has to wait."""
+    threads = values.get(THREADS, site, service.name) or 0
+    busy = values.get(BUSY, site, service.name) or 0
+    severity = workers_severity(busy, threads, limits)
+    if severity is Severity.CRITICAL:
+        text = f"all {threads:.0f} worker threads are busy: visitors wait"
+        yield Finding(severity, site, service.name, text)
+    elif severity:
+        text = f"{busy:.0f} of {threads:.0f} worker threads are busy"
+        yield Finding(severity, site, service.name, text)
+
+
+def workers_severity(busy: float, threads: float, limits: Limits) -> Severity:
+    """Return what the alert ZopeWorkersSaturated would say if it stayed so."""
+    if threads and busy >= threads:
+        return Severity.CRITICAL
+    return Severity.WARNING if busy > limits.workers_busy * threads else Severity.OK
+
+
+def judge_databases(
+    site: str, service: Service, values: Values, limits: Limits
+) -> Iterator[Finding]:
+    """Set pools against threads and connections, and caches against their targets.
+
+    Of a Zope without an agent, what its configuration says of pools is all that is known.
+    """
+    threads = values.get(THREADS, site, service.name) or service.threads or 0
+    pools: dict[str, float] = {each.name: each.pool_size for each in service.databases}
+    for told in values.labels(POOL_SIZE, site, service.name):
+        of = site, service.name, told["database"]
+        pools[told["database"]] = values.get(POOL_SIZE, *of) or 0
+        facts = [*_connections(values, *of), *_cache(values, limits, *of)]
+        text = f"database {told['database']}: {', '.join(facts)}"
+        yield Finding(Severity.OK, site, service.name, text)
+        for severity, text in _exhausted(values, limits, *of):
+            yield Finding(severity, site, service.name, f"database {told['database']}: {text}")
+    for name, size in pools.items():
+        if size < threads:
+            text = f"database {name}: pool-size {size:.0f} is less than {threads:.0f} threads"
+            yield Finding(Severity.WARNING, site, service.name, f"{text} (raise pool-size)")
+
+
+def _connections(values: Values, *of: str) -> Iterator[str]:
+    in_use = values.get(CONNECTIONS, *of, "in_use") or 0
+    yield f"{in_use:.0f} of {values.get(POOL_SIZE, *of):.0f} connections in use"
+
+
+def _exhausted(values: Values, limits: Limits, *of: str) -> Iterator[tuple[Severity, str]]:
+    in_use, pool_size = values.get(CONNECTIONS, *of, "in_use"), values.get(POOL_SIZE, *of)
+    if in_use is not None and pool_size is not None and in_use > pool_size:
+        far = in_use > limits.connections_critical * pool_size
+        text = f"{in_use:.0f} connections are in use, more than the {pool_size:.0f} of its pool"
+        remedy = "see which requests run, and raise pool-size"
+        yield Severity.CRITICAL if far else Severity.WARNING, f"{text} ({remedy})"
+    leaked = values.get(LEAKED, *of)
+    if leaked:
+        text = f"{leaked:.0f} connections leaked: no running request has opened them"
+        yield Severity.WARNING, f"{text} (the runbook ZopeConnectionsLeaked tells how to find out)"
+
+
+def _cache(values: Values, limits: Limits, *of: str) -> Iterator[str]:
+    active, target = values.get(CACHE_OBJECTS, *of, "active"), values.get(CACHE_TARGET, *of)
+    connections = sum(values.get(CONNECTIONS, *of, state) or 0 for state in ("in_use", "idle"))
+    if active is None or not target or not connections:
+        return
+    room = target * connections
+    yield f"caches hold {active:.0f} of {room:.0f} objects"
+    if active >= limits.cache_full * room:
+        yield "which is full: a higher cache-size may save loads, if there is memory"

@@ -1,0 +1,228 @@
+"""What is well and what is not, in words, from an inventory and one scrape of it."""
+
+import time
+from collections.abc import Callable, Iterator
+from itertools import starmap
+
+from zope_exporter.clients.agent.databases import PACK_RUNNING
+from zope_exporter.clients.agent.diagnosis import Absence, why_absent
+from zope_exporter.clients.http.result import REASONS
+from zope_exporter.clients.http.url import without_credentials
+from zope_exporter.collectors import actions, filestorage, logs, ping, process
+from zope_exporter.config.actions import PACK
+from zope_exporter.discovery.inventory import Inventory, Service, Site, Storage, Target
+from zope_exporter.logs.access.pipeline import explain_gaps
+from zope_exporter.metrics.metric import Metric, Sample
+from zope_exporter.metrics.registry import Failure, Scrape
+from zope_exporter.system.humanize import duration, size
+
+from .agent import judge_agent, judge_databases, judge_workers
+from .finding import Finding, Severity, Values
+from .limits import Limits
+from .maintenance import judge_actions, judge_backups, judge_packs
+from .zeo import judge_zeo
+from .zmi import judge_zmi
+
+NOTHING = (
+    "found no running Zope or ZEO server on this host"
+    " (start one, or name its zope_conf under sites: in a file given by --config.file)"
+)
+
+
+def judge(
+    inventory: Inventory,
+    scrape: Scrape,
+    limits: Limits,
+    now: Callable[[], float] = time.time,
+    absence: Callable[[Service], Absence] = why_absent,
+) -> list[Finding]:
+    """Return what there is to say about each thing of the inventory, site by site.
+
+    What has two limits is a warning beyond the first and critical beyond the second, as its alert.
+    `absence` looks for the reason why a Zope that runs has no agent.
+    """
+    values = Values(scrape)
+    findings = [Finding(Severity.WARNING, "", "discovery", text) for text in inventory.problems]
+    for site in inventory.sites:
+        for service in site.services:
+            findings += _service(site, service, values, now(), limits)
+            if service.kind == "zope" and values.get(process.UP, site.name, service.name):
+                findings += judge_agent(site.name, service, values, absence)
+                findings += judge_workers(site.name, service, values, limits)
+                findings += judge_databases(site.name, service, values, limits)
+                findings += judge_zmi(site.name, service.name, values)
+        findings += judge_zeo(site, values, now(), limits)
+        for storage in site.storages:
+            findings += _storage(site, storage, values, now(), limits)
+            findings += judge_packs(site.name, storage.database, values, now(), limits)
+            findings += judge_backups(site.name, storage.database, values, now(), limits)
+        findings += judge_actions(site.name, values, now())
+        for target in site.targets:
+            findings += _target(site, target, values, now(), limits)
+    findings += [_renamed(*sample.labels) for sample in scrape.samples if _is_renamed(sample)]
+    findings += [_failure(failure, values) for failure in scrape.failures]
+    if not inventory.sites:
+        findings.append(Finding(Severity.UNKNOWN, "", "discovery", NOTHING))
+    return findings
+
+
+def _is_renamed(sample: Sample) -> bool:
+    return sample.metric == logs.REOPEN_NEEDED and bool(sample.value)
+
+
+def _renamed(site: str, log: str) -> Finding:
+    remedy = "have logrotate copytruncate it, or restart Zope after a rotation"
+    text = f"Zope still writes to the file that was renamed or deleted ({remedy})"
+    return Finding(Severity.WARNING, site, log, text)
+
+
+def _failure(failure: Failure, values: Values) -> Finding:
+    site, _, source = failure.source.partition("/")
+    # Of a Data.fs whose size is known, only some right to look closer is missing.
+    unseen = (
+        failure.collector == "filestorage" and values.get(filestorage.SIZE, site, source) is None
+    )
+    severity = Severity.CRITICAL if unseen else Severity.WARNING
+    return Finding(severity, site, f"{failure.collector} {source}".strip(), failure.reason)
+
+
+def _service(
+    site: Site, service: Service, values: Values, now: float, limits: Limits
+) -> Iterator[Finding]:
+    def found(severity: Severity, text: str) -> Finding:
+        return Finding(severity, site.name, service.name, text)
+
+    up = values.get(process.UP, site.name, service.name)
+    if up:
+        yield found(Severity.OK, _running(site, service, values, now))
+    elif up is not None:
+        remedy = f"start it, or zope-exporter forget {service.name}"
+        where = service.config or service.wsgi_ini
+        known = f"; configured in {where}" if where else ""
+        yield found(Severity.CRITICAL, f"is not running{known} ({remedy})")
+    if is_near_memory_limit(site.name, service.name, values, limits):
+        limit = size(values.get(process.MEMORY_LIMIT, site.name, service.name) or 0.0)
+        text = f"uses most of the {limit} of memory that its control group may have"
+        yield found(Severity.WARNING, f"{text} (raise the limit, or see what grows)")
+    gaps = service.wsgi_ini and explain_gaps(
+        service.wsgi_ini, service.pipeline, service.pipeline_code
+    )
+    if gaps:  # as shipped, and no reason to wake anybody
+        yield found(Severity.OK, gaps)
+    if service.debug_mode:
+        yield found(Severity.WARNING, "runs in debug mode, which is slow and shows tracebacks")
+    for problem in service.problems:
+        yield found(Severity.WARNING, problem)
+
+
+def is_near_memory_limit(site: str, zope: str, values: Values, limits: Limits) -> bool:
+    """Tell what the alert ZopeMemoryNearLimit does."""
+    used = values.get(process.RESIDENT, site, zope)
+    limit = values.get(process.MEMORY_LIMIT, site, zope)
+    return used is not None and limit is not None and used > limits.memory * limit
+
+
+def _running(site: Site, service: Service, values: Values, now: float) -> str:
+    facts = [f"pid {service.process.pid}"] if service.process else []
+    started = values.get(process.START_TIME, site.name, service.name)
+    if started is not None:
+        facts.append(f"up for {duration(now - started)}")
+    memory = values.get(process.RESIDENT, site.name, service.name)
+    if memory is not None:
+        facts.append(size(memory))
+    if service.threads is not None:
+        facts.append(f"{service.threads} worker threads")
+    facts += service.urls
+    facts += [f"database {database.name} ({database.kind})" for database in service.databases]
+    facts += [f"log {log}" for log in (service.access_log, service.event_log) if log]
+    return f"{service.kind} server, " * (service.kind == "zeo") + ", ".join(facts)
+
+
+def _storage(
+    site: Site, storage: Storage, values: Values, now: float, limits: Limits
+) -> Iterator[Finding]:
+    def value(metric: Metric) -> float | None:
+        return values.get(metric, site.name, storage.database)
+
+    def found(severity: Severity, text: str) -> Finding:
+        return Finding(severity, site.name, storage.database, text)
+
+    used = value(filestorage.SIZE)
+    if used is None:
+        return  # the collector's failure says why
+    facts = [str(storage.data_fs), size(used)]
+    last = value(filestorage.LAST_TRANSACTION)
+    if last is not None:
+        facts.append(f"last transaction {duration(now - last)} ago")
+    yield found(Severity.OK, ", ".join(facts))
+    if value(filestorage.REPLACED):
+        reason = "was replaced while a process still writes to the old file: its commits are lost"
+        remedy = "copy the old file from /proc/PID/fd before that process is stopped"
+        yield found(Severity.CRITICAL, f"{storage.data_fs} {reason} ({remedy})")
+    leftover = value(filestorage.LEFTOVER)
+    if leftover:
+        text = f"a pack or commit that died left {size(leftover)} beside {storage.data_fs}"
+        yield found(Severity.WARNING, text)
+    yield from starmap(found, _space(value, limits))
+
+
+def _space(
+    known: Callable[[Metric], float | None], limits: Limits
+) -> Iterator[tuple[Severity, str]]:
+    available, capacity = known(filestorage.AVAILABLE), known(filestorage.CAPACITY)
+    used, old = known(filestorage.SIZE), known(filestorage.OLD_SIZE)
+    if available is None or not capacity:
+        return
+    ratio = available / capacity
+    room = f"{size(available)} free ({ratio:.0%})"
+    if ratio < limits.disk_almost_full_critical:
+        yield Severity.CRITICAL, f"the file system is full: {room}"
+    elif ratio < limits.disk_almost_full:
+        yield Severity.WARNING, f"the file system is getting full: {room}"
+    # A pack deletes Data.fs.old first, then writes up to the whole Data.fs anew.
+    if used is not None and old is not None and available + old < used:
+        room += f" and {size(old)} of Data.fs.old" * bool(old)
+        yield Severity.WARNING, f"a pack may not find room: {room}, Data.fs {size(used)}"
+
+
+def _target(
+    site: Site, target: Target, values: Values, now: float, limits: Limits
+) -> Iterator[Finding]:
+    def found(severity: Severity, text: str) -> Finding:
+        return Finding(severity, site.name, f"ping {target.name}", text)
+
+    up = values.get(ping.UP, site.name, target.name)
+    status = values.get(ping.STATUS_CODE, site.name, target.name)
+    answered = "no answer" if status is None else f"status {status:.0f}"
+    url = without_credentials(target.url)
+    if up:
+        seconds = values.get(ping.DURATION, site.name, target.name) or 0.0
+        yield found(Severity.OK, f"{url}: {answered} in {seconds * 1000:.0f} ms")
+    elif up is not None:
+        reasons = [r for r in REASONS if values.get(ping.FAILURE, site.name, target.name, r)]
+        yield found(Severity.CRITICAL, f"{url}: {answered}, {', '.join(reasons)}")
+    if is_slow(site.name, target.name, values, limits):
+        text = f"{url}: slower than {limits.ping_slow:g} s (see which requests run)"
+        yield found(Severity.WARNING, text)
+    expiry = values.get(ping.CERTIFICATE_EXPIRY, site.name, target.name)
+    if expiry is not None and expiry - now < limits.certificate:
+        severe = expiry - now < limits.certificate_critical
+        when = "has expired" if expiry < now else f"expires in {duration(expiry - now)}"
+        yield found(Severity.CRITICAL if severe else Severity.WARNING, f"certificate {when}")
+
+
+def is_slow(site: str, target: str, values: Values, limits: Limits) -> bool:
+    """Tell what the alert ZopePingSlow does: a pack makes every site slow."""
+    seconds = values.get(ping.DURATION, site, target) or 0.0
+    up = values.get(ping.UP, site, target)
+    return bool(up) and seconds > limits.ping_slow and not _is_packed(site, values)
+
+
+def _is_packed(site: str, values: Values) -> bool:
+    running = [(PACK_RUNNING, labels) for labels in values.labels(PACK_RUNNING, site)]
+    running += [
+        (actions.RUNNING, labels)
+        for labels in values.labels(actions.RUNNING, site)
+        if labels["action"] == PACK
+    ]
+    return any(values.get(metric, *labels.values()) for metric, labels in running)

@@ -1,0 +1,1 @@
+"""The command `zope-exporter`: one file a command."""

@@ -1,0 +1,47 @@
+"""`pack`, `backup` and `verify`: the actions of the HTTP interface, in the foreground."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from zope_exporter.maintenance.jobs.lower_priority import step_back
+from zope_exporter.system.log_format import set_up_logging
+
+from .flags import config_flag, mistakes_told
+
+EXITS = (
+    "Exits with 0 when all is done, 1 when it failed, 2 for a mistake in the configuration, 3 when"
+    " it was refused and nothing was touched, 4 when it was interrupted. Of several databases the"
+    " worst counts: one that failed before one that was interrupted, and that before one refused."
+)
+
+
+def action_command(action: str, help_text: str) -> click.Command:
+    """Return the command of an action."""
+
+    @click.command(action, help=help_text, epilog=EXITS)
+    @click.argument("site", required=False)
+    @click.option("--database", help="Name of the database, if there are several.")
+    @config_flag
+    @click.option(
+        "--wait",
+        type=click.FloatRange(min=0),
+        default=0.0,
+        metavar="SECONDS",
+        help="How long to wait for another pack or backup of the database to end.",
+    )
+    @click.option("--quiet", is_flag=True, help="Print only what is wrong.")
+    def command(
+        site: str | None, database: str | None, config_file: Path | None, wait: float, quiet: bool
+    ) -> None:
+        step_back()
+        from .run_action import Shell, find_catalog, meant, worst
+
+        set_up_logging("error", "logfmt")  # what is to be said is printed
+        with mistakes_told():
+            catalog = find_catalog(config_file)
+            shell = Shell(catalog, catalog.store, wait, quiet)
+            sys.exit(worst(map(shell.run, meant(catalog, action, site, database))))
+
+    return command

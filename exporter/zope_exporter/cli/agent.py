@@ -1,0 +1,69 @@
+"""The commands `zope-exporter agent …`."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from zope_exporter.config.document import ConfigError
+from zope_exporter.config.load import load_config
+
+SEARCH_SECONDS = 20.0
+ASK_SECONDS = 5.0
+
+
+@click.group()
+def agent() -> None:
+    """Install the agent that runs inside Zope, and see which Zopes have it."""
+
+
+@agent.command()
+@click.option(
+    "--python",
+    required=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The Python that runs Zope: bin/python of its virtual environment or buildout.",
+)
+def install(python: Path) -> None:
+    """Put the agent into the environment of a Zope, without a package index."""
+    from zope_exporter.clients.agent.environment import InstallError
+    from zope_exporter.clients.agent.install import install as put
+
+    try:
+        put(python.absolute(), click.echo)
+    except InstallError as error:
+        click.echo(f"zope-exporter: {error}", err=True)
+        sys.exit(1)
+
+
+@agent.command()
+@click.option(
+    "--config.file",
+    "config_file",
+    type=click.Path(path_type=Path),
+    help="Configuration file; without one, what runs on this host is found by itself.",
+)
+def status(config_file: Path | None) -> None:
+    """Tell which Zopes of this host have the agent, and why the others have not.
+
+    Exits with 1 if one of them has none that is in order.
+    """
+    from zope_exporter.app.exporter import search
+    from zope_exporter.clients.agent.status import standing
+    from zope_exporter.discovery.watcher import SearchError
+
+    try:
+        inventory = search(load_config(config_file), SEARCH_SECONDS)
+    except (ConfigError, SearchError, TimeoutError) as error:
+        click.echo(f"zope-exporter: {error}", err=True)
+        sys.exit(2)
+    all_well = True
+    for site in inventory.sites:
+        for service in site.services:
+            if service.kind == "zope":
+                found = standing(service, ASK_SECONDS)
+                all_well = all_well and found.is_well
+                click.echo(f"{site.name}/{service.name}: {found.text}")
+    if not inventory.sites:
+        click.echo("found no running Zope on this host")
+    sys.exit(0 if all_well else 1)

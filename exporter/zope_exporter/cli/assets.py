@@ -1,0 +1,89 @@
+"""The commands that write out what is shipped for other programs."""
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from zope_exporter.system.resources import SHIPPED, shipped
+
+from .flags import mistakes_told
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+_DIRECTORY = click.Path(path_type=Path, file_okay=False)
+
+
+def _thresholds_flag(command: Command) -> Command:
+    text = "Your own thresholds; what they leave out is as shipped."
+    return click.option("--thresholds", type=click.Path(path_type=Path), help=text)(command)
+
+
+@click.command("assets")
+@click.argument("directory", type=_DIRECTORY)
+@_thresholds_flag
+def assets_command(directory: Path, thresholds: Path | None) -> None:
+    """Write all that is shipped for Prometheus, Alertmanager, Grafana, systemd, cron and Kubernetes
+    into DIRECTORY."""
+    with mistakes_told():
+        made = _make(thresholds)
+    for name in SHIPPED:
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(shipped(name), directory / name, dirs_exist_ok=True, ignore=ignored)
+    _write(directory / "alerts", made.rules)
+    _write(directory / "grafana/dashboards", made.dashboards)
+    _write(directory / "grafana/grafana.com", made.for_grafana_com)
+    for name in SHIPPED:
+        click.echo(str(directory / name))
+
+
+@click.command("rules")
+@click.argument("directory", type=_DIRECTORY)
+@_thresholds_flag
+@click.option(
+    "--dashboards",
+    type=_DIRECTORY,
+    help="Where Grafana reads dashboards; DIRECTORY/dashboards if not given.",
+)
+def rules_command(directory: Path, thresholds: Path | None, dashboards: Path | None) -> None:
+    """Write what your thresholds are part of into DIRECTORY: the alerting rules, for Prometheus and
+    for its Kubernetes operator, and the dashboards, which draw the same lines."""
+    with mistakes_told():
+        made = _make(thresholds)
+    written = _write(directory, made.rules)
+    written += _write(dashboards or directory / "dashboards", made.dashboards)
+    for path in written:
+        click.echo(str(path))
+
+
+@dataclass(frozen=True)
+class _Made:
+    """Texts by path: what is made of thresholds, metrics and the sources of the rules."""
+
+    rules: Mapping[str, str]
+    dashboards: Mapping[str, str]
+    for_grafana_com: Mapping[str, str]
+
+
+def _make(own: Path | None) -> _Made:
+    from zope_exporter.alerting.dashboards.build import as_files, documents
+    from zope_exporter.alerting.dashboards.publish import for_grafana_com
+    from zope_exporter.alerting.rules.generate import generate
+    from zope_exporter.alerting.rules.thresholds import read_thresholds
+    from zope_exporter.app.exporter import declared_metrics
+
+    alerts = shipped("alerts")
+    thresholds = read_thresholds(alerts / "thresholds.yml", own)
+    made = documents(declared_metrics(), thresholds)
+    variants = map(for_grafana_com, made)
+    return _Made(generate(alerts, own), as_files(made), as_files(variants))
+
+
+def _write(directory: Path, texts: Mapping[str, str]) -> list[Path]:
+    for name, text in texts.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return [directory / name for name in texts]

@@ -1,0 +1,214 @@
+"""The command `zope-exporter`."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from zope_exporter import __version__
+from zope_exporter.config.load import load_config
+from zope_exporter.system.log_format import FORMATS, LEVELS, set_up_logging
+
+from .actions import action_command
+from .agent import agent
+from .assets import assets_command, rules_command
+from .flags import config_flag, mistakes_told
+from .jobs import jobs_command
+from .restore import recover_command, restore_command
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class ServeByDefault(click.Group):
+    """A group that serves when no command is named, as exporters do."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        own = {*ctx.help_option_names, "--version"}
+        if not args or (args[0].startswith("-") and args[0] not in own):
+            args = ["serve", *args]
+        return super().parse_args(ctx, args)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        records = [flag.get_help_record(ctx) for flag in self.commands["serve"].params]
+        with formatter.section("Flags of serve"):
+            formatter.write_dl([record for record in records if record])
+        super().format_options(ctx, formatter)
+
+
+def listen_flag(default: str) -> Callable[[Command], Command]:
+    return click.option(
+        "--web.listen-address",
+        "listen_address",
+        default=default,
+        show_default=True,
+        help="Address on which to expose metrics.",
+    )
+
+
+def log_flags(command: Command) -> Command:
+    level = click.option(
+        "--log.level",
+        "log_level",
+        type=click.Choice(LEVELS),
+        default="info",
+        show_default=True,
+        help="Only log messages of this severity or above.",
+    )
+    form = click.option(
+        "--log.format",
+        "log_format",
+        type=click.Choice(FORMATS),
+        default="logfmt",
+        show_default=True,
+        help="Output format of log messages.",
+    )
+    return level(form(command))
+
+
+def _telemetry_path(_: click.Context, flag: click.Parameter, path: str) -> str:
+    from zope_exporter.web.app import check_telemetry_path
+
+    try:
+        check_telemetry_path(path)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param=flag) from None
+    return path
+
+
+@click.group(cls=ServeByDefault, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "--version", message="zope_exporter, version %(version)s")
+def main() -> None:
+    """Prometheus exporter for Zope, ZODB, ZEO and Plone.
+
+    Without a command it serves metrics. Without a configuration it finds the Zope and ZEO
+    processes of this host by itself.
+    """
+
+
+main.add_command(agent)
+
+
+@main.command()
+@config_flag
+@listen_flag(":9673")
+@click.option(
+    "--web.config.file",
+    "web_config_file",
+    type=click.Path(path_type=Path),
+    help="Configuration file for TLS and basic authentication, as the official exporters take it.",
+)
+@click.option(
+    "--web.telemetry-path",
+    "telemetry_path",
+    default="/metrics",
+    show_default=True,
+    callback=_telemetry_path,
+    help="Path under which to expose metrics.",
+)
+@log_flags
+def serve(
+    config_file: Path | None,
+    listen_address: str,
+    web_config_file: Path | None,
+    telemetry_path: str,
+    log_level: str,
+    log_format: str,
+) -> None:
+    """Serve metrics until SIGINT or SIGTERM."""
+    from zope_exporter.app.serve import serve_on
+    from zope_exporter.web.listen import listen
+
+    set_up_logging(log_level, log_format)
+    with mistakes_told():
+        config = load_config(config_file)
+        with listen(listen_address) as listener:
+            serve_on(listener, config, web_config_file, telemetry_path)
+
+
+@main.command()
+@config_flag
+@click.option("--quiet", is_flag=True, help="Print only what is wrong; nothing if nothing is.")
+def check(config_file: Path | None, quiet: bool) -> None:
+    """Look at everything once; print what was found, what was not, and why.
+
+    Exits as Nagios plugins do: 0 well, 1 warning, 2 critical, 3 unknown.
+    """
+    from zope_exporter.app.check import findings, report, worst
+
+    set_up_logging("error", "logfmt")  # the findings say the rest
+    with mistakes_told():
+        found = findings(load_config(config_file))
+    for line in report(found, quiet):
+        click.echo(line)
+    sys.exit(worst(found).exit_code)
+
+
+@main.command()
+@listen_flag("127.0.0.1:9673")
+@click.option(
+    "--stack",
+    is_flag=True,
+    help="Add Prometheus and Alertmanager with the shipped rules, and a mailbox.",
+)
+@log_flags
+def demo(listen_address: str, stack: bool, log_level: str, log_format: str) -> None:
+    """Watch a throwaway Zope that has a history and visitors."""
+    from zope_exporter.app.serve import serve_on
+    from zope_exporter.config.schema import Config
+    from zope_exporter.demo.demo import run_demo
+    from zope_exporter.demo.stack import run_stack
+    from zope_exporter.web.listen import listen, local_url
+
+    def serve(config: Config) -> None:
+        serve_on(listener, config, None, "/metrics")
+
+    set_up_logging(log_level, log_format)
+    with mistakes_told(), listen(listen_address) as listener:
+        run = run_stack if stack else run_demo
+        run(local_url(listener), serve, click.echo)
+
+
+@main.command()
+@config_flag
+@click.argument("name")
+def forget(config_file: Path | None, name: str) -> None:
+    """Stop missing the Zope, ZEO server or site NAME, which is gone for good."""
+    from zope_exporter.discovery.memory import open_memory
+
+    with mistakes_told():
+        config = load_config(config_file)
+    memory = open_memory(config.state_dir)
+    forgotten = memory.forget(name)
+    if memory.problem or not forgotten:
+        click.echo(memory.problem or f"nothing is remembered under the name {name}", err=True)
+        sys.exit(1)
+    for service in forgotten:
+        click.echo(f"forgot {service.kind} {service.name} of site {service.site}")
+
+
+@main.command()
+def metrics() -> None:
+    """Print the reference of all metrics."""
+    from zope_exporter.app.exporter import declared_metrics
+
+    from .reference import metrics_reference
+
+    click.echo(metrics_reference(declared_metrics()))
+
+
+main.add_command(
+    action_command("pack", "Remove what no longer can be undone from a database of SITE.")
+)
+main.add_command(
+    action_command("backup", "Back up the databases of SITE, or of all sites, and prove it.")
+)
+main.add_command(
+    action_command("verify", "Prove the last backup of the databases of SITE, or of all sites.")
+)
+main.add_command(jobs_command)
+main.add_command(restore_command)
+main.add_command(recover_command)
+main.add_command(assets_command)
+main.add_command(rules_command)

@@ -1,0 +1,239 @@
+"""`restore` and `recover`: of the shell only, for whoever stands before a broken site."""
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from zope_exporter.maintenance.jobs.report import (
+    ActionError,
+    InterruptedActionError,
+    RefusedError,
+    Report,
+)
+from zope_exporter.system.log_format import set_up_logging
+
+from .flags import config_flag, mistakes_told
+
+if TYPE_CHECKING:
+    from zope_exporter.maintenance.restore.place import Place
+    from zope_exporter.maintenance.restore.source import Source
+
+FILE = click.Path(path_type=Path)
+GO_BY_LOCK = (
+    "Where processes of other users may not be looked into, take ZODB's lock as proof enough that"
+    " none of them has the Data.fs open."
+)
+AT = (
+    "The moment whose state is wanted, as 2026-11-22T14:30:00+01:00, a transaction id, or the stamp"
+    " of a backup (2026-11-22-13-30-00): of the backups that have nothing of later, the one made"
+    " last is restored; without it, the one made last of all."
+)
+BLOBS = (
+    "Blobs to go with it, in place of the repository's own: a blob directory, or one that"
+    " collective.recipe.backup made with it inside (blobstorage.0, a time, latest)."
+)
+BLOB_DIR = (
+    "Where to restore the blobs: the site's blob directory, which may be a mount point or a link."
+    " Without it the Data.fs alone is restored, and it is said how many blobs were left out."
+)
+ACCEPT_MISSING_BLOBS = (
+    "Go on though the backup itself has lost blobs, or has damaged ones: these are left out, and"
+    " named. What the database lacked when it was backed up is restored around without this."
+)
+RESTORE_EXITS = (
+    "Exits with 0 when all that was backed up is restored (what the database lacked even then is"
+    " named), 1 when it failed, 2 for a mistake, 3 when it was refused and nothing was touched, 4"
+    " when it was interrupted and the Data.fs is that of before. The last line says which Data.fs"
+    " is in place, a whole one anyway, and where that of before is."
+)
+RECOVER_EXITS = (
+    "Exits with 0 when nothing was found missing, 1 when something is lost or in doubt (it says"
+    " what, as far as it can be known), or when it failed, 2 for a mistake, 3 when it was refused,"
+    " 4 when it was interrupted. The contents of the records are not checked: damage within the"
+    " data of an object is noticed only where these are no pickle any more, and not at all where"
+    " records are encrypted; of transactions that are cut off whole at the end nothing tells. A"
+    " proven backup is always better than what this makes."
+)
+
+
+@click.command("restore", epilog=RESTORE_EXITS)
+@click.argument("source", type=FILE)
+@click.argument("data_fs", type=FILE)
+@click.option("--at", metavar="TIME", help=AT)
+@click.option("--blobs", type=FILE, help=BLOBS)
+@click.option("--blob-dir", type=FILE, help=BLOB_DIR)
+@click.option("--accept-missing-blobs", is_flag=True, help=ACCEPT_MISSING_BLOBS)
+@click.option("--go-by-the-lock", is_flag=True, help=GO_BY_LOCK)
+@config_flag
+def restore_command(
+    source: Path,
+    data_fs: Path,
+    at: str | None,
+    blobs: Path | None,
+    blob_dir: Path | None,
+    accept_missing_blobs: bool,
+    go_by_the_lock: bool,
+    config_file: Path | None,
+) -> None:
+    """Restore SOURCE to DATA_FS, a new place or the Data.fs of a stopped site.
+
+    SOURCE is a repository of backups, ours or repozo's, or a copy of a Data.fs. It is proven
+    before anything is touched; the Data.fs and blobs of before are kept as *.before-restore-TIME,
+    the blobs in the blob directory itself where that is a mount point or has no hard links.
+    If the Data.fs is missing after a pack that died, this says which file beside it is whole.
+    """
+    from zope_exporter.maintenance.restore.place import Place
+    from zope_exporter.maintenance.restore.restore import restore
+
+    moment = _moment(at)
+    if at is not None and not source.is_dir():
+        raise click.BadParameter("only a repository has several states", param_hint="--at")
+    stamp = f"{datetime.now(timezone.utc):%Y-%m-%dT%H-%M-%S.%f}"
+    place = Place(data_fs.absolute(), blob_dir.absolute() if blob_dir else None, stamp)
+
+    def work(report: Report) -> int:
+        with (
+            _source(source.absolute(), moment, blobs and blobs.absolute(), report) as wanted,
+            _nobody_else(place, go_by_the_lock, config_file, report),
+        ):
+            restore(wanted, place, report, accept_missing_blobs)
+        return 0
+
+    _run(work)
+
+
+def _moment(at: str | None) -> bytes | str | None:
+    from zope_exporter.maintenance.restore.point_in_time import MomentError, wanted
+
+    try:
+        return None if at is None else wanted(at)
+    except MomentError as error:
+        raise click.BadParameter(str(error), param_hint="--at") from None
+
+
+def _source(
+    path: Path, moment: bytes | str | None, blobs: Path | None, report: Report
+) -> "AbstractContextManager[Source]":
+    from zope_exporter.maintenance.restore.blob_directory import find_blobs
+    from zope_exporter.maintenance.restore.repository_source import backup_source
+    from zope_exporter.maintenance.restore.source import FileSource
+
+    if blobs is not None:
+        given, blobs = blobs, find_blobs(blobs)
+        if blobs != given:
+            report.say(f"the blobs are taken from {blobs}")
+    if path.is_dir():
+        return backup_source(path, moment, blobs, report)
+    return nullcontext(FileSource(path, blobs))
+
+
+@click.command("recover", epilog=RECOVER_EXITS)
+@click.argument("data_fs", type=FILE)
+@click.argument("output", type=FILE, required=False)
+@click.option(
+    "--rescue-pack",
+    is_flag=True,
+    help="DATA_FS is missing because a pack died: put the whole one of Data.fs.pack and"
+    " Data.fs.old in its place.",
+)
+@click.option("--go-by-the-lock", is_flag=True, help=GO_BY_LOCK)
+@config_flag
+def recover_command(
+    data_fs: Path,
+    output: Path | None,
+    rescue_pack: bool,
+    go_by_the_lock: bool,
+    config_file: Path | None,
+) -> None:
+    """Write all that is whole in the damaged DATA_FS to the new file OUTPUT, and say what is lost.
+
+    DATA_FS is only read. Then `zope-exporter restore OUTPUT DATA_FS` puts it in place.
+    """
+    if rescue_pack == (output is not None):
+        raise click.UsageError("give either OUTPUT or --rescue-pack")
+    data_fs = data_fs.absolute()
+    if output is not None:
+        target = output.absolute()
+        _run(lambda report: _recover(data_fs, target, report))
+
+    def work(report: Report) -> int:
+        from zope_exporter.maintenance.restore.exclusive_access import kept_closed
+        from zope_exporter.maintenance.restore.place import Place
+        from zope_exporter.maintenance.restore.rescue import rescue
+
+        with (
+            _nobody_else(Place(data_fs, None, ""), go_by_the_lock, config_file, report),
+            kept_closed(data_fs),
+        ):
+            taken = rescue(data_fs, report)
+        report.say(f"{taken} is {data_fs} now")
+        return 0
+
+    _run(work)
+
+
+def _recover(data_fs: Path, output: Path, report: Report) -> int:
+    from zope_exporter.maintenance.recover.recover import recover
+    from zope_exporter.maintenance.restore.rescue import explain
+
+    missing = explain(data_fs, report)
+    if missing is not None:
+        raise RefusedError("missing", missing.text, "or: zope-exporter recover --rescue-pack")
+    losses = recover(data_fs, output, report)
+    for line in losses.lines():
+        click.echo(line)
+    click.echo(f"{output} has {losses.kept} transactions; {losses.verdict}")
+    return int(losses.any)
+
+
+@contextmanager
+def _nobody_else(
+    place: "Place", go_by_lock: bool, config_file: Path | None, report: Report
+) -> Iterator[None]:
+    """Within, nobody has the Data.fs open, nor packs it or backs it up."""
+    from zope_exporter.app.exporter import search
+    from zope_exporter.config.load import load_config
+    from zope_exporter.maintenance.jobs.lock import LockPlace, Patience, locked
+    from zope_exporter.maintenance.restore.exclusive_access import check_stopped
+    from zope_exporter.system.state import state_directory
+
+    from .run_action import SEARCH_SECONDS
+
+    report.stage("looking for processes")
+    config = load_config(config_file)
+    sites = search(config, SEARCH_SECONDS).sites
+    services = [service for site in sites for service in site.services]
+    check_stopped(place.data_fs, services, go_by_lock, blob_dir=place.blob_dir)
+    fallback = state_directory(config.state_dir) / "locks" / "restore.lock"
+    with locked(LockPlace(place.data_fs.parent, fallback), Patience(), report):
+        yield
+
+
+def _run(work: Callable[[Report], int]) -> NoReturn:
+    """Do it with its progress shown, and end with the exit code."""
+    from .foreground import Stoppable, ended_by_signals, shown
+    from .run_action import EXIT_CODES
+
+    set_up_logging("error", "logfmt")
+    stopping = threading.Event()
+    with mistakes_told():
+        try:
+            with shown() as display, ended_by_signals(stopping):
+                code = work(Stoppable(display, stopping))
+        except RefusedError as error:
+            remedy = f" ({error.remedy})" if error.remedy else ""
+            click.echo(f"refused: {error.reason}{remedy}", err=True)
+            code = EXIT_CODES["refused"]
+        except InterruptedActionError as error:
+            click.echo(f"interrupted: {error}", err=True)
+            code = EXIT_CODES["interrupted"]
+        except (ActionError, OSError) as error:
+            click.echo(f"failed: {error}", err=True)
+            code = EXIT_CODES["failed"]
+    sys.exit(code)

@@ -1,0 +1,1 @@
+"""What is asked over a connection: the agent, ZEO servers, the ZMI, pages over HTTP."""

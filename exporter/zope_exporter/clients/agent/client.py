@@ -1,0 +1,149 @@
+"""Talking to the agent inside a Zope process."""
+
+import http.client
+import io
+import json
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from .answer import Answer
+from .errors import AgentError
+from .unix_http import exchange
+
+
+@dataclass(frozen=True)
+class LongRequest:
+    """A request over the agent's threshold; `start` in seconds since the epoch.
+
+    `stack` is that of its thread, the innermost call last.
+    """
+
+    thread: str
+    start: float | None
+    method: str
+    url: str
+    stack: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Pack:
+    """The last pack of a database that the agent was asked for; times since the epoch."""
+
+    id: int
+    running: bool
+    start: float | None
+    end: float | None
+    error: str | None
+
+
+class AgentClient:
+    """Asks one agent; each question is answered, or fails, within `timeout` seconds.
+
+    With `pid`, a socket of another process is refused. Every method raises AgentError.
+    """
+
+    def __init__(self, path: Path, timeout: float, pid: int | None = None) -> None:
+        self._path = path
+        self._timeout = timeout
+        self._pid = pid
+
+    def status(self) -> Answer:
+        """What the agent knows of its process, in numbers."""
+        return self._ask("GET", "/v1/status")
+
+    def requests(self) -> list[LongRequest]:
+        """The requests that run for longer than the agent's threshold."""
+        answer = self._ask("GET", "/v1/requests")
+        count = answer.length("requests")
+        if count is None:
+            raise AgentError("the agent's answer has no requests")
+        return [_long_request(answer, index) for index in range(count)]
+
+    def start_pack(self, database: str, days: float) -> int:
+        """Have the process pack a database in a thread of its own; return the number of the pack.
+
+        The agent refuses it while another one runs.
+        """
+        answer = self._ask("POST", "/v1/pack", {"database": database, "days": days})
+        number = answer.number("id")
+        if number is None:
+            raise AgentError("the agent's answer has no id of the pack")
+        return int(number)
+
+    def packs(self) -> dict[str, Pack]:
+        """The last pack of each database that the agent was asked for."""
+        answer = self._ask("GET", "/v1/pack")
+        found = {name: _pack(answer, name) for name in answer.keys("packs")}
+        return {name: pack for name, pack in found.items() if pack is not None}
+
+    def _ask(self, method: str, path: str, question: dict[str, object] | None = None) -> Answer:
+        body = b"" if question is None else json.dumps(question).encode()
+        head = f"{method} {path} HTTP/1.0\r\nHost: agent\r\nContent-Length: {len(body)}\r\n\r\n"
+        deadline = time.monotonic() + self._timeout
+        raw = exchange(self._path, head.encode() + body, deadline, self._pid)
+        return _parse(raw, path)
+
+
+class _Received:
+    """Bytes in the place of the socket that http.client reads from."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+
+    def makefile(self, _mode: str) -> io.BytesIO:
+        return io.BytesIO(self._raw)
+
+
+def _parse(raw: bytes, path: str) -> Answer:
+    if not raw:
+        raise AgentError("the agent closed the connection without an answer")
+    response = http.client.HTTPResponse(cast("socket.socket", _Received(raw)))
+    try:
+        response.begin()
+        body = response.read()
+    except (http.client.HTTPException, ValueError):
+        raise AgentError("the agent's answer is not whole, or not HTTP") from None
+    if response.status in (200, 202):
+        return Answer(body)
+    if response.status == 404:
+        raise AgentError(f"the agent knows no {path}: install the agent of this zope-exporter")
+    raise AgentError(_refusal(response.status, body))
+
+
+def _refusal(status: int, body: bytes) -> str:
+    try:
+        reason = json.loads(body)["error"]
+    except (ValueError, RecursionError, LookupError, TypeError):
+        reason = None
+    if isinstance(reason, str) and reason.isprintable() and len(reason) < 500:
+        return f"the agent refuses: {reason}"
+    return f"the agent answered with status {status}"
+
+
+def _long_request(answer: Answer, index: int) -> LongRequest:
+    of = "requests", index
+    lines = range(answer.length(*of, "stack") or 0)
+    return LongRequest(
+        thread=answer.text(*of, "thread") or "",
+        start=answer.number(*of, "start"),
+        method=answer.text(*of, "method") or "",
+        url=answer.text(*of, "url") or "",
+        stack=tuple(answer.text(*of, "stack", line) or "" for line in lines),
+    )
+
+
+def _pack(answer: Answer, name: str) -> Pack | None:
+    number = answer.number("packs", name, "id")
+    running = answer.flag("packs", name, "running")
+    if number is None or running is None:
+        return None
+    return Pack(
+        id=int(number),
+        running=running,
+        start=answer.number("packs", name, "start"),
+        end=answer.number("packs", name, "end"),
+        error=answer.text("packs", name, "error"),
+    )

@@ -1,0 +1,130 @@
+"""Visiting the ZMI of one Zope with the login of a Manager."""
+
+import asyncio
+import base64
+import ssl
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import anyio
+import httpx
+
+from zope_exporter import __version__
+from zope_exporter.clients.http.content import BodyTooLargeError, read_body
+from zope_exporter.clients.http.resolve import Resolver
+from zope_exporter.discovery.inventory import ZmiLogin
+from zope_exporter.system.foreign_file import ForeignFileError, read
+
+from .errors import ZmiError
+from .page import Page
+
+_LONGEST_PASSWORD = 4096
+_MEANINGS = {
+    401: "the ZMI refuses the login: check username and password_file under zmi:",
+    403: "the ZMI refuses the login: its user has to be a Manager",
+    404: "the ZMI has no such page: check url under zmi:",
+}
+
+
+class ZmiClient:
+    """Visits pages of one Zope, each visit with the login; every method raises ZmiError.
+
+    A redirect is never followed, so that the login goes nowhere else. `resolver` and `trust` can be
+    shared by clients.
+    """
+
+    def __init__(
+        self,
+        login: ZmiLogin,
+        resolver: Resolver | None = None,
+        trust: Callable[[], ssl.SSLContext] = ssl.create_default_context,
+    ) -> None:
+        self._login = login
+        self._resolver = resolver or Resolver()
+        self._trust = trust
+
+    def get(self, page: Page, database: str = "", *, deadline: float) -> str:
+        """The text of a page, before `deadline` (a time of the monotonic clock)."""
+        status, body = self.ask("GET", page.path(database), deadline=deadline)
+        if status != httpx.codes.OK:
+            meaning = _MEANINGS.get(status, f"the ZMI answers with status {status}")
+            raise ZmiError(f"{meaning} ({page.path(database)})")
+        return body.decode("utf-8", "replace")
+
+    def ask(
+        self, method: str, path: str, body: bytes = b"", *, deadline: float
+    ) -> tuple[int, bytes]:
+        """Send a request below the root of this Zope; return status and body of the answer."""
+        url = httpx.URL(f"{self._login.url.rstrip('/')}/{path}")
+        headers = {"Authorization": self._authorization(), **_headers(url, body)}
+        try:
+            addresses = self._resolver.addresses(url.raw_host.decode("ascii"), _left(deadline))
+            return asyncio.run(self._exchange(method, url, headers, body, addresses, deadline))
+        except TimeoutError:
+            raise ZmiError("the ZMI does not answer in time") from None
+        except BodyTooLargeError:
+            raise ZmiError("the page of the ZMI is too large") from None
+        except (httpx.TransportError, OSError, UnicodeError) as error:
+            # Their texts may quote what was sent.
+            raise ZmiError(f"the ZMI cannot be reached ({type(error).__name__})") from None
+
+    async def _exchange(
+        self,
+        method: str,
+        url: httpx.URL,
+        headers: dict[str, str],
+        body: bytes,
+        addresses: list[str],
+        deadline: float,
+    ) -> tuple[int, bytes]:
+        verify = self._trust() if url.scheme == "https" else False
+        sni = {"sni_hostname": url.raw_host.decode("ascii")}
+        async with httpx.AsyncHTTPTransport(verify=verify, trust_env=False) as transport:
+            with anyio.fail_after(_left(deadline)):
+                for address in addresses:
+                    there = url.copy_with(host=address)
+                    request = httpx.Request(
+                        method, there, headers=headers, content=body, extensions=sni
+                    )
+                    try:
+                        response = await transport.handle_async_request(request)
+                    except httpx.ConnectError:  # as where a name has an IPv6 address too
+                        continue
+                    try:
+                        return response.status_code, await read_body(response, True, deadline)
+                    finally:
+                        await response.aclose()
+        raise ConnectionError
+
+    def _authorization(self) -> str:
+        credentials = f"{self._login.username}:{_password(self._login.password_file)}"
+        return f"Basic {base64.b64encode(credentials.encode()).decode()}"
+
+
+def _password(file: Path) -> str:
+    """Read anew at each visit, for passwords change."""
+    try:
+        return read(file, _LONGEST_PASSWORD).decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise ZmiError(f"{file}: is not text in UTF-8") from None
+    except ForeignFileError as error:
+        raise ZmiError(str(error)) from None
+
+
+def _headers(url: httpx.URL, body: bytes) -> dict[str, str]:
+    form = {"Content-Type": "application/x-www-form-urlencoded"} if body else {}
+    return {
+        "Host": url.netloc.decode("ascii"),
+        "User-Agent": f"zope-exporter/{__version__}",
+        "Accept-Encoding": "identity",
+        "Connection": "close",
+        **form,
+    }
+
+
+def _left(deadline: float) -> float:
+    seconds = deadline - time.monotonic()
+    if seconds <= 0:
+        raise TimeoutError
+    return seconds

@@ -1,0 +1,91 @@
+"""One visit to the ZMI of a Zope, and what came of it."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from zope_exporter.clients.http.resolve import Resolver
+from zope_exporter.discovery.inventory import Process, Service, ZmiLogin
+
+from .client import ZmiClient
+from .errors import ZmiError
+from .page import Page
+from .reading import Caches, Panel, read_caches, read_panel
+
+TIMEOUT = 3.0
+
+# Of others the page might run a query in SQL over all objects to tell their number.
+_CHEAP = frozenset({"filestorage", "zeo", "temporary"})
+
+
+@dataclass(frozen=True)
+class Visited:
+    """A Zope to visit."""
+
+    login: ZmiLogin
+    databases: tuple[str, ...] = ()
+    process: Process | None = None
+
+
+@dataclass(frozen=True)
+class Account:
+    """What a visit brought; what it could not is None or missing, and the `problem` says why."""
+
+    panel: Panel | None = None
+    caches: Mapping[str, Caches] = field(default_factory=dict)
+    problem: str = ""
+
+
+def visited(service: Service) -> Visited | None:
+    """Return what to visit of a service, None where no login is given."""
+    if service.zmi is None:
+        return None
+    names = tuple(each.name for each in service.databases if each.kind in _CHEAP)
+    return Visited(service.zmi, names, service.process)
+
+
+class ZmiVisitor:
+    """Visits Zopes, each within `timeout` seconds for all its pages together."""
+
+    def __init__(self, timeout: float = TIMEOUT, proc: Path = Path("/proc")) -> None:
+        self._timeout = timeout
+        self._proc = proc
+        self._resolver = Resolver()
+
+    def visit(self, zope: Visited) -> Account:
+        """Whatever happens is the account."""
+        deadline = time.monotonic() + self._timeout
+        client = ZmiClient(zope.login, self._resolver)
+        panel: Panel | None = None
+        caches: dict[str, Caches] = {}
+        try:
+            shown = read_panel(client.get(Page.PANEL, deadline=deadline))
+            self._check(shown, zope)
+            panel = shown
+            page = Page.CACHE_PARAMETERS if panel.is_zope2 else Page.DATABASE
+            for name in zope.databases:
+                caches[name] = read_caches(client.get(page, name, deadline=deadline))
+        except ZmiError as error:
+            return Account(panel, caches, str(error))
+        return Account(panel, caches)
+
+    def _check(self, panel: Panel, zope: Visited) -> None:
+        # The address may lead to a load balancer, or to another Zope.
+        if zope.process and panel.pid not in self._numbers(zope.process):
+            raise ZmiError(
+                f"the ZMI at {zope.login.url} is that of process {panel.pid}, not of"
+                f" {zope.process.pid}: correct the url"
+            )
+
+    def _numbers(self, process: Process) -> set[int]:
+        """The numbers of a process, which in a container has one of its own."""
+        numbers = {process.pid}
+        try:
+            for line in (self._proc / str(process.pid) / "status").read_text().splitlines():
+                key, _, value = line.partition(":")
+                if key == "NSpid":
+                    numbers.update(map(int, value.split()))
+        except (OSError, ValueError):  # it has just ended
+            pass
+        return numbers

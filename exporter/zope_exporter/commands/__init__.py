@@ -1,1 +1,0 @@
-"""The commands of `zope-exporter` that are more than a call."""

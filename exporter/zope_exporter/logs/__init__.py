@@ -1,0 +1,1 @@
+"""What the logs of a Zope say: followed as files, or received by syslog."""

@@ -1,0 +1,1 @@
+"""Access logs: requests by method and code, in any format."""

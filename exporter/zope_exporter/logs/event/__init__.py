@@ -1,0 +1,1 @@
+"""Event logs: records by severity and by pattern, in any format."""

@@ -1,0 +1,145 @@
+"""Counting the records of an event log by severity and by patterns."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from zope_exporter.logs.tail.lines import JSON, UNPARSED_LINES
+from zope_exporter.metrics.metric import Metric, Sample
+
+from .duplicate_records import DoubledRecords
+from .format import record_format
+from .known_patterns import KNOWN_PATTERNS
+from .patterns import PatternCounter
+from .severity import OTHER, SEVERITIES, severity
+
+RECORDS = Metric(
+    "zope_event_log_records_total",
+    "counter",
+    "Records of the event log by severity, those that waitress writes twice counted once.",
+    ("site", "log", "severity"),
+)
+MATCHES = Metric(
+    "zope_event_log_matches_total",
+    "counter",
+    "Records of the event log in which a pattern is found, however often in each.",
+    ("site", "log", "pattern"),
+)
+
+
+class EventCounter:
+    """Counts the records of one event log.
+
+    A record is all from the line that begins it to the next such line. Nothing in the file tells a
+    line break and a made-up beginning within a message from a record.
+    """
+
+    metrics = (RECORDS, MATCHES, UNPARSED_LINES)
+
+    def __init__(
+        self,
+        format: str | None = None,  # noqa: A002 - the name it has in zope.conf and zope.ini
+        patterns: Mapping[str, str] = {},
+        date_format: str | None = None,
+    ) -> None:
+        """Prepare for a format of Python's logging, or for those that Zope and Plone come with.
+
+        `patterns` are RE2 by name, beside KNOWN_PATTERNS. Raises ValueError, naming what is wrong.
+        """
+        try:
+            self._format = record_format(format, date_format)
+        except ValueError as error:
+            raise ValueError(f"format {format!r} {error}") from None
+        known = {pattern.name: pattern.regex for pattern in KNOWN_PATTERNS}
+        if taken := known.keys() & patterns.keys():
+            raise ValueError(f"pattern {min(taken)} is built in; give yours another name")
+        self._patterns = PatternCounter({**known, **patterns}, self._format.start)
+        self._doubled = DoubledRecords(self._format)
+        self._records = dict.fromkeys((*SEVERITIES, OTHER), 0)
+        self._unparsed = 0
+        self._in_record = False
+        self._before = b"\n"
+
+    def feed(self, block: bytes) -> None:
+        """Count whole lines; the first may go on with the last record of the feed before."""
+        if b"\r\n" in block:  # a log that was written on Windows, or through a terminal
+            block = block.replace(b"\r\n", b"\n")
+        text, begin = self._before + block, len(self._before)
+        self._before = self._separator_at_end_of(text)
+        text = self._doubled.without_copies(text, begin)
+        if not self._in_record:
+            first = self._format.start.search(text)
+            begin = first.start() + 1 if first else len(text)
+            self._count_unparsed(text[:begin])
+            self._in_record = first is not None
+        for level, count in Counter(self._format.start.findall(text)).items():
+            name = level if isinstance(level, bytes) else b"".join(level)
+            self._records[severity(name.decode())] += count
+        self._patterns.count(text, begin)
+
+    def _count_unparsed(self, lines: bytes) -> None:
+        # A separator at the end is that of the record to follow, be it in the next feed.
+        separator = self._separator_at_end_of(lines)
+        self._unparsed += lines.count(b"\n") - separator.count(b"\n")
+
+    def _separator_at_end_of(self, text: bytes) -> bytes:
+        return next(filter(text.endswith, self._format.separators), b"\n")
+
+    def skip(self) -> None:
+        """Count a line that was too long to be read; it may have begun a record or not."""
+        self._unparsed += 1
+        self._before = b"\n"
+
+    def save(self) -> Mapping[str, JSON]:
+        """Return the counts, and how far the last record is counted."""
+        return {
+            "records": dict(self._records),
+            "matches": dict(self._patterns.counts),
+            "unparsed": self._unparsed,
+            "in_record": self._in_record,
+            "found": sorted(self._patterns.found),
+            "before": self._before.decode("utf-8", "surrogateescape"),
+            "doubled": self._doubled.save(),
+        }
+
+    def load(self, state: Mapping[str, JSON]) -> None:
+        """Go on from what `save` returned, without the patterns that are no more.
+
+        Raises ValueError for anything else, and then has loaded nothing.
+        """
+        match state:
+            case {
+                "records": Mapping() as records,
+                "matches": Mapping() as matches,
+                "unparsed": int() as unparsed,
+                "in_record": bool() as in_record,
+                "found": [*found],
+                "before": str() as before,
+                "doubled": Mapping() as doubled,
+            }:
+                counts = _counts(records, self._records), _counts(matches, self._patterns.counts)
+                self._doubled.load(doubled)
+            case _:
+                raise ValueError("not the state of an event log")
+        self._records, self._patterns.counts = counts
+        self._patterns.found = {name for name in self._patterns.counts if name in found}
+        self._unparsed, self._in_record = unparsed, in_record
+        self._before = before.encode("utf-8", "surrogateescape")
+
+    def samples(self, site: str, log: str) -> Iterator[Sample]:
+        """Make a sample for every severity and pattern, also of those never met."""
+        for name, count in self._records.items():
+            yield RECORDS(count, site=site, log=log, severity=name)
+        for name, count in self._patterns.counts.items():
+            yield MATCHES(count, site=site, log=log, pattern=name)
+        yield UNPARSED_LINES(self._unparsed, site=site, log=log)
+
+
+def _counts(saved: Mapping[str, JSON], known: Mapping[str, int]) -> dict[str, int]:
+    """What was saved of each known name, 0 for a name that is new."""
+    counts = {}
+    for name in known:
+        count = saved.get(name, 0)
+        if not isinstance(count, int) or count < 0:
+            raise ValueError("not the counts of an event log")
+        counts[name] = count
+    return counts

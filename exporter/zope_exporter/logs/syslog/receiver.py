@@ -1,0 +1,170 @@
+"""Receiving the syslog messages of one site, in a thread."""
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+
+from zope_exporter.logs.tail.lines import JSON
+from zope_exporter.logs.tail.store import LogKey, LogStore
+from zope_exporter.metrics.metric import Sample
+from zope_exporter.system.state import StateError
+
+from .allowance import Allowance
+from .counting import Counters, MessageCounter
+from .intake import BATCH, Intake
+from .listen import ListenError, listening, parse_address
+from .route import SyslogSettings
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 15.0
+# Taking several messages at a time costs a fraction; the kernel keeps hundreds for us meanwhile.
+GATHER_SECONDS = 0.01
+# What is in the socket's buffer at the end, but not for ever in a flood.
+LAST_BATCHES = 256
+
+
+class SyslogReceiver:
+    """Listens from the start until `stop`; an address that cannot be had is tried again.
+
+    Raises ValueError for an address that is none.
+    """
+
+    def __init__(
+        self,
+        site: str,
+        settings: SyslogSettings,
+        counters: Counters,
+        store: LogStore,
+        allowance: Allowance | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.site = site
+        self._settings = settings
+        self._address = parse_address(settings.listen)
+        self._counter = MessageCounter(settings, counters, clock)
+        self._store = store
+        self._key = LogKey(site, "syslog", b"")
+        self._allowance = allowance or Allowance()
+        self._saving = threading.Lock()
+        self._lock = threading.Lock()
+        self._listening = threading.Condition(self._lock)
+        self._intake: Intake | None = None
+        self._bound: socket.socket | None = None
+        self._problem: Exception | None = None
+        self._wake = os.eventfd(0)
+        self._stopping = threading.Event()
+        self._saved = self._load()
+        self._thread = threading.Thread(target=self._run, name=f"syslog {site}", daemon=True)
+        self._thread.start()
+
+    def bound(self, timeout: float) -> tuple[str, int] | str:
+        """Return what the socket is bound to, as soon as it is; raise ListenError if it is not."""
+        with self._listening:
+            self._listening.wait_for(lambda: self._bound or self._problem, timeout)
+            if self._bound is None:
+                raise ListenError(f"not listening at {self._address} yet") from self._problem
+            name: tuple[str, int] | str = self._bound.getsockname()
+            return name
+
+    @property
+    def problem(self) -> Exception | None:
+        """Why nothing is received at the moment."""
+        return self._problem
+
+    def collect(self) -> Iterator[Sample]:
+        """Save all counters, then make samples of what was saved, so that no restart lets one fall.
+
+        Raises StateError after the samples if they could not be saved.
+        """
+        yield from self._saved_samples()
+        if self._store.problem is not None:
+            raise StateError(self._store.problem)
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """End the listening and save the counters."""
+        self._stopping.set()
+        os.eventfd_write(self._wake, 1)
+        self._thread.join(timeout)
+        if not self._thread.is_alive():
+            os.close(self._wake)
+        self._saved_samples()
+
+    def _saved_samples(self) -> list[Sample]:
+        with self._saving:  # a scrape that outlasts `stop` would else put older counters back
+            samples, counters = self._now()
+            if counters != self._saved and self._store.save({self._key: counters}):
+                self._saved = counters
+        return samples
+
+    def _now(self) -> tuple[list[Sample], Mapping[str, JSON]]:
+        with self._lock:
+            self._count_drops()
+            return list(self._counter.samples(self.site)), self._counter.save()
+
+    def _load(self) -> Mapping[str, JSON]:
+        saved = self._store.load().get(self._key, {})
+        try:
+            if saved:
+                self._counter.load(saved)
+        except ValueError as error:
+            log.warning("the syslog counters of %s begin anew: %s", self.site, error)
+        return saved
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._listen()
+            self._stopping.wait(RETRY_SECONDS)
+
+    def _listen(self) -> None:
+        try:
+            with listening(self._address, self._settings.mode) as receiver:
+                self._serve(receiver)
+        except Exception as error:  # the thread must live on; SyslogCollector raises this
+            with self._listening:
+                self._problem = error
+                self._listening.notify_all()
+
+    def _serve(self, receiver: socket.socket) -> None:
+        intake = Intake(receiver, self._wake)
+        with self._listening:
+            self._bound, self._intake, self._problem = receiver, intake, None
+            self._listening.notify_all()
+        # Whoever sends to the full buffer of a Unix socket is blocked, and that would be Zope.
+        take = self._take_at_once if receiver.family == socket.AF_UNIX else self._take_at_leisure
+        try:
+            while intake.wait():
+                take(intake)
+            for _ in range(LAST_BATCHES):
+                self._take_at_once(intake)
+        finally:
+            with self._lock:
+                self._count_drops()
+                self._bound = self._intake = None
+
+    def _take_at_once(self, intake: Intake) -> None:
+        datagrams, cut = intake.take()
+        overdrawn = self._allowance.overdrawn()
+        with self._lock:
+            self._counter.tally.truncated += cut
+            if overdrawn:
+                self._counter.tally.dropped["flood"] += len(datagrams)
+            else:
+                self._counter.count(datagrams)
+
+    def _take_at_leisure(self, intake: Intake) -> None:
+        # What does not fit into the buffer meanwhile the kernel drops, and counts.
+        self._stopping.wait(self._allowance.overdrawn() or GATHER_SECONDS)
+        datagrams = [b""] * BATCH
+        while len(datagrams) == BATCH and not self._allowance.overdrawn():
+            datagrams, cut = intake.take()
+            with self._lock:
+                self._counter.tally.truncated += cut
+                self._counter.count(datagrams)
+
+    def _count_drops(self) -> None:
+        if self._intake is not None:
+            self._counter.tally.dropped["buffer"] += self._intake.dropped()

@@ -1,0 +1,120 @@
+"""Which logs there are: those the services write, and those the configuration adds."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from zope_exporter.discovery.inventory import Inventory, Process, Service
+from zope_exporter.discovery.naming import first_free, numbered
+
+LogKind = Literal["access", "event"]
+_Given = dict[tuple[str, str], dict[LogKind, "ExtraLog"]]
+
+
+@dataclass(frozen=True)
+class ExtraLog:
+    """A log that the configuration adds to a site."""
+
+    site: str
+    path: Path
+    kind: LogKind
+    format: str | None = None
+
+
+@dataclass(frozen=True)
+class LogSource:
+    """A log to follow. `log` is its label, `process` the one known to write it."""
+
+    site: str
+    log: str
+    path: Path
+    kind: LogKind
+    format: str | None = None
+    date_format: str | None = None
+    process: Process | None = None
+
+
+def log_sources(
+    inventory: Inventory,
+    extra: Iterable[ExtraLog] = (),
+    real: Callable[[Path], str] = os.path.realpath,
+) -> list[LogSource]:
+    """Return every file once for each site, those of its services first.
+
+    What the configuration says of a file outranks what was found of it, by whichever path; given
+    there as both kinds, it is followed as both. `real` tells where a path leads. Of several logs
+    with one name the first keeps it; the others get the names of their directories before it, as
+    far as needed.
+    """
+    given: _Given = {}
+    for log in extra:
+        given.setdefault((log.site, real(log.path)), {}).setdefault(log.kind, log)
+    sources: dict[tuple[str, str, str], LogSource] = {}
+    for file, source in _candidates(inventory, given, real):
+        if file not in sources:
+            taken = {each.log for each in sources.values() if each.site == source.site}
+            sources[file] = replace(source, log=first_free(_labels(source), taken))
+    return list(sources.values())
+
+
+def _candidates(
+    inventory: Inventory, given: _Given, real: Callable[[Path], str]
+) -> Iterator[tuple[tuple[str, str, str], LogSource]]:
+    with_more = {site for site, _ in given}
+    for site in inventory.sites:
+        # Elsewhere there is nothing to compare with, and no need to ask the file system.
+        path_of = real if site.name in with_more else os.path.normpath
+        for service in site.services:
+            for source in _logs_of(site.name, service):
+                path = path_of(source.path)
+                outranking = given.get((site.name, path), {})
+                for kind, log in outranking.items():
+                    yield (site.name, path, kind), _outranked(source, log, service)
+                if not outranking:
+                    yield (site.name, path, ""), source
+    for (site_name, path), logs in given.items():
+        for kind, log in logs.items():
+            source = LogSource(site_name, log.path.name, log.path, kind, log.format)
+            yield (site_name, path, kind), source
+
+
+def _outranked(source: LogSource, log: ExtraLog, service: Service) -> LogSource:
+    """A log that was found, with what the configuration says of it; it stays the service's."""
+    if log.kind == source.kind and not log.format:
+        return source
+    return replace(
+        source,
+        log=f"{service.name}-{log.kind}",
+        kind=log.kind,
+        format=log.format,
+        date_format=None,
+    )
+
+
+def _logs_of(site: str, service: Service) -> Iterator[LogSource]:
+    if service.access_log:
+        log = f"{service.name}-access"
+        yield LogSource(site, log, service.access_log, "access", process=service.process)
+    if service.event_log:
+        log = f"{service.name}-event"
+        yield LogSource(
+            site,
+            log,
+            service.event_log,
+            "event",
+            service.event_log_format,
+            service.event_log_date_format,
+            service.process,
+        )
+
+
+def _labels(source: LogSource) -> Iterator[str]:
+    label = source.log
+    yield label
+    for directory in source.path.parents:
+        if directory.name:
+            label = f"{directory.name}-{label}"
+            yield label
+    yield from numbered(label)

@@ -1,0 +1,116 @@
+"""All that can be done to the databases that are known at the moment."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from hashlib import sha256
+
+from zope_exporter.config.actions import BACKUP, PACK, VERIFY, ActionSettings
+from zope_exporter.config.schema import Config
+from zope_exporter.discovery.inventory import Inventory
+from zope_exporter.maintenance.jobs.job import Places, Task
+from zope_exporter.maintenance.jobs.lock import LockPlace
+from zope_exporter.maintenance.jobs.report import RefusedError
+from zope_exporter.maintenance.jobs.store import JobStore
+from zope_exporter.maintenance.jobs.work import Work
+
+from .backup import run_backup, run_verify
+from .backups import BackupPlan, backup_plan, backup_plans
+from .databases import SiteDatabase, site_databases
+from .pack import run_pack
+
+
+class ActionCatalog:
+    """Finds what a task is about in the configuration and the inventory of the moment."""
+
+    def __init__(self, config: Config, inventory: Callable[[], Inventory], store: JobStore) -> None:
+        self._config = config
+        self._settings = config.actions or ActionSettings()
+        self._inventory = inventory
+        self.store = store
+
+    def targets(self, action: str) -> Sequence[tuple[str, str]]:
+        """Return the site and database of everything the action can be done to."""
+        return [
+            (database.site, database.name)
+            for database in site_databases(self._inventory())
+            if action == PACK or backup_plan(self._config, database) is not None
+        ]
+
+    def meant(self, action: str, site: str | None, database: str | None) -> Sequence[Task]:
+        """Return the tasks that a person means who need not name what is clear.
+
+        What is configured to be backed up is meant as a whole; a pack is of one database. Raises
+        RefusedError: `unknown`, `unconfigured` or `ambiguous`.
+        """
+        found = [
+            Task(*target, action)
+            for target in self.targets(action)
+            if site in (None, target[0]) and database in (None, target[1])
+        ]
+        if not found:
+            raise self._nothing(action, site, database)
+        if action == PACK and len(found) > 1:
+            names = ", ".join(f"{task.site} --database {task.database}" for task in found)
+            raise RefusedError("ambiguous", "there are several databases", f"name one: {names}")
+        return found
+
+    def configured(self) -> Iterator[Task]:
+        """Yield the tasks that the configuration speaks of, whether they ever ran or not."""
+        if self._config.actions is not None:
+            for site, database in self.targets(PACK):
+                yield Task(site, database, PACK)
+        for plan in self.plans():
+            yield Task(plan.site, plan.database, BACKUP)
+            yield Task(plan.site, plan.database, VERIFY)
+
+    def plans(self) -> list[BackupPlan]:
+        """Return the plan of every database that is backed up here."""
+        return list(backup_plans(self._config, self._inventory()))
+
+    def work(self, task: Task) -> Work:
+        """Return what the task takes.
+
+        Raises RefusedError: `unknown` or `unconfigured`; StateError without a state directory.
+        """
+        for database in site_databases(self._inventory()):
+            if (database.site, database.name) == (task.site, task.database):
+                return self._work(task, database)
+        raise self._nothing(task.action, task.site, task.database)
+
+    def _work(self, task: Task, database: SiteDatabase) -> Work:
+        plan = backup_plan(self._config, database)
+        if task.action == PACK:
+            run = partial(run_pack, database, self._settings.pack, plan)
+            cooldown = self._settings.pack.cooldown
+        elif plan is None:
+            raise self._nothing(task.action, task.site, task.database)
+        elif task.action == BACKUP:
+            run, cooldown = partial(run_backup, plan), self._settings.backup.cooldown
+        else:
+            run, cooldown = partial(run_verify, plan), self._settings.verify.cooldown
+        data_fs = database.storage.data_fs if database.storage else None
+        places = Places(data_fs, plan.repository if plan else None)
+        return Work(task, run, self._lock(database), places, cooldown)
+
+    def _nothing(self, action: str, site: str | None, database: str | None) -> RefusedError:
+        """Return why there is nothing to do for the action, under these names."""
+        inventory = self._inventory()
+        sites = [each.name for each in inventory.sites]
+        if site is not None and site not in sites:
+            return RefusedError("unknown", f"no site is called {site}", _known(sites))
+        names = [each.name for each in site_databases(inventory) if site in (None, each.site)]
+        if database is not None and database not in names:
+            return RefusedError("unknown", f"no database is called {database}", _known(names))
+        if not names:
+            return RefusedError("unknown", "no database was found", "see zope-exporter check")
+        remedy = "give the site a backup: section with its repository"
+        return RefusedError("unconfigured", f"no {action} is configured for it", remedy)
+
+    def _lock(self, database: SiteDatabase) -> LockPlace:
+        directory = database.storage.data_fs.parent if database.storage else None
+        name = sha256(f"{database.site}\0{database.name}".encode()).hexdigest()[:16]
+        return LockPlace(directory, self.store.directory / "locks" / f"{name}.lock")
+
+
+def _known(names: list[str]) -> str:
+    return f"known: {', '.join(names)}" if names else "none is known"

@@ -1,0 +1,269 @@
+"""One attempt at a backup."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from zope_exporter import __version__
+from zope_exporter.maintenance.jobs.report import RefusedError, Report
+from zope_exporter.storage.filestorage.datafile import opened
+from zope_exporter.storage.filestorage.records import DataFile
+from zope_exporter.system.humanize import size
+
+from .commit import heal, place_blobs, publish
+from .copying import STAGE, Copier, Span
+from .disk import Disk, Means
+from .fingerprint import PLACES, make_marks
+from .identity import check_same
+from .listing import Repository, read_repository
+from .manifest import BlobList, Manifest, Piece
+from .parent import Base, BaseFinder
+from .prune import remove_unfinished
+from .snapshots import SnapshotMaker, newest_snapshot, summed, to_copy
+from .span import find_end
+from .stamps import next_stamp, piece_name, taken_stamps, time_of
+from .target import BackupResult, BackupSettings, ChangedMeanwhileError, Source
+from .verification_record import CURRENT, current
+from .writing import Blob
+
+HEADROOM = 1 << 22
+GZIP_RATIO = 0.5  # until there is a compressed piece to tell better
+HEADERS = 1 << 12
+LONGEST_WAIT = 5.0  # seconds
+
+
+@dataclass
+class Run:
+    """What does not change from attempt to attempt."""
+
+    source: Source
+    repository: Path
+    settings: BackupSettings
+    report: Report
+    means: Means
+
+    @property
+    def disk(self) -> Disk:
+        return self.means.disk
+
+    def attempt(self) -> BackupResult:
+        """Make a backup, full or not, if there is anything new. Raises ChangedMeanwhileError."""
+        self.report.stage("looking for what is new")
+        # All is read from this one descriptor: whatever a pack puts in its place is another file.
+        with _held(self.source.data_fs) as descriptor, ThreadPoolExecutor(4) as pool:
+            began = self.means.clock()
+            listed = read_repository(self.repository)
+            base = self._base(listed, BaseFinder(descriptor, self.report, pool))
+            if not base.pieces:
+                check_same(descriptor, self.source.data_fs, listed, self.report)
+            file = DataFile(self.source.data_fs, descriptor, HEADERS)
+            span = Span(
+                descriptor, file.path, base.end, find_end(file, base.end, base.tid), base.tid
+            )
+            if span.end < file.size():
+                self.report.say("what follows the last whole transaction is left out")
+            if base.manifest is not None and span.end == base.end:
+                return self._unchanged(base.manifest, began)
+            return Attempt(self, listed, base, span, began).make(pool)
+
+    def _base(self, listed: Repository, finder: BaseFinder) -> Base:
+        """Return what to go on from; an empty base means a full backup."""
+        if self.settings.full or not listed.backups:
+            return Base()
+        newest = listed.backups[-1]
+        if len(newest.pieces) >= self.settings.most_pieces:
+            self.report.say(f"a full backup, after {len(newest.pieces)} pieces")
+            return Base()
+        if newest.problem and not newest.unfinished:
+            self.report.say(f"not going on from {newest.pieces[-1].name}: {newest.problem}")
+            return Base()
+        manifest = newest.manifest
+        if manifest and (manifest.blobs is None) != (self.source.blob_dir is None):
+            self.report.say("blobs were added to, or taken from, the database: a full backup")
+            return Base()
+        return finder.find(newest) or Base()
+
+    def _unchanged(self, manifest: Manifest, began: float) -> BackupResult:
+        self.report.say(f"nothing new since {manifest.stamp}")
+        heal(self.disk, self.repository, manifest)
+        path = self.repository / (manifest.stamp + CURRENT)
+        self.disk.replace(path, current(manifest.stamp, began, manifest.tid))
+        return result(manifest, "unchanged", 0)
+
+
+@dataclass
+class Attempt:
+    """The making of one backup, which covers the database as it was at the time `began`."""
+
+    run: Run
+    listed: Repository
+    base: Base
+    span: Span
+    began: float
+
+    def make(self, pool: ThreadPoolExecutor) -> BackupResult:
+        """Copy what is new, put blobs beside it, and publish both."""
+        self._check_room()
+        disk, repository = self.run.disk, self.run.repository
+        with disk.temporary(repository) as copy, disk.temporary(repository) as directory:
+            manifest = self._copied(copy, pool)
+            blobs = self._blobs(manifest.tid, directory)
+            if blobs is not None:
+                manifest = replace(manifest, blobs=summed(blobs))
+                place_blobs(disk, repository, manifest.stamp, directory, blobs)
+            self._check_alone()
+            publish(disk, repository, manifest, copy)
+        own = manifest.pieces[-1]
+        if not self.base.pieces and self.listed.backups and self.listed.backups[-1].unfinished:
+            for text in remove_unfinished(disk, self.listed.backups[-1]):
+                self.run.report.say(text)
+        if self._adopts:
+            return result(manifest, "unchanged", 0)
+        return result(manifest, "full" if own.full else "incremental", own.size)
+
+    def _copied(self, target: Path, pool: ThreadPoolExecutor) -> Manifest:
+        """Copy the new part of the Data.fs, if there is any, and describe all that is covered."""
+        if self._adopts:  # pieces that repozo made, and nothing after them
+            return self._manifest(self.base)
+        run, span = self.run, self.span
+        run.report.stage(STAGE, span.end - span.start)
+        stamp = next_stamp(self.began, taken_stamps(run.repository))
+        self._await(stamp)
+        spacing = max((span.end - span.start) // PLACES, 1)
+        copied = Copier(run.disk, run.report, pool).copy(span, target, spacing, run.settings.gzip)
+        name = piece_name(stamp, not self.base.pieces, run.settings.gzip)
+        piece = Piece(
+            name, span.start, span.end, copied.md5, copied.size, copied.sha256, copied.content
+        )
+        base, passed = self.base, copied.structure
+        return self._manifest(
+            Base(
+                (*base.pieces, piece),
+                passed.tid,
+                passed.last or base.last,
+                base.transactions + passed.transactions,
+                base.records + passed.records,
+                make_marks(span.descriptor, passed.places, span.end, base.marks),
+            )
+        )
+
+    def _manifest(self, covered: Base) -> Manifest:
+        status = os.fstat(self.span.descriptor)
+        return Manifest(
+            stamp=covered.pieces[-1].stamp,
+            site=self.run.source.site,
+            database=self.run.source.database,
+            tool=f"zope-exporter {__version__}",
+            made=self.began,
+            pieces=covered.pieces,
+            previous=self._previous(covered),
+            tid=covered.tid,
+            last=covered.last,
+            transactions=covered.transactions,
+            records=covered.records,
+            device=status.st_dev,
+            inode=status.st_ino,
+            marks=covered.marks,
+            blobs=None,
+        )
+
+    def _previous(self, covered: Base) -> str:
+        stamps = [piece.stamp for piece in covered.pieces[:-1]]
+        known = [each.stamp for each in self.listed.backups if each.manifest]
+        return max((stamp for stamp in known if stamp in stamps), default="")
+
+    @property
+    def _adopts(self) -> bool:
+        return bool(self.base.pieces) and self.span.end == self.base.end
+
+    def _blobs(self, tid: int, target: Path) -> dict[str, Blob] | None:
+        blob_dir = self.run.source.blob_dir
+        if blob_dir is None:
+            return None
+        with newest_snapshot(self.listed.complete, self.run.report) as before:
+            maker = SnapshotMaker(self.run.disk, self.run.report, before)
+            blobs = maker.make(blob_dir, tid, target)
+        self._check_same()
+        return blobs
+
+    def _check_alone(self) -> None:
+        """Make sure that no repozo, which takes no lock, has put a piece after the same bytes."""
+        before = {backup.pieces[-1].name for backup in self.listed.backups}
+        now = {backup.pieces[-1].name for backup in read_repository(self.run.repository).backups}
+        if now != before:
+            names = ", ".join(sorted(now ^ before))
+            reason = f"meanwhile another program changed {self.run.repository}: {names}"
+            raise ChangedMeanwhileError("backing up", reason, "run only one of them")
+
+    def _check_same(self) -> None:
+        """Make sure that no pack, which removes blobs after it, has replaced the Data.fs."""
+        path = self.run.source.data_fs
+        try:
+            same = os.path.samestat(path.stat(), os.fstat(self.span.descriptor))
+        except FileNotFoundError:  # in the middle of it
+            same = False
+        if not same:
+            reason = f"{path} was replaced while its blobs were backed up"
+            raise ChangedMeanwhileError(
+                "backing up blobs", reason, "let packs and backups alternate"
+            )
+
+    def _check_room(self) -> None:
+        room = shutil.disk_usage(self.run.repository).free
+        needed = self._needed() + HEADROOM
+        if room < needed:
+            reason = f"the backup may need {size(needed)}, and only {size(room)} are free"
+            raise RefusedError("room", f"{reason} in {self.run.repository}", "make room there")
+
+    def _needed(self) -> int:
+        needed = 0 if self._adopts else self.span.end - self.span.start
+        if self.run.settings.gzip:
+            packed = [piece for each in self.listed.complete for piece in each.pieces if piece.gzip]
+            known = sum(piece.end - piece.start for piece in packed)
+            ratio = sum(piece.size for piece in packed) / known if known else GZIP_RATIO
+            needed = int(needed * min(ratio * 1.1, 1.0))
+        blob_dir = self.run.source.blob_dir
+        if blob_dir and blob_dir.stat().st_dev != self.run.repository.stat().st_dev:
+            with newest_snapshot(self.listed.complete, self.run.report) as before:
+                needed += to_copy(blob_dir, (1 << 64) - 1, before)
+        return needed
+
+    def _await(self, stamp: str) -> None:
+        """Wait for the second of a stamp, or warn of one that is far away."""
+        moment = time_of(stamp)
+        ahead = moment.timestamp() - self.run.means.clock() if moment else 0.0
+        if 0 < ahead <= LONGEST_WAIT:
+            self.run.means.pause(ahead)
+        elif ahead > 0:
+            self.run.report.say(
+                "the clock was set back since the last backup, or was wrong then: to go after it,"
+                f" this one is stamped {stamp}; until then `repozo -R` needs `-D {stamp}` to see it"
+            )
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[int]:
+    """Give a descriptor of the Data.fs; what fails later may be the fault of another file."""
+    with opened(path) as first:
+        descriptor = os.dup(first)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def result(manifest: Manifest, kind: str, written: int) -> BackupResult:
+    blobs = manifest.blobs or BlobList("", 0, 0)
+    return BackupResult(
+        stamp=manifest.stamp,
+        kind=kind,
+        tid=manifest.tid,
+        transactions=manifest.transactions,
+        records=manifest.records,
+        size=written,
+        blobs=blobs.files,
+    )

@@ -1,0 +1,99 @@
+"""What is below a directory, reached so that nobody can lead us elsewhere, at whatever moment.
+
+Each directory on the way is opened within the one before, and none of them through a link: a path
+as a whole would be looked up anew each time, and through whatever was put in place meanwhile.
+"""
+
+import errno
+import os
+import stat
+from pathlib import Path, PurePosixPath
+
+from .small_file import OddFileError, odd, open_regular
+
+FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+class Beneath:
+    """A directory held open. `root` may be a link, as an administrator gives it; what is below not.
+
+    `within` are the names that lead from the root to the directory. The way to the path that was
+    asked for last stays open: paths in their order cost little. Raises OSError; OddFileError for a
+    link on the way. Close it, or use it as a context.
+    """
+
+    def __init__(self, root: Path, *within: str) -> None:
+        self.path = root
+        self._names: list[str] = []
+        self._opened = [os.open(root, FLAGS)]
+        try:
+            for name in within:
+                self._enter(name)
+        except BaseException:
+            self.close()
+            raise
+        self._within = len(within)
+
+    def __enter__(self) -> "Beneath":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        while self._opened:
+            os.close(self._opened.pop())
+
+    @property
+    def descriptor(self) -> int:
+        """The directory itself."""
+        return self._opened[self._within]
+
+    def names(self) -> list[str]:
+        with os.scandir(self.descriptor) as entries:
+            return sorted(entry.name for entry in entries)
+
+    def full(self, path: str) -> Path:
+        """Return what to call a path below the directory in messages."""
+        return self.path.joinpath(*self._names[: self._within], path)
+
+    def directory_of(self, path: str) -> int:
+        """Return a descriptor of the directory that a path is in, good until the next call."""
+        parents = [*self._names[: self._within], *PurePosixPath(path).parts[:-1]]
+        same = self._within
+        while same < min(len(parents), len(self._names)) and parents[same] == self._names[same]:
+            same += 1
+        while len(self._names) > same:
+            self._names.pop()
+            os.close(self._opened.pop())
+        for name in parents[same:]:
+            self._enter(name)
+        return self._opened[-1]
+
+    def status(self, path: str) -> os.stat_result:
+        """Return the stat of what is there, of a link its own."""
+        name, directory = PurePosixPath(path).name, self.directory_of(path)
+        return os.stat(name, dir_fd=directory, follow_symlinks=False)
+
+    def open(self, path: str) -> int:
+        """Open a regular file for reading."""
+        return open_regular(self.full(path), self.directory_of(path))
+
+    def _enter(self, name: str) -> None:
+        place = self.path.joinpath(*self._names, name)
+        if name in ("", ".", "..") or "/" in name:
+            raise OddFileError(errno.EINVAL, "it leads elsewhere", str(place))
+        try:
+            opened = os.open(name, FLAGS | os.O_NOFOLLOW, dir_fd=self._opened[-1])
+        except OSError as error:
+            if error.errno in (errno.ENOTDIR, errno.ELOOP):
+                raise self._odd(name, place) from error
+            raise OSError(error.errno, error.strerror, str(place)) from error
+        self._opened.append(opened)
+        self._names.append(name)
+
+    def _odd(self, name: str, place: Path) -> OddFileError:
+        found = os.stat(name, dir_fd=self._opened[-1], follow_symlinks=False)
+        if stat.S_ISLNK(found.st_mode):
+            return odd(place, found.st_mode)
+        return OddFileError(errno.ENOTDIR, "it is not a directory", str(place))

@@ -1,0 +1,39 @@
+"""Small JSON files that tell when any of their bytes was changed."""
+
+import json
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from .small_file import read_small
+
+LARGEST = 1 << 26
+
+
+class BrokenSealError(Exception):
+    """A sealed file is not as it was written: names the file and what is wrong with it."""
+
+
+def seal(contents: dict[str, Any]) -> bytes:
+    """Return the bytes of a file with these contents; the same contents give the same bytes."""
+    sealed = {"contents": contents, "sha256": sha256(_dumped(contents)).hexdigest()}
+    return json.dumps(sealed, indent=1, sort_keys=True).encode() + b"\n"
+
+
+def unseal(path: Path) -> dict[str, Any]:
+    """Return the contents. Raises BrokenSealError, or OSError if the file cannot be read."""
+    data = read_small(path, LARGEST)
+    try:
+        contents = json.loads(data)["contents"]
+        intact = seal(contents) == data
+    except (ValueError, TypeError, KeyError, RecursionError):
+        intact = False
+    if not intact:
+        raise BrokenSealError(f"{path.name} was changed, or cut off, after it was written")
+    if not isinstance(contents, dict):
+        raise BrokenSealError(f"{path.name} is of another kind")
+    return contents
+
+
+def _dumped(contents: dict[str, Any]) -> bytes:
+    return json.dumps(contents, sort_keys=True, separators=(",", ":")).encode()

@@ -1,0 +1,69 @@
+"""Putting a finished backup in place, so that a crash at any moment leaves what can be restored.
+
+`repozo -R` uses every piece whose name it sees, and `repozo -B -Q` goes on from the last line of
+the `.dat`: were a crash between the two, it would save the same bytes twice. So a full piece
+appears after its `.dat`, and an incremental one while the `.dat` ends with a guard. The manifest
+comes last; without it a backup is not done.
+"""
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from .beneath import Beneath
+from .dat import dat_text, read_dat
+from .disk import Disk
+from .manifest import SUFFIX, Manifest
+from .small_file import odd
+from .snapshots import SUFFIX as LIST_SUFFIX
+from .snapshots import listing
+from .stamps import BLOBS
+from .writing import Blob
+
+
+def publish(disk: Disk, repository: Path, manifest: Manifest, piece: Path) -> None:
+    """Move a copied piece, if there is one, to its name, and then say that it is there.
+
+    The disk has its contents already. Raises OSError.
+    """
+    own = manifest.pieces[-1]
+    dat = _dat(repository, manifest)
+    if piece.exists():
+        before = None if own.full else read_dat(dat)
+        text = dat_text(manifest.pieces, before, guard=not own.full)
+        disk.replace(dat, text.encode())
+        disk.rename(piece, repository / own.name)
+        disk.sync_directory(repository)
+    heal(disk, repository, manifest)
+    disk.replace(repository / (manifest.stamp + SUFFIX), manifest.encoded())
+
+
+def heal(disk: Disk, repository: Path, manifest: Manifest) -> None:
+    """Let the `.dat` say what the manifest says, and nothing of what was to come after it."""
+    before = read_dat(_dat(repository, manifest))
+    text = dat_text(manifest.pieces, before)
+    if before is None or before.text != text:
+        disk.replace(_dat(repository, manifest), text.encode())
+
+
+def place_blobs(
+    disk: Disk, repository: Path, stamp: str, directory: Path, blobs: Mapping[str, Blob]
+) -> None:
+    """Move a snapshot to its place, and list what is in it."""
+    if not os.path.lexists(repository / BLOBS):
+        disk.make_directory(repository / BLOBS)
+        disk.sync_directory(repository)
+    place = repository / BLOBS / stamp
+    with Beneath(repository, BLOBS) as snapshots:
+        if stamp in snapshots.names():  # of a backup that was interrupted here
+            if not stat.S_ISDIR(snapshots.status(stamp).st_mode):
+                raise odd(place, snapshots.status(stamp).st_mode)
+            disk.remove_tree(place, snapshots.descriptor)
+        disk.rename(directory, place, snapshots.descriptor)
+    disk.sync_directory(repository / BLOBS)
+    disk.replace(repository / (stamp + LIST_SUFFIX), listing(blobs))
+
+
+def _dat(repository: Path, manifest: Manifest) -> Path:
+    return repository / f"{manifest.pieces[0].stamp}.dat"

@@ -1,0 +1,163 @@
+"""Whether a restored Data.fs is one that works: every record, reference and blob looked at."""
+
+import re
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from ZODB.utils import oid_repr, p64
+
+from zope_exporter.maintenance.jobs.report import Report
+from zope_exporter.storage.filestorage.contents import ROOT, Contents
+from zope_exporter.storage.filestorage.current_records import Columns, Numbers, Places
+from zope_exporter.storage.filestorage.datafile import opened
+from zope_exporter.storage.filestorage.full_count import FullCount
+from zope_exporter.storage.filestorage.records import RECORD_HEADER_SIZE, DataFile
+from zope_exporter.storage.filestorage.references import References, Rows
+
+BLOB_CLASS = b"cZODB.blob\nBlob\n"
+BLOB_CLASS_WITHIN = 4  # bytes from the beginning of a record
+# Data of eight bytes that is no object id is hardly ever as small a number.
+LARGEST_OID = 1 << 48
+PUT = rb"(?:q.|r.{4}|\x94)?"
+# An id, alone or in a tuple with its class; neither a weak reference nor one to another database.
+REFERENCE = re.compile(
+    rb"[CU]\x08(.{8})" + PUT + rb"(?:Q|(?:c[^\n]+\n[^\n]+\n" + PUT + rb"|h.|j.{4})[\x86t]"
+    + PUT + rb"Q)",
+    re.DOTALL,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a Data.fs holds, and what it lacks.
+
+    `dangling` are references, each from an object to one that is not there; `blobs` how many the
+    objects need, `missing_blobs` the paths that each may have, the first in the layout of today.
+    """
+
+    position: int
+    tid: int
+    transactions: int
+    objects: int
+    blobs: int
+    dangling: tuple[tuple[int, int], ...]
+    missing_blobs: tuple[tuple[str, str], ...]
+
+
+def examine(path: Path, blobs: Iterable[str] | None, report: Report) -> Found:
+    """Walk a Data.fs, of whose blobs there are these, or None if nothing is known of them.
+
+    No pickle is run. Raises DamagedError and other FileStorageErrors.
+    """
+    with opened(path) as descriptor:
+        file = DataFile(path, descriptor)
+        report.stage("walking the restored Data.fs", file.size())
+        census, passed = FullCount(), 0
+        for _ in census.steps(file):
+            report.check()
+            report.advance(census.position - passed)
+            passed = census.position
+        columns = census.current.columns
+        objects = _Objects(columns)
+        contents = Contents(columns, census.overheads)
+        contents.references = objects
+        report.stage("looking at every object", contents.total)
+        done = 0
+        for _ in contents.steps(file):
+            report.check()
+            report.advance(contents.done - done)
+            done = contents.done
+        reached = objects.reached()
+        dangling = _dangling(file, columns, objects, reached)
+        missing: Iterable[tuple[str, str]] = ()
+        if blobs is not None:
+            missing = _missing_blobs(file, census, objects, reached, set(blobs))
+        needed = sum(bool(reached[row]) for row in objects.blobs)
+        counts = len(census.starts), len(columns.oids), needed
+        return Found(census.position, census.tid, *counts, tuple(dangling), tuple(missing))
+
+
+class _Objects(References):
+    """Notes also which objects are blobs, and what may be a reference to nothing."""
+
+    def __init__(self, columns: Columns) -> None:
+        super().__init__(columns.oids)
+        self.columns = columns
+        self.blobs = array("I")
+        self.candidates: dict[tuple[int, int], None] = {}
+
+    def find(self, data: npt.NDArray[np.uint8], starts: Rows, ends: Rows, rows: Places) -> None:
+        super().find(data, starts, ends, rows)
+        window = data.tobytes()
+        at = window.find(BLOB_CLASS)
+        while at >= 0:
+            number = int(np.searchsorted(starts, at, "right")) - 1
+            if number >= 0 and at - int(starts[number]) <= BLOB_CLASS_WITHIN:
+                self.blobs.append(int(rows[number]))
+            at = window.find(BLOB_CLASS, at + 1)
+
+    def unknown(self, rows: Places, oids: Numbers) -> None:
+        likely = oids < LARGEST_OID
+        self.candidates.update(
+            dict.fromkeys(zip(rows[likely].tolist(), oids[likely].tolist(), strict=True))
+        )
+
+    def reached(self) -> npt.NDArray[np.bool_]:
+        """Return which rows the root leads to; all of them where there is no root."""
+        oids = self.columns.oids
+        everything = np.ones(len(oids), bool)
+        if not len(oids) or oids[0] != ROOT or not self.columns.sizes[0]:
+            return everything
+        found: list[npt.NDArray[np.bool_]] = []
+
+        def reach() -> Iterator[None]:
+            found.append((yield from self.reachable(0)))
+
+        for _ in reach():
+            pass
+        return found[0]
+
+    def to_nothing(self) -> Iterator[tuple[int, int]]:
+        """Yield row and target of what may be references to no object, or to a deleted one."""
+        yield from self.candidates
+        targets = np.frombuffer(self.targets, np.uint32)
+        for edge in np.flatnonzero(self.columns.data[targets] == 0).tolist():
+            yield self.sources[edge], int(self.columns.oids[self.targets[edge]])
+
+
+def _dangling(
+    file: DataFile, columns: Columns, objects: _Objects, reached: npt.NDArray[np.bool_]
+) -> Iterable[tuple[int, int]]:
+    found: dict[tuple[int, int], None] = {}
+    for row, target in objects.to_nothing():
+        if reached[row] and target in _references(file, columns, row):
+            found[int(columns.oids[row]), target] = None
+    return found
+
+
+def _references(file: DataFile, columns: Columns, row: int) -> set[int]:
+    size = int(columns.sizes[row]) - RECORD_HEADER_SIZE
+    data = file.read(size, int(columns.data[row]))
+    return {int.from_bytes(match[1], "big") for match in REFERENCE.finditer(data)}
+
+
+def _missing_blobs(
+    file: DataFile,
+    census: FullCount,
+    objects: _Objects,
+    reached: npt.NDArray[np.bool_],
+    blobs: set[str],
+) -> Iterator[tuple[str, str]]:
+    columns = census.current.columns
+    for row in objects.blobs:
+        if reached[row]:
+            oid, start = int(columns.oids[row]), census.starts[int(columns.transactions[row])]
+            name = f"0x{file.transaction(start).tid:016x}.blob"
+            bushy = "/".join(f"0x{byte:02x}" for byte in oid.to_bytes(8, "big"))
+            paths = f"{bushy}/{name}", f"{oid_repr(p64(oid))}/{name}"
+            if blobs.isdisjoint(paths):
+                yield paths

@@ -1,0 +1,236 @@
+"""Which backups a repository holds, and which of them are complete, whoever made them.
+
+Only names, sizes and the small files beside the pieces are read.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+from .beneath import Beneath
+from .chains import REMOVING, Chain, indexes, read_chains
+from .checksummed_json import BrokenSealError
+from .manifest import SUFFIX, Manifest, Piece, read_manifest
+from .small_file import LINK, OddFileError
+from .stamps import BLOBS, shown, time_of
+from .verification_record import (
+    CURRENT,
+    VERIFIED,
+    Level,
+    VerificationRecord,
+    read_current,
+    read_proof,
+)
+
+Told = TypeVar("Told")
+
+UNFINISHED = "it has no manifest: it was interrupted"
+
+
+@dataclass(frozen=True)
+class Backup:
+    """One point in time that can be restored; or, with a `problem`, that cannot be relied on.
+
+    `pieces` restore it, in their order. Without a manifest it was made by repozo.
+    `changed` is when each piece was last written to (ns), and `covered` when all it holds was the
+    whole database, in seconds since the epoch. The files in `spoilt` told what came later, and can
+    be read no more, which makes nothing of the backup itself worse. It is `unfinished` if it lacks
+    a manifest, its own or that of a piece before, and may be gone on from once all is compared.
+    """
+
+    repository: Path
+    stamp: str
+    pieces: tuple[Piece, ...]
+    manifest: Manifest | None = None
+    problem: str = ""
+    proof: VerificationRecord | None = None
+    changed: tuple[int, ...] = ()
+    covered: float = 0.0
+    spoilt: Mapping[str, str] = field(default_factory=dict)
+    unfinished: bool = False
+
+    @property
+    def full(self) -> bool:
+        """Whether its own piece, the last, is a full one."""
+        return self.pieces[-1].full
+
+    @property
+    def kind(self) -> str:
+        return "full" if self.full else "incremental"
+
+    @property
+    def generation(self) -> str:
+        """The stamp of the full backup that it needs."""
+        return self.pieces[0].stamp
+
+    @property
+    def complete(self) -> bool:
+        return not self.problem
+
+    @property
+    def proven(self) -> bool:
+        """Whether it was restored, or all its bytes compared, and nothing was wrong with it."""
+        proof = self.proof
+        return self.complete and proof is not None and proof.ok and proof.level >= Level.CHECKSUMS
+
+    @property
+    def size(self) -> int:
+        """Bytes that its own piece takes in the repository."""
+        return self.pieces[-1].size
+
+    @property
+    def covered_tid(self) -> int | None:
+        """The id of its last transaction, None where only repozo knows of it."""
+        return self.manifest.tid if self.manifest else None
+
+    @property
+    def blob_snapshot(self) -> Path | None:
+        """The directory with its blobs, None if it has none."""
+        if self.manifest is None or self.manifest.blobs is None:
+            return None
+        return self.repository / BLOBS / self.stamp
+
+
+@dataclass(frozen=True)
+class Repository:
+    """All backups in a directory, the newest last, and what is wrong there besides."""
+
+    path: Path
+    backups: tuple[Backup, ...]
+    problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @cached_property
+    def complete(self) -> tuple[Backup, ...]:
+        return tuple(backup for backup in self.backups if backup.complete)
+
+    @property
+    def newest(self) -> Backup | None:
+        """The newest complete backup."""
+        return self.complete[-1] if self.complete else None
+
+    @property
+    def last_proven(self) -> Backup | None:
+        return next((backup for backup in reversed(self.backups) if backup.proven), None)
+
+
+def read_repository(path: Path) -> Repository:
+    """List the backups; a directory that is not there yet has none. Raises OSError."""
+    try:
+        names = sorted(entry.name for entry in path.iterdir())
+    except FileNotFoundError:
+        return Repository(path, ())
+    chains = [chain for chain in read_chains(path, names) if not chain.removed]
+    backups = tuple(backup for chain in chains for backup in _backups(path, chain))
+    return Repository(
+        path,
+        backups,
+        (*_problems(names, chains, backups), *_odd_snapshots(path, names)),
+        tuple(indexes(names)),
+    )
+
+
+def _problems(
+    names: Sequence[str], chains: Sequence[Chain], backups: Sequence[Backup]
+) -> Iterator[str]:
+    listed = {backup.stamp for backup in backups}
+    for backup in backups:
+        yield from backup.spoilt.values()
+    for chain in chains:
+        for name in chain.missing:
+            yield f"{name}: is missing, and {chain.stamp}.dat lists it"
+    for name in names:
+        stamp = name.removesuffix(SUFFIX)
+        if name != stamp and stamp not in listed and stamp + REMOVING not in names:
+            yield f"{shown(name)}: the piece it is about is missing"
+
+
+def _odd_snapshots(path: Path, names: Sequence[str]) -> Iterator[str]:
+    """Name what stands in the place of blobs and is no directory: nobody follows or removes it."""
+    if BLOBS not in names:
+        return
+    try:
+        with Beneath(path, BLOBS) as snapshots, os.scandir(snapshots.descriptor) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                if time_of(entry.name) and not entry.is_dir(follow_symlinks=False):
+                    what = LINK if entry.is_symlink() else "it is not a directory"
+                    yield f"{BLOBS}/{entry.name}: {what}, or remove it"
+    except OddFileError as error:
+        yield f"{BLOBS}: {error.strerror}"
+    except (FileNotFoundError, PermissionError):
+        return  # gone meanwhile, or nothing that whoever lists the backups may look into
+
+
+def _backups(path: Path, chain: Chain) -> Iterator[Backup]:
+    """Yield what can be restored from the pieces of a chain, with what manifests say of them."""
+    listed = [_backup(path, chain, number) for number in range(len(chain.pieces))]
+    manifests = {backup.stamp: backup.manifest for backup in listed if backup.manifest}
+    known = {piece.name: piece for each in manifests.values() for piece in each.pieces}
+    problem, unfinished = "", False
+    for backup in listed:
+        own = backup.pieces[-1]
+        if not problem and backup.manifest is None and own.name in chain.own - known.keys():
+            problem, unfinished = backup.problem or UNFINISHED, True
+        previous = backup.manifest.previous if backup.manifest else ""
+        missing = f"{previous}{SUFFIX} is missing" if previous not in {"", *manifests} else ""
+        problem = problem or backup.problem
+        pieces = tuple(known.get(piece.name, piece) for piece in backup.pieces)
+        yield replace(backup, pieces=pieces, problem=problem or missing, unfinished=unfinished)
+
+
+def _backup(path: Path, chain: Chain, number: int) -> Backup:
+    pieces = chain.pieces[: number + 1]
+    stamp = pieces[-1].stamp
+    problem = chain.problems.get(pieces[-1].name, "")
+    changed = tuple(chain.changed[piece.name] for piece in pieces)
+    backup = Backup(path, stamp, pieces, problem=problem, changed=changed, covered=_seconds(stamp))
+    spoilt: dict[str, str] = {}
+    proof = _unless_spoilt(read_proof, path / (stamp + VERIFIED), spoilt)
+    current = _unless_spoilt(read_current, path / (stamp + CURRENT), spoilt)
+    backup = replace(backup, spoilt=spoilt)
+    if proof and proof.pieces != proven(pieces):
+        return replace(backup, problem=problem or f"{stamp}{VERIFIED} is about other pieces")
+    if proof and proof.changed == changed:
+        backup = replace(backup, proof=proof)
+    try:
+        manifest = read_manifest(path / (stamp + SUFFIX))
+    except FileNotFoundError:
+        return backup
+    except (BrokenSealError, OSError) as error:
+        return replace(backup, problem=problem or str(error))
+    problem = problem or _contradiction(pieces, manifest)
+    covered = manifest.made if current is None else current
+    return replace(backup, manifest=manifest, problem=problem, covered=covered)
+
+
+def _unless_spoilt(
+    read: Callable[[Path], Told | None], path: Path, spoilt: dict[str, str]
+) -> Told | None:
+    try:
+        return read(path)
+    except (BrokenSealError, OSError) as error:
+        spoilt[path.name] = str(error)
+        return None
+
+
+def proven(pieces: Sequence[Piece]) -> tuple[str, ...]:
+    """Return what a proof says of the pieces that it is about."""
+    return tuple(f"{piece.name} {piece.size} {piece.md5}" for piece in pieces)
+
+
+def _contradiction(pieces: Sequence[Piece], manifest: Manifest) -> str:
+    name = manifest.stamp + SUFFIX
+    if [piece.name for piece in pieces] != [piece.name for piece in manifest.pieces]:
+        return f"{name} lists other pieces than are there"
+    for found, told in zip(pieces, manifest.pieces, strict=True):
+        if found != replace(told, sha256="", content=""):
+            return f"{told.name} is not as {name} and the .dat say: size, place and MD5 sum"
+    return ""
+
+
+def _seconds(stamp: str) -> float:
+    moment = time_of(stamp)
+    return moment.timestamp() if moment else 0.0

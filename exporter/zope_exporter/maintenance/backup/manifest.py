@@ -1,0 +1,153 @@
+"""What a backup says of itself: written last, so that a backup without a manifest is not done."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from .checksummed_json import BrokenSealError, seal, unseal
+from .stamps import PIECE, time_of_epoch
+
+FORMAT = 1
+SUFFIX = ".manifest"
+LARGEST = (1 << 63) - 1
+TAIL = 1 << 20  # bytes of the longest mark
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A file that holds the bytes of a Data.fs from `start` to `end`.
+
+    `size` and `sha256` are of the file as it is, `md5` and `content` of what is in it: an MD5 sum
+    as repozo has it, and a SHA-256. An empty sum is unknown: the piece was made by repozo.
+    """
+
+    name: str
+    start: int
+    end: int
+    md5: str
+    size: int = -1
+    sha256: str = ""
+    content: str = ""
+
+    @property
+    def gzip(self) -> bool:
+        return self.name.endswith("z")
+
+    @property
+    def full(self) -> bool:
+        return "delta" not in self.name
+
+    @property
+    def stamp(self) -> str:
+        return self.name.partition(".")[0]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A place in the Data.fs, and the SHA-256 of the bytes there, to know the file again by."""
+
+    position: int
+    length: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class BlobList:
+    """The snapshot of the blob directory: the SHA-256 of the file that lists it, and its sums."""
+
+    sha256: str
+    files: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One backup.
+
+    `pieces` restore it, in their order; `previous` is the stamp of the manifest before in the same
+    chain, if any. `tid` is that of the last transaction covered, which begins at `last`, and `made`
+    when the backup was begun, in seconds since the epoch. `transactions` and `records` are those of
+    all pieces. `device` and `inode` were those of the Data.fs, and `marks` are what it is known by.
+    """
+
+    stamp: str
+    site: str
+    database: str
+    tool: str
+    made: float
+    pieces: tuple[Piece, ...]
+    previous: str
+    tid: int
+    last: int
+    transactions: int
+    records: int
+    device: int
+    inode: int
+    marks: tuple[Mark, ...]
+    blobs: BlobList | None
+
+    @property
+    def end(self) -> int:
+        return self.pieces[-1].end
+
+    def encoded(self) -> bytes:
+        return seal({"format": FORMAT, **asdict(self)})
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Return a manifest. Raises BrokenSealError, and OSError if it cannot be read."""
+    contents = unseal(path)
+    if contents.pop("format", None) != FORMAT:
+        raise BrokenSealError(f"{path.name} is of a format that this version does not know")
+    try:
+        manifest = _manifest(contents)
+        _check_values(manifest)
+        if manifest.stamp + SUFFIX != path.name:
+            raise BrokenSealError(f"{path.name} is the manifest of {manifest.stamp}")
+        _check_pieces(manifest)
+    except (TypeError, AttributeError, KeyError, ValueError, OverflowError) as error:
+        raise BrokenSealError(f"{path.name} is of another kind: {error}") from error
+    return manifest
+
+
+def _manifest(contents: dict[str, Any]) -> Manifest:
+    blobs = contents.pop("blobs")
+    return Manifest(
+        **contents
+        | {
+            "pieces": tuple(Piece(**piece) for piece in contents["pieces"]),
+            "marks": tuple(Mark(**mark) for mark in contents["marks"]),
+            "blobs": None if blobs is None else BlobList(**blobs),
+        }
+    )
+
+
+def _check_values(manifest: Manifest) -> None:
+    """Raise ValueError for what is of another kind, or would take all memory to look at."""
+    time_of_epoch(manifest.made)
+    numbers = [manifest.tid, manifest.last, manifest.transactions, manifest.records]
+    numbers += [place for piece in manifest.pieces for place in (piece.start, piece.end)]
+    numbers += [mark.position for mark in manifest.marks]
+    lengths = [mark.length for mark in manifest.marks]
+    for number, most in [(each, LARGEST) for each in numbers] + [(each, TAIL) for each in lengths]:
+        if not isinstance(number, int) or not 0 <= number <= most:
+            raise ValueError(f"{number!r} cannot be")
+    texts = [manifest.stamp, manifest.site, manifest.database, manifest.tool, manifest.previous]
+    texts += [text for p in manifest.pieces for text in (p.md5, p.sha256, p.content)]
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError("it has something else where there are texts")
+
+
+def _check_pieces(manifest: Manifest) -> None:
+    # A name is never followed out of the repository.
+    names = [piece.name for piece in manifest.pieces]
+    stamps = [piece.stamp for piece in manifest.pieces]
+    end = 0
+    sound = bool(names) and all(PIECE.fullmatch(name) for name in names)
+    for number, piece in enumerate(manifest.pieces):
+        sound = sound and piece.start == end <= piece.end and piece.full == (number == 0)
+        end = piece.end
+    if not sound or stamps != sorted(set(stamps)) or stamps[-1] != manifest.stamp:
+        raise BrokenSealError(
+            f"{manifest.stamp}{SUFFIX} lists pieces that do not follow each other"
+        )

@@ -1,0 +1,146 @@
+"""What a new backup may go on from: an earlier one whose bytes are still those of the Data.fs."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from zope_exporter.maintenance.jobs.report import Report
+
+from .fingerprint import make_marks, same_file
+from .listing import Backup
+from .manifest import Manifest, Mark, Piece
+from .pieces import DamagedPieceError, Sums, contents
+from .small_file import CHUNK, chunks, open_regular
+from .stream_check import BrokenStructureError, Structure
+
+STAGE = "comparing the last backup with the Data.fs"
+
+
+@dataclass(frozen=True)
+class Base:
+    """The end of a backup; fields as in a manifest. `manifest` is None if it has none yet."""
+
+    pieces: tuple[Piece, ...] = ()
+    tid: int = 0
+    last: int = 0
+    transactions: int = 0
+    records: int = 0
+    marks: tuple[Mark, ...] = ()
+    manifest: Manifest | None = None
+
+    @property
+    def end(self) -> int:
+        return self.pieces[-1].end if self.pieces else 0
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> "Base":
+        return cls(
+            manifest.pieces,
+            manifest.tid,
+            manifest.last,
+            manifest.transactions,
+            manifest.records,
+            manifest.marks,
+            manifest,
+        )
+
+
+class BaseFinder:
+    """Finds out whether an open Data.fs still begins with what a backup holds."""
+
+    def __init__(self, descriptor: int, report: Report, pool: ThreadPoolExecutor) -> None:
+        self._descriptor = descriptor
+        self._report = report
+        self._pool = pool
+
+    def find(self, backup: Backup) -> Base | None:
+        """Return the end of the backup as the base of the next, None if it is not one."""
+        if backup.pieces[-1].end > os.fstat(self._descriptor).st_size:
+            self._report.say(
+                f"the Data.fs is shorter than in {backup.stamp}: it was packed, or replaced"
+            )
+            return None
+        manifest = backup.manifest
+        if manifest is None:
+            return self._adopted(backup.repository, backup.pieces)
+        if same_file(self._descriptor, manifest):
+            self._report.say(
+                f"going on from {backup.stamp}: the file is the same, and so are"
+                f" {len(manifest.marks)} places in it; the rest is taken to be"
+            )
+        elif not self._same_contents(manifest.pieces):
+            self._report.say(f"the Data.fs is not as in {backup.stamp}: it was packed, or replaced")
+            return None
+        return Base.of(manifest)
+
+    def _same_contents(self, pieces: Sequence[Piece]) -> bool:
+        """Compare every byte, by the sums of the manifest."""
+        self._report.stage(STAGE, pieces[-1].end)
+        return all(
+            sum_of_range(self._descriptor, piece.start, piece.end, self._pool, self._report)
+            == piece.content
+            for piece in pieces
+        )
+
+    def _adopted(self, repository: Path, pieces: Sequence[Piece]) -> Base | None:
+        """Compare every byte of pieces that repozo made, and sum them up for a manifest."""
+        self._report.stage(STAGE, pieces[-1].end)
+        spacing = max(pieces[-1].end // 64, 1)
+        structure = Structure(0, 0, spacing)
+        try:
+            known = tuple(self._read(repository, piece, structure) for piece in pieces)
+            structure.check_end(pieces[-1].end)
+        except (DamagedPieceError, BrokenStructureError) as error:
+            self._report.say(f"not going on from {pieces[-1].stamp}: {error}")
+            return None
+        marks = make_marks(self._descriptor, structure.places, structure.position)
+        return Base(
+            known,
+            structure.tid,
+            structure.last,
+            structure.transactions,
+            structure.records,
+            marks,
+        )
+
+    def _read(self, repository: Path, piece: Piece, structure: Structure) -> Piece:
+        content, position = Sums(self._pool, with_md5=False), piece.start
+        for data in contents(repository, piece, self._pool):
+            self._report.check()
+            if os.pread(self._descriptor, len(data), position) != data:
+                raise DamagedPieceError(piece.name, "is not as the Data.fs is")
+            position += len(data)
+            content.update(data)
+            structure.feed(data)
+            self._report.advance(len(data))
+        found = content.digest("sha256")
+        of_file = self._sum_of_file(repository / piece.name) if piece.gzip else found
+        return replace(piece, sha256=of_file, content=found)
+
+    def _sum_of_file(self, path: Path) -> str:
+        sums = Sums(self._pool, with_md5=False)
+        descriptor = open_regular(path)
+        try:
+            for data in chunks(descriptor, path):
+                sums.update(data)
+        finally:
+            os.close(descriptor)
+        return sums.digest("sha256")
+
+
+def sum_of_range(
+    descriptor: int, start: int, end: int, pool: ThreadPoolExecutor, report: Report
+) -> str:
+    """Return the SHA-256 of some bytes of a file, an empty text if it ends before."""
+    sums = Sums(pool, with_md5=False)
+    while start < end:
+        report.check()
+        data = os.pread(descriptor, min(CHUNK, end - start), start)
+        if not data:
+            return ""
+        sums.update(data)
+        start += len(data)
+        report.advance(len(data))
+    return sums.digest("sha256")

@@ -1,0 +1,157 @@
+"""Removing what a repository need not keep: old generations, and what interrupted runs left."""
+
+import re
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from .beneath import Beneath
+from .chains import REMOVING
+from .dat import dat_text, read_dat
+from .disk import Disk
+from .listing import Backup, Repository
+from .small_file import OddFileError
+from .stamps import BLOBS, DAT, INDEX, OWN, PIECE, STAMP, TEMPORARY, names_in, shown
+
+STAMPED = re.compile(STAMP)
+
+
+def outdated(repository: Repository, keep_full: int) -> list[str]:
+    """Return the generations that are not to be kept, the oldest first.
+
+    Kept are the newest `keep_full` with a complete backup, that of the newest backup of all, and
+    that of the last proven one.
+    """
+    complete = _generations(repository.complete)
+    kept = {*complete[-max(keep_full, 1) :], *_generations(repository.backups)[-1:]}
+    if repository.last_proven is not None:
+        kept.add(repository.last_proven.generation)
+    if len(complete) < max(keep_full, 1):
+        return []
+    oldest = complete[-max(keep_full, 1)]
+    every = _generations(repository.backups)
+    return [stamp for stamp in every if stamp < oldest and stamp not in kept]
+
+
+def remove_generation(disk: Disk, repository: Path, stamp: str) -> list[str]:
+    """Remove a full backup with all that belongs to it; return what is to be said of links.
+
+    From the first step on it is listed no more, and the next backup goes on where a crash ended it.
+    Pieces go the newest first, so that what repozo sees is a backup as long as it sees any.
+    """
+    removing, left = repository / (stamp + REMOVING), list[str]()
+    disk.replace(removing, b"")
+    for each in reversed(_stamps_of(repository, stamp)):
+        left += _remove_backup(disk, repository, each)
+    disk.discard(repository / f"{stamp}.dat")
+    disk.sync_directory(repository)
+    disk.remove(removing)
+    return left
+
+
+def remove_unfinished(disk: Disk, backup: Backup) -> list[str]:
+    """Remove a piece whose backup was interrupted, once there is a full backup after it."""
+    own = backup.pieces[-1]
+    if own.full:
+        return remove_generation(disk, backup.repository, backup.stamp)
+    dat = backup.repository / f"{backup.generation}.dat"
+    before = read_dat(dat)
+    disk.replace(dat, dat_text(backup.pieces, before, guard=True).encode())
+    disk.remove(backup.repository / own.name)
+    disk.sync_directory(backup.repository)
+    disk.replace(dat, dat_text(backup.pieces[:-1], before).encode())
+    return []
+
+
+def clean(disk: Disk, repository: Path) -> list[str]:
+    """Remove what interrupted runs left; return what is to be said. The lock must be held."""
+    said = []
+    for name in names_in(repository):
+        if TEMPORARY.fullmatch(name):
+            disk.discard(repository / name)
+            said.append(f"removed {name}, which an interrupted backup had left")
+    for name in names_in(repository):
+        if name.endswith(REMOVING) and OWN.fullmatch(name):
+            said += remove_generation(disk, repository, name.removesuffix(REMOVING))
+            said.append(f"removed {name}, which an interrupted backup had left")
+    return said
+
+
+def clean_orphans(disk: Disk, repository: Path) -> list[str]:
+    """Remove what belongs to no piece, once a new backup is complete."""
+    left: list[str] = []
+    stamps = {match[1] for name in names_in(repository) if (match := PIECE.fullmatch(name))}
+    for name in names_in(repository):
+        match = OWN.fullmatch(name)
+        if match and match[1] not in stamps:
+            disk.remove(repository / name)
+        match = DAT.fullmatch(name)
+        if match and match[1] not in stamps and _is_own(repository / name):
+            disk.remove(repository / name)
+    for name in names_in(repository, BLOBS):
+        if STAMPED.fullmatch(name) and name not in stamps:
+            left += _remove_snapshot(disk, repository, name)
+    return left
+
+
+def _remove_backup(disk: Disk, repository: Path, stamp: str) -> Iterator[str]:
+    """Remove the manifest of a backup and what else is beside its piece, then the piece."""
+    for name in names_in(repository):
+        match = OWN.fullmatch(name) or INDEX.fullmatch(name)
+        if match and match[1] == stamp and not name.endswith(REMOVING):
+            yield from _remove_file(disk, repository / name)
+    yield from _remove_snapshot(disk, repository, stamp)
+    for name in names_in(repository):
+        match = PIECE.fullmatch(name)
+        if match and match[1] == stamp:
+            yield from _remove_file(disk, repository / name)
+
+
+def _remove_file(disk: Disk, path: Path) -> Iterator[str]:
+    if path.is_symlink():
+        target = shown(str(path.readlink()))
+        yield f"{path.name} was a symbolic link: {target} is left as it is"
+    disk.remove(path)
+
+
+def _remove_snapshot(disk: Disk, repository: Path, stamp: str) -> Iterator[str]:
+    """Remove the blobs of a backup. What is no directory of ours is left alone, and said.
+
+    Somebody may have moved them to a bigger disk and put a link here: to follow it would empty
+    whatever it leads to, and without it nobody would find them.
+    """
+    place = f"{BLOBS}/{stamp}"
+    try:
+        with Beneath(repository, BLOBS) as snapshots:
+            found = snapshots.status(stamp).st_mode
+            if stat.S_ISDIR(found):
+                disk.remove_tree(repository / place, snapshots.descriptor)
+                return
+    except FileNotFoundError:
+        return
+    except OddFileError as error:
+        yield f"{place} is left as it is: {BLOBS}: {error.strerror}"
+        return
+    if stat.S_ISLNK(found):
+        target = shown(str((repository / place).readlink()))
+        yield f"{place} is a symbolic link to {target}; no backup needs it: remove both by hand"
+    else:
+        yield f"{place} is not a directory and left as it is: no backup needs it"
+
+
+def _stamps_of(repository: Path, full: str) -> list[str]:
+    """Return the stamps of the pieces from a full one up to the next."""
+    pieces = [name for name in names_in(repository) if PIECE.fullmatch(name)]
+    fulls = [name.partition(".")[0] for name in pieces if "delta" not in name]
+    end = min((stamp for stamp in fulls if stamp > full), default="~")
+    stamps = {name.partition(".")[0] for name in pieces}
+    return sorted(stamp for stamp in stamps if full <= stamp < end)
+
+
+def _generations(backups: Sequence[Backup]) -> list[str]:
+    return sorted({backup.generation for backup in backups})
+
+
+def _is_own(dat: Path) -> bool:
+    found = read_dat(dat)
+    return found is not None and not found.problem and all(line.own for line in found.lines)

@@ -1,0 +1,122 @@
+"""Restoring one backup to scratch, and looking at all that is in it."""
+
+import os
+import shutil
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from zope_exporter.maintenance.jobs.report import (
+    ActionError,
+    InterruptedActionError,
+    RefusedError,
+    Report,
+)
+from zope_exporter.storage.filestorage.errors import FileStorageError
+from zope_exporter.system.humanize import size
+
+from .comparison import compare_with_source
+from .database_faults import Faults
+from .disk import Disk
+from .integrity import Found
+from .judgement import Judgement, faithful, judge
+from .listing import Backup
+from .pieces import DamagedPieceError, restoring
+from .snapshots import SUFFIX, read_listing
+from .stream_check import BrokenStructureError, Structure
+from .target import Source
+
+HEADROOM = 1 << 22
+
+
+@dataclass
+class RestoreTest:
+    """Tries one backup; `failures` are its own, `bad` names the damaged pieces with the reason.
+
+    What is wrong with the database that it is a faithful copy of is in `database_faults`, which is
+    None where nobody can know: the walk failed, or may have failed by a fault of the backup.
+    """
+
+    backup: Backup
+    report: Report
+    disk: Disk
+    failures: list[str] = field(default_factory=list)
+    bad: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    database_faults: Faults | None = None
+    counts: tuple[int, int, int] = (0, 0, 0)  # transactions, records, objects
+
+    def run(self, source: Source | None) -> None:
+        """Raises RefusedError (`room`), InterruptedActionError and OSError."""
+        self._check_room()
+        structure = Structure()
+        with self.disk.temporary(self.backup.repository) as scratch:
+            try:
+                self._write(scratch, structure)
+                listed = _listed_blobs(self.backup)
+                site_blobs = source.blob_dir if source else None
+                judged = judge(scratch, listed, site_blobs, faithful(self.backup), self.report)
+                self._compare(judged.found, structure)
+                self._note(judged)
+            except DamagedPieceError as error:
+                self.bad[error.piece] = error.reason
+            except (InterruptedActionError, RefusedError):
+                raise
+            except (ActionError, BrokenStructureError, FileStorageError) as error:
+                self._fail(str(error).replace(str(scratch), "the restored Data.fs"))
+        if source is not None:
+            others = compare_with_source(self.backup, source, self.report, self.notes)
+            self.failures += [f"{piece}: {reason}" for piece, reason in others]
+
+    def _write(self, scratch: Path, structure: Structure) -> None:
+        descriptor = self.disk.create(scratch)
+        try:
+            for data in restoring(self.backup, self.report):
+                structure.feed(data)
+                # Not synced: it is to be read once and removed, and the disk need never have it.
+                self.disk.write(descriptor, data)
+        finally:
+            os.close(descriptor)
+        structure.check_end(self.backup.pieces[-1].end)
+
+    def _fail(self, text: str) -> None:
+        self.failures.append(f"{self.backup.pieces[-1].name}: {text}")
+
+    def _check_room(self) -> None:
+        directory = self.backup.repository
+        needed, free = self.backup.pieces[-1].end + HEADROOM, shutil.disk_usage(directory).free
+        if free < needed:
+            reason = f"to restore the backup takes {size(needed)}, and only {size(free)} are free"
+            raise RefusedError("room", f"{reason} in {directory}", "make room there")
+
+    def _compare(self, found: Found, structure: Structure) -> None:
+        """Compare what was walked with what went by, and that with what was backed up."""
+        if (found.position, found.tid) != (structure.position, structure.tid):
+            self._fail(f"the walk ends early, at byte {found.position}")
+        manifest = self.backup.manifest
+        counted = (structure.tid, structure.last, structure.transactions, structure.records)
+        if manifest and counted != (
+            *(manifest.tid, manifest.last),
+            *(manifest.transactions, manifest.records),
+        ):
+            self._fail("other transactions or records than were backed up")
+        self.counts = (structure.transactions, structure.records, found.objects)
+
+    def _note(self, judged: Judgement) -> None:
+        """Tell faults of the database from those of the backup; what is in doubt is none's pass."""
+        ours = judged.of_backup + judged.in_doubt
+        for sentence in ours.sentences:
+            self._fail(sentence)
+        if not ours.count:
+            self.database_faults = judged.of_database
+
+
+def _listed_blobs(backup: Backup) -> Collection[str] | None:
+    """Return the paths of its blobs, None if it has none, or a list that is bad: that is told."""
+    if not backup.manifest or not backup.manifest.blobs:
+        return None
+    path: Path = backup.repository / (backup.stamp + SUFFIX)
+    try:
+        return read_listing(path, backup.manifest.blobs).keys()
+    except ActionError:
+        return None

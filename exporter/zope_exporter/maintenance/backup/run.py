@@ -1,0 +1,104 @@
+"""Backing up a database, with its repository locked from the first look to the end."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from zope_exporter.maintenance.jobs.report import ActionError, RefusedError, Report
+from zope_exporter.storage.filestorage.errors import FileStorageError
+
+from .attempt import Run
+from .disk import Disk, Means
+from .identity import check_names
+from .listing import read_repository
+from .lock import exclusive
+from .prune import clean, clean_orphans, outdated, remove_generation
+from .stamps import BLOBS
+from .target import BackupResult, BackupSettings, ChangedMeanwhileError, Source
+
+ATTEMPTS = 3
+
+
+def backup(
+    source: Source,
+    repository: Path,
+    settings: BackupSettings,
+    report: Report,
+    means: Means | None = None,
+) -> BackupResult:
+    """Back up a database to a repository, which is made if need be.
+
+    Raises RefusedError (`busy`, `place`, `room`) if nothing was begun, ActionError if it failed;
+    then the earlier backups are as they were. OtherDatabaseError is one of them: the repository
+    holds backups of another database.
+    """
+    means = means or Means()
+    disk = means.disk
+    try:
+        _make(disk, repository)
+        _check_place(source, repository)
+        with exclusive(repository):
+            check_names(read_repository(repository), source.site, source.database)
+            for text in clean(disk, repository):
+                report.say(text)
+            result = _backed_up(Run(source, repository, settings, report, means))
+            return replace(result, removed=_tidied(disk, repository, settings, report))
+    except FileStorageError as error:
+        raise ActionError("reading the Data.fs", str(error)) from error
+    except OSError as error:
+        remedy = "make room, or look at the disk"
+        raise ActionError("writing the backup", _told(error), remedy) from error
+
+
+def _backed_up(run: Run, attempts: int = ATTEMPTS) -> BackupResult:
+    try:
+        return run.attempt()
+    except ChangedMeanwhileError as error:
+        if attempts == 1:
+            raise
+        run.report.say(f"{error}; trying again")
+    return _backed_up(run, attempts - 1)
+
+
+def _tidied(
+    disk: Disk, repository: Path, settings: BackupSettings, report: Report
+) -> tuple[str, ...]:
+    report.stage("removing old backups")
+    removed = outdated(read_repository(repository), settings.keep_full)
+    for stamp in removed:
+        left = remove_generation(disk, repository, stamp)
+        report.say(f"removed {stamp} and the incremental backups after it")
+        for text in left:
+            report.say(text)
+    for text in clean_orphans(disk, repository):
+        report.say(text)
+    return tuple(removed)
+
+
+def _make(disk: Disk, repository: Path) -> None:
+    for directory in reversed((repository, *repository.parents)):
+        if not directory.exists():
+            disk.make_directory(directory)
+            disk.sync_directory(directory.parent)
+
+
+def _check_place(source: Source, repository: Path) -> None:
+    data_fs, place = (Path(os.path.realpath(path)) for path in (source.data_fs, repository))
+    remedy = "give the backups a directory of their own"
+    if data_fs.parent == place:
+        raise RefusedError("place", f"{repository} holds the Data.fs itself", remedy)
+    if source.blob_dir is not None:
+        blobs = Path(os.path.realpath(source.blob_dir))
+        # Whatever deletes all blobs deletes what is within them.
+        if place.is_relative_to(blobs) or blobs.is_relative_to(place):
+            reason = f"{repository} and the blobs in {source.blob_dir} are within each other"
+            raise RefusedError("place", reason, remedy)
+        if (repository / BLOBS).is_symlink():
+            # Only the repository itself may be one: what is below is looked up within it.
+            reason = f"{repository / BLOBS} is a symbolic link, and none is followed there"
+            remedy = "move what it leads to in its place, or all of the repository to that disk"
+            raise RefusedError("place", reason, remedy)
+
+
+def _told(error: OSError) -> str:
+    return f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")

@@ -1,0 +1,51 @@
+"""What is backed up, how, and what came of it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from zope_exporter.maintenance.jobs.report import ActionError
+
+
+@dataclass(frozen=True)
+class Source:
+    """A database; `blob_dir` is None where it has none."""
+
+    data_fs: Path
+    blob_dir: Path | None = None
+    database: str = "main"
+    site: str = ""
+
+
+@dataclass(frozen=True)
+class BackupSettings:
+    """How to back up: `full` None to decide by what is there; `keep_full` generations are kept.
+
+    After `most_pieces` a full backup is made: one damaged piece costs all that come after it.
+    """
+
+    full: bool | None = None
+    gzip: bool = False
+    keep_full: int = 4
+    most_pieces: int = 200
+
+
+@dataclass(frozen=True)
+class BackupResult:
+    """What a backup did: `kind` is full, incremental, or unchanged where nothing was new.
+
+    `stamp` is the newest backup's, which holds all up to the transaction `tid`. `size` is what was
+    written for it, in bytes, `removed` are the stamps of the generations that were not kept.
+    """
+
+    stamp: str
+    kind: str
+    tid: int
+    transactions: int
+    records: int
+    size: int
+    blobs: int
+    removed: tuple[str, ...] = ()
+
+
+class ChangedMeanwhileError(ActionError):
+    """A pack replaced the Data.fs, or removed blobs, while they were backed up: try again."""

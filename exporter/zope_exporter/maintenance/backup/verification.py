@@ -1,0 +1,205 @@
+"""Verifying a repository: that each backup is whole, and that the newest one works."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from zope_exporter.maintenance.jobs.report import (
+    ActionError,
+    InterruptedActionError,
+    RefusedError,
+    Report,
+)
+from zope_exporter.storage.filestorage.datafile import opened
+from zope_exporter.storage.filestorage.errors import FileStorageError
+
+from .database_faults import Faults
+from .disk import Means
+from .identity import NAMES, OtherDatabaseError, check_same, other_names
+from .listing import Backup, Repository, proven, read_repository
+from .lock import shared
+from .pieces import DamagedPieceError, all_contents
+from .restore_test import RestoreTest
+from .snapshots import SUFFIX, check_blobs, check_sizes, read_listing
+from .target import Source
+from .verification_record import VERIFIED, Level, VerificationRecord
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a verification found: every failure begins with the name of what is bad.
+
+    The level `restore` is of the newest complete backup, with that `stamp`, and so are the counts;
+    of the others all pieces were read. `failures` of any backup count. `database_faults` are about
+    the database: the backup is a faithful copy of it, damage and all.
+    """
+
+    level: Level
+    stamp: str
+    failures: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    transactions: int = 0
+    records: int = 0
+    objects: int = 0
+    database_faults: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return not self.failures
+
+
+def verify(
+    repository: Path,
+    level: Level,
+    report: Report,
+    source: Source | None = None,
+    means: Means | None = None,
+) -> Verdict:
+    """Verify a repository, and note beside each backup how it fared.
+
+    With a `source` that still has what the newest backup holds, both are compared. Raises
+    RefusedError (`busy`, `room`, `missing`) and ActionError if there can be no verdict.
+    """
+    means = means or Means()
+    try:
+        with shared(repository):
+            return _Verification(read_repository(repository), level, report, means).run(source)
+    except FileNotFoundError as error:
+        raise RefusedError("missing", f"{error.filename} is not there", "make a backup") from error
+    except OSError as error:
+        reason = f"{error.strerror or error}: {error.filename}"
+        raise ActionError("verifying", reason, "look at the disk") from error
+
+
+@dataclass
+class _Verification:
+    listed: Repository
+    level: Level
+    report: Report
+    means: Means
+    failures: dict[str, list[str]] = field(default_factory=dict)  # by stamp, "" for none
+    notes: list[str] = field(default_factory=list)
+    bad: dict[str, str] = field(default_factory=dict)  # pieces
+    counts: tuple[int, int, int] = (0, 0, 0)
+    sums: dict[tuple[int, int], str] = field(default_factory=dict)  # of blobs, by file
+    faults: Faults | None = None  # of the database
+    others: dict[str, str] = field(default_factory=dict)  # backups of other databases
+
+    def run(self, source: Source | None) -> Verdict:
+        newest = self.listed.newest
+        self._check_identity(source)
+        for problem in self.listed.problems:
+            self._fail("", problem)
+        if not self.listed.backups:
+            self._fail("", f"{self.listed.path}: there is no backup")
+        for backup in self.listed.backups:
+            if backup.problem:
+                self._fail(backup.stamp, f"{backup.pieces[-1].name}: {backup.problem}")
+            else:
+                self._check_listing(backup)
+        if self.level >= Level.RESTORE and newest:
+            self._restore(newest, source)
+        if self.level >= Level.CHECKSUMS:
+            self._read_all(newest)
+        try:
+            self._keep(newest)
+        except OSError as error:  # what was found is worth more than where it is noted
+            self._fail("", f"{error.filename}: this result cannot be kept: {error.strerror}")
+        failures = dict.fromkeys(text for texts in self.failures.values() for text in texts)
+        stamp = newest.stamp if newest else ""
+        faults = self.faults.sentences if self.faults else ()
+        return Verdict(self.level, stamp, tuple(failures), tuple(self.notes), *self.counts, faults)
+
+    def _fail(self, stamp: str, text: str) -> None:
+        self.failures.setdefault(stamp, []).append(text)
+        self.report.say(text)
+
+    def _check_identity(self, source: Source | None) -> None:
+        """Make sure that these are backups of the database that is meant, if any is."""
+        if source is None:
+            return
+        self.others = other_names(self.listed, source.site, source.database)
+        for text in self.others.values():
+            self._fail("", f"{text} ({NAMES})")
+        if self.others:
+            return
+        try:
+            with opened(source.data_fs) as descriptor:
+                check_same(descriptor, source.data_fs, self.listed, self.report)
+        except OtherDatabaseError as error:
+            self._fail("", f"{error.reason} ({error.remedy})")
+        except FileStorageError as error:
+            self.notes.append(f"not compared with the Data.fs: {error}")
+
+    def _check_listing(self, backup: Backup) -> None:
+        told = backup.manifest and backup.manifest.blobs
+        if not told:
+            return
+        try:
+            blobs = read_listing(backup.repository / (backup.stamp + SUFFIX), told)
+        except ActionError as error:
+            self._fail(backup.stamp, error.reason)
+            return
+        for text in check_sizes(backup, blobs):
+            self._fail(backup.stamp, f"blobs/{backup.stamp}/{text}")
+
+    def _restore(self, backup: Backup, source: Source | None) -> None:
+        trial = RestoreTest(backup, self.report, self.means.disk)
+        trial.run(source)
+        for failure in trial.failures:
+            self._fail(backup.stamp, failure)
+        self.bad |= trial.bad
+        self.notes += trial.notes
+        self.counts = trial.counts
+        self.faults = trial.database_faults
+        for sentence in self.faults.sentences if self.faults else ():
+            self.report.say(f"the database itself is damaged: {sentence}")
+
+    def _read_all(self, newest: Backup | None) -> None:
+        """Read every piece once, but those that were restored, and all blobs."""
+        restored = newest.pieces if newest and self.level >= Level.RESTORE else ()
+        done = {piece.name for piece in restored} if not self.bad else set()
+        for backup in self.listed.complete:
+            own = backup.pieces[-1]
+            if own.name not in done:
+                self._read(backup)
+            for piece in backup.pieces:
+                if piece.name in self.bad:
+                    self._fail(backup.stamp, f"{piece.name}: {self.bad[piece.name]}")
+            try:
+                for text in check_blobs(backup, self.report, self.sums):
+                    self._fail(backup.stamp, f"blobs/{backup.stamp}/{text}")
+            except InterruptedActionError:
+                raise
+            except ActionError as error:
+                self._fail(backup.stamp, error.reason)
+
+    def _read(self, backup: Backup) -> None:
+        own = backup.pieces[-1]
+        self.report.stage(f"reading {own.name}", own.end - own.start)
+        try:
+            for data in all_contents(backup.repository, [own]):
+                self.report.check()
+                self.report.advance(len(data))
+        except DamagedPieceError as error:
+            self.bad[own.name] = error.reason
+
+    def _keep(self, newest: Backup | None) -> None:
+        """Note how each backup fared, unless it was looked at more thoroughly before."""
+        for backup in self.listed.backups:
+            if backup.stamp in self.others:  # nobody's to judge who does not know the database
+                continue
+            for name in backup.spoilt:
+                self.means.disk.discard(self.listed.path / name)
+            level = self.level if backup is newest else min(self.level, Level.CHECKSUMS)
+            failures = tuple(self.failures.get(backup.stamp, ()))
+            known = backup.proof
+            if failures or known is None or level >= known.level:
+                counts = self.counts if backup is newest else (0, 0, 0)
+                faults = self.faults.count if backup is newest and self.faults else None
+                now, pieces = self.means.clock(), proven(backup.pieces)
+                proof = VerificationRecord(
+                    *(backup.stamp, level, now, failures, pieces, *counts, faults),
+                    changed=backup.changed,
+                )
+                path = self.listed.path / (backup.stamp + VERIFIED)
+                self.means.disk.replace(path, proof.encoded())

@@ -1,0 +1,111 @@
+"""What is known of a backup after it was made, each in a small file beside its manifest.
+
+`STAMP.verified` is how it was last verified, `STAMP.current` when it was last found to cover all.
+"""
+
+from dataclasses import asdict, dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+from .checksummed_json import BrokenSealError, seal, unseal
+from .stamps import time_of_epoch
+
+VERIFIED = ".verified"
+CURRENT = ".current"
+
+
+class Level(IntEnum):
+    """How thoroughly a backup is verified; each level does all that the ones before do."""
+
+    MANIFEST = 1
+    CHECKSUMS = 2
+    RESTORE = 3
+
+
+@dataclass(frozen=True)
+class VerificationRecord:
+    """How a backup was last verified, at `time`, in seconds since the epoch.
+
+    `pieces` is what was verified: name, size and MD5 sum of each, and `changed` when each file was
+    last written to (ns): what is put in its place later, though of the same size, is not proven.
+    `transactions`, `records` and `objects` were counted by the level `restore`, and are 0 before;
+    `database_faults` by that level alone: references to nothing and missing blobs that the database
+    has too, None if unknown.
+    """
+
+    stamp: str
+    level: Level
+    time: float
+    failures: tuple[str, ...]
+    pieces: tuple[str, ...]
+    transactions: int = 0
+    records: int = 0
+    objects: int = 0
+    database_faults: int | None = None
+    changed: tuple[int, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return not self.failures
+
+    def encoded(self) -> bytes:
+        return seal(asdict(self) | {"level": self.level.name.lower()})
+
+
+def read_proof(path: Path) -> VerificationRecord | None:
+    """Return how a backup was verified, None if never. Raises BrokenSealError and OSError."""
+    contents = _contents(path)
+    if contents is None:
+        return None
+    try:
+        proof = VerificationRecord(
+            **contents
+            | {
+                "level": Level[contents["level"].upper()],
+                "failures": tuple(contents["failures"]),
+                "pieces": tuple(contents["pieces"]),
+                "changed": tuple(contents["changed"]),
+            }
+        )
+    except (TypeError, KeyError, AttributeError) as error:
+        raise BrokenSealError(f"{path.name} is of another kind") from error
+    _checked_time(proof.time, path)
+    if not isinstance(proof.database_faults, int | None):
+        raise BrokenSealError(f"{path.name} is of another kind")
+    if proof.stamp + VERIFIED != path.name:
+        raise BrokenSealError(f"{path.name} is about {proof.stamp}")
+    return proof
+
+
+def current(stamp: str, time: float, tid: int) -> bytes:
+    """Return the file that says: at `time` the database held nothing after `tid`."""
+    return seal({"stamp": stamp, "time": time, "tid": tid})
+
+
+def read_current(path: Path) -> float | None:
+    """Return when a backup was last found to cover all, None if never.
+
+    Raises BrokenSealError and OSError.
+    """
+    contents = _contents(path)
+    if contents is None:
+        return None
+    stamp, time = contents.get("stamp"), contents.get("time")
+    if f"{stamp}{CURRENT}" != path.name:
+        raise BrokenSealError(f"{path.name} is about {stamp}")
+    return _checked_time(time, path)
+
+
+def _checked_time(time: Any, path: Path) -> float:
+    try:
+        return time_of_epoch(time).timestamp()
+    except (TypeError, ValueError, OverflowError) as error:
+        raise BrokenSealError(f"{path.name} is of no time: {error}") from error
+
+
+def _contents(path: Path) -> dict[str, Any] | None:
+    try:
+        return unseal(path)
+    except FileNotFoundError:
+        return None

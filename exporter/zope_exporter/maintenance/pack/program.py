@@ -1,0 +1,82 @@
+"""Programs of ours in processes of their own, where a hang, a crash or a pickle hurts nobody.
+
+The last line such a program writes is the reason if it fails.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from zope_exporter.maintenance.jobs.report import ActionError, Report
+from zope_exporter.system.subprocesses import Child
+
+from .stuck_pack_hint import explained
+from .target import STAGE, LostError
+
+FAILED = 1
+LOST = 3  # the exit status of a program that does not know what became of a pack
+KEPT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR")
+SHOWN_LINES = 20
+LONGEST_LOG = 1 << 20
+
+
+class RunningProgram:
+    """A program that packs; what it writes is passed on without the `hidden` words."""
+
+    def __init__(self, child: Child, log: Path, report: Report, hidden: Sequence[str]) -> None:
+        self.beyond_us = ""
+        self._child = child
+        self._log = log
+        self._report = report
+        self._hidden = hidden
+
+    def ended(self, seconds: float) -> bool:
+        """Wait for its end, and pass on what it has said."""
+        status = self._child.wait(seconds)
+        if status is None:
+            return False
+        lines = self._lines()[-SHOWN_LINES:]
+        reason = lines.pop() if lines and status else f"ended with status {status} without a word"
+        for line in lines:
+            self._report.say(line)
+        if status < 0:
+            raise LostError(f"the program that packs was ended by signal {-status}")
+        if status == LOST:
+            raise LostError(explained(reason))
+        if status:
+            raise ActionError(STAGE, explained(reason))
+        return True
+
+    def _lines(self) -> list[str]:
+        with self._log.open("rb") as log:
+            log.seek(max(log.seek(0, os.SEEK_END) - LONGEST_LOG, 0))
+            text = log.read().decode(errors="replace")
+        for word in self._hidden:
+            text = text.replace(word, "…")
+        return [line.rstrip() for line in text.splitlines() if line.strip()]
+
+
+@contextmanager
+def program(
+    command: Sequence[str], report: Report, patience: float = 5.0, hidden: Sequence[str] = ()
+) -> Iterator[RunningProgram]:
+    """Run a program until the end of the block, when it is told to end if it has not.
+
+    `patience` (seconds) is how long it may take for that.
+    """
+    environ = {name: os.environ[name] for name in KEPT if name in os.environ}
+    with tempfile.TemporaryDirectory(prefix="zope-exporter-") as directory:
+        log = Path(directory, "log")
+        child = Child(command, log, cwd=Path("/"), env=environ)
+        try:
+            yield RunningProgram(child, log, report, hidden)
+        finally:
+            child.stop(patience)
+
+
+def own_program(module: str, *arguments: str) -> list[str]:
+    """Return the command of a module of this package, run by this Python and nothing else."""
+    return [sys.executable, "-I", "-m", f"{__package__}.{module}", *arguments]

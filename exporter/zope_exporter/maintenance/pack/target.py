@@ -1,0 +1,109 @@
+"""What a pack is given and what it gives back, whatever way it takes."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from zope_exporter.discovery.inventory import Storage
+from zope_exporter.maintenance.jobs.report import Report, UncertainError
+
+STAGE = "packing"
+HEADROOM = 64 << 20
+
+
+class LostError(Exception):
+    """Contact to whoever packs was lost: the pack may go on, be done, or have died."""
+
+
+class StillRunningError(UncertainError):
+    """We know no more of a pack that, for all that can be seen, goes on: do not begin another."""
+
+
+class Running(Protocol):
+    """A pack in progress.
+
+    `beyond_us` says what goes on when we leave it before its end; it is empty if nothing does.
+    """
+
+    beyond_us: str
+
+    def ended(self, seconds: float) -> bool:
+        """Wait up to so long for its end. Raises ActionError, or LostError."""
+
+
+class PackEngine(Protocol):
+    """Who packs: `name` completes "packing through …"."""
+
+    name: str
+
+    def check(self) -> None:
+        """Raise RefusedError if it cannot be asked for a pack now."""
+
+    def begin(self, days: float, report: Report) -> AbstractContextManager[Running]:
+        """Begin to pack away what is older than `days`. Raises ActionError."""
+
+
+@dataclass(frozen=True)
+class PackTarget:
+    """One database and who packs it; `storage` is its Data.fs, None where none is on this host."""
+
+    site: str
+    database: str
+    storage: Storage | None
+    way: PackEngine
+
+    @property
+    def data_fs(self) -> Path | None:
+        return self.storage.data_fs if self.storage else None
+
+
+def _none() -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class PackSettings:
+    """How to pack.
+
+    `days` of history are kept. With a `backup_max_age` (seconds) it is refused unless `proven`
+    gives the time of a proven backup younger than that. `headroom` (bytes) must be left on the
+    file system at the worst moment. `garbage` is what the pack frees, as far as that is known.
+    """
+
+    days: float = 1.0
+    backup_max_age: float | None = None
+    proven: Callable[[], datetime | None] = field(default=_none)
+    headroom: int = HEADROOM
+    garbage: int | None = None
+    poll_seconds: float = 0.5
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What a storage takes on the disk, in bytes; None is unknown, or where there is none."""
+
+    data: int | None = None
+    old: int | None = None
+    blobs: int | None = None
+    blob_files: int | None = None
+
+
+@dataclass(frozen=True)
+class PackResult:
+    """What a pack has done; `leftovers` are files nothing will use again."""
+
+    way: str
+    seconds: float
+    before: Sizes
+    after: Sizes
+    leftovers: tuple[str, ...] = ()
+
+    @property
+    def freed(self) -> int | None:
+        """Bytes by which the Data.fs is smaller; commits made meanwhile count against it."""
+        if self.before.data is None or self.after.data is None:
+            return None
+        return self.before.data - self.after.data

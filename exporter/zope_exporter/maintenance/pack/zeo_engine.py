@@ -1,0 +1,49 @@
+"""Packing in a ZEO server, asked by a client in a process of its own."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from zope_exporter.discovery.inventory import TlsFiles
+from zope_exporter.maintenance.jobs.report import RefusedError, Report
+
+from .program import own_program, program
+from .target import Running
+from .tls_argument import encoded
+
+CONNECT_SECONDS = 20.0
+BEYOND_US = "the pack goes on in the ZEO server, which cannot be told to stop it"
+
+
+class ZeoEngine:
+    """Packs a storage of a ZEO server, the one of its addresses that answers first.
+
+    `connect` (seconds) is how long it may take until one does.
+    """
+
+    name = "the ZEO server"
+
+    def __init__(
+        self,
+        addresses: Sequence[str],
+        storage: str,
+        tls: TlsFiles | None = None,
+        connect: float = CONNECT_SECONDS,
+    ) -> None:
+        self._addresses = addresses
+        self._storage = storage
+        self._tls = tls
+        self._connect = connect
+
+    def check(self) -> None:
+        """Raise RefusedError if there is nothing to connect to."""
+        if not self._addresses:
+            raise RefusedError("unreachable", "no usable address of the ZEO server is known")
+
+    @contextmanager
+    def begin(self, days: float, report: Report) -> Iterator[Running]:
+        """Begin the pack; once the server has the order, it goes on whatever becomes of us."""
+        question = self._storage or "1", repr(days), repr(self._connect), encoded(self._tls)
+        command = own_program("zeo_client", *question, *self._addresses)
+        with program(command, report) as running:
+            running.beyond_us = BEYOND_US
+            yield running

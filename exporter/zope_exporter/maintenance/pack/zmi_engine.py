@@ -1,0 +1,87 @@
+"""Packing in a Zope without agent, by the button of its Control Panel and a Manager's login."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import quote
+
+from zope_exporter.clients.zmi.client import ZmiClient
+from zope_exporter.clients.zmi.errors import ZmiError
+from zope_exporter.clients.zmi.page import Page
+from zope_exporter.discovery.inventory import ZmiLogin
+from zope_exporter.maintenance.jobs.report import ActionError, RefusedError, Report
+
+from .stuck_pack_hint import explained
+from .target import STAGE, LostError, Running
+
+ANSWER_SECONDS = 10.0
+# The answer comes when all is packed, which may take hours.
+LONGEST_SECONDS = 24 * 3600.0
+REDIRECT = 302
+MEANINGS = {
+    401: "the ZMI refuses the login: check username and password_file under zmi:",
+    403: "the ZMI refuses the login: its user has to be a Manager",
+    404: "the ZMI has no such database, or is not at the url given under zmi:",
+}
+# What a proxy in front says when it does not wait any longer for Zope.
+IMPATIENT = (502, 503, 504)
+
+
+class ZmiEngine:
+    """Packs a database of a Zope; one of its worker threads is busy with it meanwhile."""
+
+    name = "the ZMI"
+
+    def __init__(self, login: ZmiLogin, database: str, longest: float = LONGEST_SECONDS) -> None:
+        self._login = login
+        self._database = database
+        self._longest = longest
+
+    def check(self) -> None:
+        """Raise RefusedError `zmi` unless the login opens the Control Panel."""
+        try:
+            client = ZmiClient(self._login)
+            client.get(Page.PANEL, deadline=time.monotonic() + ANSWER_SECONDS)
+        except ZmiError as error:
+            raise RefusedError("zmi", str(error)) from error
+
+    @contextmanager
+    def begin(self, days: float, report: Report) -> Iterator[Running]:
+        """Begin the pack; it goes on in Zope whatever becomes of us."""
+        report.say("one worker thread of Zope is busy with the pack until its end")
+        yield _Asked(self._login, self._database, days, self._longest)
+
+
+class _Asked:
+    beyond_us = "the pack goes on in Zope, which cannot be told to stop it"
+
+    def __init__(self, login: ZmiLogin, database: str, days: float, longest: float) -> None:
+        self._status: int | None = None
+        self._problem: str | None = None
+        path = f"Control_Panel/Database/{quote(database, safe='')}/manage_pack"
+        question = ZmiClient(login), path, f"days:float={days!r}".encode(), longest
+        # A daemon: we do not wait for Zope when we end.
+        self._thread = threading.Thread(target=self._ask, args=question, daemon=True)
+        self._thread.start()
+
+    def ended(self, seconds: float) -> bool:
+        self._thread.join(seconds)
+        if self._thread.is_alive():
+            return False
+        if self._problem is not None or self._status in IMPATIENT:
+            raise LostError(self._problem or f"status {self._status} in place of an answer")
+        if self._status != REDIRECT:
+            told = MEANINGS.get(self._status or 0, f"the ZMI answers with status {self._status}")
+            already = ": already packing, or its event log says why" if self._status == 500 else ""
+            raise ActionError(STAGE, explained(told + already))
+        return True
+
+    def _ask(self, client: ZmiClient, path: str, form: bytes, longest: float) -> None:
+        try:
+            deadline = time.monotonic() + longest
+            self._status, _ = client.ask("POST", path, form, deadline=deadline)
+        except ZmiError as error:
+            self._problem = str(error)
+        except Exception as error:  # whoever waits is to hear of it; its text may quote the login
+            self._problem = f"asking has failed ({type(error).__name__})"

@@ -1,0 +1,1 @@
+"""Getting out of a damaged Data.fs what is still whole in it."""

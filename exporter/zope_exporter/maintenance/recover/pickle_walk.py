@@ -1,0 +1,120 @@
+"""The program that goes through all pickles of a Data.fs: DATA_FS
+
+It writes a line of JSON for each object that is unreadable ("missing" is null), or too large to be
+looked into (true), for each dangling reference, and last one with the number of records.
+"""
+
+import json
+import logging
+import resource
+import sys
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from ZODB.serialize import referencesf
+
+from zope_exporter.storage.filestorage.current_records import Columns, Numbers
+from zope_exporter.storage.filestorage.datafile import opened
+from zope_exporter.storage.filestorage.full_count import FullCount
+from zope_exporter.storage.filestorage.records import RECORD_HEADER_SIZE, DataFile
+from zope_exporter.storage.filestorage.walk import walk
+
+from .stored import begins_as_stored, unpacked
+
+# One record may be large, and so may be what it is compressed from; what asks for more is hostile.
+MEMORY = 8 << 30
+MEMORY_AN_OBJECT = 64  # its row, a copy of it while it is sorted, and what is found of it
+OPEN_FILES = 16
+ROWS = 1 << 16
+
+
+def main(data_fs: str) -> int:
+    path = Path(data_fs)
+    census = walk(path)
+    _limit(resource.RLIMIT_AS, MEMORY + MEMORY_AN_OBJECT * len(census.current.columns.oids))
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_NOFILE, OPEN_FILES)
+    with opened(path) as descriptor:
+        _go_through(DataFile(path, descriptor), census)
+    return 0
+
+
+def _limit(what: int, most: int) -> None:
+    """Lower a limit; one that is lower already stays, which only root may raise."""
+    least = [each for each in (most, *resource.getrlimit(what)) if each != resource.RLIM_INFINITY]
+    resource.setrlimit(what, (min(least), min(least)))
+
+
+def _go_through(file: DataFile, census: FullCount) -> None:
+    columns = census.current.columns
+    walk = _Walk(file, columns.oids[columns.data > 0])
+    for oid, data, size in _rows(columns):
+        walk.look(oid, data, size - RECORD_HEADER_SIZE)
+    walk.end()
+
+
+class _Walk:
+    """Tells what is found of each record; of unreadable ones at the end, when most are known."""
+
+    def __init__(self, file: DataFile, present: Numbers) -> None:
+        self._file = file
+        self._present = present
+        self._unreadable = array("Q")
+        self._opaque = 0
+
+    def look(self, oid: int, position: int, size: int) -> None:
+        try:
+            self._follow(oid, self._file.read(size, position))
+        except MemoryError:
+            _tell(oid, True)
+
+    def _follow(self, oid: int, record: bytes) -> None:
+        try:
+            targets = _missing(record, self._present)
+        except MemoryError:
+            raise
+        except Exception:  # whatever the pickle machine finds wrong with it
+            self._unreadable.append(oid)
+            self._opaque += not begins_as_stored(record)
+        else:
+            for target in targets:
+                _tell(oid, target)
+
+    def end(self) -> None:
+        # Of what is encrypted some begins by chance as a pickle does.
+        encrypted = 2 * self._opaque > len(self._present)
+        for oid in () if encrypted else self._unreadable:
+            _tell(oid, None)
+        opaque = len(self._unreadable) if encrypted else 0
+        sys.stdout.write(json.dumps({"records": len(self._present), "opaque": opaque}) + "\n")
+
+
+def _rows(columns: Columns) -> Iterator[tuple[int, int, int]]:
+    """Give id, place of the data and size of each object that has data."""
+    for begin in range(0, len(columns.oids), ROWS):
+        part = slice(begin, begin + ROWS)
+        rows = (columns.oids[part], columns.data[part], columns.sizes[part])
+        for row in zip(*(column.tolist() for column in rows), strict=True):
+            if row[1]:
+                yield row
+
+
+def _missing(record: bytes, present: Numbers) -> list[int]:
+    """Return what a record refers to and is not there."""
+    oids = {int.from_bytes(oid, "big") for oid in referencesf(unpacked(record))}
+    targets = np.array(sorted(oids), np.uint64)
+    places = np.searchsorted(present, targets)
+    places[places == len(present)] = 0
+    missing: list[int] = targets[present[places] != targets].tolist()
+    return missing
+
+
+def _tell(oid: int, missing: int | bool | None) -> None:
+    sys.stdout.write(json.dumps({"oid": oid, "missing": missing}) + "\n")
+
+
+if __name__ == "__main__":
+    logging.disable()
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,107 @@
+"""Reading and copying files so that no error goes unseen, nor without the name of its file."""
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from zope_exporter.maintenance.backup.small_file import open_regular
+from zope_exporter.system.fsync import named, sync_directory, sync_file
+
+CHUNK = 1 << 20
+UNFINISHED = ".restoring"
+# Of a file system that has no hard links, or of one that is not that of the file.
+NO_LINKS = {errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES}
+
+
+def is_there(path: Path) -> bool:
+    """Unlike Path.exists, which from Python 3.14 on says no, too, where the system cannot tell."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def chunks(file: BinaryIO, path: Path) -> Iterator[bytes]:
+    """Give what is in a file, piece by piece."""
+    while True:
+        with named(path):
+            chunk = file.read(CHUNK)
+        if not chunk:
+            return
+        yield chunk
+
+
+def has_links(path: Path, link: Path) -> bool:
+    """Try whether a file can have that second name, which it has no more afterwards.
+
+    To look at devices is not enough: a directory that is mounted a second time has the same.
+    """
+    try:
+        link.hardlink_to(path)
+    except OSError as error:
+        if error.errno in NO_LINKS:
+            return False
+        if error.errno != errno.EMLINK:  # of this one file alone
+            raise
+    link.unlink(missing_ok=True)
+    return True
+
+
+def name_new(path: Path, target: Path) -> None:
+    """Give a finished file its name. Raises FileExistsError: what is there is never replaced."""
+    try:
+        target.hardlink_to(path)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        # A rename replaces what it meets: the name is taken first, by whoever comes first.
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        path.rename(target)
+    else:
+        sync_directory(target.parent)  # a crash must not lose both names
+        path.unlink()
+
+
+def link_or_copy(path: Path, link: Path) -> None:
+    """Give a file a second name, or make a copy of that name where it cannot have one."""
+    try:
+        link.hardlink_to(path)
+    except OSError as error:
+        if error.errno not in NO_LINKS | {errno.EMLINK}:
+            raise
+        copy(path, link, path.stat())
+
+
+def copy(path: Path, target: Path, owner: os.stat_result) -> None:
+    """Put a copy in place at once, with the mode of the file; it is on the disk then."""
+    unfinished = target.with_name(target.name + UNFINISHED)
+    unfinished.unlink(missing_ok=True)
+    try:
+        with (
+            named(path),
+            os.fdopen(open_regular(path), "rb") as source,
+            named(unfinished),
+            unfinished.open("xb") as writing,
+        ):
+            for chunk in chunks(source, path):
+                writing.write(chunk)
+        shutil.copymode(path, unfinished)
+        give(unfinished, owner)
+        sync_file(unfinished)
+        unfinished.replace(target)
+    except BaseException:
+        with suppress(OSError):  # the error that it came from is to be told
+            unfinished.unlink(missing_ok=True)
+        raise
+
+
+def give(path: Path, owner: os.stat_result) -> None:
+    """Give a file that root has made to the owner of the site."""
+    if os.geteuid() == 0:
+        with suppress(PermissionError):  # a file system where nothing has an owner of its own
+            os.chown(path, owner.st_uid, owner.st_gid)

@@ -1,0 +1,185 @@
+"""Restoring a Data.fs and its blobs to a new place, or over those of a stopped site.
+
+All is written and proven under names of its own first. Then the blobs of before are kept by hard
+links, those of the backup are added to them, and one rename exchanges the Data.fs. At every moment
+the Data.fs that is there, the old or the new one, is whole and finds all its blobs; a run that was
+cut off is made good by running it again.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from zope_exporter.maintenance.backup.judgement import Judgement, judge
+from zope_exporter.maintenance.jobs.report import (
+    ActionError,
+    InterruptedActionError,
+    RefusedError,
+    Report,
+)
+from zope_exporter.storage.filestorage.errors import FileStorageError
+from zope_exporter.system.fsync import sync_directory, sync_file
+
+from .blob_files import BlobExchange
+from .blob_plan import BlobPlan, plan_blobs
+from .blob_tree import remove_unfinished
+from .exclusive_access import kept_closed
+from .files import has_links, is_there, link_or_copy
+from .place import Place, Scene, check_place
+from .room import Need, check_room
+from .shortfall import STAGE as VERIFICATION
+from .shortfall import check_any, check_blobs, left_out, losses
+from .source import Source
+
+STAGE = "restore"
+
+
+def restore(
+    source: Source, place: Place, report: Report, accept_missing_blobs: bool = False
+) -> None:
+    """Restore; the caller has made sure that nobody uses the place.
+
+    What the database lacked when it was backed up is said, and restored around; what the backup
+    has lost since only if that is accepted. Raises RefusedError when nothing was touched,
+    InterruptedActionError, and ActionError; they say which Data.fs is there.
+    """
+    report.stage("preconditions")
+    with _told(scene := Scene(place)):
+        scene.look()
+        plan = _preconditions(source, place, report)
+        with kept_closed(place.data_fs):
+            source.verify(report)
+            bad = source.bad_blobs(report) if plan else {}
+            if not accept_missing_blobs:
+                check_blobs(source, bad, report)
+            place.clean()
+            if place.blob_dir is not None:
+                remove_unfinished(place.blob_dir)
+            _Restore(source, place, plan, report, scene).run(bad, accept_missing_blobs)
+
+
+@contextmanager
+def _told(scene: Scene) -> Iterator[None]:
+    """Add to every error which Data.fs is there."""
+    try:
+        yield
+    except RefusedError:
+        raise
+    except OSError as error:
+        reason = f"{error.filename or scene.data_fs}: {error.strerror}"
+        raise ActionError(STAGE, reason, scene.tell()) from error
+    except ActionError as error:
+        kind = InterruptedActionError if isinstance(error, InterruptedActionError) else ActionError
+        remedy = "; ".join(filter(None, (error.remedy, scene.tell())))
+        raise kind(error.stage, error.reason, remedy) from error
+
+
+def _preconditions(source: Source, place: Place, report: Report) -> BlobPlan | None:
+    check_place(place, report)
+    needs = [Need(place.data_fs.parent, [source.size + place.headroom])]
+    if is_there(place.data_fs) and not has_links(place.data_fs, place.written):
+        needs.append(Need(place.data_fs.parent, [place.data_fs.stat().st_size]))
+    plan = None
+    if place.blob_dir is not None and source.blobs is not None:
+        plan = plan_blobs(source.blobs, source.sizes(), place.blob_dir, place.kept_blobs)
+        needs += plan.needs()
+    check_room(needs)
+    return plan
+
+
+class _Restore:
+    """One restore, once all that could be known before is known."""
+
+    def __init__(
+        self, source: Source, place: Place, plan: BlobPlan | None, report: Report, scene: Scene
+    ) -> None:
+        self._source = source
+        self._place = place
+        self._plan = plan
+        self._report = report
+        self._scene = scene
+
+    def run(self, bad: Mapping[str, str], accept: bool) -> None:
+        written, exchange = self._place.written, None
+        try:
+            self._write()
+            judged = self._judge(written, bad)
+            if self._place.blob_dir is not None and not accept:
+                check_any(self._source, judged, self._place.blob_dir)
+            if self._plan is not None:
+                exchange = BlobExchange(self._plan, written.stat(), self._report)
+                exchange.keep()
+                exchange.add(bad)
+            self._exchange()
+        except BaseException:
+            self._undo(exchange)
+            raise
+        if exchange is not None:
+            stay = [path for paths in judged.only_site for path in paths]
+            exchange.finish(bad, stay)
+        self._tell(judged, bad)
+
+    def _write(self) -> None:
+        place, written = self._place, self._place.written
+        self._source.write(written, self._report)
+        is_over = is_there(place.data_fs)
+        owner = (place.data_fs if is_over else place.data_fs.parent).stat()
+        if os.geteuid() == 0:
+            os.chown(written, owner.st_uid, owner.st_gid)
+        if is_over:
+            written.chmod(owner.st_mode & 0o7777)
+        sync_file(written)
+        self._scene.note_written()
+
+    def _judge(self, written: Path, bad: Mapping[str, str]) -> Judgement:
+        faithful = self._source.faithful
+        sizes = self._plan.sizes if self._plan else self._source.sizes()
+        try:
+            return judge(
+                written, sizes.keys() - bad.keys(), self._place.blob_dir, faithful, self._report
+            )
+        except FileStorageError as error:
+            raise ActionError(VERIFICATION, str(error)) from error
+
+    def _exchange(self) -> None:
+        place, report = self._place, self._report
+        report.check()
+        report.stage("exchanging the Data.fs")
+        # Neither this one, which is of another file, nor a backup's, whose pickle would be run.
+        place.beside(".index").unlink(missing_ok=True)
+        if is_there(place.data_fs):
+            link_or_copy(place.data_fs, place.kept)
+        place.written.rename(place.data_fs)
+        sync_directory(place.data_fs.parent)
+
+    def _undo(self, exchange: BlobExchange | None) -> None:
+        """Leave all as it was before, but for what cannot be; the error is told, and what is left.
+
+        Once the Data.fs is exchanged, and while that cannot be known, its blobs have to stay.
+        """
+        try:
+            if self._scene.is_exchanged():
+                return
+        except OSError:
+            return
+        for path in (self._place.kept, self._place.written):
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+        if exchange is not None:
+            self._scene.left += exchange.undo()
+
+    def _tell(self, judged: Judgement, bad: Mapping[str, str]) -> None:
+        place, say = self._place, self._report.say
+        if place.blob_dir is not None or self._source.blobs is not None:
+            for line in losses(self._source, place.blob_dir, judged, bad):
+                say(line)
+        if place.blob_dir is None:
+            for line in left_out(self._source, judged):
+                say(line)
+        if place.beside(".old").exists():
+            say(
+                f"{place.beside('.old')} is of the Data.fs of before: move it away, or no pack is"
+                " made while it has later transactions"
+            )
+        say(self._scene.tell())

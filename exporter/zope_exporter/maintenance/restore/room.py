@@ -1,0 +1,52 @@
+"""Whether there is room for what a restore writes, looked at before anything is written."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from zope_exporter.maintenance.jobs.report import RefusedError
+from zope_exporter.system.humanize import size
+
+
+@dataclass
+class Need:
+    """What is to be written below a directory: files by their sizes in bytes, and directories."""
+
+    below: Path
+    sizes: list[int] = field(default_factory=list)
+    directories: int = 0
+
+    def of(self, system: os.statvfs_result) -> tuple[int, int]:
+        """Return bytes and inodes that all of it takes on a file system."""
+        block = system.f_frsize
+        blocks = self.directories + sum(-(-size // block) for size in self.sizes)
+        return blocks * block, self.directories + len(self.sizes)
+
+
+def check_room(needs: Iterable[Need]) -> None:
+    """Raise RefusedError `room` unless every file system has all that is needed on it."""
+    systems: dict[int, list[Need]] = {}
+    for need in needs:
+        systems.setdefault(_nearest(need.below).stat().st_dev, []).append(need)
+    for together in systems.values():
+        directory = _nearest(together[0].below)
+        system = os.statvfs(directory)
+        takes = [need.of(system) for need in together]
+        needed, free = sum(each[0] for each in takes), system.f_bavail * system.f_frsize
+        if free < needed:
+            reason = f"{size(needed)} are needed on the file system of {directory}"
+            raise RefusedError("room", f"{reason}, and {size(free)} are free", "make room there")
+        inodes = sum(each[1] for each in takes)
+        if system.f_files and system.f_favail < inodes:  # where none are counted there is no end
+            reason = f"{inodes} files and directories are to be made on the file system of"
+            raise RefusedError(
+                "room",
+                f"{reason} {directory}, and it has room for {system.f_favail} (inodes)",
+                "remove files there",
+            )
+
+
+def _nearest(path: Path) -> Path:
+    """Return the directory that is there: the path, or where it is to be made."""
+    return next(each for each in (path, *path.parents) if each.is_dir())

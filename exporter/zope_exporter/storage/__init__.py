@@ -1,0 +1,1 @@
+"""What is read of a database on the disk: Data.fs and blobs."""

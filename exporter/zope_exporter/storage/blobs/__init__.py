@@ -1,0 +1,1 @@
+"""The blob directories of the storages."""

@@ -1,0 +1,100 @@
+"""Who has a Data.fs open, be it known or not: every process of this host is looked at."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from zope_exporter.system.foreign_file import NotRegularError, opened
+
+from .owners import DELETED, SUFFIXES, Identity
+
+INODE = "ino:"
+NOT_THERE = (FileNotFoundError, ProcessLookupError)
+
+
+@dataclass(frozen=True)
+class Holders:
+    """The processes that have a Data.fs, its lock or its `.old` open.
+
+    `locked` tells that some process holds ZODB's lock, even one that cannot be seen; `hidden` how
+    many processes may not be looked into.
+    """
+
+    pids: tuple[int, ...]
+    hidden: int
+    locked: bool
+
+    @property
+    def none(self) -> bool:
+        return not self.pids and not self.locked
+
+
+def holders(data_fs: Path, proc: Path = Path("/proc")) -> Holders:
+    """Look for them. A process is found whatever it calls the file, as in a container."""
+    real = Path(os.path.realpath(data_fs))
+    places = {real.parent / real.name, data_fs.parent / data_fs.name}
+    paths = {place.with_name(place.name + suffix) for place in places for suffix in SUFFIXES}
+    identities = set(_identities(paths))
+    names = {path.name for path in paths}
+    inodes = {inode for _, inode in identities}
+    found, hidden = [], 0
+    for entry in proc.iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                if _holds(entry, names, inodes, identities):
+                    found.append(int(entry.name))
+            except PermissionError:
+                hidden += 1
+    return Holders(tuple(sorted(found)), hidden, _is_locked(data_fs))
+
+
+def _identities(paths: set[Path]) -> Iterator[Identity]:
+    for path in paths:
+        with suppress(OSError):
+            status = path.stat()
+            yield status.st_dev, status.st_ino
+
+
+def _holds(process: Path, names: set[str], inodes: set[int], identities: set[Identity]) -> bool:
+    with suppress(*NOT_THERE):
+        for link in (process / "fd").iterdir():
+            with suppress(*NOT_THERE):
+                path = str(link.readlink()).removesuffix(DELETED)
+                # First without a look at the file: to stat one on a file system that hangs, hangs.
+                if Path(path).name in names or _inode(process / "fdinfo" / link.name) in inodes:
+                    status = link.stat()
+                    if (status.st_dev, status.st_ino) in identities:
+                        return True
+    return False
+
+
+def _inode(fdinfo: Path) -> int | None:
+    """Return the inode of what is open, None from a kernel before 5.14."""
+    for line in fdinfo.read_text().splitlines():
+        if line.startswith(INODE):
+            return int(line.removeprefix(INODE))
+    return None
+
+
+def _is_locked(data_fs: Path) -> bool:
+    """Tell whether the lock is held, also if it cannot be known: for want of a right or a file."""
+    try:
+        # Enough for a lock but on NFS, where it wants the right to write.
+        with opened(data_fs.with_name(data_fs.name + ".lock")) as descriptor:
+            return not _can_lock(descriptor)
+    except FileNotFoundError:
+        return False
+    except (PermissionError, NotRegularError):
+        return True
+
+
+def _can_lock(descriptor: int) -> bool:
+    try:
+        # Only for as long as it takes to see that it could be had.
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

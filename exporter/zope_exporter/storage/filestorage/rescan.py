@@ -1,0 +1,135 @@
+"""The scans of one Data.fs: at first sight, after each pack, and once a day."""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from zope_exporter.system.state import StateError
+
+from .datafile import opened
+from .errors import DataFileMissingError, FileStorageError
+from .follow import Followed
+from .pickles import OTHER
+from .records import DataFile
+from .state import Findings
+
+if TYPE_CHECKING:
+    from .contents import Contents
+    from .scan import Scan
+
+CLASSES = 20
+RESCAN_SECONDS = 24 * 3600.0
+SAVE_SECONDS = 300.0
+RETRY_SECONDS = 300.0
+MISSING_SECONDS = 1.0
+
+
+class Rescan:
+    """Scans in steps of some milliseconds; `problem` is why the last scan came to no end."""
+
+    def __init__(self, followed: Followed, clock: Callable[[], float] = time.time) -> None:
+        self.followed = followed
+        self.problem: Exception | None = None
+        self._clock = clock
+        self._scan: Scan | None = None
+        self._steps: Iterator[None] | None = None
+        self._failures = 0
+        self._not_before = 0.0
+
+    @property
+    def progress(self) -> float:
+        """How far the scan under way has come, from 0 to 1; 1 while none is."""
+        scan = self._scan
+        if scan is not None:
+            return scan.progress
+        return 1.0 if self.followed.known.findings else 0.0
+
+    def step(self) -> bool:
+        """Do a step; False if nothing is to be done now. Only for one thread."""
+        try:
+            if self._steps is None:
+                if not self._due():
+                    return False
+                self._steps = self._all_steps()
+            next(self._steps)
+        except StopIteration:
+            self._steps = self._scan = None
+        except Exception as error:  # the thread must live on; the collector raises this
+            self._give_up(error)
+        return True
+
+    def keep(self) -> None:
+        """Save how far the scan under way has come."""
+        if self._scan is not None:
+            self._save(self._scan.parts())
+
+    def _due(self) -> bool:
+        if self.followed.behind:
+            return True
+        known, now = self.followed.known, self._clock()
+        if now < self._not_before:
+            return False
+        findings = known.findings
+        return known.ledger is None or not findings or now - findings.scanned >= RESCAN_SECONDS
+
+    def _all_steps(self) -> Iterator[None]:
+        # numpy costs more memory than all else here, and most of the time nothing is scanned.
+        from .scan import Scan, restored
+
+        self.followed.look()
+        if self.followed.behind:
+            return
+        with opened(self.followed.path) as descriptor:
+            file = DataFile(self.followed.path, descriptor)
+            found = os.fstat(descriptor)
+            identity = found.st_dev, found.st_ino
+            store = self.followed.store
+            kept = {}
+            with suppress(StateError):  # which every look says, too
+                kept = store.load_scan() if store else {}
+            self._scan = scan = restored(kept, file, identity) or Scan(identity, found.st_size)
+            begun = saved = self._clock()
+            adopted = False
+            for _ in scan.steps(file):
+                if self.followed.known.identity != identity:
+                    return
+                if scan.contents is not None and not adopted:
+                    self.followed.adopt(identity, scan.census.ledger())
+                    adopted = True
+                if self._clock() - saved >= SAVE_SECONDS:
+                    self.keep()
+                    saved = self._clock()
+                yield
+        if scan.contents is not None:
+            self.followed.found(identity, _findings(scan.contents, begun))
+        self.problem, self._failures = None, 0
+        self._scan = None
+        self._save({})
+
+    def _save(self, parts: Mapping[str, bytes]) -> None:
+        with suppress(StateError):
+            if self.followed.store:
+                self.followed.store.save_scan(parts)
+
+    def _give_up(self, error: Exception) -> None:
+        """Try again, at once after a first failure: it may have been a pack, or a commit undone."""
+        self._steps = self._scan = None
+        if isinstance(error, DataFileMissingError):  # which every look says, too
+            self._not_before = self._clock() + MISSING_SECONDS
+            return
+        if not isinstance(error, FileStorageError | OSError | MemoryError):
+            # Not the file then, perhaps the state that was taken up: the next try begins anew.
+            self._save({})
+        self._failures += 1
+        if self._failures > 1:
+            self.problem = error
+            self._not_before = self._clock() + RETRY_SECONDS
+
+
+def _findings(contents: "Contents", begun: float) -> Findings:
+    by_size = sorted(contents.classes.items(), key=lambda item: (-item[1], item[0]))
+    named = [(name, size) for name, size in by_size if name != OTHER][:CLASSES]
+    rest = sum(contents.classes.values()) - sum(size for _, size in named)
+    return Findings(begun, {**dict(named), OTHER: rest}, contents.unreachable)

@@ -1,0 +1,103 @@
+"""One pass over a whole Data.fs in small steps, which can be taken up again after a restart."""
+
+import json
+from array import array
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from .contents import Contents
+from .current_records import Columns, Current
+from .errors import FileStorageError
+from .full_count import FullCount, indexed
+from .owners import Identity
+from .records import DataFile
+from .tail import FIRST_TRANSACTION
+
+_PLACE = ("position", "tid", "start", "packed")
+
+
+class Scan:
+    """Counts everything (`census`), then reads the current records (`contents`, None till then)."""
+
+    def __init__(self, identity: Identity, size: int) -> None:
+        self.identity = identity
+        self.census = FullCount()
+        self.contents: Contents | None = None
+        self._size = size
+
+    @property
+    def progress(self) -> float:
+        """How much is done, from 0 to 1."""
+        if self.contents is None:
+            return 0.5 * min(1.0, self.census.position / max(self._size, 1))
+        return 0.5 + 0.5 * self.contents.done / max(self.contents.total, 1)
+
+    def steps(self, file: DataFile) -> Iterator[None]:
+        if self.contents is None:
+            if self.census.position == FIRST_TRANSACTION:
+                yield from self._count_indexed(file)
+            yield from self.census.steps(file)
+            self.contents = Contents(self.census.current.columns, self.census.overheads)
+        yield
+        yield from self.contents.steps(file)
+
+    def _count_indexed(self, file: DataFile) -> Iterator[None]:
+        try:
+            self.census = yield from indexed(file, file.path.with_name(file.path.name + ".index"))
+        except FileStorageError:
+            # The walk from the first transaction on needs no index, and tells what is damaged.
+            return
+
+    def parts(self) -> dict[str, bytes]:
+        """Return all that `restored` needs."""
+        census = self.census
+        census.current.merge()
+        columns = census.current.columns
+        place = {name: getattr(census, name) for name in _PLACE}
+        parts = {
+            "place": json.dumps(place | {"identity": self.identity}).encode(),
+            "starts": census.starts.tobytes(),
+            "overheads": census.overheads.tobytes(),
+            "oids": columns.oids.tobytes(),
+            "data": columns.data.tobytes(),
+            "sizes": columns.sizes.tobytes(),
+            "transactions": columns.transactions.tobytes(),
+        }
+        if self.contents is not None:
+            read = {"done": self.contents.done, "classes": self.contents.classes}
+            parts["contents"] = json.dumps(read).encode()
+            parts["sources"] = self.contents.references.sources.tobytes()
+            parts["targets"] = self.contents.references.targets.tobytes()
+        return parts
+
+
+def restored(parts: Mapping[str, bytes], file: DataFile, identity: Identity) -> Scan | None:
+    """Return the scan that was under way, None if it was of another file or is not understood."""
+    scan = Scan(identity, file.size())
+    try:
+        place = json.loads(parts["place"])
+        if tuple(place.pop("identity")) != identity or not place["start"]:
+            return None
+        if file.transaction(place["start"]).tid != place["tid"]:
+            return None
+        columns = Columns(
+            np.frombuffer(parts["oids"], np.uint64),
+            np.frombuffer(parts["data"], np.uint64),
+            np.frombuffer(parts["sizes"], np.uint64),
+            np.frombuffer(parts["transactions"], np.uint32),
+        )
+        starts, overheads = array("Q", parts["starts"]), array("I", parts["overheads"])
+        scan.census = FullCount(
+            **place, starts=starts, overheads=overheads, current=Current(columns)
+        )
+        if "contents" in parts:
+            scan.contents = contents = Contents(columns, overheads)
+            read = json.loads(parts["contents"])
+            contents.done = read["done"]
+            contents.classes.update(read["classes"])
+            contents.references.sources.frombytes(parts["sources"])
+            contents.references.targets.frombytes(parts["targets"])
+    except (ValueError, TypeError, KeyError, FileStorageError):
+        return None
+    return scan

@@ -1,0 +1,92 @@
+"""From the history of series to the small graphs of the status page."""
+
+from collections.abc import Callable, Sequence
+
+from zope_exporter.clients.agent import serving
+from zope_exporter.collectors import filestorage, ping, process
+from zope_exporter.discovery.inventory import Service, Site
+from zope_exporter.logs.access import counter as access
+from zope_exporter.logs.event import counter as event
+from zope_exporter.metrics.metric import Metric
+from zope_exporter.system.humanize import size
+
+from .history import Course, History, increase, rate
+from .sparkline import path
+from .view import ErrorCount, Graph
+
+DRAWN: tuple[Metric, ...] = (
+    access.REQUESTS,
+    event.MATCHES,
+    event.RECORDS,
+    filestorage.SIZE,
+    ping.DURATION,
+    process.RESIDENT,
+    serving.BUSY,
+    serving.RESPONSES,
+)
+
+# That Zope has started is no error.
+_HARMLESS = frozenset({"started"})
+_LOUD = ("ERROR", "CRITICAL")
+
+
+def graph(
+    title: str, course: Course, words: Callable[[float], str], top: float | None = None
+) -> list[Graph]:
+    """Return a graph with its latest value in `words`, none where there is nothing to draw."""
+    known = [value for value in course if value is not None]
+    if not known:
+        return []
+    latest = course[-1]
+    return [Graph(title, path(course, top), "no data" if latest is None else words(latest))]
+
+
+def site_graphs(history: History, site: Site) -> tuple[Graph, ...]:
+    """Return the requests of a site, as answered or else as logged, and its slowest ping."""
+    answered = _finished(rate(history.course(serving.RESPONSES, (site.name, None, None))))
+    if not any(value is not None for value in answered):
+        logged = history.course(access.REQUESTS, (site.name, None, None, None))
+        answered = _finished(rate(logged))
+    pings = [history.course(ping.DURATION, (site.name, target.name)) for target in site.targets]
+    slowest = [_highest(values) for values in zip(*pings, strict=True)]
+    return (
+        *graph("Requests", answered, lambda value: f"{value:.1f}/s"),
+        *graph("Slowest ping", slowest, lambda value: f"{value * 1000:.0f} ms"),
+    )
+
+
+def zope_graphs(history: History, site: str, zope: Service) -> tuple[Graph, ...]:
+    """Return the busy worker threads and the memory of a process."""
+    busy = history.course(serving.BUSY, (site, zope.name))
+    memory = history.course(process.RESIDENT, (site, zope.name))
+    return (
+        *graph("Busy workers", busy, lambda value: f"{value:.0f}", float(zope.threads or 4)),
+        *graph("Memory", memory, size),
+    )
+
+
+def database_graphs(history: History, site: str, database: str) -> tuple[Graph, ...]:
+    """Return the size of a Data.fs."""
+    return tuple(graph("Data.fs", history.course(filestorage.SIZE, (site, database)), size))
+
+
+def errors(history: History, samples: Sequence[tuple[Metric, tuple[str, ...]]]) -> list[ErrorCount]:
+    """Return what the event logs of one site held within the last hour, the most frequent first."""
+    found = []
+    for metric, labels in samples:
+        _, log, what = labels
+        if metric is event.RECORDS and what not in _LOUD:
+            continue
+        count = increase(history.course(metric, labels))
+        if count and what not in _HARMLESS:
+            found.append(ErrorCount(log, what, int(count)))
+    return sorted(found, key=lambda error: (-error.count, error.log, error.what))
+
+
+def _highest(values: Sequence[float | None]) -> float | None:
+    return max((value for value in values if value is not None), default=None)
+
+
+def _finished(rates: Course) -> Course:
+    # What is counted in the step under way is not yet that of a whole step.
+    return rates[:-1]

@@ -1,0 +1,111 @@
+"""The last hour of the few series the status page draws, kept in memory."""
+
+import math
+import threading
+from array import array
+from collections.abc import Collection, Iterable, Sequence
+from itertools import pairwise
+
+from zope_exporter.metrics.metric import Metric, Sample, encodable
+
+STEP_SECONDS = 30.0
+STEPS = 120
+# 120 values of 8 bytes each: what a flood of series may take is bounded by this.
+MOST_SERIES = 4000
+
+Course = list[float | None]
+
+
+class History:
+    """Values by time: one for each step, the latest of those that fell into it.
+
+    Thread-safe. A step nobody looked in holds nothing, so that a gap stays a gap.
+    """
+
+    def __init__(
+        self,
+        kept: Collection[Metric],
+        step: float = STEP_SECONDS,
+        steps: int = STEPS,
+        most: int = MOST_SERIES,
+    ) -> None:
+        self._kept = frozenset(kept)
+        self._step = step
+        self._steps = steps
+        self._most = most
+        self._lock = threading.Lock()
+        self._series: dict[Metric, dict[tuple[str, ...], array[float]]] = {}
+        self._latest: int | None = None
+
+    def add(self, samples: Iterable[Sample], now: float) -> None:
+        """Keep what is to be kept of one scrape; `now` is in seconds and only ever grows."""
+        number = int(now / self._step)
+        with self._lock:
+            self._forget_up_to(number)
+            for sample in samples:
+                if sample.metric in self._kept:
+                    values = self._values(sample)
+                    if values is not None:
+                        values[number % self._steps] = sample.value
+
+    def course(self, metric: Metric, labels: Sequence[str | None]) -> Course:
+        """Return the sum over all series whose labels fit, None where a label may be any.
+
+        The oldest value comes first; None stands for a step in which nothing was seen.
+        """
+        wanted = [None if label is None else encodable(label) for label in labels]
+        with self._lock:
+            if self._latest is None:
+                return []
+            fitting = [
+                values
+                for found, values in self._series.get(metric, {}).items()
+                if all(want in (None, have) for want, have in zip(wanted, found, strict=True))
+            ]
+            order = [(self._latest + 1 + i) % self._steps for i in range(self._steps)]
+            return [_sum([values[place] for values in fitting]) for place in order]
+
+    def _values(self, sample: Sample) -> "array[float] | None":
+        series = self._series.setdefault(sample.metric, {})
+        values = series.get(sample.labels)
+        if values is None and sum(map(len, self._series.values())) < self._most:
+            values = series[sample.labels] = array("d", [math.nan] * self._steps)
+        return values
+
+    def _forget_up_to(self, number: int) -> None:
+        previous = number - 1 if self._latest is None else self._latest
+        if number <= previous:
+            return
+        for passed in range(max(previous + 1, number - self._steps + 1), number + 1):
+            for series in self._series.values():
+                for values in series.values():
+                    values[passed % self._steps] = math.nan
+        self._latest = number
+        for metric, series in self._series.items():
+            gone = {labels for labels, values in series.items() if all(map(math.isnan, values))}
+            self._series[metric] = {k: v for k, v in series.items() if k not in gone}
+
+
+def _sum(values: Sequence[float]) -> float | None:
+    known = [value for value in values if not math.isnan(value)]
+    return sum(known) if known else None
+
+
+def rate(course: Course, step: float = STEP_SECONDS) -> Course:
+    """Return the increase a second of a counter between each value and the one before it.
+
+    None where either is missing; a counter that fell began anew, and what it has now is new.
+    """
+    rates: Course = []
+    for before, value in pairwise(course):
+        if before is None or value is None:
+            rates.append(None)
+        else:
+            rates.append((value - before if value >= before else value) / step)
+    return rates
+
+
+def increase(course: Course) -> float | None:
+    """Return by how much a counter has grown in all, None if it was seen only once or never."""
+    grown = [value for value in rate(course, 1.0) if value is not None]
+    return sum(grown) if grown else None

@@ -1,0 +1,133 @@
+"""Putting the status page together from the last look, the last hour and the jobs."""
+
+import time
+from collections.abc import Callable, Collection, Sequence
+
+from zope_exporter.checks.agent import workers_severity
+from zope_exporter.checks.finding import Finding, Severity, Values
+from zope_exporter.checks.limits import Limits
+from zope_exporter.checks.site import is_near_memory_limit, is_slow, judge
+from zope_exporter.clients.agent import serving
+from zope_exporter.collectors import ping, process
+from zope_exporter.discovery.inventory import Service, Site, Target
+from zope_exporter.logs.event import counter as event
+from zope_exporter.maintenance.jobs.job import Job
+from zope_exporter.metrics.metric import encodable
+from zope_exporter.system.humanize import duration, size
+from zope_exporter.system.state import StateError
+
+from .databases import Databases
+from .graphs import errors, site_graphs, zope_graphs
+from .history import History
+from .jobs import job_views
+from .last_scrape import LastScrape, Look
+from .view import Fact, JobView, PageView, SiteView, ZopeView
+
+Jobs = Callable[[], Sequence[Job]]
+Allowed = Callable[[], Collection[tuple[str, str, str]]]
+
+
+def compose(
+    observer: LastScrape,
+    limits: Limits,
+    jobs: Jobs,
+    allowed: Allowed,
+    clock: Callable[[], float] = time.time,
+) -> PageView:
+    """Return what there is to show now; it takes no look of its own."""
+    now = clock()
+    shown, problem = _jobs(jobs, now)
+    look = observer.latest
+    if look is None:
+        return PageView(Severity.UNKNOWN, None, (), (), shown, problem)
+    findings = judge(look.inventory, look.scrape, limits, lambda: look.time)
+    composer = _Composer(look, limits, observer.history, findings, allowed())
+    sites = tuple(composer.site(site) for site in look.inventory.sites)
+    names = {site.name for site in look.inventory.sites}
+    remarks = tuple(f for f in findings if f.site not in names and f.severity)
+    worst = max((finding.severity for finding in findings), default=Severity.OK)
+    return PageView(worst, max(0.0, now - look.time), sites, remarks, shown, problem)
+
+
+def _jobs(jobs: Jobs, now: float) -> tuple[tuple[JobView, ...], str]:
+    try:
+        return tuple(job_views(jobs(), now)), ""
+    except StateError as error:
+        return (), str(error)
+
+
+class _Composer:
+    """Makes the views of sites from one look."""
+
+    def __init__(
+        self,
+        look: Look,
+        limits: Limits,
+        history: History,
+        findings: Sequence[Finding],
+        allowed: Collection[tuple[str, str, str]],
+    ) -> None:
+        self._look = look
+        self._limits = limits
+        self._history = history
+        self._findings = findings
+        self._values = Values(look.scrape)
+        self._databases = Databases(self._values, limits, history, allowed, look.time)
+
+    def site(self, site: Site) -> SiteView:
+        reasons = [f for f in self._findings if f.site == site.name and f.severity]
+        reasons.sort(key=lambda finding: -finding.severity)
+        name = encodable(site.name)
+        event_series = [
+            (sample.metric, sample.labels)
+            for sample in self._look.scrape.samples
+            if sample.metric in (event.RECORDS, event.MATCHES) and sample.labels[0] == name
+        ]
+        return SiteView(
+            site.name,
+            max((finding.severity for finding in reasons), default=Severity.OK),
+            tuple(reasons),
+            site_graphs(self._history, site),
+            tuple(self._zope(site.name, service) for service in site.services),
+            tuple(self._databases.view(site.name, storage) for storage in site.storages),
+            tuple(self._target(site.name, target) for target in site.targets),
+            tuple(errors(self._history, event_series)),
+        )
+
+    def _zope(self, site: str, service: Service) -> ZopeView:
+        up = self._values.get(process.UP, site, service.name)
+        facts = [Fact("Process", "runs") if up else _not_running(up)]
+        started = self._values.get(process.START_TIME, site, service.name)
+        memory = self._values.get(process.RESIDENT, site, service.name)
+        if started is not None:
+            facts.append(Fact("Up for", duration(self._look.time - started)))
+        if memory is not None:
+            near = is_near_memory_limit(site, service.name, self._values, self._limits)
+            severity = Severity.WARNING if near else Severity.OK
+            facts.append(Fact("Memory", size(memory), severity))
+        threads = self._values.get(serving.THREADS, site, service.name)
+        busy = self._values.get(serving.BUSY, site, service.name)
+        if threads is not None and busy is not None:
+            severity = workers_severity(busy, threads, self._limits)
+            facts.append(Fact("Worker threads", f"{busy:.0f} of {threads:.0f} busy", severity))
+        elif service.threads is not None:
+            text = f"{service.threads}; only the agent knows who is busy"
+            facts.append(Fact("Worker threads", text))
+        return ZopeView(service.name, tuple(facts), zope_graphs(self._history, site, service))
+
+    def _target(self, site: str, target: Target) -> Fact:
+        up = self._values.get(ping.UP, site, target.name)
+        seconds = self._values.get(ping.DURATION, site, target.name) or 0.0
+        if up is None:
+            return Fact(target.name, "no answer seen yet", Severity.UNKNOWN)
+        if up:
+            slow = is_slow(site, target.name, self._values, self._limits)
+            severity = Severity.WARNING if slow else Severity.OK
+            return Fact(target.name, f"answers in {seconds * 1000:.0f} ms", severity)
+        return Fact(target.name, "does not answer as it should", Severity.CRITICAL)
+
+
+def _not_running(up: float | None) -> Fact:
+    if up is None:
+        return Fact("Process", "not known", Severity.UNKNOWN)
+    return Fact("Process", "does not run", Severity.CRITICAL)

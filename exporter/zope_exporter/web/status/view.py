@@ -1,0 +1,111 @@
+"""What the status page shows, in words and numbers, before any HTML."""
+
+from dataclasses import dataclass
+
+from zope_exporter.checks.finding import Finding, Severity
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The last hour of one value: a path to draw, and the latest value in words."""
+
+    title: str
+    path: str
+    latest: str
+
+
+@dataclass(frozen=True)
+class Bar:
+    """How full something is: percent taken by what it is about, and by other things."""
+
+    title: str
+    own: float
+    others: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One line of a list: what, and how it is; `severity` colours it."""
+
+    name: str
+    text: str
+    severity: Severity = Severity.OK
+
+
+@dataclass(frozen=True)
+class Offer:
+    """An action that may be asked for, and what to consider before confirming it."""
+
+    action: str
+    site: str
+    database: str
+    consider: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DatabaseView:
+    name: str
+    facts: tuple[Fact, ...]
+    bars: tuple[Bar, ...]
+    graphs: tuple[Graph, ...]
+    offers: tuple[Offer, ...]
+
+
+@dataclass(frozen=True)
+class ZopeView:
+    name: str
+    facts: tuple[Fact, ...]
+    graphs: tuple[Graph, ...]
+
+
+@dataclass(frozen=True)
+class ErrorCount:
+    """How often an event log held a pattern, or a record of a severity, within the last hour."""
+
+    log: str
+    what: str
+    count: int
+
+
+@dataclass(frozen=True)
+class SiteView:
+    name: str
+    severity: Severity
+    reasons: tuple[Finding, ...]
+    graphs: tuple[Graph, ...]
+    zopes: tuple[ZopeView, ...]
+    databases: tuple[DatabaseView, ...]
+    targets: tuple[Fact, ...]
+    errors: tuple[ErrorCount, ...]
+
+
+@dataclass(frozen=True)
+class JobView:
+    """A job in words; `percent` is None where nobody can know how far it is."""
+
+    number: int
+    what: str
+    state: str
+    severity: Severity
+    stage: str
+    percent: float | None
+    when: str
+    error: str
+
+
+@dataclass(frozen=True)
+class PageView:
+    """All of it. `age` are the seconds since what is shown was seen; None before the first look."""
+
+    severity: Severity
+    age: float | None
+    sites: tuple[SiteView, ...]
+    remarks: tuple[Finding, ...]
+    jobs: tuple[JobView, ...]
+    jobs_problem: str
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job is under way, so that the page is worth looking at again soon."""
+        return any(job.state in {"queued", "running"} for job in self.jobs)

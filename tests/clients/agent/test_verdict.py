@@ -1,0 +1,142 @@
+"""What `check` says of Zopes with and without an agent."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.fake_agent import STATUS
+from zope_exporter.checks.agent import judge_agent, judge_databases, judge_workers
+from zope_exporter.checks.finding import Severity, Values
+from zope_exporter.checks.limits import Limits, read_limits
+from zope_exporter.clients.agent.answer import Answer
+from zope_exporter.clients.agent.diagnosis import Absence
+from zope_exporter.clients.agent.package import shipped
+from zope_exporter.collectors.agent import UP, samples_of
+from zope_exporter.discovery.inventory import Database, Service
+from zope_exporter.metrics.registry import Scrape
+
+LIMITS = read_limits()
+ZOPE = Service("zope", "client1", Path("/srv/zope/etc/zope.conf"), threads=4)
+OURS = shipped().version
+NONE = Absence("not installed")
+
+
+def values(changes: Mapping[str, Any] = {}) -> Values:
+    answer = Answer(json.dumps({**STATUS, **changes}).encode())
+    samples = samples_of(answer, "intranet", "client1")
+    return Values(Scrape([UP(1, site="intranet", zope="client1"), *samples], []))
+
+
+def of_agent(known: Values, absence: Absence = NONE) -> list[tuple[int, str]]:
+    found = judge_agent("intranet", ZOPE, known, lambda _: absence)
+    return [(finding.severity, finding.text) for finding in found]
+
+
+def of_databases(
+    known: Values, service: Service = ZOPE, limits: Limits = LIMITS
+) -> list[tuple[int, str]]:
+    found = judge_databases("intranet", service, known, limits)
+    return [(finding.severity, finding.text) for finding in found]
+
+
+def main_database(active: int, leaked: int = 0, pool_size: int = 7) -> dict[str, Any]:
+    connections = {"in_use": 3, "idle": 2, "leaked": leaked, "pool_size": pool_size}
+    cache = {"active": active, "target_objects": 5000}
+    return {"databases": {"main": {"connections": connections, "cache": cache}}}
+
+
+def test_an_agent_that_answers() -> None:
+    agent = {"agent": {"version": OURS}}
+    assert of_agent(values(agent)) == [(Severity.OK, f"agent {OURS} in Zope 6.3 answers")]
+
+
+def test_an_agent_of_another_version() -> None:
+    ((severity, text),) = of_agent(values({"agent": {"version": "0.0.1"}}))
+    assert severity == Severity.WARNING
+    assert text.startswith(f"agent 0.0.1 in Zope 6.3: this exporter comes with {OURS} (zope-exp")
+
+
+def test_no_agent_is_well_unless_somebody_has_installed_one() -> None:
+    nothing = Values(Scrape([], []))
+    assert of_agent(nothing) == [(Severity.OK, "no agent: not installed")]
+    waiting = Absence("installed, but not active yet (restart Zope)", True)
+    assert of_agent(nothing, waiting) == [(Severity.WARNING, f"no agent: {waiting.reason}")]
+
+
+def test_an_agent_that_does_not_answer_is_the_failure_of_its_collector() -> None:
+    assert of_agent(Values(Scrape([UP(0, site="intranet", zope="client1")], []))) == []
+
+
+def test_pools_and_caches() -> None:
+    text = "database main: 3 of 7 connections in use, caches hold 20000 of 25000 objects"
+    assert of_databases(values(main_database(20_000))) == [(Severity.OK, text)]
+
+
+def test_full_caches() -> None:
+    known = values(main_database(24_000))
+    ((severity, text),) = of_databases(known)
+    assert (severity, text) == (
+        Severity.OK,
+        "database main: 3 of 7 connections in use, caches hold 24000 of 25000"
+        " objects, which is full: a higher cache-size may save loads, if there is memory",
+    )
+    ((_, text),) = of_databases(known, limits=replace(LIMITS, cache_full=0.99))
+    assert text.endswith("caches hold 24000 of 25000 objects")
+
+
+def test_leaked_connections() -> None:
+    assert of_databases(values(main_database(1, leaked=2)))[1:] == [
+        (
+            Severity.WARNING,
+            "database main: 2 connections leaked: no running request has opened them"
+            " (the runbook ZopeConnectionsLeaked tells how to find out)",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pool_size", "told"), [(3, []), (2, [Severity.WARNING]), (1, [Severity.CRITICAL])]
+)
+def test_more_connections_than_the_pool_has(pool_size: int, told: list[Severity]) -> None:
+    known = values({**main_database(1, pool_size=pool_size), "workers": {}})
+    found = of_databases(known, replace(ZOPE, threads=None))[1:]
+    assert [severity for severity, _ in found] == told
+    text = f"3 connections are in use, more than the {pool_size} of its pool"
+    assert all(text in each for _, each in found)
+
+
+def test_a_pool_smaller_than_the_threads() -> None:
+    _, (severity, text) = of_databases(values(main_database(1, pool_size=3)))
+    assert severity == Severity.WARNING
+    assert text == "database main: pool-size 3 is less than 4 threads (raise pool-size)"
+
+
+@pytest.mark.parametrize(("pool_size", "count"), [(3, 1), (4, 0)])
+def test_without_an_agent_the_configuration_tells_of_pools(pool_size: int, count: int) -> None:
+    database = Database("main", "filestorage", pool_size=pool_size)
+    service = Service("zope", "client1", None, databases=(database,), threads=4)
+    assert len(of_databases(Values(Scrape([], [])), service)) == count
+
+
+@pytest.mark.parametrize(
+    ("busy", "told"),
+    [
+        (8, []),
+        (9, [(Severity.WARNING, "9 of 10 worker threads are busy")]),
+        (10, [(Severity.CRITICAL, "all 10 worker threads are busy: visitors wait")]),
+    ],
+)
+def test_how_many_are_free_for_the_next_visitor(
+    busy: int, told: list[tuple[Severity, str]]
+) -> None:
+    known = values({"workers": {"server": "waitress", "threads": 10, "busy": busy, "queue": 0}})
+    found = list(judge_workers("intranet", ZOPE, known, LIMITS))
+    assert [(finding.severity, finding.text) for finding in found] == told
+
+
+def test_of_workers_that_are_not_known_nothing_is_said() -> None:
+    assert not list(judge_workers("intranet", ZOPE, Values(Scrape([], [])), LIMITS))

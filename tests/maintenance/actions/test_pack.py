@@ -1,0 +1,105 @@
+"""Packs by the command, of real files and through a real ZEO server."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.children import WAIT, child, lines_until_ready
+from tests.support.exporter import DEADLINE, environment, zope_exporter
+from tests.support.maintained import SlowServer
+from tests.support.packing import items, make_database
+from tests.support.processes import eventually
+from zope_exporter.maintenance.jobs.store import JobStore
+
+HOLDER = f"""
+import sys
+from ZODB.FileStorage import FileStorage
+storage = FileStorage(sys.argv[1])
+{WAIT}
+"""
+
+
+def configured(path: Path, site: str) -> Path:
+    """A configuration file of one site, which keeps history for no day."""
+    path.write_text(
+        "discover: false\n"
+        f"sites: [{{name: intranet, {site}}}]\n"
+        "actions: {token_file: token, pack: {days: 0}}\n"
+    )
+    return path
+
+
+def test_a_file_that_nobody_has_open_is_packed(tmp_path: Path) -> None:
+    data_fs = tmp_path / "var/Data.fs"
+    data_fs.parent.mkdir()
+    make_database(data_fs)
+    config = configured(tmp_path / "config.yml", f"instances: [{{data_fs: {data_fs}}}]")
+    before, size = items(data_fs), data_fs.stat().st_size
+    with child(HOLDER, str(data_fs)) as holder:
+        lines_until_ready(holder)
+        refused = zope_exporter("pack", "--config.file", config, state_dir=tmp_path)
+    assert refused.returncode == 3, refused.stderr
+    assert data_fs.stat().st_size == size
+    run = zope_exporter("pack", "--config.file", config, state_dir=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert "pack of main of intranet: succeeded" in run.stdout
+    assert data_fs.stat().st_size < size
+    assert items(data_fs) == before
+    packed, kept_away = JobStore(tmp_path / "state.sqlite3").jobs()
+    assert (packed.state, packed.result["before_bytes"]) == ("succeeded", size)
+    assert packed.result["after_bytes"] == data_fs.stat().st_size
+    assert (kept_away.state, kept_away.code) == ("refused", "no_way")
+
+
+SIDECAR = """
+import signal, sys, threading
+from pathlib import Path
+from zope_exporter.config.load import load_config
+from zope_exporter.app.exporter import Sidecar
+ending = threading.Event()
+signal.signal(signal.SIGTERM, lambda *_: ending.set())
+sidecar = Sidecar(load_config(Path(sys.argv[1])))
+sidecar.inventory()
+submission = sidecar.runner.submit("pack", "intranet", "main", "a test")
+assert submission.job, submission
+print("ready", flush=True)
+ending.wait()
+sidecar.stop()
+"""
+
+
+def test_promise_11_exactly_one_pack_whoever_asks_and_dies(tmp_path: Path) -> None:
+    with SlowServer(tmp_path) as server:
+        config = configured(tmp_path / "config.yml", server.site)
+        command = [sys.executable, "-m", "zope_exporter", "pack", "--config.file", str(config)]
+        with subprocess.Popen(command, env=environment(tmp_path)) as first:
+            eventually(lambda: server.packs("started..."), DEADLINE)
+            second = zope_exporter("pack", "--config.file", config, state_dir=tmp_path)
+            assert second.returncode == 3
+            assert "running already as job 1" in second.stderr
+            first.kill()
+        third = zope_exporter("pack", "--config.file", config, state_dir=tmp_path)
+        assert third.returncode in (1, 3), third.stderr
+        server.go_on()
+        assert server.packs("complete") == 1
+    _, killed = JobStore(tmp_path / "state.sqlite3").jobs()
+    assert (killed.state, killed.code) == ("interrupted", "died")
+    assert "goes on with it by itself" in killed.error
+
+
+def test_a_sidecar_that_is_told_to_end_leaves_a_pack_to_the_server_and_says_so(
+    tmp_path: Path,
+) -> None:
+    with SlowServer(tmp_path) as server:
+        config = configured(tmp_path / "config.yml", server.site)
+        config.write_text(config.read_text() + f"state_dir: {tmp_path}\n")
+        with child(SIDECAR, str(config)) as sidecar:
+            lines_until_ready(sidecar)
+            eventually(lambda: server.packs("started..."), DEADLINE)
+            sidecar.terminate()
+            assert sidecar.wait(DEADLINE) == 0
+        (job,) = JobStore(tmp_path / "state.sqlite3").jobs()
+        assert (job.state, job.code) == ("interrupted", "stopped")
+        assert any("the pack goes on in the ZEO server" in line for line in job.log)
+        server.go_on()
+        assert server.packs("complete") == 1

@@ -1,0 +1,251 @@
+"""Packing through real ZEO servers."""
+
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+import trustme
+
+from tests.support.children import as_known
+from tests.support.environments import Environment
+from tests.support.packing import AT_ONCE, Remembered, items, make_database, storage_of, target_of
+from tests.support.processes import eventually
+from tests.support.server import free_port
+from tests.support.zeo import ZeoServer
+from zope_exporter.discovery.inventory import TlsFiles
+from zope_exporter.maintenance.jobs.report import ActionError, InterruptedActionError, RefusedError
+from zope_exporter.maintenance.pack.run import pack
+from zope_exporter.maintenance.pack.target import PackTarget, StillRunningError
+from zope_exporter.maintenance.pack.zeo_engine import ZeoEngine
+
+OWN = Environment("own", Path(sys.prefix))
+
+
+@contextmanager
+def serving(
+    home: Path, gate: Path | None = None, **database: int
+) -> Iterator[tuple[ZeoServer, PackTarget]]:
+    """A server whose packs, with a `gate`, wait until somebody writes to that FIFO."""
+    settings = ""
+    if gate:
+        os.mkfifo(gate)
+        settings = (
+            "packer ZODB.FileStorage.FileStorage:lambda *arguments:"
+            f" (open('{gate}').read(), FileStorage.packer(*arguments))[1]"
+        )
+    server = ZeoServer(OWN, home, storages=("main",), storage_settings=settings)
+    make_database(server.data_fs("main"), **database)
+    with server:
+        storage = storage_of(server.data_fs("main"), as_known(server.pid))
+        yield server, target_of(storage, ZeoEngine([f"127.0.0.1:{server.port}"], "main"))
+
+
+def packs(server: ZeoServer, word: str) -> int:
+    lines = server.event_log.read_text().splitlines()
+    return sum("pack(time=" in line and line.endswith(word) for line in lines)
+
+
+def test_the_server_packs_the_storage_of_that_name(tmp_path: Path) -> None:
+    with serving(tmp_path / "zeo") as (server, target):
+        before = items(server.data_fs("main"))
+        report = Remembered()
+        result = pack(target, AT_ONCE, report)
+        assert result.freed
+        assert result.freed > 190_000
+        assert result.way == "the ZEO server"
+        assert items(server.data_fs("main")) == before
+        assert ("packing through the ZEO server", result.before.data) in report.stages
+
+
+def test_promise_11_a_pack_whose_client_is_gone_is_still_running_and_not_tried_again(
+    tmp_path: Path,
+) -> None:
+    gate = tmp_path / "gate"
+    with serving(tmp_path / "zeo", gate) as (server, target):
+        report = KillsTheClient(server)
+        with pytest.raises(StillRunningError) as lost:
+            pack(target, AT_ONCE, report)
+        assert "was not stopped by that" in lost.value.reason
+        with pytest.raises(ActionError) as again:
+            pack(target, AT_ONCE, Remembered())
+        assert "Already packing" in again.value.reason
+        gate.write_text("")
+        eventually(lambda: packs(server, "complete"))
+        assert packs(server, "complete") == 1
+
+
+class KillsTheClient(Remembered):
+    """A report that kills the client once the server has begun."""
+
+    def __init__(self, server: ZeoServer) -> None:
+        super().__init__()
+        self._server = server
+
+    def check(self) -> None:
+        if packs(self._server, "started..."):
+            for client in clients():
+                client.kill()
+
+
+def clients() -> list[psutil.Process]:
+    children = psutil.Process().children(recursive=True)
+    return [child for child in children if any("zeo_client" in word for word in child.cmdline())]
+
+
+def test_leaving_a_pack_says_that_it_goes_on(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    with serving(tmp_path / "zeo", gate) as (server, target):
+        report = LeavesOnceBegun(server)
+        with pytest.raises(InterruptedActionError):
+            pack(target, AT_ONCE, report)
+        assert "goes on in the ZEO server" in report.text
+        gate.write_text("")
+        eventually(lambda: packs(server, "complete"))
+
+
+class LeavesOnceBegun(Remembered):
+    def __init__(self, server: ZeoServer) -> None:
+        super().__init__()
+        self._server = server
+
+    def check(self) -> None:
+        if packs(self._server, "started..."):
+            raise InterruptedActionError("packing", "told to end")
+
+
+def test_a_client_that_dies_when_the_server_is_done_already_has_packed(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    with serving(tmp_path / "zeo", gate) as (server, target):
+        result = pack(target, AT_ONCE, StopsThenKillsTheClient(server, gate))
+        assert result.freed
+        assert result.freed > 190_000
+
+
+class StopsThenKillsTheClient(Remembered):
+    """A report that lets the server pack while its client hears nothing of it."""
+
+    def __init__(self, server: ZeoServer, gate: Path) -> None:
+        super().__init__()
+        self._server = server
+        self._gate = gate
+
+    def check(self) -> None:
+        if packs(self._server, "started..."):
+            (client,) = clients()
+            client.suspend()
+            self._gate.write_text("")
+            eventually(lambda: packs(self._server, "complete"))
+            client.kill()
+
+
+def test_a_server_killed_while_it_packs_has_not_packed(tmp_path: Path) -> None:
+    with serving(tmp_path / "zeo", tmp_path / "gate") as (server, target):
+        before = server.data_fs("main").stat()
+        with pytest.raises(ActionError) as failed:
+            pack(target, AT_ONCE, KillsTheServer(server))
+        assert not isinstance(failed.value, StillRunningError)
+        assert "the Data.fs is that of before" in failed.value.reason
+        after = server.data_fs("main").stat()
+        assert (before.st_ino, before.st_size) == (after.st_ino, after.st_size)
+
+
+class KillsTheServer(Remembered):
+    def __init__(self, server: ZeoServer) -> None:
+        super().__init__()
+        self._server = server
+
+    def check(self) -> None:
+        if packs(self._server, "started..."):
+            os.kill(self._server.pid, signal.SIGKILL)
+
+
+def test_a_server_that_is_not_there_is_a_failure_with_a_reason(tmp_path: Path) -> None:
+    data_fs = tmp_path / "Data.fs"
+    make_database(data_fs, revisions=2)
+    target = target_of(storage_of(data_fs), ZeoEngine([f"127.0.0.1:{free_port()}"], "1", connect=1))
+    with pytest.raises(ActionError) as failed:
+        pack(target, AT_ONCE, Remembered())
+    assert "no ZEO server lets us in" in failed.value.reason
+
+
+def test_an_unknown_storage_is_a_failure_with_a_reason(tmp_path: Path) -> None:
+    with serving(tmp_path / "zeo", revisions=2) as (server, target):
+        assert target.storage is not None
+        wrong = target_of(
+            target.storage, ZeoEngine([f"127.0.0.1:{server.port}"], "nothing", connect=1)
+        )
+        with pytest.raises(ActionError) as failed:
+            pack(wrong, AT_ONCE, Remembered())
+        assert "has no storage nothing" in failed.value.reason
+
+
+def test_a_storage_that_says_already_packing_for_ever_is_explained(tmp_path: Path) -> None:
+    with serving(tmp_path / "zeo") as (server, target):
+        data_fs = server.data_fs("main")
+        old = data_fs.with_name(data_fs.name + ".old")
+        old.mkdir()
+        with pytest.raises(RefusedError) as refused:
+            pack(target, AT_ONCE, Remembered())
+        assert refused.value.code == "old"
+        # What our refusal keeps one from: only a pack from elsewhere gets there.
+        assert target.storage is not None
+        blind = PackTarget("site", "main", None, target.way)
+        with pytest.raises(ActionError):
+            pack(blind, AT_ONCE, Remembered())
+        old.rmdir()
+        with pytest.raises(ActionError) as failed:
+            pack(blind, AT_ONCE, Remembered())
+        assert "until Zope or ZEO is restarted" in failed.value.reason
+
+
+def test_a_server_behind_tls_is_shown_the_certificate_of_its_clients(tmp_path: Path) -> None:
+    authority, ca = trustme.CA(), tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(ca)
+    for name in ("127.0.0.1", "client.test"):
+        issued = authority.issue_cert(name)
+        issued.private_key_and_cert_chain_pem.write_to_path(tmp_path / f"{name}.pem")
+    server = ZeoServer(
+        OWN,
+        tmp_path / "zeo",
+        storages=("main",),
+        settings=f"<ssl>\n certificate {tmp_path}/127.0.0.1.pem\n authenticate {ca}\n</ssl>",
+    )
+    make_database(server.data_fs("main"))
+    with server:
+        storage = storage_of(server.data_fs("main"), as_known(server.pid))
+        address = f"127.0.0.1:{server.port}"
+        tls = TlsFiles(ca, tmp_path / "client.test.pem")
+        result = pack(target_of(storage, ZeoEngine([address], "main", tls)), AT_ONCE, Remembered())
+        assert result.freed
+        assert result.freed > 190_000
+        with pytest.raises(ActionError, match="wants TLS"):
+            pack(target_of(storage, ZeoEngine([address], "main", None, 1)), AT_ONCE, Remembered())
+        nothing = TlsFiles(ca, tmp_path / "nothing.pem")
+        with pytest.raises(ActionError, match="pem cannot be used"):
+            pack(target_of(storage, ZeoEngine([address], "main", nothing)), AT_ONCE, Remembered())
+
+
+def test_promise_4_a_server_without_room_has_not_packed(small_disk: Path) -> None:
+    with serving(small_disk / "zeo", revisions=2, size=1_400_000) as (server, target):
+        before = items(server.data_fs("main"))
+        with pytest.raises(RefusedError) as refused:
+            pack(target, replace(AT_ONCE, headroom=1 << 20), Remembered())
+        assert refused.value.code == "room"
+        free = shutil.disk_usage(small_disk).free
+        (small_disk / "filler").write_bytes(bytes(free - 500_000))
+        # What our refusal keeps one from.
+        blind = PackTarget("site", "main", None, target.way)
+        with pytest.raises(ActionError) as failed:
+            pack(blind, AT_ONCE, Remembered())
+        assert "No space left" in failed.value.reason
+        assert items(server.data_fs("main")) == before
+        (small_disk / "filler").unlink()
+        # With what is garbage known, the copy needs no more room than what is kept.
+        assert pack(target, replace(AT_ONCE, garbage=1_400_000), Remembered()).freed

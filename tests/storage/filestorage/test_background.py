@@ -1,0 +1,96 @@
+"""The one thread that scans, asked by many."""
+
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.support.history import write_large
+from tests.support.processes import eventually
+from zope_exporter.storage.filestorage.background import Background
+from zope_exporter.storage.filestorage.follow import Followed
+from zope_exporter.storage.filestorage.rescan import Rescan
+
+ASKING = 8
+DEADLINE = 30.0
+
+
+@pytest.fixture
+def restless() -> Iterator[None]:
+    """Have threads take turns all the time, as they do on a busy machine."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+class Watching(Rescan):
+    """Notes which threads step it."""
+
+    def __init__(self, followed: Followed) -> None:
+        super().__init__(followed)
+        self.threads: set[int] = set()
+
+    def step(self) -> bool:
+        self.threads.add(threading.get_ident())
+        return super().step()
+
+
+@pytest.mark.usefixtures("restless")
+def test_whoever_asks_for_the_scan_of_a_file_gets_the_same(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{number}.fs" for number in range(20)]
+    with ThreadPoolExecutor(ASKING) as pool:
+        for _ in range(30):
+            background = Background(lambda path: Rescan(Followed(path)))
+            together = threading.Barrier(ASKING)
+
+            def ask(
+                _: int, background: Background = background, together: threading.Barrier = together
+            ) -> list[Rescan]:
+                together.wait(DEADLINE)
+                return [background.keep(paths)[path] for path in paths]
+
+            first, *others = pool.map(ask, range(ASKING))
+            assert all(found == first for found in others)
+
+
+def test_one_thread_steps_a_scan_however_many_ask_for_it(tmp_path: Path) -> None:
+    path = tmp_path / "Data.fs"
+    write_large(path)
+    made: list[Watching] = []
+
+    def make(path: Path) -> Rescan:
+        made.append(Watching(Followed(path)))
+        return made[-1]
+
+    background = Background(make)
+    background.start()
+    try:
+        with ThreadPoolExecutor(ASKING) as pool:
+            eventually(lambda: all(pool.map(lambda _: is_done(background, path), range(ASKING))))
+    finally:
+        background.stop()
+    [rescan] = made
+    assert rescan.problem is None
+    assert len(rescan.threads) == 1
+    assert threading.get_ident() not in rescan.threads
+
+
+def is_done(background: Background, path: Path) -> bool:
+    return background.keep([path])[path].followed.known.findings is not None
+
+
+def test_it_begins_once_and_ends_though_it_never_began(tmp_path: Path) -> None:
+    background = Background(lambda path: Rescan(Followed(path)))
+    background.stop()
+    background.keep([tmp_path / "Data.fs"])
+    begun = Background(lambda path: Rescan(Followed(path)))
+    begun.start()
+    try:
+        with pytest.raises(RuntimeError):
+            begun.start()
+    finally:
+        begun.stop()

@@ -1,0 +1,115 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ZODB.utils import p64, z64
+
+from tests.support import datafs
+from tests.support.counting import scanned
+from tests.support.history import History, record
+from zope_exporter.storage.filestorage import contents
+from zope_exporter.storage.filestorage.contents import Contents
+from zope_exporter.storage.filestorage.references import References
+
+
+def found(data: bytes, oids: list[int]) -> list[int]:
+    """Which of the objects one record refers to."""
+    references = References(np.array(oids, np.uint64))
+    array = np.frombuffer(data, np.uint8)
+    one = np.zeros(1, np.uint32)
+    references.find(array, np.array([0]), np.array([len(data)]), one)
+    return [oids[row] for row in references.targets]
+
+
+def reachable(references: References) -> list[int]:
+    steps = references.reachable(0)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:  # noqa: PERF203 - this is how a generator returns
+            return list(np.flatnonzero(end.value))
+
+
+def of(path: Path) -> Contents:
+    scan = scanned(path)
+    assert scan.contents is not None
+    return scan.contents
+
+
+@pytest.mark.parametrize("opcode", [b"C", b"U"])
+def test_both_generations_of_references(opcode: bytes) -> None:
+    data = b"cm\nN\n.(" + opcode + b"\x08" + p64(0x4308) + b"Q" + opcode + b"\x08" + p64(7) + b"t."
+    assert found(data, [1, 7, 0x4308]) == [0x4308, 7]
+
+
+@pytest.mark.parametrize("data", [b"", b"C\x08", b"C\x08" + p64(7)[:7], b"K\x08" + p64(7), p64(7)])
+def test_no_reference(data: bytes) -> None:
+    assert found(data, [7]) == []
+
+
+def test_unknown_objects_and_ends_of_records() -> None:
+    data = b"C\x08" + p64(7) + b"C\x08" + p64(8)
+    assert found(data, [1, 8]) == [8]
+    assert found(data[:-1], [7, 8]) == [7]
+    assert found(data, []) == []
+
+
+def test_reachable_in_circles_and_long_chains() -> None:
+    references = References(np.arange(1000, dtype=np.uint64))
+    for source in range(900):
+        references.sources.append(source)
+        references.targets.append((source + 1) % 900)
+    references.sources.extend([950, 951])
+    references.targets.extend([951, 950])
+    assert reachable(references) == list(range(900))
+
+
+def test_references_in_large_records_and_over_window_edges(tmp_path: Path) -> None:
+    """Each reference sits at another place relative to where a window ends."""
+    path = tmp_path / "Data.fs"
+    with datafs.storage_at(path) as storage:
+        history = History(storage)
+        size = contents.WINDOW
+        pointers = {size - 300 + 11 * oid: oid for oid in range(1, 50)}
+        pointers |= {2 * size - 1000 + 11 * oid: oid for oid in range(50, 100)}
+        body = bytearray(3 * size)
+        for position, oid in pointers.items():
+            body[position : position + 10] = b"C\x08" + p64(oid)
+        with history.transaction() as transaction:
+            data = b"cm\nRoot\n.(B" + len(body).to_bytes(4, "little") + bytes(body) + b"t."
+            storage.store(p64(0), z64, data, "", transaction)
+        with history.transaction() as transaction:
+            for oid in range(1, 110):
+                storage.store(p64(oid), z64, record(50, []), "", transaction)
+    held = of(path)
+    assert held.unreachable == 10 * (42 + len(record(50, [])))
+
+
+def test_without_a_root_nothing_is_said_of_garbage(tmp_path: Path) -> None:
+    path = tmp_path / "Data.fs"
+    datafs.write(path, 3)
+    assert of(path).unreachable is None
+
+
+def test_classes_are_those_of_current_records(tmp_path: Path) -> None:
+    path = tmp_path / "Data.fs"
+    with datafs.storage_at(path) as storage:
+        history = History(storage)
+        for number in range(3):
+            with history.transaction() as transaction:
+                for oid, name in enumerate(["m Root", "m A", "m A", "m.n B"]):
+                    data = record(100 * (number + 1), [], name)
+                    storage.store(p64(oid), history.serial(oid), data, "", transaction)
+        with history.transaction() as transaction:
+            storage.store(p64(9), z64, os.urandom(77), "", transaction)
+        history.undo([1])
+        history.delete(1)
+    classes = of(path).classes
+    sizes = {name: len(record(200, [], name)) for name in ("m Root", "m A", "m.n B")}
+    assert dict(classes) == {
+        "m.Root": sizes["m Root"],
+        "m.A": sizes["m A"],
+        "m.n.B": sizes["m.n B"],
+        "other": 77,
+    }

@@ -1,0 +1,288 @@
+"""The page in a real browser, in every state, without a request to anywhere else."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from tests.support.browser import chromium, picture
+from tests.support.status import NOW, burning, healthy, inventory, observed, without
+from tests.support.web import serving
+from zope_exporter.checks.limits import read_limits
+from zope_exporter.clients.agent import serving as agent
+from zope_exporter.discovery.inventory import Inventory
+from zope_exporter.maintenance.jobs.job import Job, Places, State, Task
+from zope_exporter.metrics.registry import Scrape
+from zope_exporter.web.status.page import StatusPage, routes
+from zope_exporter.web.status.page_model import compose
+from zope_exporter.web.status.view import PageView
+
+HOSTILE = "\"'><img src=x onerror=alert(1)><script>alert(1)<\\script>\u202e${7*7}"
+TOKEN = "s3cret-token"
+STEP = 30.0
+
+
+@dataclass
+class Exporter:
+    """Serves the page of what the test sets, and takes actions as the real one does."""
+
+    url: str = ""
+    found: Inventory = field(default_factory=inventory)
+    scrapes: list[Scrape] = field(default_factory=list)
+    jobs: list[Job] = field(default_factory=list)
+    asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    later: float = 5.0
+
+    def view(self) -> PageView:
+        offered = {
+            (action, site.name, storage.database)
+            for site in self.found.sites
+            for storage in site.storages
+            for action in ("pack", "backup", "verify")
+        }
+        seen = observed(self.found, self.scrapes)
+        return compose(
+            seen, read_limits(), lambda: self.jobs, lambda: offered, lambda: NOW + self.later
+        )
+
+    async def act(self, request: Request) -> Response:
+        if request.headers["authorization"] != f"Bearer {TOKEN}":
+            return PlainTextResponse("no\n", 401)
+        body = await request.json()
+        self.asked.append((request.path_params["action"], body))
+        if body["database"] == "refused":
+            return JSONResponse({"error": "cooldown"}, 409)
+        self.jobs.insert(0, job(state="running"))
+        return JSONResponse({"id": 8}, 202)
+
+    @property
+    def app(self) -> Starlette:
+        page = StatusPage({"Metrics": "/metrics", "Runbooks": "/runbooks"})
+        act = Route("/api/v1/actions/{action}", self.act, methods=["POST"])
+        return Starlette(routes=[*routes(page, self.view), act])
+
+
+def job(state: State) -> Job:
+    ended = NOW if state == "succeeded" else None
+    task = Task("intranet", "main", "pack")
+    times = NOW - 60, NOW - 50, ended
+    return Job(8, task, "http", state, *times, "copying", 25, 100, (), "", "", {}, Places())
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def exporter() -> Iterator[Exporter]:
+    exporter = Exporter()
+    exporter.scrapes = [healthy(exporter.found, NOW - back * STEP) for back in range(110, -1, -1)]
+    with serving(exporter.app) as server:
+        exporter.url = server.url
+        yield exporter
+
+
+@dataclass
+class Visit:
+    """A page, with all that the browser complained of and every address it asked for."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+
+Open = Callable[..., Visit]
+
+
+@pytest.fixture
+def visit(browser: Browser, exporter: Exporter) -> Iterator[Open]:
+    """Open the page as somebody would; at the end, nothing may have gone wrong in the browser."""
+    visits: list[Visit] = []
+
+    def go(**options: object) -> Visit:
+        page = browser.new_page(**options)  # type: ignore[arg-type]  # of many types
+        seen = Visit(page)
+        page.on("console", lambda message: seen.complaints.append(message.text))
+        page.on("pageerror", lambda error: seen.complaints.append(str(error)))
+        page.on("dialog", lambda dialog: seen.complaints.append(f"dialog {dialog.message}"))
+        page.on("request", lambda request: seen.requests.append(request.url))
+        page.goto(exporter.url)
+        visits.append(seen)
+        return seen
+
+    yield go
+    for seen in visits:
+        assert [text for text in seen.complaints if "401" not in text and "409" not in text] == []
+        elsewhere = {url for url in seen.requests if not url.startswith(exporter.url)}
+        assert elsewhere <= {"data:,"}
+        seen.page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_healthy(visit: Open, scheme: str) -> None:
+    page = visit(color_scheme=scheme).page
+    expect(page).to_have_title("well - zope-exporter")
+    expect(page.get_by_role("heading", name="intranet")).to_be_visible()
+    expect(page.get_by_text("All that is watched of this site is well.")).to_be_visible()
+    expect(page.get_by_role("img", name="Requests in the last hour")).to_be_visible()
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert dark == {"light": "rgb(255, 255, 255)", "dark": "rgb(13, 17, 23)"}[scheme]
+    picture(page, f"healthy-{scheme}")
+
+
+def test_burning(exporter: Exporter, visit: Open) -> None:
+    exporter.scrapes.append(burning(exporter.found))
+    page = visit().page
+    expect(page).to_have_title("critical - zope-exporter")
+    expect(page.get_by_text("the file is damaged at 4711")).to_be_visible()
+    expect(page.get_by_text("4 of 4 busy")).to_be_visible()
+    picture(page, "burning")
+
+
+def test_agent_missing(exporter: Exporter, visit: Open) -> None:
+    missing = agent.THREADS, agent.BUSY, agent.RESPONSES
+    exporter.scrapes = [without(scrape, *missing) for scrape in exporter.scrapes]
+    page = visit().page
+    expect(page.get_by_text("only the agent knows who is busy")).to_be_visible()
+    expect(page.get_by_role("img", name="Busy workers")).to_have_count(0)
+    picture(page, "agent-missing")
+
+
+def test_old_look(exporter: Exporter, visit: Open) -> None:
+    exporter.later = 3600
+    expect(visit().page.get_by_text("That is too long ago")).to_be_visible()
+
+
+def test_first_look_under_way(exporter: Exporter, visit: Open) -> None:
+    exporter.scrapes = []
+    page = visit().page
+    expect(page.get_by_text("The first look at this host is under way.")).to_be_visible()
+    expect(page).to_have_title("not known - zope-exporter")
+
+
+def test_a_job_is_asked_for_runs_and_ends(exporter: Exporter, visit: Open) -> None:
+    page = visit().page
+    page.get_by_role("button", name="pack…").click()
+    dialog = page.get_by_role("dialog", name="Pack main of intranet?")
+    expect(dialog).to_contain_text("42 GB will be free then")
+    expect(dialog).to_contain_text("The last backup covers 1 min ago.")
+    picture(page, "question")
+    dialog.get_by_label("Token").fill(TOKEN)
+    dialog.get_by_role("button", name="Confirm").click()
+    expect(dialog.get_by_role("status")).to_contain_text("Accepted")
+    assert exporter.asked == [("pack", {"site": "intranet", "database": "main"})]
+    dialog.get_by_role("button", name="Close").click()
+    progress = page.get_by_role("progressbar", name="pack of main of intranet")
+    expect(progress).to_have_attribute("value", "25.0")
+    picture(page, "job-running")
+    # The page comes by itself to how it ended.
+    exporter.jobs = [job(state="succeeded")]
+    expect(page.get_by_text("succeeded")).to_be_visible(timeout=20_000)
+    expect(progress).to_have_count(0)
+
+
+def test_wrong_token(exporter: Exporter, visit: Open) -> None:
+    page = visit().page
+    page.get_by_role("button", name="backup…").click()
+    page.get_by_label("Token").fill("wrong")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_have_text("This is not a valid token.")
+    assert exporter.asked == []
+    picture(page, "wrong-token")
+
+
+def test_the_token_is_forgotten(visit: Open) -> None:
+    page = visit().page
+    page.get_by_role("button", name="verify…").click()
+    page.get_by_label("Token").fill(TOKEN)
+    with page.expect_navigation():
+        page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert TOKEN not in page.content()
+    assert page.evaluate("[localStorage.length, sessionStorage.length]") == [0, 0]
+    page.get_by_role("button", name="verify…").click()
+    expect(page.get_by_label("Token")).to_have_value("")
+
+
+def test_hostile_names_everywhere(exporter: Exporter, visit: Open) -> None:
+    found = exporter.found = inventory(HOSTILE, HOSTILE)
+    exporter.scrapes = [healthy(found, NOW - STEP), burning(found)]
+    page = visit().page
+    expect(page.get_by_role("heading", name=f"Database main{HOSTILE}")).to_be_visible()
+    page.get_by_role("button", name="pack…").click()
+    expect(page.locator("#question")).to_have_text(f"Pack main{HOSTILE} of {HOSTILE}?")
+    expect(page.locator("img, main script")).to_have_count(0)
+    page.get_by_label("Token").fill(TOKEN)
+    page.get_by_role("button", name="Confirm").click()
+    expect(page.get_by_role("status")).to_contain_text("Accepted")
+    assert exporter.asked == [("pack", {"site": HOSTILE, "database": f"main{HOSTILE}"})]
+    picture(page, "hostile")
+
+
+def test_a_narrow_screen_needs_no_sideways_scrolling(exporter: Exporter, visit: Open) -> None:
+    exporter.scrapes.append(burning(exporter.found))
+    page = visit(viewport={"width": 320, "height": 640}).page
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    picture(page, "narrow")
+
+
+def test_without_javascript(exporter: Exporter, visit: Open) -> None:
+    exporter.jobs = [job(state="running")]
+    page = visit(java_script_enabled=False).page
+    expect(page.get_by_text("answers in 20 ms")).to_be_visible()
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    expect(page.get_by_role("button")).to_have_count(0)
+    refresh = page.locator("noscript meta").get_attribute("content")
+    assert refresh == "5"
+
+
+def test_by_keyboard_alone(visit: Open) -> None:
+    page = visit().page
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.dataset.action") == "backup":
+            break
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    expect(page.get_by_label("Token")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_a_screen_reader_is_told_all(exporter: Exporter, visit: Open) -> None:
+    exporter.scrapes.append(burning(exporter.found))
+    page = visit().page
+    names = json.loads(
+        page.evaluate(
+            "JSON.stringify([...document.querySelectorAll('svg')].map((e) => e.ariaLabel))"
+        )
+    )
+    assert names
+    assert all(names)
+    levels = page.evaluate(
+        "[...document.querySelectorAll('h1, h2, h3')].filter((e) => e.checkVisibility())"
+        ".map((e) => Number(e.tagName[1]))"
+    )
+    assert levels[0] == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+
+
+def test_the_exporter_goes_away(exporter: Exporter, visit: Open) -> None:
+    seen = visit()
+    page = seen.page
+    page.get_by_role("button", name="pack…").click()
+    page.get_by_label("Token").fill(TOKEN)
+    page.route("**/api/**", lambda route: route.abort())
+    page.get_by_role("button", name="Confirm").click()
+    expect(page.get_by_role("status")).to_contain_text("The exporter does not answer")
+    seen.complaints[:] = [text for text in seen.complaints if "ERR_FAILED" not in text]
+    assert exporter.asked == []
