@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from copy import copy
 from hashlib import sha256
 from pathlib import Path
@@ -9,12 +10,16 @@ from pathlib import Path
 from tests.support.blobs import make_blobs
 from tests.support.datafs import commit, storage_at
 from tests.support.faults import QuickDisk
+from tests.support.processes import eventually
 from zope_exporter.maintenance.backup.disk import Disk, Means
 from zope_exporter.maintenance.backup.run import backup
 from zope_exporter.maintenance.backup.target import BackupResult, BackupSettings, Source
 from zope_exporter.maintenance.backup.verification import Verdict, verify
 from zope_exporter.maintenance.backup.verification_record import Level
 from zope_exporter.maintenance.jobs.report import Report, Silent
+
+
+SECOND = "%Y-%m-%d-%H-%M-%S"
 
 
 class Noted(Silent):
@@ -92,7 +97,13 @@ class Site:
 def repozo(
     *arguments: object, python: str | Path = sys.executable
 ) -> "subprocess.CompletedProcess[str]":
-    """Run repozo, at most a minute; what it says is in `stderr`."""
+    """Run repozo, at most a minute; what it says is in `stderr`.
+
+    It names what it makes by the second, and makes nothing where another backup has the name.
+    """
+    if "-B" in arguments:
+        repository = Path(str(arguments[arguments.index("-r") + 1]))
+        eventually(lambda: not list(repository.glob(f"{time.strftime(SECOND, time.gmtime())}*")))
     return subprocess.run(
         [python, "-m", "ZODB.scripts.repozo", *map(str, arguments)],
         capture_output=True,
