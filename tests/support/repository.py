@@ -18,7 +18,6 @@ from zope_exporter.maintenance.backup.verification import Verdict, verify
 from zope_exporter.maintenance.backup.verification_record import Level
 from zope_exporter.maintenance.jobs.report import Report, Silent
 
-
 SECOND = "%Y-%m-%d-%H-%M-%S"
 
 
