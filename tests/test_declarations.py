@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from zope_exporter import collectors
-from zope_exporter.app.exporter import declared_metrics, idle_registry
+from zope_exporter.app.declarations import declared_metrics, idle_registry
 from zope_exporter.cli.main import main
 from zope_exporter.config.actions import ACTIONS, BACKUP, PACK, VERIFY, ActionSettings
 from zope_exporter.metrics.metric import Metric

@@ -7,7 +7,7 @@ from typing import Any
 import promql_parser
 
 from tests.support.promql import selectors
-from zope_exporter.app.exporter import declared_metrics
+from zope_exporter.app.declarations import declared_metrics
 from zope_exporter.metrics.metric import Metric
 
 Rule = dict[str, Any]

@@ -11,7 +11,7 @@ from tests.support.dashboards import Json, expressions, filled, load
 from tests.support.debian import tool
 from tests.support.promql import declaration, selectors
 from tests.support.require import require
-from zope_exporter.app.exporter import declared_metrics
+from zope_exporter.app.declarations import declared_metrics
 
 DECLARED = {metric.name: metric for metric in declared_metrics()}
 OF_COUNTERS = {"rate", "increase", "irate", "changes", "resets"}

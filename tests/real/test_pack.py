@@ -16,8 +16,8 @@ from tests.support.packing import AT_ONCE, Remembered
 from tests.support.require import require
 from tests.support.site import MANAGER
 from tests.support.zeo import ZeoServer
-from zope_exporter.app.exporter import search
 from zope_exporter.config.load import load_config
+from zope_exporter.config.search import search
 from zope_exporter.discovery.inventory import Database, Process, Service
 from zope_exporter.maintenance.actions.databases import site_databases
 from zope_exporter.maintenance.jobs.report import ActionError, RefusedError

@@ -8,7 +8,7 @@ from typing import Any
 
 from zope_exporter.alerting.dashboards.build import documents
 from zope_exporter.alerting.rules.thresholds import read_thresholds
-from zope_exporter.app.exporter import declared_metrics
+from zope_exporter.app.declarations import declared_metrics
 
 GRAFANA = Path(__file__).parents[2] / "grafana"
 THRESHOLDS = GRAFANA.parent / "alerts/thresholds.yml"

@@ -2,12 +2,8 @@
 
 from pathlib import Path
 
-from zope_exporter.app.exporter import declared_metrics
-from zope_exporter.cli.reference import (
-    configuration_reference,
-    metrics_reference,
-    patterns_reference,
-)
+from zope_exporter.app.declarations import declared_metrics, metrics_reference
+from zope_exporter.cli.reference import configuration_reference, patterns_reference
 
 README = Path(__file__).parents[2] / "README.md"
 

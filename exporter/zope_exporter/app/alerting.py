@@ -2,11 +2,8 @@
 
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from starlette.routing import Route
-
-from zope_exporter.alerting.watchdog.mail import send_mail
-from zope_exporter.alerting.watchdog.post import post
 from zope_exporter.alerting.watchdog.store import WatchdogStore
 from zope_exporter.alerting.watchdog.timer import Watchdog
 from zope_exporter.alerting.webhook.handled_alerts import HandledAlerts
@@ -17,8 +14,11 @@ from zope_exporter.collectors.webhook import WebhookCollector
 from zope_exporter.config.actions import ActionsConfig
 from zope_exporter.config.watchdog import WatchdogConfig
 from zope_exporter.maintenance.jobs.running import Runner
-from zope_exporter.web.tokens import TokenFile
-from zope_exporter.web.webhook import webhook_route
+
+if TYPE_CHECKING:
+    from starlette.routing import Route
+
+    from zope_exporter.web.tokens import TokenFile
 
 
 class Alerting:
@@ -45,8 +45,10 @@ class Alerting:
         if self._watchdog is not None:
             self._watchdog.stop()
 
-    def routes(self, tokens: TokenFile) -> list[Route]:
+    def routes(self, tokens: "TokenFile") -> "list[Route]":
         """Return the route that Alertmanager delivers to."""
+        from zope_exporter.web.webhook import webhook_route  # not for who only lists the metrics
+
         if self._config is None or self._tally is None:
             return []
         watchdogs = {}
@@ -59,7 +61,11 @@ class Alerting:
 def _watchdog(config: WatchdogConfig, store: WatchdogStore) -> Watchdog:
     channels = {}
     if config.smtp is not None:
+        from zope_exporter.alerting.watchdog.mail import send_mail
+
         channels["mail"] = partial(send_mail, config.smtp)
     if config.url is not None:
+        from zope_exporter.alerting.watchdog.post import post
+
         channels["url"] = partial(post, config.url)
     return Watchdog(config.max_silence, config.repeat, channels, store)

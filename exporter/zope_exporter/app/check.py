@@ -4,11 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from zope_exporter.checks.finding import Finding, Severity
 from zope_exporter.checks.limits import read_limits
-from zope_exporter.checks.site import judge
 from zope_exporter.config.schema import Config
-from zope_exporter.web.tokens import weaknesses
-
-from .exporter import look
+from zope_exporter.config.search import searched, watch
 
 COLLECT_SECONDS = 20.0
 
@@ -16,10 +13,19 @@ COLLECT_SECONDS = 20.0
 def findings(config: Config) -> list[Finding]:
     """Search this host, collect once, and return what there is to say.
 
-    Raises ConfigError if the token file cannot be used, ThresholdError if the thresholds cannot.
+    Raises ConfigError if the token file cannot be used, ThresholdError if the thresholds cannot,
+    TimeoutError or SearchError if the search does not end well in time.
     """
     limits = read_limits(config.thresholds)
-    return [*_tokens(config), *judge(*look(config, COLLECT_SECONDS), limits)]
+    found = _tokens(config)
+    watcher = watch(config)
+    try:
+        inventory = searched(watcher, COLLECT_SECONDS)
+        from .look import look  # a search that fails does without all collectors
+
+        return found + look(config, watcher, inventory, limits, COLLECT_SECONDS)
+    finally:
+        watcher.stop()
 
 
 def worst(found: Sequence[Finding]) -> Severity:
@@ -49,6 +55,8 @@ def report(found: Sequence[Finding], quiet: bool) -> Iterator[str]:
 def _tokens(config: Config) -> list[Finding]:
     if config.actions is None:
         return []
+    from zope_exporter.web.tokens import weaknesses
+
     found = weaknesses(config.actions.token_file)
     return [Finding(Severity.WARNING, "", "token_file", text) for text in found]
 

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import click
 
-from zope_exporter.config.document import ConfigError
-from zope_exporter.config.load import load_config
+from zope_exporter.system.user_error import UserError
 
 SEARCH_SECONDS = 20.0
 ASK_SECONDS = 5.0
@@ -48,13 +47,13 @@ def status(config_file: Path | None) -> None:
 
     Exits with 1 if one of them has none that is in order.
     """
-    from zope_exporter.app.exporter import search
     from zope_exporter.clients.agent.status import standing
-    from zope_exporter.discovery.watcher import SearchError
+    from zope_exporter.config.load import load_config
+    from zope_exporter.config.search import search
 
     try:
         inventory = search(load_config(config_file), SEARCH_SECONDS)
-    except (ConfigError, SearchError, TimeoutError) as error:
+    except (UserError, TimeoutError) as error:
         click.echo(f"zope-exporter: {error}", err=True)
         sys.exit(2)
     all_well = True

@@ -72,7 +72,7 @@ def _make(own: Path | None) -> _Made:
     from zope_exporter.alerting.dashboards.publish import for_grafana_com
     from zope_exporter.alerting.rules.generate import generate
     from zope_exporter.alerting.rules.thresholds import read_thresholds
-    from zope_exporter.app.exporter import declared_metrics
+    from zope_exporter.app.declarations import declared_metrics
 
     alerts = shipped("alerts")
     thresholds = read_thresholds(alerts / "thresholds.yml", own)

@@ -1,4 +1,4 @@
-"""What several commands share: flags, and how they end at a mistake."""
+"""What several commands share: flags, and how they end."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -8,10 +8,14 @@ from typing import Any, TypeVar
 
 import click
 
-from zope_exporter.config.document import ConfigError
-from zope_exporter.system.state import StateError
+from zope_exporter.maintenance.jobs.job import State
+from zope_exporter.system.user_error import UserError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+SEARCH_SECONDS = 60.0
+# The worst first: what has failed must not pass for what was merely refused.
+EXIT_CODES: dict[State, int] = {"failed": 1, "interrupted": 4, "refused": 3, "succeeded": 0}
 
 
 def config_flag(command: Command) -> Command:
@@ -23,22 +27,8 @@ def config_flag(command: Command) -> Command:
 @contextmanager
 def mistakes_told() -> Iterator[None]:
     """End with exit code 2 and the reason alone when it is one a person can act on."""
-    from zope_exporter.alerting.rules.thresholds import ThresholdError
-    from zope_exporter.demo.instance import DemoError
-    from zope_exporter.discovery.watcher import SearchError
-    from zope_exporter.web.listen import ListenError
-
-    mistakes = (
-        ConfigError,
-        DemoError,
-        ListenError,
-        SearchError,
-        StateError,
-        ThresholdError,
-        TimeoutError,
-    )
     try:
         yield
-    except mistakes as error:
+    except (UserError, TimeoutError) as error:
         click.echo(f"zope-exporter: {error}", err=True)
         sys.exit(2)

@@ -1,43 +1,26 @@
 """`jobs`: what was done, by whom, and how it ended."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
-
-import click
 
 from zope_exporter.config.load import load_config
 from zope_exporter.maintenance.jobs.job import Job
 from zope_exporter.maintenance.jobs.store import JobStore
 from zope_exporter.system.humanize import duration
-from zope_exporter.system.log_format import set_up_logging
 from zope_exporter.system.state import state_file
-
-from .flags import config_flag, mistakes_told
 
 SHOWN = 20
 
 
-@click.command("jobs")
-@click.argument("number", metavar="[ID]", type=int, required=False)
-@config_flag
-def jobs_command(number: int | None, config_file: Path | None) -> None:
-    """Print the last packs, backups and verifications, or all about the one with the ID."""
-    set_up_logging("error", "logfmt")  # the table says the rest
-    with mistakes_told():
-        store = JobStore(*state_file(load_config(config_file).state_dir))
-        store.bury()
-        if number is None:
-            lines = _table(store.jobs(SHOWN))
-        else:
-            job = store.job(number)
-            if job is None:
-                click.echo(f"there is no job {number}", err=True)
-                sys.exit(1)
-            lines = _details(job)
-    for line in lines:
-        click.echo(line)
+def history(config_file: Path | None, number: int | None) -> Iterator[str] | None:
+    """Return the lines about the last jobs, or about the one of that number; None without it."""
+    store = JobStore(*state_file(load_config(config_file).state_dir))
+    store.bury()
+    if number is None:
+        return _table(store.jobs(SHOWN))
+    job = store.job(number)
+    return None if job is None else _details(job)
 
 
 def _table(jobs: Sequence[Job]) -> Iterator[str]:

@@ -8,14 +8,12 @@ from typing import Any, TypeVar
 import click
 
 from zope_exporter import __version__
-from zope_exporter.config.load import load_config
 from zope_exporter.system.log_format import FORMATS, LEVELS, set_up_logging
 
 from .actions import action_command
 from .agent import agent
 from .assets import assets_command, rules_command
 from .flags import config_flag, mistakes_told
-from .jobs import jobs_command
 from .restore import recover_command, restore_command
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -117,13 +115,17 @@ def serve(
     log_format: str,
 ) -> None:
     """Serve metrics until SIGINT or SIGTERM."""
-    from zope_exporter.app.serve import serve_on
+    from zope_exporter.config.load import load_config
     from zope_exporter.web.listen import listen
 
     set_up_logging(log_level, log_format)
     with mistakes_told():
         config = load_config(config_file)
         with listen(listen_address) as listener:
+            from zope_exporter.app.serve import (
+                serve_on,  # what is refused above need not wait for it
+            )
+
             serve_on(listener, config, web_config_file, telemetry_path)
 
 
@@ -135,11 +137,18 @@ def check(config_file: Path | None, quiet: bool) -> None:
 
     Exits as Nagios plugins do: 0 well, 1 warning, 2 critical, 3 unknown.
     """
-    from zope_exporter.app.check import findings, report, worst
+    from zope_exporter.config.load import load_config
 
     set_up_logging("error", "logfmt")  # the findings say the rest
     with mistakes_told():
-        found = findings(load_config(config_file))
+        config = load_config(config_file)
+        from zope_exporter.app.check import (  # what is refused above need not wait for it
+            findings,
+            report,
+            worst,
+        )
+
+        found = findings(config)
     for line in report(found, quiet):
         click.echo(line)
     sys.exit(worst(found).exit_code)
@@ -175,6 +184,7 @@ def demo(listen_address: str, stack: bool, log_level: str, log_format: str) -> N
 @click.argument("name")
 def forget(config_file: Path | None, name: str) -> None:
     """Stop missing the Zope, ZEO server or site NAME, which is gone for good."""
+    from zope_exporter.config.load import load_config
     from zope_exporter.discovery.memory import open_memory
 
     with mistakes_told():
@@ -191,11 +201,26 @@ def forget(config_file: Path | None, name: str) -> None:
 @main.command()
 def metrics() -> None:
     """Print the reference of all metrics."""
-    from zope_exporter.app.exporter import declared_metrics
-
-    from .reference import metrics_reference
+    from zope_exporter.app.declarations import declared_metrics, metrics_reference
 
     click.echo(metrics_reference(declared_metrics()))
+
+
+@main.command()
+@click.argument("number", metavar="[ID]", type=int, required=False)
+@config_flag
+def jobs(number: int | None, config_file: Path | None) -> None:
+    """Print the last packs, backups and verifications, or all about the one with the ID."""
+    from .jobs import history
+
+    set_up_logging("error", "logfmt")  # the table says the rest
+    with mistakes_told():
+        lines = history(config_file, number)
+    if lines is None:
+        click.echo(f"there is no job {number}", err=True)
+        sys.exit(1)
+    for line in lines:
+        click.echo(line)
 
 
 main.add_command(
@@ -207,7 +232,6 @@ main.add_command(
 main.add_command(
     action_command("verify", "Prove the last backup of the databases of SITE, or of all sites.")
 )
-main.add_command(jobs_command)
 main.add_command(restore_command)
 main.add_command(recover_command)
 main.add_command(assets_command)

@@ -1,20 +1,17 @@
-"""The reference of metrics and configuration, made from the code so that it cannot differ."""
+"""The reference of configuration and patterns, made from the code so that it cannot differ."""
 
-from collections.abc import Iterable, Iterator
+import ast
+import inspect
+from collections.abc import Iterator
+from itertools import pairwise
+from textwrap import dedent
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from zope_exporter.config.schema import Config
-from zope_exporter.config.types import section_of
+from zope_exporter.config.types import Section, section_of
 from zope_exporter.logs.event.known_patterns import KNOWN_PATTERNS
-from zope_exporter.metrics.metric import Metric
-
-
-def metrics_reference(metrics: Iterable[Metric]) -> str:
-    """Return a Markdown table of metrics: name, kind, labels, help."""
-    rows = sorted(f"| `{m.name}` | {m.kind} | {_labels(m)} | {m.help} |" for m in metrics)
-    return "\n".join(["| metric | kind | labels | meaning |", "|---|---|---|---|", *rows])
 
 
 def patterns_reference() -> str:
@@ -28,18 +25,29 @@ def configuration_reference() -> str:
     return "\n".join(["| key | default | meaning |", "|---|---|---|", *_rows(Config, "")])
 
 
-def _labels(metric: Metric) -> str:
-    return ", ".join(f"`{label}`" for label in metric.labels)
-
-
 def _rows(model: type[BaseModel], prefix: str) -> Iterator[str]:
+    meanings = dict(_meanings(model))
     for name, field in model.model_fields.items():
         section = section_of(field.annotation)
         key = f"{prefix}{field.alias or name}"
-        meaning = " ".join((field.description or "").split())
+        meaning = " ".join(meanings.get(name, "").split())
         yield f"| `{key}` | {_default(field)} | {meaning} |"
         if section is not None:
             yield from _rows(section, f"{key}[].")
+
+
+def _meanings(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
+    """Yield each key with the docstring below it."""
+    for section in reversed(model.__mro__):
+        if issubclass(section, Section) and section is not Section:
+            (definition,) = ast.parse(dedent(inspect.getsource(section))).body
+            assert isinstance(definition, ast.ClassDef)  # noqa: S101  (the source of a class)
+            for field, text in pairwise(definition.body):
+                match field, text:
+                    case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(
+                        value=ast.Constant(value=str(meaning))
+                    ):
+                        yield name, meaning
 
 
 def _default(field: FieldInfo) -> str:

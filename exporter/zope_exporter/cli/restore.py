@@ -18,7 +18,7 @@ from zope_exporter.maintenance.jobs.report import (
 )
 from zope_exporter.system.log_format import set_up_logging
 
-from .flags import config_flag, mistakes_told
+from .flags import EXIT_CODES, SEARCH_SECONDS, config_flag, mistakes_told
 
 if TYPE_CHECKING:
     from zope_exporter.maintenance.restore.place import Place
@@ -197,13 +197,11 @@ def _nobody_else(
     place: "Place", go_by_lock: bool, config_file: Path | None, report: Report
 ) -> Iterator[None]:
     """Within, nobody has the Data.fs open, nor packs it or backs it up."""
-    from zope_exporter.app.exporter import search
     from zope_exporter.config.load import load_config
+    from zope_exporter.config.search import search
     from zope_exporter.maintenance.jobs.lock import LockPlace, Patience, locked
     from zope_exporter.maintenance.restore.exclusive_access import check_stopped
     from zope_exporter.system.state import state_directory
-
-    from .run_action import SEARCH_SECONDS
 
     report.stage("looking for processes")
     config = load_config(config_file)
@@ -218,7 +216,6 @@ def _nobody_else(
 def _run(work: Callable[[Report], int]) -> NoReturn:
     """Do it with its progress shown, and end with the exit code."""
     from .foreground import Stoppable, ended_by_signals, shown
-    from .run_action import EXIT_CODES
 
     set_up_logging("error", "logfmt")
     stopping = threading.Event()

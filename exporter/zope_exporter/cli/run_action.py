@@ -8,11 +8,11 @@ from pathlib import Path
 
 import click
 
-from zope_exporter.app.exporter import search
 from zope_exporter.config.load import load_config
+from zope_exporter.config.search import search
 from zope_exporter.maintenance.actions.catalog import ActionCatalog
 from zope_exporter.maintenance.jobs.execution import execute
-from zope_exporter.maintenance.jobs.job import Facts, Outcome, State, Task
+from zope_exporter.maintenance.jobs.job import Facts, Outcome, Task
 from zope_exporter.maintenance.jobs.lock import Patience
 from zope_exporter.maintenance.jobs.recorder import Recorder
 from zope_exporter.maintenance.jobs.report import RefusedError
@@ -21,11 +21,8 @@ from zope_exporter.maintenance.jobs.work import Catalog, Submission
 from zope_exporter.system.humanize import duration, size
 from zope_exporter.system.state import state_file
 
+from .flags import EXIT_CODES, SEARCH_SECONDS
 from .foreground import ended_by_signals, shown
-
-SEARCH_SECONDS = 60.0
-# The worst first: what has failed must not pass for what was merely refused.
-EXIT_CODES: dict[State, int] = {"failed": 1, "interrupted": 4, "refused": 3, "succeeded": 0}
 
 
 def find_catalog(config_file: Path | None) -> ActionCatalog:

@@ -5,15 +5,16 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from persistent.TimeStamp import TimeStamp
-from ZODB.utils import p64
-
-from zope_exporter.maintenance.actions.backups import BackupPlan
 from zope_exporter.maintenance.backup.identity import CONTENTS, NAMES, begins_later, other_names
 from zope_exporter.maintenance.backup.listing import Repository, read_repository
 from zope_exporter.metrics.collector import Part
 from zope_exporter.metrics.metric import Metric, Sample
+from zope_exporter.storage.filestorage.tid import time_of
+
+if TYPE_CHECKING:
+    from zope_exporter.maintenance.actions.backups import BackupPlan
 
 LABELS = ("site", "database")
 
@@ -95,7 +96,7 @@ class BackupCollector:
         AVAILABLE,
     )
 
-    def __init__(self, plans: Callable[[], Iterable[BackupPlan]]) -> None:
+    def __init__(self, plans: "Callable[[], Iterable[BackupPlan]]") -> None:
         self._plans = plans
         self._known: dict[Path, tuple[Identity, Repository]] = {}
 
@@ -105,7 +106,7 @@ class BackupCollector:
             for plan in self._plans()
         ]
 
-    def _collect(self, plan: BackupPlan) -> Iterator[Sample]:
+    def _collect(self, plan: "BackupPlan") -> Iterator[Sample]:
         labels = {"site": plan.site, "database": plan.database}
         yield MAX_AGE(plan.settings.max_age, **labels)
         try:
@@ -133,7 +134,7 @@ class BackupCollector:
         return known[1]
 
 
-def _check_identity(repository: Repository, plan: BackupPlan) -> None:
+def _check_identity(repository: Repository, plan: "BackupPlan") -> None:
     """Raise RepositoryError, before anything is told of them, for backups of another database."""
     others = other_names(repository, plan.site, plan.database)
     if others:
@@ -160,7 +161,7 @@ def _newest(repository: Repository, labels: dict[str, str]) -> Iterator[Sample]:
         return
     yield LAST_SUCCESS(newest.covered, **labels)
     tid = newest.covered_tid
-    covered = newest.covered if tid is None else TimeStamp(p64(tid)).timeTime()
+    covered = newest.covered if tid is None else time_of(tid.to_bytes(8, "big"))
     yield COVERED(covered, **labels)
     proofs = [backup.proof.time for backup in repository.backups if backup.proven and backup.proof]
     if proofs:

@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from persistent.TimeStamp import TimeStamp
-
 from zope_exporter.discovery.inventory import Inventory
 from zope_exporter.metrics.collector import Part
 from zope_exporter.metrics.metric import Metric, Sample
@@ -16,6 +14,7 @@ from zope_exporter.storage.filestorage.follow import Followed
 from zope_exporter.storage.filestorage.owners import Identity
 from zope_exporter.storage.filestorage.rescan import Rescan
 from zope_exporter.storage.filestorage.state import Findings, Known, Store
+from zope_exporter.storage.filestorage.tid import time_of
 
 LABELS = ("site", "database")
 
@@ -190,7 +189,7 @@ def _identity(path: Path) -> Identity | None:
 
 def _last_pack(path: Path, packed: int, labels: dict[str, str]) -> Iterator[Sample]:
     if packed:
-        earliest = TimeStamp(packed.to_bytes(8, "big")).timeTime()
+        earliest = time_of(packed.to_bytes(8, "big"))
         try:
             # The pack renamed it last of all, which its own modification time does not show.
             renamed = path.with_name(path.name + ".old").stat().st_ctime

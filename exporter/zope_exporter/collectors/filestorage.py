@@ -9,8 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from persistent.TimeStamp import TimeStamp
-
 from zope_exporter.discovery.inventory import Inventory, Storage
 from zope_exporter.metrics.collector import Part
 from zope_exporter.metrics.metric import Metric, Sample
@@ -29,6 +27,7 @@ from zope_exporter.storage.filestorage.owners import (
     writes_elsewhere,
 )
 from zope_exporter.storage.filestorage.tail import Transaction, read_tail
+from zope_exporter.storage.filestorage.tid import time_of
 
 Found = TypeVar("Found")
 
@@ -135,7 +134,7 @@ class FileStorageCollector:
         tail = self._settled(lambda: read_tail(path, self._known.get(path)))
         if tail.last is not None:
             self._known[path] = tail.last
-            yield LAST_TRANSACTION(TimeStamp(tail.last.tid).timeTime(), **labels)
+            yield LAST_TRANSACTION(time_of(tail.last.tid), **labels)
         if tail.torn is not None and self._clock() - tail.torn.modified > TORN_SECONDS:
             raise tail.torn
 

@@ -1,14 +1,9 @@
-"""The configuration in the terms of those who work by it."""
-
-from collections.abc import Iterator
+"""The sites of the configuration in the terms of discovery."""
 
 from zope_exporter.discovery.declared import Declared, DeclaredService, DeclaredZeo
 from zope_exporter.discovery.inventory import Target, TlsFiles, ZmiLogin
-from zope_exporter.logs.syslog.route import Route, SyslogSettings
-from zope_exporter.logs.tail.sources import ExtraLog
 
-from .logs import SyslogRouteConfig
-from .schema import Config, InstanceConfig, PingConfig, SiteConfig, ZeoConfig
+from .schema import InstanceConfig, PingConfig, SiteConfig, ZeoConfig
 
 
 def declared_site(site: SiteConfig) -> Declared:
@@ -21,29 +16,6 @@ def declared_site(site: SiteConfig) -> Declared:
         tuple(_target(ping) for ping in site.ping),
         tuple(_elsewhere(zeo) for zeo in site.zeo if not zeo.conf),
     )
-
-
-def extra_logs(config: Config) -> list[ExtraLog]:
-    """Return the logs that the configuration adds to those which are found."""
-    found = []
-    for site in config.sites:
-        found += [ExtraLog(site.name, log.path, "access", log.format) for log in site.logs.access]
-        found += [ExtraLog(site.name, log.path, "event", log.format) for log in site.logs.event]
-    return found
-
-
-def syslog_settings(config: Config) -> Iterator[tuple[str, SyslogSettings]]:
-    """Yield the sites that receive syslog messages, and how."""
-    for site in config.sites:
-        syslog = site.logs.syslog
-        if syslog is not None:
-            routes = _route(syslog.access), _route(syslog.event)
-            mode = int(syslog.socket_mode, 8)
-            yield site.name, SyslogSettings(syslog.listen, *routes, mode)
-
-
-def _route(route: SyslogRouteConfig) -> Route:
-    return Route(route.facility, route.tag)
 
 
 def _zope(instance: InstanceConfig) -> DeclaredService:

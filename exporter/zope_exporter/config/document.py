@@ -5,6 +5,8 @@ from pathlib import Path
 
 import yaml
 
+from zope_exporter.system.user_error import UserError
+
 MAX_BYTES = 1 << 20
 MAX_NODES = 100_000
 
@@ -28,7 +30,7 @@ class Problem:
         return f"{text} ({self.remedy})" if self.remedy else text
 
 
-class ConfigError(Exception):
+class ConfigError(UserError):
     """A configuration file cannot be used; says all that is wrong with it, a line each."""
 
     def __init__(self, path: Path, problems: list[Problem]) -> None:

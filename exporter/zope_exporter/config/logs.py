@@ -4,8 +4,6 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from zope_exporter.logs.access.counter import AccessCounter
-from zope_exporter.logs.event.counter import EventCounter
 from zope_exporter.logs.syslog.listen import parse_address
 from zope_exporter.logs.syslog.route import FACILITIES
 
@@ -32,7 +30,11 @@ def _facility(text: str) -> str:
     return text
 
 
+# Here and below the parsers of logs are imported where the configuration has something for them:
+# every command reads it.
 def _access_format(text: str) -> str:
+    from zope_exporter.logs.access.counter import AccessCounter
+
     try:
         AccessCounter(text)
     except ValueError as error:
@@ -41,6 +43,8 @@ def _access_format(text: str) -> str:
 
 
 def _event_format(text: str) -> str:
+    from zope_exporter.logs.event.counter import EventCounter
+
     try:
         EventCounter(text)
     except ValueError as error:
@@ -92,6 +96,10 @@ class LogsConfig(Section):
 
     @model_validator(mode="after")
     def _patterns_together(self) -> "LogsConfig":
+        if not self.patterns:
+            return self
+        from zope_exporter.logs.event.counter import EventCounter
+
         try:
             EventCounter(patterns=self.patterns)
         except ValueError as error:

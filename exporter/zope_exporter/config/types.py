@@ -79,8 +79,11 @@ Regex = Annotated[str, AfterValidator(_regex)]
 
 
 class Section(BaseModel):
+    # Deferred, as each section would be built once by itself and again in each that it is part of.
+    # The docstrings of the keys are for the reference alone, which reads the source for them: that
+    # takes as long as all else here.
     model_config = ConfigDict(
-        extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True
+        extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True
     )
 
 

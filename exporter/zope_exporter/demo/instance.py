@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 
 from zope_exporter.system.subprocesses import Child
+from zope_exporter.system.user_error import UserError
 
 USER = "admin"
 STEP_DEADLINE = 60.0
@@ -18,7 +19,7 @@ SLUG = """<include xmlns="http://namespaces.zope.org/zope" package="zope_exporte
 """  # noqa: E501
 
 
-class DemoError(Exception):
+class DemoError(UserError):
     """The demo cannot start; the text says why, and what to do."""
 
 

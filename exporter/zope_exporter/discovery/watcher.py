@@ -5,13 +5,15 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 
+from zope_exporter.system.user_error import UserError
+
 from .inventory import Inventory
 from .looking import Looking
 
 INTERVAL = 15.0
 
 
-class SearchError(Exception):
+class SearchError(UserError):
     """A search of this host failed, or does not end; the cause is the error that ended it."""
 
 

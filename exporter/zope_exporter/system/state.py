@@ -7,6 +7,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from .user_error import UserError
+
 SCHEMA_VERSION = 1
 FILE_NAME = "state.sqlite3"
 SYSTEM_DIRECTORY = Path("/var/lib/zope-exporter")
@@ -14,7 +16,7 @@ SYSTEM_DIRECTORY = Path("/var/lib/zope-exporter")
 Result = TypeVar("Result")
 
 
-class StateError(Exception):
+class StateError(UserError):
     """The state file cannot be used: names it, the reason and the remedy."""
 
 

@@ -6,6 +6,8 @@ import re
 import socket
 from ipaddress import ip_address
 
+from zope_exporter.system.user_error import UserError
+
 FLAG = "--web.listen-address"
 BACKLOG = 1024
 _ADDRESS = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:\[\]]*)):(?P<port>\d{1,5})", re.ASCII)
@@ -16,7 +18,7 @@ _REASONS = {
 }
 
 
-class ListenError(Exception):
+class ListenError(UserError):
     """Nothing can be listened on there; names the flag, the reason and the remedy."""
 
     def __init__(self, address: str, reason: str) -> None:

@@ -77,6 +77,46 @@ def test_a_redirect_never_leads_from_https_to_http() -> None:
     assert redirected(httpx.URL("https://host.test/"), "http://host.test/") is None
 
 
+PARTS = [
+    "user",
+    ":",
+    "@",
+    "/",
+    "?",
+    "#",
+    "[",
+    "]",
+    "%",
+    "..",
+    ".",
+    "-",
+    "_",
+    "www.example.org",
+    "127.0.0.1",
+    "256.1.1.1",
+    "1.2.3",
+    "01.2.3.4",
+    "::1",
+    "xn--",
+    "grün",
+    "a=b&c",
+    "0",
+    "80",
+    "65535",
+    "65536",
+    "99999",
+]
+
+
+@given(st.lists(st.sampled_from(PARTS), max_size=6).map(lambda parts: f"http://{''.join(parts)}"))
+def test_what_is_good_is_so_for_the_library_that_probes_it(text: str) -> None:
+    if check_url(text) is None:
+        url = httpx.URL(text)
+        assert url.scheme in ("http", "https")
+        assert url.raw_host
+        assert url.port is None or 0 < url.port < 65536
+
+
 @given(st.text())
 def test_any_text_is_judged(text: str) -> None:
     assert check_url(text) is None or text not in ("http://host.test/", "http://127.0.0.1/")

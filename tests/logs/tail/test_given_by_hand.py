@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from zope_exporter.app.exporter import search
-from zope_exporter.config.declaring import extra_logs
 from zope_exporter.config.load import load_config
+from zope_exporter.config.log_settings import extra_logs
+from zope_exporter.config.search import search
 from zope_exporter.discovery.inventory import Inventory, Service
 from zope_exporter.logs.access.counter import REQUESTS
 from zope_exporter.logs.counters import CounterMaker

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import yaml
 
+from zope_exporter.system.user_error import UserError
+
 Thresholds = Mapping[str, str]
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}
@@ -15,7 +17,7 @@ _KINDS = ((_DURATION, "duration such as 90s, 5m or 8d"), (_NUMBER, "number such 
 _PLACE = re.compile(r"<([a-z_]+)(?::(seconds))?>")
 
 
-class ThresholdError(ValueError):
+class ThresholdError(UserError, ValueError):
     """Thresholds cannot be read or do not fit the rules; the message names file, key and remedy."""
 
 

@@ -1,6 +1,5 @@
 """Probing a target over HTTP."""
 
-import asyncio
 import ssl
 import threading
 from collections.abc import Callable, Iterable
@@ -10,7 +9,6 @@ from zope_exporter.discovery.inventory import Target
 from .resolve import Resolver
 from .result import Result
 from .url import check_url
-from .visit import Visit
 
 
 class Prober:
@@ -39,6 +37,11 @@ class Prober:
         problem = check_url(target.url)
         if problem is not None:
             raise ValueError(f"the URL {problem}")
+        # Only who probes needs httpx, and that before the clock of the visit begins to run.
+        import asyncio
+
+        from .visit import Visit
+
         visit = Visit(target, self._trusted())
         host = visit.url.raw_host.decode("ascii")
         try:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
-from persistent.TimeStamp import TimeStamp
+from zope_exporter.storage.filestorage.tid import time_of
 
 from .errors import NonsenseError
 
@@ -106,6 +106,6 @@ def _time_of(tid: object) -> float | None:
     if tid is None or tid == _NO_TRANSACTION:
         return None
     try:
-        return float(TimeStamp(bytes.fromhex(tid)).timeTime())  # type: ignore[arg-type]  # else TypeError
+        return time_of(bytes.fromhex(tid))  # type: ignore[arg-type]  # else TypeError
     except (ValueError, TypeError):
         raise NonsenseError("gives a last-transaction that cannot be") from None

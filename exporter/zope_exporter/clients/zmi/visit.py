@@ -8,7 +8,6 @@ from pathlib import Path
 from zope_exporter.clients.http.resolve import Resolver
 from zope_exporter.discovery.inventory import Process, Service, ZmiLogin
 
-from .client import ZmiClient
 from .errors import ZmiError
 from .page import Page
 from .reading import Caches, Panel, read_caches, read_panel
@@ -55,6 +54,8 @@ class ZmiVisitor:
 
     def visit(self, zope: Visited) -> Account:
         """Whatever happens is the account."""
+        from .client import ZmiClient  # with httpx, where a login is given
+
         deadline = time.monotonic() + self._timeout
         client = ZmiClient(zope.login, self._resolver)
         panel: Panel | None = None

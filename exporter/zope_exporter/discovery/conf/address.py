@@ -2,8 +2,6 @@
 
 import os
 
-from ZConfig.datatypes import inet_connection_address
-
 _AS_SEEN_HERE = {
     "": "127.0.0.1",
     "*": "127.0.0.1",
@@ -28,6 +26,9 @@ def zeo_address(text: str) -> str:
     if "/" in text:
         path = os.path.normpath(text)
         return path if "/" in path else f"./{path}"
+    # Every command reads the configuration, and few configurations have such an address in it.
+    from ZConfig.datatypes import inet_connection_address
+
     host, port = inet_connection_address(text)
     if port is None:
         raise ValueError("no port")

@@ -1,8 +1,6 @@
 """Backing up a database as it is configured, and proving what that made."""
 
-from zope_exporter.maintenance.backup.run import backup
 from zope_exporter.maintenance.backup.target import BackupSettings, Source
-from zope_exporter.maintenance.backup.verification import verify
 from zope_exporter.maintenance.backup.verification_record import Level
 from zope_exporter.maintenance.jobs.job import Facts
 from zope_exporter.maintenance.jobs.report import ActionError, Report
@@ -14,6 +12,9 @@ TOLD = 5
 
 def run_backup(plan: BackupPlan, report: Report) -> Facts:
     """Make a backup, full or incremental, and verify it: one that is not proven does not count."""
+    # Here, as all commands know the actions, and few of them begin one.
+    from zope_exporter.maintenance.backup.run import backup
+
     settings = BackupSettings(gzip=plan.settings.gzip, keep_full=plan.settings.keep_full)
     made = backup(_source(plan), plan.repository, settings, report)
     return {
@@ -27,6 +28,8 @@ def run_backup(plan: BackupPlan, report: Report) -> Facts:
 
 def run_verify(plan: BackupPlan, report: Report) -> Facts:
     """Verify the newest backup at the configured level; any doubt is a failure."""
+    from zope_exporter.maintenance.backup.verification import verify
+
     level = Level[plan.settings.verify.upper()]
     verdict = verify(plan.repository, level, report, _source(plan))
     if not verdict.ok:

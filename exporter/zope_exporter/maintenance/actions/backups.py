@@ -10,11 +10,7 @@ from urllib.parse import quote
 from zope_exporter.config.actions import BackupConfig
 from zope_exporter.config.schema import Config
 from zope_exporter.discovery.inventory import Inventory, Storage
-from zope_exporter.maintenance.backup.identity import OtherDatabaseError, check_names, check_same
-from zope_exporter.maintenance.backup.listing import read_repository
 from zope_exporter.maintenance.jobs.report import RefusedError, Report
-from zope_exporter.storage.filestorage.datafile import opened
-from zope_exporter.storage.filestorage.errors import FileStorageError
 
 from .databases import SiteDatabase, site_databases
 
@@ -36,6 +32,16 @@ class BackupPlan:
 
         Raises RefusedError if the repository cannot be read, or is of another database.
         """
+        # Here, as all commands know the plans, and few of them look into a repository.
+        from zope_exporter.maintenance.backup.identity import (
+            OtherDatabaseError,
+            check_names,
+            check_same,
+        )
+        from zope_exporter.maintenance.backup.listing import read_repository
+        from zope_exporter.storage.filestorage.datafile import opened
+        from zope_exporter.storage.filestorage.errors import FileStorageError
+
         data_fs = self.storage.data_fs
         try:
             listed = read_repository(self.repository)

@@ -5,8 +5,6 @@ from functools import partial
 from zope_exporter.config.actions import PackConfig
 from zope_exporter.maintenance.jobs.job import Facts
 from zope_exporter.maintenance.jobs.report import Report
-from zope_exporter.maintenance.pack.choose_engine import choose
-from zope_exporter.maintenance.pack.run import pack
 from zope_exporter.maintenance.pack.target import PackResult, PackSettings, PackTarget
 
 from .backups import BackupPlan
@@ -17,6 +15,10 @@ def run_pack(
     database: SiteDatabase, config: PackConfig, plan: BackupPlan | None, report: Report
 ) -> Facts:
     """Pack; `plan` is how the database is backed up, if it is."""
+    # Here, as all commands know the actions, and few of them begin one.
+    from zope_exporter.maintenance.pack.choose_engine import choose
+    from zope_exporter.maintenance.pack.run import pack
+
     way = choose(database.storage, database.uses)
     target = PackTarget(database.site, database.name, database.storage, way)
     return _facts(pack(target, _settings(config, plan, report), report))

@@ -42,14 +42,12 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
 
-from persistent.TimeStamp import TimeStamp
-from ZODB.utils import p64
-
 from zope_exporter.maintenance.jobs.report import ActionError, Report
 from zope_exporter.storage.filestorage.datafile import opened
 from zope_exporter.storage.filestorage.errors import FileStorageError
 from zope_exporter.storage.filestorage.records import PACKED, DataFile
 from zope_exporter.storage.filestorage.tail import FIRST_TRANSACTION, LENGTH, TRANSACTION_HEADER
+from zope_exporter.storage.filestorage.tid import time_of
 
 from .fingerprint import same_file
 from .listing import Backup, Repository
@@ -229,5 +227,5 @@ def _unknown(data_fs: Path, tid: int, covered: int) -> str:
 
 
 def _shown(tid: int) -> str:
-    when = datetime.fromtimestamp(TimeStamp(p64(tid)).timeTime(), timezone.utc)
+    when = datetime.fromtimestamp(time_of(tid.to_bytes(8, "big")), timezone.utc)
     return f"{when:%Y-%m-%dT%H:%M:%S.%fZ}"

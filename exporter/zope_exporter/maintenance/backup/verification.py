@@ -18,7 +18,6 @@ from .identity import NAMES, OtherDatabaseError, check_same, other_names
 from .listing import Backup, Repository, proven, read_repository
 from .lock import shared
 from .pieces import DamagedPieceError, all_contents
-from .restore_test import RestoreTest
 from .snapshots import SUFFIX, check_blobs, check_sizes, read_listing
 from .target import Source
 from .verification_record import VERIFIED, Level, VerificationRecord
@@ -143,6 +142,8 @@ class _Verification:
             self._fail(backup.stamp, f"blobs/{backup.stamp}/{text}")
 
     def _restore(self, backup: Backup, source: Source | None) -> None:
+        from .restore_test import RestoreTest  # with numpy, which the lower levels do without
+
         trial = RestoreTest(backup, self.report, self.means.disk)
         trial.run(source)
         for failure in trial.failures:

@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from zope_exporter.system.state import give_to_owner, make_directory
 
 from .report import RefusedError, Report
@@ -68,6 +66,8 @@ def holder(descriptor: int, proc: Path = Path("/proc")) -> str:
 
 
 def _process(pid: int) -> str:
+    import psutil  # for the one line of a lock that is held
+
     try:
         return f"process {pid} ({psutil.Process(pid).name()})"
     except psutil.Error:

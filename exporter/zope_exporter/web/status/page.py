@@ -1,10 +1,10 @@
 """The status page over HTTP: one page, its style and its script, nothing from elsewhere."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
@@ -15,6 +15,9 @@ from zope_exporter.system.humanize import duration
 from zope_exporter.web.thread import in_thread
 
 from .view import PageView
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 HERE = Path(__file__).parent
 STYLE, SCRIPT = "/-/page.css", "/-/page.js"
@@ -40,6 +43,13 @@ class StatusPage:
     """Renders views; `links` are the pages to go to from there, by name."""
 
     def __init__(self, links: dict[str, str]) -> None:
+        self._links = links
+
+    @cached_property
+    def _template(self) -> "Template":
+        # Where nobody ever opens the page, nothing of jinja2 is in memory.
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
         environment = Environment(
             loader=FileSystemLoader(HERE),
             autoescape=True,
@@ -47,8 +57,7 @@ class StatusPage:
             # What is marked as HTML by the template itself is of another type.
             finalize=lambda value: encodable(value) if type(value) is str else value,
         )
-        self._template = environment.get_template("page.html")
-        self._links = links
+        return environment.get_template("page.html")
 
     def render(self, page: PageView) -> str:
         """Return the page as HTML; every value is escaped."""
