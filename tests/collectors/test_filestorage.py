@@ -15,6 +15,7 @@ from zope_exporter.collectors.filestorage import FileStorageCollector
 from zope_exporter.discovery.inventory import Inventory, Process, Site, Storage
 from zope_exporter.metrics.exposition import encode
 from zope_exporter.metrics.registry import Registry, Scrape
+from zope_exporter.storage.filestorage.tid import time_of
 
 GOLDEN = Path(__file__).with_name("golden")
 
@@ -191,7 +192,7 @@ def test_live_writer_with_aborts_and_packs(path: Path) -> None:
         times.append(watched.values()["last_transaction_timestamp_seconds"])
     assert len(set(times)) > 10
     assert times == sorted(times)
-    assert times[-1] == TimeStamp(bytes.fromhex(last)).timeTime()
+    assert times[-1] == time_of(bytes.fromhex(last))
 
 
 def test_pack_has_the_file_away_for_a_moment(path: Path) -> None:
