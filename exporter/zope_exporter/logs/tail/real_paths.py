@@ -31,10 +31,10 @@ class RealPaths:
 
     def __call__(self, path: Path) -> str:
         """Return where a path leads, as far as that is known in time."""
-        when, real = self._known.get(path, (None, os.path.normpath(path)))
-        if when is not None and self._clock() - when < KEPT_SECONDS:
-            return real
         with self._lock:
+            when, real = self._known.get(path, (None, os.path.normpath(path)))
+            if when is not None and self._clock() - when < KEPT_SECONDS:
+                return real
             asked = self._asked.get(path)
             if asked is not None and asked.is_alive():  # it hangs; whoever came first has waited
                 return real
