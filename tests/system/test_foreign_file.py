@@ -103,12 +103,16 @@ def test_a_file_that_becomes_another_after_the_look_is_refused(tmp_path: Path) -
             swap(path, os.mkfifo)
             swap(path, lambda path: path.write_text("text"))
 
+    def both_seen() -> bool:
+        outcomes.add(outcome(path))
+        return len(outcomes) > 1
+
     path.write_text("text")
     thread = threading.Thread(target=exchange)
     thread.start()
     try:
         outcomes = {outcome(path) for _ in range(3000)}
-        eventually(lambda: outcomes.add(outcome(path)) or len(outcomes) > 1)
+        eventually(both_seen)
     finally:
         over.set()
         thread.join(30)

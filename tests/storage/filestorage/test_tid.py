@@ -1,3 +1,5 @@
+"""Transaction ids as times, held against ZODB's own."""
+
 from datetime import datetime, timezone
 
 import pytest
