@@ -88,9 +88,15 @@ def refused(strace: Path, call: Call, error: str, work: Callable[[], object]) ->
     return run
 
 
-def without_links(strace: Path, work: Callable[[], object]) -> Run:
-    """Do some work in a fork on file systems that know no hard links, as vfat and exFAT."""
-    run = _traced(strace, ["-e", "inject=link,linkat:error=EPERM"], work)
+def without_links(strace: Path, work: Callable[[], object], *others: str) -> Run:
+    """Do some work in a fork on file systems that know no hard links, as vfat and exFAT.
+
+    `others` are calls that fail as well, as a disk that breaks has it.
+    """
+    options = ["-e", "inject=link,linkat:error=EPERM"]
+    if others:
+        options += ["-e", f"inject={','.join(others)}:error=EIO"]
+    run = _traced(strace, options, work)
     assert run.injected, run
     return run
 

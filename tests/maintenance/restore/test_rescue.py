@@ -61,6 +61,16 @@ def test_a_rescue_needs_no_hard_links(died: Path) -> None:
     assert not died.with_name("Data.fs.pack").exists()
 
 
+def test_a_rescue_that_fails_without_hard_links_leaves_no_empty_data_fs(died: Path) -> None:
+    renames = "rename", "renameat", "renameat2"
+    run = without_links(require(tool, "strace"), lambda: rescue(died, Silent()), *renames)
+    assert run.error is not None
+    assert f"{died} is not there yet" in run.error
+    assert not died.exists()
+    rescue(died, Silent())
+    assert set(items(died)) == {"item", "blob-1", "blob-3"}
+
+
 def test_a_pack_file_that_is_not_whole_is_not_taken(died: Path) -> None:
     pack = died.with_name("Data.fs.pack")
     pack.write_bytes(pack.read_bytes()[:-10])

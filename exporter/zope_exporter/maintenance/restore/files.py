@@ -61,7 +61,11 @@ def name_new(path: Path, target: Path) -> None:
             raise
         # A rename replaces what it meets: the name is taken first, by whoever comes first.
         os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        path.rename(target)
+        try:
+            path.rename(target)
+        except OSError:
+            target.unlink()  # it is empty, and would be taken for what was to be put there
+            raise
     else:
         sync_directory(target.parent)  # a crash must not lose both names
         path.unlink()
