@@ -7,6 +7,7 @@ from typing import Any
 from zope_exporter.clients.http.result import Reason
 from zope_exporter.discovery.inventory import Target
 
+_FEW_SECONDS = 3.0  # for a target from which nothing ever comes
 _MANY_SECONDS = 20.0  # for a target that must not time out, however slow the machine
 
 
@@ -20,10 +21,16 @@ class Case:
     status: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
-    def target(self, ports: Mapping[str, int], patience: float = 3.0) -> Target:
-        """Make the target; `patience` is the timeout (seconds) where only that ends the probe."""
-        timeout = patience if self.reason == "timeout" else _MANY_SECONDS
-        return Target(self.name, self.url.format(**ports), timeout=timeout, **self.options)
+    def target(self, ports: Mapping[str, int], patience: float | None = None) -> Target:
+        """Make the target; `patience` is the timeout (seconds) where only that ends the probe.
+
+        Unless told, an answer that begins before its time is up has time enough to begin.
+        """
+        if self.reason != "timeout":
+            patience = _MANY_SECONDS
+        elif patience is None:
+            patience = _FEW_SECONDS if self.status is None else _MANY_SECONDS
+        return Target(self.name, self.url.format(**ports), timeout=patience, **self.options)
 
 
 def _path(name: str, reason: Reason | None, status: int | None = None, **options: Any) -> Case:
