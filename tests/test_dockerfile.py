@@ -15,10 +15,10 @@ import bcrypt
 import pytest
 import trustme
 
-from tests.support.cache import UnavailableError
-from tests.support.exporter import DEADLINE, Running, serving
-from tests.support.processes import eventually
-from tests.support.require import require
+from tests.support.programs.cache import UnavailableError
+from tests.support.programs.exporter import DEADLINE, Running, serving
+from tests.support.programs.processes import eventually
+from tests.support.programs.require import require
 from zope_exporter.system.healthcheck import TIMEOUT, VARIABLE
 
 TOP = Path(__file__).parents[1]

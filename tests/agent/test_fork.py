@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.agents import SOURCE
+from tests.support.zopes.agent_installed import SOURCE
 
 _PROGRAM = """
 import os, socket, sys, types, warnings

@@ -13,7 +13,7 @@ from ZODB.MappingStorage import MappingStorage
 from ZODB.serialize import referencesf
 from ZODB.tests.hexstorage import HexStorage
 
-from tests.support.packing import blob_dir_of, items, make_database
+from tests.support.databases.packing import blob_dir_of, items, make_database
 
 
 def _open(data_fs: Path, **options: object) -> FileStorage:

@@ -6,7 +6,7 @@ from typing import NoReturn
 import pytest
 from Products.ZopeExporterAgent.packs import Packs
 
-from tests.support.processes import eventually
+from tests.support.programs.processes import eventually
 
 
 @pytest.mark.parametrize("error", [SystemExit(0), GeneratorExit(), MemoryError(), OSError("full")])

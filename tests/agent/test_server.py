@@ -13,8 +13,8 @@ from Products.ZopeExporterAgent.conversation import RefusedError
 from Products.ZopeExporterAgent.server import MOST_CLIENTS, THREAD_NAME, Server
 from Products.ZopeExporterAgent.socket_file import SocketFile
 
-from tests.support.agent import GET_STATUS, AgentSocket
-from tests.support.processes import eventually
+from tests.support.programs.processes import eventually
+from tests.support.zopes.agent_answers import GET_STATUS, AgentSocket
 
 
 class Clock:

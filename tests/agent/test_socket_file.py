@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from Products.ZopeExporterAgent.socket_file import SocketFile
 
-from tests.support.agent import AgentSocket
+from tests.support.zopes.agent_answers import AgentSocket
 
 
 @pytest.fixture

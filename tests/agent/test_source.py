@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from Products.ZopeExporterAgent import __version__
 
-from tests.support.agents import SOURCE
-from tests.support.interpreters import find_interpreter
-from tests.support.require import require
+from tests.support.programs.require import require
+from tests.support.zopes.agent_installed import SOURCE
+from tests.support.zopes.interpreters import find_interpreter
 
 _COMPILE = """
 import io, sys

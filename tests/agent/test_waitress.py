@@ -13,7 +13,7 @@ import waitress
 from Products.ZopeExporterAgent.requests import Requests
 from Products.ZopeExporterAgent.waitress_server import Waitress
 
-from tests.support.processes import eventually
+from tests.support.programs.processes import eventually
 
 Start = Callable[..., Any]
 

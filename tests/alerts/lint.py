@@ -6,7 +6,7 @@ from typing import Any
 
 import promql_parser
 
-from tests.support.promql import selectors
+from tests.support.monitoring.promql import selectors
 from zope_exporter.app.declarations import declared_metrics
 from zope_exporter.metrics.metric import Metric
 

@@ -15,9 +15,9 @@ import yaml
 
 from tests.alerts.cases import ALERTS, only_what_it_needs
 from tests.alerts.steady import FIXED, INVENTORY, MOVING, NOW, STERNER, State
-from tests.support.debian import tool
-from tests.support.require import require
-from tests.support.status import observed
+from tests.support.programs.debian import tool
+from tests.support.programs.require import require
+from tests.support.web.status import observed
 from zope_exporter.alerting.rules.generate import generate
 from zope_exporter.checks.finding import Severity
 from zope_exporter.checks.limits import Limits, read_limits

@@ -12,10 +12,10 @@ import httpx
 import pytest
 
 from tests.alerts.cases import ALERTS
-from tests.support.processes import eventually
-from tests.support.require import require
-from tests.support.server import Server, free_port
-from tests.support.suites import ALERTMANAGERS, of_alertmanager
+from tests.support.programs.processes import eventually
+from tests.support.programs.require import require
+from tests.support.programs.server import Server, free_port
+from tests.support.programs.suites import ALERTMANAGERS, of_alertmanager
 
 CONFIG = ALERTS / "alertmanager.yml"
 ALERT = {

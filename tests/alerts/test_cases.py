@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.alerts.cases import ALERTS, cases, groups, promtool_says
-from tests.support.debian import tool
-from tests.support.require import require
-from tests.support.suites import newer_tool
+from tests.support.programs.debian import tool
+from tests.support.programs.require import require
+from tests.support.programs.suites import newer_tool
 
 FILES = sorted((ALERTS / "tests").glob("*.yml"))
 RULES = groups(ALERTS / "rules/zope.yml") | groups(ALERTS / "rules/plone-observability.yml")

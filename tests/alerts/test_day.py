@@ -9,8 +9,8 @@ import yaml
 
 from tests.alerts.cases import ALERTS, groups, of_exporter
 from tests.alerts.day import series
-from tests.support.debian import tool
-from tests.support.require import require
+from tests.support.programs.debian import tool
+from tests.support.programs.require import require
 
 RULES = ALERTS / "rules/zope.yml"
 TOLD = 'ALERTS{alertstate="firing", severity=~"critical|warning"}'

@@ -4,8 +4,8 @@ import pytest
 import yaml
 
 from tests.alerts.cases import ALERTS, groups
-from tests.support.dashboards import made
-from tests.support.exporter import zope_exporter
+from tests.support.monitoring.dashboards import made
+from tests.support.programs.exporter import zope_exporter
 from zope_exporter.alerting.rules.generate import generate
 from zope_exporter.alerting.rules.thresholds import ThresholdError, fill, read_thresholds
 

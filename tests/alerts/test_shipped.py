@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.alerts.cases import ALERTS
-from tests.support.dashboards import made, steps
-from tests.support.exporter import environment, zope_exporter
+from tests.support.monitoring.dashboards import made, steps
+from tests.support.programs.exporter import environment, zope_exporter
 from zope_exporter.alerting.dashboards.build import as_files
 from zope_exporter.alerting.dashboards.publish import for_grafana_com
 from zope_exporter.alerting.rules.generate import generate

@@ -21,9 +21,9 @@ import click
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.support import access_logs  # noqa: E402
-from tests.support.access_contestants import Result, contestants  # noqa: E402
-from tests.support.access_oracle import Expected, read_log  # noqa: E402
+from tests.support.logs import access_logs  # noqa: E402
+from tests.support.logs.access_contestants import Result, contestants  # noqa: E402
+from tests.support.logs.access_oracle import Expected, read_log  # noqa: E402
 
 LIMIT = 120.0
 

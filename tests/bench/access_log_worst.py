@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.support.access_logs import hostile_lines  # noqa: E402
+from tests.support.logs.access_logs import hostile_lines  # noqa: E402
 from zope_exporter.logs.access.counter import AccessCounter  # noqa: E402
 
 SIZE = 1 << 20

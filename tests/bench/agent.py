@@ -21,13 +21,13 @@ import psutil
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.support.agent import GET_STATUS, agent_of  # noqa: E402
-from tests.support.agents import with_agent  # noqa: E402
-from tests.support.commands import Command  # noqa: E402
-from tests.support.environments import Environment, environment  # noqa: E402
-from tests.support.instances import ZopeInstance  # noqa: E402
-from tests.support.processes import eventually  # noqa: E402
-from tests.support.zope_pages import add_pages, burning, gate, publish_pages  # noqa: E402
+from tests.support.programs.commands import Command  # noqa: E402
+from tests.support.programs.processes import eventually  # noqa: E402
+from tests.support.zopes.agent_answers import GET_STATUS, agent_of  # noqa: E402
+from tests.support.zopes.agent_installed import with_agent  # noqa: E402
+from tests.support.zopes.environments import Environment, environment  # noqa: E402
+from tests.support.zopes.instances import ZopeInstance  # noqa: E402
+from tests.support.zopes.pages import add_pages, burning, gate, publish_pages  # noqa: E402
 
 ROUNDS = 5
 REQUESTS = 2000  # of a round

@@ -24,9 +24,9 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.bench.scrape import timed  # noqa: E402
-from tests.support.exporter import serving  # noqa: E402
-from tests.support.fake_agent import STATUS, http  # noqa: E402
-from tests.support.processes import eventually  # noqa: E402
+from tests.support.programs.exporter import serving  # noqa: E402
+from tests.support.programs.processes import eventually  # noqa: E402
+from tests.support.zopes.fake_agent import STATUS, http  # noqa: E402
 
 AGENTS = 200
 SCRAPES = 200

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import click
 
-from tests.support.agents import with_agent
-from tests.support.breakage import FAULTS
-from tests.support.environments import environment
-from tests.support.loop import Loop, running_loop
-from tests.support.mails import Mail
-from tests.support.processes import eventually
-from tests.support.zope_pages import add_pages
+from tests.support.monitoring.breakage import FAULTS
+from tests.support.monitoring.loop import Loop, running_loop
+from tests.support.monitoring.mails import Mail
+from tests.support.programs.processes import eventually
+from tests.support.zopes.agent_installed import with_agent
+from tests.support.zopes.environments import environment
+from tests.support.zopes.pages import add_pages
 from zope_exporter.demo.pace import Pace
 
 SHIPPED = Pace(scrape=30, group=None, day=86400, thresholds={})

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.maintenance.recover.test_beside_fsrecover import Score, judged, rounds  # noqa: E402
-from tests.support.damages import damages, two_at_once  # noqa: E402
+from tests.support.databases.damages import damages, two_at_once  # noqa: E402
 
 
 def main(first: str = "0", last: str = "20") -> None:

@@ -17,8 +17,8 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.support.hostile import HostileServer  # noqa: E402
-from tests.support.hostile_cases import CASES  # noqa: E402
+from tests.support.hostile.cases import CASES  # noqa: E402
+from tests.support.hostile.server import HostileServer  # noqa: E402
 from zope_exporter.discovery.inventory import Target  # noqa: E402
 
 ROUNDS = 20
@@ -48,7 +48,7 @@ def main() -> None:
 
 def ping(targets: list[Target], environment: dict[str, str]) -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.support.probe_rounds"],
+        [sys.executable, "-m", "tests.support.hostile.probe_rounds"],
         input=json.dumps({"targets": [asdict(target) for target in targets], "rounds": ROUNDS}),
         env=environment,
         cwd=ROOT,

@@ -28,11 +28,11 @@ from ZODB.FileStorage import FileStorage
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.support.agents import with_agent  # noqa: E402
-from tests.support.environments import environment  # noqa: E402
-from tests.support.exporter import zope_exporter  # noqa: E402
-from tests.support.instances import ZopeInstance  # noqa: E402
-from tests.support.maintained import write_token  # noqa: E402
+from tests.support.databases.maintained import write_token  # noqa: E402
+from tests.support.programs.exporter import zope_exporter  # noqa: E402
+from tests.support.zopes.agent_installed import with_agent  # noqa: E402
+from tests.support.zopes.environments import environment  # noqa: E402
+from tests.support.zopes.instances import ZopeInstance  # noqa: E402
 
 ROUNDS = 5
 PAUSE = 0.005

@@ -20,10 +20,10 @@ import psutil
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.support.debian import tool  # noqa: E402
-from tests.support.exporter import Running, serving  # noqa: E402
-from tests.support.processes import eventually  # noqa: E402
-from tests.support.server import Server, free_port  # noqa: E402
+from tests.support.programs.debian import tool  # noqa: E402
+from tests.support.programs.exporter import Running, serving  # noqa: E402
+from tests.support.programs.processes import eventually  # noqa: E402
+from tests.support.programs.server import Server, free_port  # noqa: E402
 from zope_exporter.demo.demo import Demo, demo_zope  # noqa: E402
 
 SCRAPES = 200

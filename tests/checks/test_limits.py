@@ -6,9 +6,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.datafs import write
-from tests.support.exporter import serving, zope_exporter
-from tests.support.processes import eventually
+from tests.support.databases.datafs import write
+from tests.support.programs.exporter import serving, zope_exporter
+from tests.support.programs.processes import eventually
 from zope_exporter.alerting.rules.thresholds import ThresholdError, read_thresholds
 from zope_exporter.checks.limits import Limits, read_limits
 from zope_exporter.config.load import load_config

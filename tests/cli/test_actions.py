@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.exporter import zope_exporter
+from tests.support.programs.exporter import zope_exporter
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.exporter import environment
-from tests.support.processes import eventually
+from tests.support.programs.exporter import environment
+from tests.support.programs.processes import eventually
 from zope_exporter.cli.agent import agent
 from zope_exporter.cli.main import main
 

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.exporter import zope_exporter
-from tests.support.jobs import MAIN, work
+from tests.support.jobs.jobs import MAIN, work
+from tests.support.programs.exporter import zope_exporter
 from zope_exporter.maintenance.jobs.job import Outcome, Task
 from zope_exporter.maintenance.jobs.store import JobStore
 

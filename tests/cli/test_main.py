@@ -5,7 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.exporter import DEADLINE, serving, zope_exporter
+from tests.support.programs.exporter import DEADLINE, serving, zope_exporter
 
 
 @pytest.fixture

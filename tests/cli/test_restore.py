@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.children import child, lines_until_ready
-from tests.support.exporter import zope_exporter
-from tests.support.packing import items, make_database
+from tests.support.databases.packing import items, make_database
+from tests.support.programs.children import child, lines_until_ready
+from tests.support.programs.exporter import zope_exporter
 
 OPEN = """
 import sys

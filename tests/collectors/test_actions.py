@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from tests.support.jobs import MAIN, work
+from tests.support.jobs.jobs import MAIN, work
 from zope_exporter.collectors.actions import ActionsCollector
 from zope_exporter.maintenance.jobs.job import Outcome, Task
 from zope_exporter.maintenance.jobs.store import JobStore

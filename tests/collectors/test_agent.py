@@ -9,8 +9,8 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.support.children import WAIT, as_known, child, lines_until_ready
-from tests.support.fake_agent import STATUS, answering, fake_agent, http
+from tests.support.programs.children import WAIT, as_known, child, lines_until_ready
+from tests.support.zopes.fake_agent import STATUS, answering, fake_agent, http
 from zope_exporter.clients.agent import serving
 from zope_exporter.collectors.agent import UP, AgentCollector
 from zope_exporter.discovery.inventory import Inventory, Process, Service, Site

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.datafs import commit, storage_at
-from tests.support.repository import repozo
+from tests.support.databases.datafs import commit, storage_at
+from tests.support.databases.repository import repozo
 from zope_exporter.collectors.backup import BackupCollector
 from zope_exporter.config.actions import BackupConfig
 from zope_exporter.discovery.inventory import Storage

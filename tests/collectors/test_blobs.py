@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import pytest
 
-from tests.support.blobs import make_blobs
+from tests.support.databases.blobs import make_blobs
 from zope_exporter.collectors.blobs import BlobCollector
 from zope_exporter.discovery.inventory import Database, Inventory, Service, Site, Storage
 from zope_exporter.metrics.exposition import encode

@@ -9,11 +9,11 @@ import pytest
 from persistent.TimeStamp import TimeStamp
 from ZODB.serialize import referencesf
 
-from tests.support import datafs
-from tests.support.exporter import Page, serving
-from tests.support.history import LATER, History, write_large, zodb_numbers
-from tests.support.processes import eventually
-from tests.support.server import free_port
+from tests.support.databases import datafs
+from tests.support.databases.history import LATER, History, write_large, zodb_numbers
+from tests.support.programs.exporter import Page, serving
+from tests.support.programs.processes import eventually
+from tests.support.programs.server import free_port
 from zope_exporter.collectors.datafs import DataFsCollector, KeptDataFsCollector
 from zope_exporter.discovery.inventory import Inventory, Site, Storage
 from zope_exporter.metrics.exposition import encode

@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 import pytest
 from persistent.TimeStamp import TimeStamp
 
-from tests.support import datafs
-from tests.support.children import WAIT, as_known, child, lines_until_ready
+from tests.support.databases import datafs
+from tests.support.programs.children import WAIT, as_known, child, lines_until_ready
 from zope_exporter.collectors.filestorage import FileStorageCollector
 from zope_exporter.discovery.inventory import Inventory, Process, Site, Storage
 from zope_exporter.metrics.exposition import encode

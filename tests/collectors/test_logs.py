@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.children import as_known, child, lines_until_ready
-from tests.support.line_counter import Lines
+from tests.support.logs.line_counter import Lines
+from tests.support.programs.children import as_known, child, lines_until_ready
 from zope_exporter.collectors.logs import LogsCollector
 from zope_exporter.discovery.inventory import Process
 from zope_exporter.logs.tail.sources import LogSource

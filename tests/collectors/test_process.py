@@ -7,8 +7,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support.children import WAIT, as_known, child, lines_until_ready
-from tests.support.processes import eventually
+from tests.support.programs.children import WAIT, as_known, child, lines_until_ready
+from tests.support.programs.processes import eventually
 from zope_exporter.collectors.process import ProcessCollector
 from zope_exporter.discovery.inventory import Inventory, Process, Service, Site
 from zope_exporter.metrics.exposition import encode

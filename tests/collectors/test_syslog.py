@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from tests.support.syslog import hearing
+from tests.support.logs.syslog import hearing
 from zope_exporter.collectors.syslog import SyslogCollector
 from zope_exporter.logs.access.counter import AccessCounter
 from zope_exporter.logs.event.counter import EventCounter

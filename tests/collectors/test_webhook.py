@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from tests.support.alerts import ago, alert, payload
-from tests.support.runner import IdleRunner
+from tests.support.jobs.runner import IdleRunner
+from tests.support.monitoring.payloads import ago, alert, payload
 from zope_exporter.alerting.webhook.handled_alerts import HandledAlerts
 from zope_exporter.alerting.webhook.handler import AlertHandler
 from zope_exporter.alerting.webhook.payload import parse_notification

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.commands import run
-from tests.support.debian import tool
-from tests.support.require import require
+from tests.support.programs.commands import run
+from tests.support.programs.debian import tool
+from tests.support.programs.require import require
 from zope_exporter.demo.alerting import Addresses, write_configuration
 from zope_exporter.demo.pace import Pace
 

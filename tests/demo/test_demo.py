@@ -11,7 +11,7 @@ import psutil
 import pytest
 from ZODB.FileStorage import FileStorage
 
-from tests.support.processes import eventually, is_gone
+from tests.support.programs.processes import eventually, is_gone
 from zope_exporter.demo.demo import Demo, demo_zope
 from zope_exporter.demo.instance import USER, DemoError, free_port
 

@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support.booted import Booted
-from tests.support.deployed import DEPLOY, REPOSITORY, URL, commit, deployed
-from tests.support.environments import environment
-from tests.support.maintained import TOKEN
-from tests.support.processes import eventually
-from tests.support.require import require
+from tests.support.databases.maintained import TOKEN
+from tests.support.programs.booted import Booted
+from tests.support.programs.deployed import DEPLOY, REPOSITORY, URL, commit, deployed
+from tests.support.programs.processes import eventually
+from tests.support.programs.require import require
+from tests.support.zopes.environments import environment
 
 ACTIONS = ("backup", "verify", "pack")
 MAIN = {"site": "zope", "database": "main"}

@@ -10,8 +10,8 @@ import click
 import pytest
 import yaml
 
-from tests.support.debian import tool
-from tests.support.require import require
+from tests.support.programs.debian import tool
+from tests.support.programs.require import require
 from zope_exporter.cli.main import main
 from zope_exporter.system.healthcheck import TIMEOUT
 from zope_exporter.system.resources import shipped

@@ -4,10 +4,10 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.support.exporter import serving, zope_exporter
-from tests.support.hanging import hanging
-from tests.support.processes import eventually
-from tests.support.require import require
+from tests.support.faults.hanging import hanging
+from tests.support.programs.exporter import serving, zope_exporter
+from tests.support.programs.processes import eventually
+from tests.support.programs.require import require
 
 
 def test_a_search_that_hangs_is_told_by_check_page_and_log_until_it_ends(tmp_path: Path) -> None:

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.support.exporter import Running, serving, zope_exporter
-from tests.support.odd_files import ODD
-from tests.support.processes import eventually
-from tests.support.servers import program, running, zope_instance
+from tests.support.faults.odd_files import ODD
+from tests.support.programs.exporter import Running, serving, zope_exporter
+from tests.support.programs.processes import eventually
+from tests.support.zopes.lookalikes import program, running, zope_instance
 
 Make = Callable[[Path], object]
 

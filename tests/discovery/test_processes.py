@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support.servers import program, running
+from tests.support.zopes.lookalikes import program, running
 from zope_exporter.discovery.inventory import Process
 from zope_exporter.discovery.processes import Processes, find_processes
 

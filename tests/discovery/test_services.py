@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.servers import zeo_client, zeo_instance, zope_instance
+from tests.support.zopes.lookalikes import zeo_client, zeo_instance, zope_instance
 from zope_exporter.discovery.conf.zope_conf import read_zope_conf
 from zope_exporter.discovery.conf_cache import ConfCache
 from zope_exporter.discovery.inventory import Process, Service

@@ -5,8 +5,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support.odd_files import ODD
-from tests.support.servers import program, running, zeo_client, zeo_instance, zope_instance
+from tests.support.faults.odd_files import ODD
+from tests.support.zopes.lookalikes import program, running, zeo_client, zeo_instance, zope_instance
 from zope_exporter.discovery.declared import Declared, DeclaredService
 from zope_exporter.discovery.inventory import Inventory, Process, Service, Target
 from zope_exporter.discovery.memory import Memory

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from tests.support.dashboards import GRAFANA
+from tests.support.monitoring.dashboards import GRAFANA
 
 COMPOSE: dict[str, Any] = yaml.safe_load((GRAFANA / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]

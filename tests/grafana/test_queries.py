@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.commands import run
-from tests.support.dashboards import Json, expressions, filled, load
-from tests.support.debian import tool
-from tests.support.promql import declaration, selectors
-from tests.support.require import require
+from tests.support.monitoring.dashboards import Json, expressions, filled, load
+from tests.support.monitoring.promql import declaration, selectors
+from tests.support.programs.commands import run
+from tests.support.programs.debian import tool
+from tests.support.programs.require import require
 from zope_exporter.app.declarations import declared_metrics
 
 DECLARED = {metric.name: metric for metric in declared_metrics()}

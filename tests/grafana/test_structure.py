@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.dashboards import GRAFANA, Json, load, made, panels
+from tests.support.monitoring.dashboards import GRAFANA, Json, load, made, panels
 from zope_exporter.alerting.dashboards.publish import for_grafana_com
 
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.alerts.cases import groups
-from tests.support.dashboards import GRAFANA, THRESHOLDS, Json, made, panels, steps
-from tests.support.exporter import zope_exporter
+from tests.support.monitoring.dashboards import GRAFANA, THRESHOLDS, Json, made, panels, steps
+from tests.support.programs.exporter import zope_exporter
 from zope_exporter.alerting.dashboards.thresholds import BURN_RATES
 from zope_exporter.alerting.rules.generate import generate
 from zope_exporter.alerting.rules.thresholds import read_thresholds

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from tests.support.agents import with_agent
-from tests.support.buildouts import Buildout
-from tests.support.environments import Environment, environment
-from tests.support.instances import ZopeInstance
-from tests.support.require import require
-from tests.support.zeo import ZeoServer
-from tests.support.zope_pages import add_pages
+from tests.support.programs.require import require
+from tests.support.zeo.servers import ZeoServer
+from tests.support.zopes.agent_installed import with_agent
+from tests.support.zopes.buildouts import Buildout
+from tests.support.zopes.environments import Environment, environment
+from tests.support.zopes.instances import ZopeInstance
+from tests.support.zopes.pages import add_pages
 
 
 @pytest.fixture(scope="session")

@@ -11,11 +11,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.buildouts import Buildout
-from tests.support.environments import Environment
-from tests.support.instances import ZopeInstance
-from tests.support.processes import eventually
-from tests.support.site import MANAGER, Site
+from tests.support.programs.processes import eventually
+from tests.support.zopes.buildouts import Buildout
+from tests.support.zopes.environments import Environment
+from tests.support.zopes.instances import ZopeInstance
+from tests.support.zopes.manager import MANAGER, Site
 from zope_exporter.discovery.conf.wsgi_ini import read_wsgi_ini
 from zope_exporter.logs.access.counter import REQUESTS, RESPONSE_BYTES, AccessCounter
 from zope_exporter.logs.access.pipeline import access_log_complete, explain_gaps

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.agent import agent_of, sockets_of
-from tests.support.agents import DISTRIBUTION, SOURCE
-from tests.support.buildouts import Buildout
-from tests.support.processes import eventually
+from tests.support.programs.processes import eventually
+from tests.support.zopes.agent_answers import agent_of, sockets_of
+from tests.support.zopes.agent_installed import DISTRIBUTION, SOURCE
+from tests.support.zopes.buildouts import Buildout
 
 MakeBuildout = Callable[..., Buildout]
 SETUP = """\

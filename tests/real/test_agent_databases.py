@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from tests.support.agent import AgentSocket, agent_of, counts
-from tests.support.environments import Environment
-from tests.support.instances import ZopeInstance
-from tests.support.processes import eventually
-from tests.support.zope_pages import gate, publish_pages
+from tests.support.programs.processes import eventually
+from tests.support.zopes.agent_answers import AgentSocket, agent_of, counts
+from tests.support.zopes.environments import Environment
+from tests.support.zopes.instances import ZopeInstance
+from tests.support.zopes.pages import gate, publish_pages
 
 StartZope = Callable[..., ZopeInstance]
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.agent import AgentSocket, agent_of, sockets_of
-from tests.support.agents import install_agent, linked_copy, uninstall_agent
-from tests.support.commands import run
-from tests.support.environments import Environment
-from tests.support.instances import ZopeInstance
-from tests.support.processes import eventually
+from tests.support.programs.commands import run
+from tests.support.programs.processes import eventually
+from tests.support.zopes.agent_answers import AgentSocket, agent_of, sockets_of
+from tests.support.zopes.agent_installed import install_agent, linked_copy, uninstall_agent
+from tests.support.zopes.environments import Environment
+from tests.support.zopes.instances import ZopeInstance
 
 StartZope = Callable[..., ZopeInstance]
 

@@ -14,13 +14,13 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.agents import linked_copy
-from tests.support.buildouts import Buildout
-from tests.support.environments import Environment
-from tests.support.exporter import Page, Running, serving, zope_exporter
-from tests.support.instances import ZopeInstance
-from tests.support.processes import eventually
-from tests.support.zope_pages import gate, publish_pages
+from tests.support.programs.exporter import Page, Running, serving, zope_exporter
+from tests.support.programs.processes import eventually
+from tests.support.zopes.agent_installed import linked_copy
+from tests.support.zopes.buildouts import Buildout
+from tests.support.zopes.environments import Environment
+from tests.support.zopes.instances import ZopeInstance
+from tests.support.zopes.pages import gate, publish_pages
 from zope_exporter.clients.agent.package import shipped
 
 StartZope = Callable[..., ZopeInstance]

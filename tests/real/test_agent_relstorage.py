@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.support.agent import AgentSocket, agent_of
-from tests.support.environments import Environment, environment
-from tests.support.instances import ZopeInstance
-from tests.support.postgres import Postgres
-from tests.support.processes import eventually
-from tests.support.require import require
+from tests.support.databases.postgres import Postgres
+from tests.support.programs.processes import eventually
+from tests.support.programs.require import require
+from tests.support.zopes.agent_answers import AgentSocket, agent_of
+from tests.support.zopes.environments import Environment, environment
+from tests.support.zopes.instances import ZopeInstance
 
 StartZope = Callable[..., ZopeInstance]
 _ASKED = re.compile(r"LOG:  (?:statement|execute|connection received)")

@@ -7,12 +7,12 @@ from typing import Any
 
 import httpx
 
-from tests.support.agent import AgentSocket, agent_of, counts
-from tests.support.environments import Environment
-from tests.support.instances import ZopeInstance
-from tests.support.processes import eventually
-from tests.support.server import free_port
-from tests.support.zope_pages import burning, gate, publish_pages
+from tests.support.programs.processes import eventually
+from tests.support.programs.server import free_port
+from tests.support.zopes.agent_answers import AgentSocket, agent_of, counts
+from tests.support.zopes.environments import Environment
+from tests.support.zopes.instances import ZopeInstance
+from tests.support.zopes.pages import burning, gate, publish_pages
 
 StartZope = Callable[..., ZopeInstance]
 PAGES = ("/fine", "/nope", "/boom", "/stream", "/download", "/nope")

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from tests.support.agent import AgentSocket, agent_of
-from tests.support.environments import Environment
-from tests.support.instances import ZopeInstance
-from tests.support.processes import eventually
-from tests.support.zeo import ZeoServer
+from tests.support.programs.processes import eventually
+from tests.support.zeo.servers import ZeoServer
+from tests.support.zopes.agent_answers import AgentSocket, agent_of
+from tests.support.zopes.environments import Environment
+from tests.support.zopes.instances import ZopeInstance
 
 StartZope = Callable[..., ZopeInstance]
 StartZeo = Callable[..., ZeoServer]

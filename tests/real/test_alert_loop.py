@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.breakage import FAULTS
-from tests.support.dashboards import expressions, filled, load
-from tests.support.environments import Environment
-from tests.support.fleet import BACKED_UP, ZEO_SITE
-from tests.support.loop import Loop, running_loop
-from tests.support.mails import Mail
-from tests.support.processes import eventually
-from tests.support.prometheus import Prometheus
-from tests.support.promql import selectors
+from tests.support.monitoring.breakage import FAULTS
+from tests.support.monitoring.dashboards import expressions, filled, load
+from tests.support.monitoring.loop import Loop, running_loop
+from tests.support.monitoring.mails import Mail
+from tests.support.monitoring.prometheus import Prometheus
+from tests.support.monitoring.promql import selectors
+from tests.support.programs.processes import eventually
+from tests.support.zopes.environments import Environment
+from tests.support.zopes.fleet import BACKED_UP, ZEO_SITE
 from zope_exporter.demo.pace import Pace
 
 PACE = Pace(

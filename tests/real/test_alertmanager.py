@@ -16,11 +16,11 @@ import yaml
 from ZODB.DB import DB
 from ZODB.FileStorage import FileStorage
 
-from tests.support.exporter import serving
-from tests.support.processes import eventually
-from tests.support.require import require
-from tests.support.server import Server, free_port
-from tests.support.suites import ALERTMANAGERS, of_alertmanager
+from tests.support.programs.exporter import serving
+from tests.support.programs.processes import eventually
+from tests.support.programs.require import require
+from tests.support.programs.server import Server, free_port
+from tests.support.programs.suites import ALERTMANAGERS, of_alertmanager
 
 TOKEN = "t0p-s3cret-0123456789abcdef"
 AUTH = {"Authorization": f"Bearer {TOKEN}"}

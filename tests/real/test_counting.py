@@ -4,10 +4,10 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.support.environments import Environment
-from tests.support.exporter import Page, Running, serving
-from tests.support.instances import ZopeInstance
-from tests.support.processes import eventually
+from tests.support.programs.exporter import Page, Running, serving
+from tests.support.programs.processes import eventually
+from tests.support.zopes.environments import Environment
+from tests.support.zopes.instances import ZopeInstance
 
 
 def requests(page: Page, site: str) -> float:

@@ -5,11 +5,11 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.support.commands import surroundings
-from tests.support.counting import scanned
-from tests.support.environments import Environment
-from tests.support.instances import ZopeInstance
-from tests.support.processes import eventually
+from tests.support.databases.counting import scanned
+from tests.support.programs.commands import surroundings
+from tests.support.programs.processes import eventually
+from tests.support.zopes.environments import Environment
+from tests.support.zopes.instances import ZopeInstance
 from zope_exporter.storage.filestorage.follow import Followed
 from zope_exporter.storage.filestorage.rescan import Rescan
 from zope_exporter.storage.filestorage.state import Known, Store

@@ -8,15 +8,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support.buildouts import Buildout
-from tests.support.cache import UnavailableError, cached
-from tests.support.debian import PROGRAMS, tool
-from tests.support.environments import Environment
-from tests.support.instances import ZopeInstance
-from tests.support.interpreters import find_interpreter
-from tests.support.require import require
-from tests.support.server import processes_of
-from tests.support.zeo import ZeoServer
+from tests.support.programs.cache import UnavailableError, cached
+from tests.support.programs.debian import PROGRAMS, tool
+from tests.support.programs.require import require
+from tests.support.programs.server import processes_of
+from tests.support.zeo.servers import ZeoServer
+from tests.support.zopes.buildouts import Buildout
+from tests.support.zopes.environments import Environment
+from tests.support.zopes.instances import ZopeInstance
+from tests.support.zopes.interpreters import find_interpreter
 
 StartZope = Callable[..., ZopeInstance]
 StartZeo = Callable[..., ZeoServer]

@@ -10,13 +10,13 @@ from typing import BinaryIO
 
 import pytest
 
-from tests.support.buildouts import Buildout
-from tests.support.environments import Environment
-from tests.support.event_counts import matches, records, unparsed
-from tests.support.event_oracle import read_log
-from tests.support.instances import ZopeInstance
-from tests.support.processes import eventually
-from tests.support.zeo import ZeoServer
+from tests.support.logs.event_counts import matches, records, unparsed
+from tests.support.logs.event_oracle import read_log
+from tests.support.programs.processes import eventually
+from tests.support.zeo.servers import ZeoServer
+from tests.support.zopes.buildouts import Buildout
+from tests.support.zopes.environments import Environment
+from tests.support.zopes.instances import ZopeInstance
 from zope_exporter.logs.event.counter import EventCounter
 from zope_exporter.logs.event.known_patterns import KNOWN_PATTERNS
 

@@ -16,8 +16,8 @@ import pytest
 import trustme
 import yaml
 
-from tests.support.exporter import Running, serving
-from tests.support.processes import eventually
+from tests.support.programs.exporter import Running, serving
+from tests.support.programs.processes import eventually
 
 TOKEN = "t0p-s3cret-0123456789abcdef"
 PATHS = ("/api/v1/alertmanager", "/api/v1/actions/backup", "/metrics")

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.children import child
-from tests.support.commands import Command
-from tests.support.debian import tool
-from tests.support.line_counter import Lines
-from tests.support.processes import eventually
-from tests.support.require import require
+from tests.support.logs.line_counter import Lines
+from tests.support.programs.children import child
+from tests.support.programs.commands import Command
+from tests.support.programs.debian import tool
+from tests.support.programs.processes import eventually
+from tests.support.programs.require import require
 from zope_exporter.logs.tail.follower import FollowedLog
 from zope_exporter.logs.tail.stale_handle import reopen_needed
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support.environments import Environment, environment
-from tests.support.instances import ZopeInstance
-from tests.support.packing import AT_ONCE, Remembered
-from tests.support.require import require
-from tests.support.site import MANAGER
-from tests.support.zeo import ZeoServer
+from tests.support.databases.packing import AT_ONCE, Remembered
+from tests.support.programs.require import require
+from tests.support.zeo.servers import ZeoServer
+from tests.support.zopes.environments import Environment, environment
+from tests.support.zopes.instances import ZopeInstance
+from tests.support.zopes.manager import MANAGER
 from zope_exporter.config.load import load_config
 from zope_exporter.config.search import search
 from zope_exporter.discovery.inventory import Database, Process, Service

@@ -9,13 +9,13 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.debian import tool
-from tests.support.environments import Environment
-from tests.support.exporter import serving
-from tests.support.instances import ZopeInstance
-from tests.support.processes import eventually
-from tests.support.require import require
-from tests.support.server import Server, free_port
+from tests.support.programs.debian import tool
+from tests.support.programs.exporter import serving
+from tests.support.programs.processes import eventually
+from tests.support.programs.require import require
+from tests.support.programs.server import Server, free_port
+from tests.support.zopes.environments import Environment
+from tests.support.zopes.instances import ZopeInstance
 
 SHIPPED = Path(__file__).parents[2] / "alerts/prometheus.yml"
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.environments import Environment, environment
-from tests.support.repository import Site, repozo, restored
-from tests.support.require import require
+from tests.support.databases.repository import Site, repozo, restored
+from tests.support.programs.require import require
+from tests.support.zopes.environments import Environment, environment
 
 
 @pytest.fixture(params=["zodb5", "zodb6"])

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import httpx
 
-from tests.support.commands import Command
-from tests.support.debian import tool
-from tests.support.environments import Environment
-from tests.support.exporter import Running, serving
-from tests.support.instances import ZopeInstance
-from tests.support.processes import eventually
-from tests.support.require import require
+from tests.support.programs.commands import Command
+from tests.support.programs.debian import tool
+from tests.support.programs.exporter import Running, serving
+from tests.support.programs.processes import eventually
+from tests.support.programs.require import require
+from tests.support.zopes.environments import Environment
+from tests.support.zopes.instances import ZopeInstance
 
 StartZope = Callable[..., ZopeInstance]
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import yaml
 from playwright.sync_api import Page, expect
 
-from tests.support.browser import chromium, picture
-from tests.support.environments import Environment
-from tests.support.exporter import Running, serving
-from tests.support.instances import ZopeInstance
-from tests.support.processes import eventually
+from tests.support.programs.browser import chromium, picture
+from tests.support.programs.exporter import Running, serving
+from tests.support.programs.processes import eventually
+from tests.support.zopes.environments import Environment
+from tests.support.zopes.instances import ZopeInstance
 
 TOKEN = "correct-horse-battery-staple"
 PATIENCE = 60_000.0  # milliseconds

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.debian import tool
-from tests.support.environments import Environment
-from tests.support.instances import ZopeInstance
-from tests.support.processes import eventually
-from tests.support.require import require
-from tests.support.rsyslog import Relay, rsyslog
-from tests.support.syslog import Heard, hearing
-from tests.support.zeo import ZeoServer
+from tests.support.logs.rsyslog import Relay, rsyslog
+from tests.support.logs.syslog import Heard, hearing
+from tests.support.programs.debian import tool
+from tests.support.programs.processes import eventually
+from tests.support.programs.require import require
+from tests.support.zeo.servers import ZeoServer
+from tests.support.zopes.environments import Environment
+from tests.support.zopes.instances import ZopeInstance
 from zope_exporter.logs.access.counter import AccessCounter
 from zope_exporter.logs.event.counter import EventCounter
 from zope_exporter.logs.syslog.counting import Counters

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.buildouts import Buildout
-from tests.support.environments import Environment
-from tests.support.exporter import Running, serving, zope_exporter
-from tests.support.instances import ZopeInstance
-from tests.support.processes import eventually
-from tests.support.zeo import ZeoServer
+from tests.support.programs.exporter import Running, serving, zope_exporter
+from tests.support.programs.processes import eventually
+from tests.support.zeo.servers import ZeoServer
+from tests.support.zopes.buildouts import Buildout
+from tests.support.zopes.environments import Environment
+from tests.support.zopes.instances import ZopeInstance
 
 StartZope = Callable[..., ZopeInstance]
 

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.support.environments import Environment
-from tests.support.exporter import serving, zope_exporter
-from tests.support.instances import ZopeInstance
-from tests.support.processes import eventually
-from tests.support.server import free_port
-from tests.support.zeo import ZeoServer
-from tests.support.zeo_clients import ZeoClient
+from tests.support.programs.exporter import serving, zope_exporter
+from tests.support.programs.processes import eventually
+from tests.support.programs.server import free_port
+from tests.support.zeo.clients import ZeoClient
+from tests.support.zeo.servers import ZeoServer
+from tests.support.zopes.environments import Environment
+from tests.support.zopes.instances import ZopeInstance
 from zope_exporter.clients.zeo.probe import Answer, ZeoProber
 from zope_exporter.clients.zeo.status import StorageStatus
 from zope_exporter.discovery.inventory import ZeoServer as Asked

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.environments import Environment
-from tests.support.exporter import zope_exporter
-from tests.support.instances import ZopeInstance
-from tests.support.processes import eventually
-from tests.support.site import MANAGER
+from tests.support.programs.exporter import zope_exporter
+from tests.support.programs.processes import eventually
+from tests.support.zopes.environments import Environment
+from tests.support.zopes.instances import ZopeInstance
+from tests.support.zopes.manager import MANAGER
 from zope_exporter.clients.zmi.reading import Caches
 from zope_exporter.clients.zmi.visit import Account, Visited, ZmiVisitor
 from zope_exporter.discovery.inventory import Process, ZmiLogin

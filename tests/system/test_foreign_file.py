@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.odd_files import ODD
-from tests.support.processes import eventually
-from tests.support.rights import public_directory, unprivileged
+from tests.support.faults.odd_files import ODD
+from tests.support.faults.rights import public_directory, unprivileged
+from tests.support.programs.processes import eventually
 from zope_exporter.system.foreign_file import ForeignFileError, NotRegularError, opened, read
 
 REASONS = {

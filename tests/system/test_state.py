@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.rights import public_directory, unprivileged
+from tests.support.faults.rights import public_directory, unprivileged
 from zope_exporter.system.state import SCHEMA_VERSION, StateError, open_state, state_directory
 
 FILE = Path("state.sqlite3")

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support.processes import eventually, is_gone
+from tests.support.programs.processes import eventually, is_gone
 from zope_exporter.system import subprocesses as module
 from zope_exporter.system.subprocesses import Child
 

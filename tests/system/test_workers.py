@@ -2,7 +2,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from tests.support.processes import eventually
+from tests.support.programs.processes import eventually
 from zope_exporter.system.workers import FEW, Task, Workers
 
 SOON = 20.0  # seconds; only broken workers ever wait so long

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.runner import Answer, IdleRunner
-from tests.support.web import Steady, exchange, serving, status
+from tests.support.jobs.runner import Answer, IdleRunner
+from tests.support.web.server import Steady, exchange, serving, status
 from zope_exporter.config.actions import ACTIONS
 from zope_exporter.metrics.registry import Registry
 from zope_exporter.web.actions import action_routes

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from tests.support.web import (
+from tests.support.web.server import (
     DEADLINE,
     Held,
     Steady,

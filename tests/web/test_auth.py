@@ -9,7 +9,16 @@ import bcrypt
 import httpx
 import pytest
 
-from tests.support.web import Held, app_of, connect, eventually, get, read_to_end, serving, status
+from tests.support.web.server import (
+    Held,
+    app_of,
+    connect,
+    eventually,
+    get,
+    read_to_end,
+    serving,
+    status,
+)
 from zope_exporter.web.auth import MOST_WAITING, BusyError, PasswordCheck, hash_of_nobody
 from zope_exporter.web.server import Server
 

@@ -5,7 +5,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from tests.support.web import DEADLINE, app_of
+from tests.support.web.server import DEADLINE, app_of
 from zope_exporter.web.connection import Connection
 from zope_exporter.web.connection_limiter import DEFAULT_LIMITS, ConnectionLimiter
 

@@ -14,7 +14,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.support.web import DEADLINE, eventually, get, read_to_end, status
+from tests.support.web.server import DEADLINE, eventually, get, read_to_end, status
 from zope_exporter.web.connection_limiter import DEFAULT_LIMITS
 
 CHILD = Path(__file__).parents[1] / "support" / "web_child.py"

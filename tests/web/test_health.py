@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.web import DEADLINE, eventually
+from tests.support.web.server import DEADLINE, eventually
 from zope_exporter.system.healthcheck import VARIABLE, ask, main, socket_name
 from zope_exporter.web.health import HealthSocket
 from zope_exporter.web.listen import listen

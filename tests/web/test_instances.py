@@ -10,8 +10,8 @@ import psutil
 import pytest
 from starlette.applications import Starlette
 
-from tests.support.fake_agent import answering, fake_agent, http
-from tests.support.web import serving
+from tests.support.web.server import serving
+from tests.support.zopes.fake_agent import answering, fake_agent, http
 from zope_exporter.discovery.inventory import Inventory, Process, Service, Site
 from zope_exporter.web.instances import instance_routes
 from zope_exporter.web.tokens import TokenFile

@@ -2,8 +2,8 @@ import socket
 
 import pytest
 
-from tests.support.rights import unprivileged
-from tests.support.web import connect, exchange, get, serving, status
+from tests.support.faults.rights import unprivileged
+from tests.support.web.server import connect, exchange, get, serving, status
 from zope_exporter.web.listen import ListenError, listen
 
 

@@ -5,7 +5,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from tests.support.web import serving
+from tests.support.web.server import serving
 from zope_exporter.web.runbooks import runbook_routes
 
 

@@ -9,7 +9,7 @@ from contextlib import ExitStack, suppress
 import httpx
 import pytest
 
-from tests.support.web import (
+from tests.support.web.server import (
     DEADLINE,
     Held,
     Steady,

@@ -8,7 +8,7 @@ import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization
 
-from tests.support.web import (
+from tests.support.web.server import (
     DEADLINE,
     Held,
     app_of,

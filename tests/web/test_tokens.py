@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tests.support.web import Steady, serving
+from tests.support.web.server import Steady, serving
 from zope_exporter.app.check import findings
 from zope_exporter.checks.finding import Severity
 from zope_exporter.config.actions import ActionsConfig

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.alerts import STARTED, ZERO, ago, alert, payload
-from tests.support.runner import Answer, IdleRunner
-from tests.support.web import Steady, connect, eventually, serving
+from tests.support.jobs.runner import Answer, IdleRunner
+from tests.support.monitoring.payloads import STARTED, ZERO, ago, alert, payload
+from tests.support.web.server import Steady, connect, eventually, serving
 from zope_exporter.alerting.webhook.handled_alerts import HandledAlerts
 from zope_exporter.alerting.webhook.handler import AlertHandler
 from zope_exporter.alerting.webhook.tally import ALERTS, NOTIFICATIONS, Tally

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import trustme
 
-from tests.support.smtp import receiving_mail
+from tests.support.monitoring.smtp import receiving_mail
 from zope_exporter.alerting.watchdog.mail import send_mail
 from zope_exporter.alerting.watchdog.message import Message, TellingError
 from zope_exporter.config.watchdog import SmtpConfig

@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from tests.support.hostile import HostileServer
-from tests.support.web import serving
+from tests.support.hostile.server import HostileServer
+from tests.support.web.server import serving
 from zope_exporter.alerting.watchdog.message import Message, TellingError
 from zope_exporter.alerting.watchdog.post import post
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import httpx
 import yaml
 
-from tests.support.alerts import alert, payload
-from tests.support.exporter import serving
-from tests.support.processes import eventually
-from tests.support.smtp import receiving_mail
+from tests.support.monitoring.payloads import alert, payload
+from tests.support.monitoring.smtp import receiving_mail
+from tests.support.programs.exporter import serving
+from tests.support.programs.processes import eventually
 
 TOKEN = "t0p-s3cret-0123456789abcdef"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import eventually
+from tests.support.programs.processes import eventually
 from zope_exporter.alerting.watchdog.message import Message, TellingError
 from zope_exporter.alerting.watchdog.store import WatchdogStore
 from zope_exporter.alerting.watchdog.timer import LAST_SEEN, MESSAGES, SILENT, Watchdog

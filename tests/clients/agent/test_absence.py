@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.children import WAIT, as_known, child, lines_until_ready
-from tests.support.rights import public_directory, unprivileged
+from tests.support.faults.rights import public_directory, unprivileged
+from tests.support.programs.children import WAIT, as_known, child, lines_until_ready
 from zope_exporter.clients.agent.diagnosis import why_absent
 from zope_exporter.discovery.inventory import Process, Service
 

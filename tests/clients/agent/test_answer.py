@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.fake_agent import STATUS
+from tests.support.zopes.fake_agent import STATUS
 from zope_exporter.clients.agent.answer import MOST_DATABASES, Answer
 from zope_exporter.clients.agent.errors import AgentError
 from zope_exporter.collectors.agent import AgentCollector, samples_of

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.children import child, lines_until_ready
-from tests.support.fake_agent import STATUS, answering, fake_agent, http
-from tests.support.rights import public_directory, unprivileged
+from tests.support.faults.rights import public_directory, unprivileged
+from tests.support.programs.children import child, lines_until_ready
+from tests.support.zopes.fake_agent import STATUS, answering, fake_agent, http
 from zope_exporter.clients.agent.client import AgentClient, LongRequest, Pack
 from zope_exporter.clients.agent.errors import AgentError
 

@@ -5,7 +5,7 @@ import socket
 from dataclasses import replace
 from pathlib import Path
 
-from tests.support.rights import public_directory, unprivileged
+from tests.support.faults.rights import public_directory, unprivileged
 from zope_exporter.clients.agent.sockets import find_sockets
 from zope_exporter.discovery.inventory import Process, Service
 

@@ -8,7 +8,7 @@ import psutil
 import pytest
 from click.testing import CliRunner
 
-from tests.support.fake_agent import STATUS, answering, fake_agent, http
+from tests.support.zopes.fake_agent import STATUS, answering, fake_agent, http
 from zope_exporter.cli.main import main
 from zope_exporter.clients.agent.package import shipped
 from zope_exporter.clients.agent.status import AgentStatus, standing

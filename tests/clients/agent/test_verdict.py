@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.fake_agent import STATUS
+from tests.support.zopes.fake_agent import STATUS
 from zope_exporter.checks.agent import judge_agent, judge_databases, judge_workers
 from zope_exporter.checks.finding import Severity, Values
 from zope_exporter.checks.limits import Limits, read_limits

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.hostile import HostileServer
-from tests.support.hostile_names import Names, prober
+from tests.support.hostile.names import Names, prober
+from tests.support.hostile.server import HostileServer
 from zope_exporter.clients.http.probe import Prober
 from zope_exporter.clients.http.result import REASONS
 from zope_exporter.discovery.inventory import Target

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.hostile import EXPIRED, HostileServer
-from tests.support.hostile_cases import CASES, Case
-from tests.support.hostile_names import Names, prober
+from tests.support.hostile.cases import CASES, Case
+from tests.support.hostile.names import Names, prober
+from tests.support.hostile.server import EXPIRED, HostileServer
 from zope_exporter.collectors import ping
 from zope_exporter.discovery.inventory import Inventory, Site
 from zope_exporter.metrics.metric import Metric
@@ -114,7 +114,7 @@ def test_rounds_of_it_leave_nothing_behind(server: HostileServer, tmp_path: Path
     targets = [asdict(case.target(server.ports, patience=0.5)) for case in CASES]
     proxy = f"http://127.0.0.1:{server.ports['elsewhere']}"
     done = subprocess.run(
-        [sys.executable, "-m", "tests.support.probe_rounds"],
+        [sys.executable, "-m", "tests.support.hostile.probe_rounds"],
         input=json.dumps({"targets": targets, "rounds": 4}),
         env={**os.environ, "SSL_CERT_FILE": str(authority), "http_proxy": proxy},
         cwd=ROOT,

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import re2
 
-from tests.support.hostile import HostileServer
-from tests.support.hostile_names import Names, prober
+from tests.support.hostile.names import Names, prober
+from tests.support.hostile.server import HostileServer
 from zope_exporter.clients.http.probe import Prober
 from zope_exporter.clients.http.result import Result
 from zope_exporter.discovery.inventory import Target

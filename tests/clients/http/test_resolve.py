@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cache import UnavailableError
-from tests.support.hostile_names import Names
-from tests.support.require import require
+from tests.support.hostile.names import Names
+from tests.support.programs.cache import UnavailableError
+from tests.support.programs.require import require
 from zope_exporter.clients.http.resolve import Resolver
 
 PROBE_SILENT_NAMES = """

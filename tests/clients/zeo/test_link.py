@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.fake_zeo import GREETING
+from tests.support.zeo.fake_server import GREETING
 from zope_exporter.clients.zeo.errors import NoAnswerError, NonsenseError
 from zope_exporter.clients.zeo.link import Link
 from zope_exporter.clients.zeo.ruok import ask, frame

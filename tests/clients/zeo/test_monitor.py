@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.fake_zeo import MONITOR
+from tests.support.zeo.fake_server import MONITOR
 from zope_exporter.clients.zeo.errors import NonsenseError
 from zope_exporter.clients.zeo.monitor import parse_monitor
 from zope_exporter.clients.zeo.status import StorageStatus

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.fake_agent import fake_agent
-from tests.support.fake_zeo import GREETING, MONITOR, Serve, answering, fake_zeo, well
-from tests.support.rights import public_directory, unprivileged
-from tests.support.server import free_port
+from tests.support.faults.rights import public_directory, unprivileged
+from tests.support.programs.server import free_port
+from tests.support.zeo.fake_server import GREETING, MONITOR, Serve, answering, fake_zeo, well
+from tests.support.zopes.fake_agent import fake_agent
 from zope_exporter.clients.http.resolve import Resolver
 from zope_exporter.clients.zeo.probe import Answer, ZeoProber
 from zope_exporter.clients.zeo.ruok import frame

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.fake_zeo import STATUS
+from tests.support.zeo.fake_server import STATUS
 from zope_exporter.clients.zeo.errors import NonsenseError
 from zope_exporter.clients.zeo.status import StorageStatus, parse_status
 

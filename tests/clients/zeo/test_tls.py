@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from tests.support.fake_agent import fake_agent
-from tests.support.fake_zeo import fake_zeo, well
-from tests.support.odd_files import ODD
+from tests.support.faults.odd_files import ODD
+from tests.support.zeo.fake_server import fake_zeo, well
+from tests.support.zopes.fake_agent import fake_agent
 from zope_exporter.clients.zeo.probe import Answer, ZeoProber
 from zope_exporter.discovery.inventory import TlsFiles, ZeoServer
 

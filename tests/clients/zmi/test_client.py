@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.hostile import HostileServer
+from tests.support.hostile.server import HostileServer
 from zope_exporter.clients.zmi.client import ZmiClient
 from zope_exporter.clients.zmi.errors import ZmiError
 from zope_exporter.clients.zmi.page import Page

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.odd_files import ODD
-from tests.support.rights import public_directory, unprivileged
+from tests.support.faults.odd_files import ODD
+from tests.support.faults.rights import public_directory, unprivileged
 from zope_exporter.discovery.conf.config_file import MAX_BYTES, ConfigFileError
 from zope_exporter.discovery.conf.section import Section, Unresolved
 from zope_exporter.discovery.conf.zconfig import MAX_DEPTH, read

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.support.access_logs import HOSTILE, common_lines, hostile_lines, zope_lines
-from tests.support.access_oracle import read_log
+from tests.support.logs.access_logs import HOSTILE, common_lines, hostile_lines, zope_lines
+from tests.support.logs.access_oracle import read_log
 from zope_exporter.logs.access.clf import count
 from zope_exporter.logs.access.clf_line import read_line
 from zope_exporter.logs.access.requests import Request, Tally

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.access_logs import HOSTILE, hostile_lines
-from tests.support.access_oracle import read_log
+from tests.support.logs.access_logs import HOSTILE, hostile_lines
+from tests.support.logs.access_oracle import read_log
 from zope_exporter.logs.access.counter import REQUESTS, RESPONSE_BYTES, AccessCounter
 from zope_exporter.logs.tail.lines import JSON, UNPARSED_LINES, LineCounter
 from zope_exporter.metrics.metric import Metric

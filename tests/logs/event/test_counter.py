@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from tests.support.event_counts import matches, records, unparsed
-from tests.support.event_samples import PLONE, RAISED, ZOPE2, ZOPE6
+from tests.support.logs.event_counts import matches, records, unparsed
+from tests.support.logs.event_samples import PLONE, RAISED, ZOPE2, ZOPE6
 from zope_exporter.logs.event.counter import EventCounter
 from zope_exporter.logs.event.known_patterns import KNOWN_PATTERNS
 from zope_exporter.logs.event.severity import SEVERITIES

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.event_counts import records, unparsed
+from tests.support.logs.event_counts import records, unparsed
 from zope_exporter.logs.event.counter import EventCounter
 from zope_exporter.logs.event.severity import severity
 

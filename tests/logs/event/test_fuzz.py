@@ -7,9 +7,9 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.event_counts import matches, records, unparsed
-from tests.support.event_oracle import read_log
-from tests.support.event_samples import PLONE, RAISED, ZOPE2, ZOPE6
+from tests.support.logs.event_counts import matches, records, unparsed
+from tests.support.logs.event_oracle import read_log
+from tests.support.logs.event_samples import PLONE, RAISED, ZOPE2, ZOPE6
 from zope_exporter.logs.event.counter import EventCounter
 from zope_exporter.logs.event.known_patterns import KNOWN_PATTERNS
 

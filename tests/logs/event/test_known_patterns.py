@@ -17,7 +17,7 @@ from ZODB.FileStorage import FileStorage
 from ZODB.MappingStorage import MappingStorage
 from ZODB.utils import p64
 
-from tests.support.event_counts import matches
+from tests.support.logs.event_counts import matches
 from zope_exporter.logs.event.counter import EventCounter
 
 FORMAT = "%(asctime)s %(levelname)s [%(name)s:%(lineno)s][%(threadName)s] %(message)s"

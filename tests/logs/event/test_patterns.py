@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.event_counts import matches
+from tests.support.logs.event_counts import matches
 from zope_exporter.logs.event.counter import EventCounter
 from zope_exporter.logs.event.known_patterns import KNOWN_PATTERNS
 

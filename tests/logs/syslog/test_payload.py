@@ -1,6 +1,6 @@
 import pytest
 
-from tests.support.syslog import NOON
+from tests.support.logs.syslog import NOON
 from zope_exporter.logs.event.counter import EventCounter
 from zope_exporter.logs.syslog.message import parse
 from zope_exporter.logs.syslog.payload import EventRecords, access_line

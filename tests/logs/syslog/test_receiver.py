@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import eventually
-from tests.support.syslog import NOON, Heard, Lines, hearing
+from tests.support.logs.syslog import NOON, Heard, Lines, hearing
+from tests.support.programs.processes import eventually
 from zope_exporter.logs.access.counter import AccessCounter
 from zope_exporter.logs.event.counter import EventCounter
 from zope_exporter.logs.syslog.allowance import Allowance

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.line_counter import Lines
-from tests.support.rights import unprivileged
+from tests.support.faults.rights import unprivileged
+from tests.support.logs.line_counter import Lines
 from zope_exporter.logs.tail.errors import LogError
 from zope_exporter.logs.tail.follower import FollowedLog
 from zope_exporter.logs.tail.line_reader import LONGEST_LINE

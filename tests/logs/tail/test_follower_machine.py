@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from tests.support.line_counter import Lines
-from tests.support.rotated_log import Names, RotatedLog
+from tests.support.logs.line_counter import Lines
+from tests.support.logs.rotated_log import Names, RotatedLog
 from zope_exporter.logs.tail.errors import LogError
 from zope_exporter.logs.tail.follower import FollowedLog
 from zope_exporter.logs.tail.open_files import GRACE

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.line_counter import Lines
+from tests.support.logs.line_counter import Lines
 from zope_exporter.logs.tail.follower import FollowedLog
 from zope_exporter.logs.tail.line_reader import LONGEST_LINE
 

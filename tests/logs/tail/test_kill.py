@@ -5,8 +5,8 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from tests.support.children import child, lines_until_ready
-from tests.support.line_counter import Lines
+from tests.support.logs.line_counter import Lines
+from tests.support.programs.children import child, lines_until_ready
 from zope_exporter.logs.tail.errors import LogError
 from zope_exporter.logs.tail.follower import FollowedLog
 from zope_exporter.logs.tail.store import LogKey, LogStore
@@ -17,7 +17,7 @@ KEY = LogKey("intranet", "instance-access", b"Z4.log")
 FOLLOWER = """
 import sys
 from pathlib import Path
-from tests.support.line_counter import Lines
+from tests.support.logs.line_counter import Lines
 from zope_exporter.logs.tail.errors import LogError
 from zope_exporter.logs.tail.follower import FollowedLog
 from zope_exporter.logs.tail.store import LogKey, LogStore

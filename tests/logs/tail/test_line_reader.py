@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.line_counter import Lines
+from tests.support.logs.line_counter import Lines
 from zope_exporter.logs.tail.errors import ContentChangedError
 from zope_exporter.logs.tail.file import open_log
 from zope_exporter.logs.tail.line_reader import LineReader

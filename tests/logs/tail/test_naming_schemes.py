@@ -12,8 +12,8 @@ from typing import Literal
 
 import pytest
 
-from tests.support.line_counter import Lines
-from tests.support.naming_schemes import FIRST_DAY, SCHEMES, Scheme, rotated
+from tests.support.logs.line_counter import Lines
+from tests.support.logs.naming_schemes import FIRST_DAY, SCHEMES, Scheme, rotated
 from zope_exporter.logs.tail.follower import FollowedLog
 from zope_exporter.logs.tail.open_files import GRACE
 

@@ -2,7 +2,7 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
-from tests.support.processes import eventually
+from tests.support.programs.processes import eventually
 from zope_exporter.discovery.inventory import Inventory, Process, Service, Site
 from zope_exporter.logs.tail.real_paths import RealPaths
 from zope_exporter.logs.tail.sources import ExtraLog, LogKind, LogSource, log_sources

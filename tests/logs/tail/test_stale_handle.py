@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.children import child, lines_until_ready
+from tests.support.programs.children import child, lines_until_ready
 from zope_exporter.logs.tail.stale_handle import reopen_needed
 
 HIDDEN = """

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.line_counter import LINES, Lines
-from tests.support.processes import eventually
+from tests.support.logs.line_counter import LINES, Lines
+from tests.support.programs.processes import eventually
 from zope_exporter.logs.tail.errors import LogError
 from zope_exporter.logs.tail.lines import LineCounter
 from zope_exporter.logs.tail.sources import LogSource

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.exporter import DEADLINE, environment, serving, zope_exporter
-from tests.support.maintained import Host
-from tests.support.packing import make_database
-from tests.support.processes import eventually
-from tests.support.repository import restored, tree
+from tests.support.databases.maintained import Host
+from tests.support.databases.packing import make_database
+from tests.support.databases.repository import restored, tree
+from tests.support.programs.exporter import DEADLINE, environment, serving, zope_exporter
+from tests.support.programs.processes import eventually
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.exporter import DEADLINE, Running, serving
-from tests.support.maintained import TOKEN, Host, SlowServer, write_token
-from tests.support.processes import eventually
-from tests.support.repository import restored
+from tests.support.databases.maintained import TOKEN, Host, SlowServer, write_token
+from tests.support.databases.repository import restored
+from tests.support.programs.exporter import DEADLINE, Running, serving
+from tests.support.programs.processes import eventually
 from zope_exporter.maintenance.jobs.store import JobStore
 
 

@@ -4,11 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.children import WAIT, child, lines_until_ready
-from tests.support.exporter import DEADLINE, environment, zope_exporter
-from tests.support.maintained import SlowServer
-from tests.support.packing import items, make_database
-from tests.support.processes import eventually
+from tests.support.databases.maintained import SlowServer
+from tests.support.databases.packing import items, make_database
+from tests.support.programs.children import WAIT, child, lines_until_ready
+from tests.support.programs.exporter import DEADLINE, environment, zope_exporter
+from tests.support.programs.processes import eventually
 from zope_exporter.maintenance.jobs.store import JobStore
 
 HOLDER = f"""

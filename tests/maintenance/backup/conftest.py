@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.repository import Site
+from tests.support.databases.repository import Site
 
 
 @pytest.fixture

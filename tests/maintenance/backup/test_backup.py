@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.support.faults import QuickDisk
-from tests.support.repository import Site, repozo, restored
+from tests.support.databases.repository import Site, repozo, restored
+from tests.support.faults.disk import QuickDisk
 from zope_exporter.maintenance.backup.disk import Means
 from zope_exporter.maintenance.backup.listing import read_repository
 from zope_exporter.maintenance.backup.run import backup

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from ZODB.scripts import repozo
 
-from tests.support.blobs import make_blobs
-from tests.support.faults import FaultyDisk, broken, full, killed, strays
-from tests.support.repository import Site, tree
+from tests.support.databases.blobs import make_blobs
+from tests.support.databases.repository import Site, tree
+from tests.support.faults.disk import FaultyDisk, broken, full, killed, strays
 from zope_exporter.maintenance.backup.disk import Disk
 from zope_exporter.maintenance.backup.listing import Backup, read_repository
 from zope_exporter.maintenance.backup.pieces import write_restored

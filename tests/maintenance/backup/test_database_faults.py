@@ -10,8 +10,8 @@ from persistent.mapping import PersistentMapping
 from ZODB.Connection import TransactionMetaData
 from ZODB.FileStorage import FileStorage
 
-from tests.support.blobs import make_blobs
-from tests.support.repository import Site, repozo
+from tests.support.databases.blobs import make_blobs
+from tests.support.databases.repository import Site, repozo
 from zope_exporter.maintenance.backup.database_faults import SHOWN
 from zope_exporter.maintenance.backup.listing import read_repository
 from zope_exporter.maintenance.backup.verification import verify

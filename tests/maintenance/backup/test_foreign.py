@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.blobs import make_blobs
-from tests.support.datafs import write
-from tests.support.repository import Site, repozo, restored, tree
+from tests.support.databases.blobs import make_blobs
+from tests.support.databases.datafs import write
+from tests.support.databases.repository import Site, repozo, restored, tree
 from zope_exporter.maintenance.backup.listing import read_repository
 from zope_exporter.maintenance.backup.pieces import write_restored
 from zope_exporter.maintenance.jobs.report import ActionError, Silent

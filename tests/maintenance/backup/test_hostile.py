@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.blobs import make_blobs
-from tests.support.faults import QuickDisk
-from tests.support.repository import Site, repozo, restored
+from tests.support.databases.blobs import make_blobs
+from tests.support.databases.repository import Site, repozo, restored
+from tests.support.faults.disk import QuickDisk
 from zope_exporter.maintenance.backup.checksummed_json import seal
 from zope_exporter.maintenance.backup.listing import read_repository
 from zope_exporter.maintenance.backup.manifest import FORMAT

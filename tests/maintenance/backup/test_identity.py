@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import transaction
 
-from tests.support.repository import Noted, repozo, tree
-from tests.support.zodb import ZopeSite, change, copy_without, database, pack
+from tests.support.databases.repository import Noted, repozo, tree
+from tests.support.databases.zodb import ZopeSite, change, copy_without, database, pack
 from zope_exporter.maintenance.backup.identity import OtherDatabaseError
 from zope_exporter.maintenance.backup.listing import read_repository
 

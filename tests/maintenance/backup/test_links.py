@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.blobs import make_blobs
-from tests.support.faults import QuickDisk
-from tests.support.repository import Noted, Site, repozo, tree
+from tests.support.databases.blobs import make_blobs
+from tests.support.databases.repository import Noted, Site, repozo, tree
+from tests.support.faults.disk import QuickDisk
 from zope_exporter.maintenance.backup.listing import read_repository
 from zope_exporter.maintenance.backup.snapshots import check_blobs, write_blobs
 from zope_exporter.maintenance.jobs.report import ActionError, RefusedError, Silent

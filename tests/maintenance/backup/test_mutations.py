@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.blobs import make_blobs
-from tests.support.repository import Site
+from tests.support.databases.blobs import make_blobs
+from tests.support.databases.repository import Site
 from zope_exporter.maintenance.backup.listing import read_repository
 from zope_exporter.maintenance.backup.pieces import write_restored
 from zope_exporter.maintenance.backup.snapshots import write_blobs

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.blobs import make_blobs, pack
-from tests.support.datafs import storage_at, vote
-from tests.support.faults import QuickDisk
-from tests.support.repository import Site, repozo, restored
+from tests.support.databases.blobs import make_blobs, pack
+from tests.support.databases.datafs import storage_at, vote
+from tests.support.databases.repository import Site, repozo, restored
+from tests.support.faults.disk import QuickDisk
 from zope_exporter.maintenance.backup.listing import Backup, Repository, read_repository
 from zope_exporter.maintenance.backup.lock import exclusive, shared
 from zope_exporter.maintenance.backup.manifest import Piece

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.datafs import write
-from tests.support.repository import Site
+from tests.support.databases.datafs import write
+from tests.support.databases.repository import Site
 from zope_exporter.maintenance.backup.span import find_end
 from zope_exporter.maintenance.backup.stream_check import BrokenStructureError, Structure
 from zope_exporter.storage.filestorage.datafile import opened

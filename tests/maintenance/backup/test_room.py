@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.blobs import make_blobs
-from tests.support.faults import QuickDisk
-from tests.support.repository import Site, repozo, restored, tree
-from tests.support.small_disk import small_disk_at
+from tests.support.databases.blobs import make_blobs
+from tests.support.databases.repository import Site, repozo, restored, tree
+from tests.support.faults.disk import QuickDisk
+from tests.support.faults.small_disk import small_disk_at
 from zope_exporter.maintenance.jobs.report import ActionError, RefusedError
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from ZODB.FileStorage import FileStorage
 
-from tests.support.datafs import commit, storage_at, vote, write
+from tests.support.databases.datafs import commit, storage_at, vote, write
 from zope_exporter.maintenance.backup.span import find_end
 from zope_exporter.storage.filestorage.datafile import opened
 from zope_exporter.storage.filestorage.errors import FileStorageError

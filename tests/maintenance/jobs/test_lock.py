@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.children import child, lines_until_ready
-from tests.support.rights import public_directory, unprivileged
+from tests.support.faults.rights import public_directory, unprivileged
+from tests.support.programs.children import child, lines_until_ready
 from zope_exporter.maintenance.jobs.lock import LockPlace, Patience, holder, locked
 from zope_exporter.maintenance.jobs.report import RefusedError, Silent
 

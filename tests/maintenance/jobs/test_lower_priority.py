@@ -4,8 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.support.refused_calls import refuse
-from tests.support.require import require
+from tests.support.faults.refused_by_filter import refuse
+from tests.support.programs.require import require
 from zope_exporter.maintenance.jobs.lower_priority import NICENESS, step_back
 
 

@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from tests.support.jobs import work
+from tests.support.jobs.jobs import work
 from zope_exporter.maintenance.jobs.job import UNFINISHED, UNSUCCESSFUL, Job, Outcome, State, Task
 from zope_exporter.maintenance.jobs.report import RefusedError
 from zope_exporter.maintenance.jobs.store import JobStore

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.exporter import DEADLINE, serving
+from tests.support.programs.exporter import DEADLINE, serving
 from zope_exporter.maintenance.jobs.job import Job
 from zope_exporter.maintenance.jobs.store import JobStore
 
@@ -37,7 +37,7 @@ def shell(state: Path, var: Path, action: str, wait: str = "0") -> Iterator[Runn
     """A shell that runs a job, killed in the end."""
     arguments = [str(state), str(var), action, wait]
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.support.job_process", *arguments],
+        [sys.executable, "-m", "tests.support.jobs.job_process", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

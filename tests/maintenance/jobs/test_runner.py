@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.jobs import MAIN, Gate, ListedWork, work
-from tests.support.processes import eventually
+from tests.support.jobs.jobs import MAIN, Gate, ListedWork, work
+from tests.support.programs.processes import eventually
 from zope_exporter.maintenance.jobs.job import Facts, Job, Task
 from zope_exporter.maintenance.jobs.lock import Patience, locked
 from zope_exporter.maintenance.jobs.report import (

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.children import child, lines_until_ready
-from tests.support.jobs import MAIN, nothing, work
-from tests.support.rights import NOBODY
+from tests.support.faults.rights import NOBODY
+from tests.support.jobs.jobs import MAIN, nothing, work
+from tests.support.programs.children import child, lines_until_ready
 from zope_exporter.maintenance.jobs.job import Outcome, Places
 from zope_exporter.maintenance.jobs.lock import LockPlace, Patience, locked
 from zope_exporter.maintenance.jobs.report import RefusedError, Silent

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.small_disk import small_disk_at
+from tests.support.faults.small_disk import small_disk_at
 
 
 @pytest.fixture

@@ -8,9 +8,16 @@ from pathlib import Path
 import pytest
 from ZODB.FileStorage import FileStorage
 
-from tests.support.killing import dies_at
-from tests.support.packing import AT_ONCE, Remembered, items, make_database, storage_of, target_of
-from tests.support.rights import NOBODY, public_directory
+from tests.support.databases.packing import (
+    AT_ONCE,
+    Remembered,
+    items,
+    make_database,
+    storage_of,
+    target_of,
+)
+from tests.support.faults.killing import dies_at
+from tests.support.faults.rights import NOBODY, public_directory
 from zope_exporter.maintenance.jobs.report import ActionError, InterruptedActionError, RefusedError
 from zope_exporter.maintenance.pack import offline
 from zope_exporter.maintenance.pack.file_engine import FileEngine

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from tests.support.packing import Remembered
+from tests.support.databases.packing import Remembered
 from zope_exporter.maintenance.pack.growth import Growth
 
 

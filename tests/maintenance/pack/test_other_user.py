@@ -10,9 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support.packing import make_database
-from tests.support.processes import eventually, is_gone
-from tests.support.rights import NOBODY, public_directory
+from tests.support.databases.packing import make_database
+from tests.support.faults.rights import NOBODY, public_directory
+from tests.support.programs.processes import eventually, is_gone
 from zope_exporter.maintenance.pack.program import own_program
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")

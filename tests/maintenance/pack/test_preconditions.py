@@ -12,9 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import datafs
-from tests.support.children import as_known, child, lines_until_ready
-from tests.support.packing import AT_ONCE, Remembered, make_database, storage_of, target_of
+from tests.support.databases import datafs
+from tests.support.databases.packing import (
+    AT_ONCE,
+    Remembered,
+    make_database,
+    storage_of,
+    target_of,
+)
+from tests.support.programs.children import as_known, child, lines_until_ready
 from zope_exporter.discovery.inventory import Storage
 from zope_exporter.maintenance.jobs.report import RefusedError, Report
 from zope_exporter.maintenance.pack.preconditions import check

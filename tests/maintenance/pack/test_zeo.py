@@ -13,12 +13,19 @@ import psutil
 import pytest
 import trustme
 
-from tests.support.children import as_known
-from tests.support.environments import Environment
-from tests.support.packing import AT_ONCE, Remembered, items, make_database, storage_of, target_of
-from tests.support.processes import eventually
-from tests.support.server import free_port
-from tests.support.zeo import ZeoServer
+from tests.support.databases.packing import (
+    AT_ONCE,
+    Remembered,
+    items,
+    make_database,
+    storage_of,
+    target_of,
+)
+from tests.support.programs.children import as_known
+from tests.support.programs.processes import eventually
+from tests.support.programs.server import free_port
+from tests.support.zeo.servers import ZeoServer
+from tests.support.zopes.environments import Environment
 from zope_exporter.discovery.inventory import TlsFiles
 from zope_exporter.maintenance.jobs.report import ActionError, InterruptedActionError, RefusedError
 from zope_exporter.maintenance.pack.run import pack

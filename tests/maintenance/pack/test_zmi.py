@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.packing import Remembered
+from tests.support.databases.packing import Remembered
 from zope_exporter.discovery.inventory import ZmiLogin
 from zope_exporter.maintenance.pack.target import LostError
 from zope_exporter.maintenance.pack.zmi_engine import ZmiEngine

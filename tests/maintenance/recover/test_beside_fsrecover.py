@@ -8,11 +8,11 @@ from pathlib import Path
 
 from ZODB.FileStorage import FileIterator
 
-from tests.support import datafs
-from tests.support.damages import Damage, damages
-from tests.support.fsrecover import fsrecover
-from tests.support.history import History
-from tests.support.packing import make_database
+from tests.support.databases import datafs
+from tests.support.databases.damages import Damage, damages
+from tests.support.databases.fsrecover import fsrecover
+from tests.support.databases.history import History
+from tests.support.databases.packing import make_database
 from zope_exporter.maintenance.jobs.report import Silent
 from zope_exporter.maintenance.recover.recover import salvage
 from zope_exporter.storage.filestorage.errors import NotAFileStorageError

@@ -14,10 +14,10 @@ from persistent.TimeStamp import TimeStamp
 from ZODB.Connection import TransactionMetaData
 from ZODB.FileStorage import FileIterator
 
-from tests.support import datafs
-from tests.support.damages import Transaction, transactions, with_tid
-from tests.support.history import History
-from tests.support.packing import blob_dir_of, items, make_database
+from tests.support.databases import datafs
+from tests.support.databases.damages import Transaction, transactions, with_tid
+from tests.support.databases.history import History
+from tests.support.databases.packing import blob_dir_of, items, make_database
 from zope_exporter.maintenance.jobs.report import Silent
 from zope_exporter.maintenance.recover.order import longest_rise
 from zope_exporter.maintenance.recover.recover import salvage

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import datafs
-from tests.support.history import record
-from tests.support.packing import make_database
+from tests.support.databases import datafs
+from tests.support.databases.history import record
+from tests.support.databases.packing import make_database
 from zope_exporter.maintenance.jobs.report import Silent
 from zope_exporter.maintenance.recover.recover import recover
 

@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ZODB.FileStorage import FileIterator, FileStorage
 
-from tests.support import datafs
-from tests.support.debian import tool
-from tests.support.history import OPERATIONS, History
-from tests.support.packing import Remembered, items, make_database
-from tests.support.require import require
-from tests.support.system_calls import without_links
+from tests.support.databases import datafs
+from tests.support.databases.history import OPERATIONS, History
+from tests.support.databases.packing import Remembered, items, make_database
+from tests.support.faults.system_calls import without_links
+from tests.support.programs.debian import tool
+from tests.support.programs.require import require
 from zope_exporter.maintenance.jobs.report import ActionError, RefusedError, Silent
 from zope_exporter.maintenance.recover.recover import recover, salvage
 from zope_exporter.maintenance.recover.report import Losses

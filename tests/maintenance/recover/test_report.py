@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import datafs
-from tests.support.damages import Transaction, transactions
-from tests.support.history import History, record
+from tests.support.databases import datafs
+from tests.support.databases.damages import Transaction, transactions
+from tests.support.databases.history import History, record
 from zope_exporter.maintenance.jobs.report import Silent
 from zope_exporter.maintenance.recover.recover import recover, salvage
 from zope_exporter.maintenance.recover.report import Losses

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.exporter import zope_exporter
-from tests.support.packing import blob_dir_of, make_database
-from tests.support.repository import repozo
-from tests.support.restoring import opened_blobs
+from tests.support.databases.packing import blob_dir_of, make_database
+from tests.support.databases.repository import repozo
+from tests.support.databases.restoring import opened_blobs
+from tests.support.programs.exporter import zope_exporter
 from zope_exporter.maintenance.jobs.report import RefusedError
 from zope_exporter.maintenance.restore.blob_directory import find_blobs
 

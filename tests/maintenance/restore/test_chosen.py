@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.packing import Remembered
-from tests.support.repository import Site, repozo, restored
+from tests.support.databases.packing import Remembered
+from tests.support.databases.repository import Site, repozo, restored
 from zope_exporter.maintenance.backup.listing import read_repository
 from zope_exporter.maintenance.jobs.report import ActionError, RefusedError
 from zope_exporter.maintenance.restore.place import Place

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.maintained import Host
-from tests.support.packing import blob_dir_of, digest
-from tests.support.repository import repozo
-from tests.support.restoring import file_of, opened_blobs
+from tests.support.databases.maintained import Host
+from tests.support.databases.packing import blob_dir_of, digest
+from tests.support.databases.repository import repozo
+from tests.support.databases.restoring import file_of, opened_blobs
 from zope_exporter.maintenance.backup.listing import read_repository
 
 Given = tuple[str | Path, ...]

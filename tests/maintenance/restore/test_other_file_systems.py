@@ -13,18 +13,18 @@ import transaction
 import ZODB
 from ZODB.FileStorage import FileStorage
 
-from tests.support.debian import tool
-from tests.support.exporter import zope_exporter
-from tests.support.killing import dies_at, fails_at
-from tests.support.packing import (
+from tests.support.databases.packing import (
     blob_dir_of,
     digest,
     items,
 )
-from tests.support.require import require
-from tests.support.restoring import GoneOn
-from tests.support.small_disk import mounted_again, small_disk_at
-from tests.support.system_calls import without_links
+from tests.support.databases.restoring import GoneOn
+from tests.support.faults.killing import dies_at, fails_at
+from tests.support.faults.small_disk import mounted_again, small_disk_at
+from tests.support.faults.system_calls import without_links
+from tests.support.programs.debian import tool
+from tests.support.programs.exporter import zope_exporter
+from tests.support.programs.require import require
 from zope_exporter.maintenance.jobs.report import ActionError, RefusedError
 from zope_exporter.storage.blobs.directory import measure
 

@@ -10,7 +10,7 @@ import transaction
 import ZODB
 from ZODB.FileStorage import FileStorage
 
-from tests.support.packing import Remembered, blob_dir_of, items, make_database
+from tests.support.databases.packing import Remembered, blob_dir_of, items, make_database
 from zope_exporter.maintenance.backup.run import backup
 from zope_exporter.maintenance.backup.target import BackupSettings, Source
 from zope_exporter.maintenance.jobs.report import ActionError, RefusedError, Silent

@@ -9,11 +9,11 @@ import pytest
 import ZODB
 from ZODB.FileStorage import FileStorage
 
-from tests.support.debian import tool
-from tests.support.killing import dies_at
-from tests.support.packing import Remembered, blob_dir_of, items, make_database
-from tests.support.require import require
-from tests.support.system_calls import without_links
+from tests.support.databases.packing import Remembered, blob_dir_of, items, make_database
+from tests.support.faults.killing import dies_at
+from tests.support.faults.system_calls import without_links
+from tests.support.programs.debian import tool
+from tests.support.programs.require import require
 from zope_exporter.maintenance.jobs.report import ActionError, RefusedError, Silent
 from zope_exporter.maintenance.restore.place import Place
 from zope_exporter.maintenance.restore.rescue import explain, rescue

@@ -10,9 +10,7 @@ from pathlib import Path
 import pytest
 from ZODB.FileStorage import FileStorage
 
-from tests.support.children import child, lines_until_ready
-from tests.support.killing import dies_at, fails_at, fails_beyond
-from tests.support.packing import (
+from tests.support.databases.packing import (
     Remembered,
     blob_dir_of,
     commit_more,
@@ -20,7 +18,9 @@ from tests.support.packing import (
     items,
     make_database,
 )
-from tests.support.rights import public_directory, unprivileged
+from tests.support.faults.killing import dies_at, fails_at, fails_beyond
+from tests.support.faults.rights import public_directory, unprivileged
+from tests.support.programs.children import child, lines_until_ready
 from zope_exporter.maintenance.jobs.report import (
     ActionError,
     InterruptedActionError,

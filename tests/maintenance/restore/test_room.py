@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.packing import Remembered, blob_dir_of, digest
-from tests.support.restoring import GoneOn
-from tests.support.small_disk import small_disk_at
+from tests.support.databases.packing import Remembered, blob_dir_of, digest
+from tests.support.databases.restoring import GoneOn
+from tests.support.faults.small_disk import small_disk_at
 from zope_exporter.maintenance.jobs.report import ActionError, RefusedError, Silent
 from zope_exporter.maintenance.restore.place import Place
 from zope_exporter.maintenance.restore.restore import restore

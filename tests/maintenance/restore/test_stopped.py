@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.children import child, lines_until_ready
-from tests.support.exporter import environment, zope_exporter
-from tests.support.packing import blob_dir_of, make_database
-from tests.support.rights import public_directory, unprivileged
-from tests.support.small_disk import mounted_again
+from tests.support.databases.packing import blob_dir_of, make_database
+from tests.support.faults.rights import public_directory, unprivileged
+from tests.support.faults.small_disk import mounted_again
+from tests.support.programs.children import child, lines_until_ready
+from tests.support.programs.exporter import environment, zope_exporter
 from zope_exporter.discovery.inventory import Database, Process, Service
 from zope_exporter.maintenance.jobs.report import RefusedError
 from zope_exporter.maintenance.restore.exclusive_access import check_stopped

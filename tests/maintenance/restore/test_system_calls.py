@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.debian import tool
-from tests.support.packing import blob_dir_of, commit_more, digest, items, make_database
-from tests.support.require import require
-from tests.support.small_disk import emptied, small_disk_at
-from tests.support.system_calls import Call, Run, calls_of, refused
+from tests.support.databases.packing import blob_dir_of, commit_more, digest, items, make_database
+from tests.support.faults.small_disk import emptied, small_disk_at
+from tests.support.faults.system_calls import Call, Run, calls_of, refused
+from tests.support.programs.debian import tool
+from tests.support.programs.require import require
 from zope_exporter.maintenance.jobs.report import Silent
 from zope_exporter.maintenance.recover.recover import recover
 from zope_exporter.maintenance.restore.place import Place

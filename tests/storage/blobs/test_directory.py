@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.blobs import make_blobs, pack
+from tests.support.databases.blobs import make_blobs, pack
 from zope_exporter.storage.blobs.directory import (
     DEEPEST,
     BlobError,

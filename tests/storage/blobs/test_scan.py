@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import eventually
+from tests.support.programs.processes import eventually
 from zope_exporter.storage.blobs.directory import BlobError, StoppedError
 from zope_exporter.storage.blobs.scan import BlobScanner, Pace, pause_after
 

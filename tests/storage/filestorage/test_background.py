@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.history import write_large
-from tests.support.processes import eventually
+from tests.support.databases.history import write_large
+from tests.support.programs.processes import eventually
 from zope_exporter.storage.filestorage.background import Background
 from zope_exporter.storage.filestorage.follow import Followed
 from zope_exporter.storage.filestorage.rescan import Rescan

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from ZODB.utils import p64, z64
 
-from tests.support import datafs
-from tests.support.counting import followed_numbers, scanned_numbers
-from tests.support.history import History, Numbers, record, zodb_numbers
+from tests.support.databases import datafs
+from tests.support.databases.counting import followed_numbers, scanned_numbers
+from tests.support.databases.history import History, Numbers, record, zodb_numbers
 from zope_exporter.storage.filestorage.datafile import opened
 from zope_exporter.storage.filestorage.errors import FileStorageError, NotAFileStorageError
 from zope_exporter.storage.filestorage.records import DamagedError, DataFile, Transaction

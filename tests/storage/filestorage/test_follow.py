@@ -11,10 +11,10 @@ from select import select
 import pytest
 from ZODB.serialize import referencesf
 
-from tests.support import datafs
-from tests.support.children import child, lines_until_ready
-from tests.support.counting import numbers, scanned
-from tests.support.history import LATER, History, zodb_numbers
+from tests.support.databases import datafs
+from tests.support.databases.counting import numbers, scanned
+from tests.support.databases.history import LATER, History, zodb_numbers
+from tests.support.programs.children import child, lines_until_ready
 from zope_exporter.storage.filestorage.errors import DataFileMissingError, TornTailError
 from zope_exporter.storage.filestorage.follow import LOOK_BYTES, TORN_SECONDS, Followed
 from zope_exporter.storage.filestorage.records import DamagedError
@@ -25,8 +25,8 @@ WRITER = """
 import random, sys, logging
 from pathlib import Path
 logging.disable(50)
-from tests.support import datafs
-from tests.support.history import History, LATER
+from tests.support.databases import datafs
+from tests.support.databases.history import History, LATER
 from ZODB.serialize import referencesf
 dice = random.Random(int(sys.argv[2]))
 with datafs.storage_at(Path(sys.argv[1])) as storage:

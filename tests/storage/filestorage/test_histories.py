@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support import datafs
-from tests.support.counting import followed_numbers, scanned, scanned_numbers
-from tests.support.history import (
+from tests.support.databases import datafs
+from tests.support.databases.counting import followed_numbers, scanned, scanned_numbers
+from tests.support.databases.history import (
     COMMITS,
     OPERATIONS,
     History,

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.odd_files import ODD
+from tests.support.faults.odd_files import ODD
 from zope_exporter.storage.filestorage.holders import holders
 
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from ZODB.utils import p64, z64
 
-from tests.support import datafs
-from tests.support.counting import scanned
-from tests.support.history import History, record
+from tests.support.databases import datafs
+from tests.support.databases.counting import scanned
+from tests.support.databases.history import History, record
 from zope_exporter.storage.filestorage import contents
 from zope_exporter.storage.filestorage.contents import Contents
 from zope_exporter.storage.filestorage.references import References

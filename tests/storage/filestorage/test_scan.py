@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import datafs
-from tests.support.counting import numbers, scanned
-from tests.support.history import History, zodb_numbers
+from tests.support.databases import datafs
+from tests.support.databases.counting import numbers, scanned
+from tests.support.databases.history import History, zodb_numbers
 from zope_exporter.storage.filestorage import contents
 from zope_exporter.storage.filestorage import full_count as census
 from zope_exporter.storage.filestorage.datafile import opened

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ZODB.Connection import TransactionMetaData
 
-from tests.support import datafs
+from tests.support.databases import datafs
 from zope_exporter.storage.filestorage.errors import (
     DataFileMissingError,
     FileStorageError,

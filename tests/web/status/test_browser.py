@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from tests.support.browser import chromium, picture
-from tests.support.status import NOW, burning, healthy, inventory, observed, without
-from tests.support.web import serving
+from tests.support.programs.browser import chromium, picture
+from tests.support.web.server import serving
+from tests.support.web.status import NOW, burning, healthy, inventory, observed, without
 from zope_exporter.checks.limits import read_limits
 from zope_exporter.clients.agent import serving as agent
 from zope_exporter.discovery.inventory import Inventory

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from tests.support.status import HOUR, NOW, burning, healthy, inventory, observed, without
+from tests.support.web.status import HOUR, NOW, burning, healthy, inventory, observed, without
 from zope_exporter.checks.finding import Severity
 from zope_exporter.checks.limits import read_limits
 from zope_exporter.clients.agent import serving

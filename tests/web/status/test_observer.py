@@ -3,7 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.processes import eventually
+from tests.support.programs.processes import eventually
 from zope_exporter.discovery.inventory import Inventory
 from zope_exporter.metrics.metric import Metric, Sample
 from zope_exporter.metrics.registry import Registry, Scrape

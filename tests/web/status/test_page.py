@@ -7,8 +7,8 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from tests.support.status import NOW, burning, healthy, inventory, observed
-from tests.support.web import serving
+from tests.support.web.server import serving
+from tests.support.web.status import NOW, burning, healthy, inventory, observed
 from zope_exporter.checks.limits import read_limits
 from zope_exporter.discovery.inventory import Inventory
 from zope_exporter.metrics.registry import Scrape
