@@ -6,7 +6,7 @@ import pytest
 from zope_exporter.config.document import ConfigError
 from zope_exporter.web.reloading_config import WebConfigFile, file_state
 
-HASH = bcrypt.hashpw(b"geheim", bcrypt.gensalt(4)).decode()
+HASH = bcrypt.hashpw(b"geheim", b"$2b$04$abcdefghijklmnopqrstuu").decode()
 USERS = f"basic_auth_users: {{alice: {HASH}}}"
 TLS = "tls_server_config: {cert_file: a, key_file: b}"
 

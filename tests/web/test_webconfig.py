@@ -8,7 +8,7 @@ from zope_exporter.config.document import ConfigError
 from zope_exporter.web.webconfig import load_web_config
 
 Write = Callable[[str], Path]
-HASH = bcrypt.hashpw(b"geheim", bcrypt.gensalt(4)).decode()
+HASH = bcrypt.hashpw(b"geheim", b"$2b$04$abcdefghijklmnopqrstuu").decode()
 TLS = "tls_server_config: {cert_file: a.crt, key_file: a.key"
 
 
