@@ -41,7 +41,7 @@ print(json.dumps(dict(cpu=cpu, peak=int(peak) * 1024, result=str(result))))
 
 SCAN = """
 from zope_exporter.storage.filestorage.scan import Scan
-from zope_exporter.storage.filestorage.records import DataFile
+from zope_exporter.storage.filestorage.reader import DataFile
 """
 COUNT = """
 descriptor = os.open(path, os.O_RDONLY)

@@ -15,7 +15,7 @@ from zope_exporter.collectors.filestorage import FileStorageCollector
 from zope_exporter.discovery.inventory import Inventory, Process, Site, Storage
 from zope_exporter.metrics.exposition import encode
 from zope_exporter.metrics.registry import Registry, Scrape
-from zope_exporter.storage.filestorage.tid import time_of
+from zope_exporter.storage.filestorage.format import time_of
 
 GOLDEN = Path(__file__).with_name("golden")
 

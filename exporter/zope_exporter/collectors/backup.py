@@ -11,7 +11,7 @@ from zope_exporter.maintenance.backup.identity import CONTENTS, NAMES, begins_la
 from zope_exporter.maintenance.backup.listing import Repository, read_repository
 from zope_exporter.metrics.collector import Part
 from zope_exporter.metrics.metric import Metric, Sample
-from zope_exporter.storage.filestorage.tid import time_of
+from zope_exporter.storage.filestorage.format import time_of
 
 if TYPE_CHECKING:
     from zope_exporter.maintenance.actions.backups import BackupPlan

@@ -8,13 +8,15 @@ from pathlib import Path
 from zope_exporter.discovery.inventory import Inventory
 from zope_exporter.metrics.collector import Part
 from zope_exporter.metrics.metric import Metric, Sample
-from zope_exporter.storage.filestorage.background import Background
-from zope_exporter.storage.filestorage.errors import DataFileMissingError, FileStorageError
+from zope_exporter.storage.filestorage.datafile import (
+    DataFileMissingError,
+    FileStorageError,
+    Identity,
+)
 from zope_exporter.storage.filestorage.follow import Followed
-from zope_exporter.storage.filestorage.owners import Identity
-from zope_exporter.storage.filestorage.rescan import Rescan
+from zope_exporter.storage.filestorage.format import time_of
+from zope_exporter.storage.filestorage.rescan import Background, Rescan
 from zope_exporter.storage.filestorage.state import Findings, Known, Store
-from zope_exporter.storage.filestorage.tid import time_of
 
 LABELS = ("site", "database")
 

@@ -13,21 +13,18 @@ from zope_exporter.discovery.inventory import Inventory, Storage
 from zope_exporter.metrics.collector import Part
 from zope_exporter.metrics.metric import Metric, Sample
 from zope_exporter.storage.filestorage import datafile
-from zope_exporter.storage.filestorage.companions import files_beside, leftover_bytes
-from zope_exporter.storage.filestorage.errors import (
+from zope_exporter.storage.filestorage.datafile import (
     DataFileMissingError,
     FileStorageError,
+    Identity,
     OwnerHiddenError,
     TornTailError,
+    files_beside,
+    leftover_bytes,
 )
-from zope_exporter.storage.filestorage.owners import (
-    Identity,
-    OpenFile,
-    open_files,
-    writes_elsewhere,
-)
-from zope_exporter.storage.filestorage.tail import Transaction, read_tail
-from zope_exporter.storage.filestorage.tid import time_of
+from zope_exporter.storage.filestorage.format import Transaction, time_of
+from zope_exporter.storage.filestorage.open_files import OpenFile, open_files, writes_elsewhere
+from zope_exporter.storage.filestorage.tail import read_tail
 
 Found = TypeVar("Found")
 
@@ -134,7 +131,7 @@ class FileStorageCollector:
         tail = self._settled(lambda: read_tail(path, self._known.get(path)))
         if tail.last is not None:
             self._known[path] = tail.last
-            yield LAST_TRANSACTION(time_of(tail.last.tid), **labels)
+            yield LAST_TRANSACTION(time_of(tail.last.tid.to_bytes(8, "big")), **labels)
         if tail.torn is not None and self._clock() - tail.torn.modified > TORN_SECONDS:
             raise tail.torn
 

@@ -13,9 +13,8 @@ from tests.support.databases.datafs import write
 from tests.support.databases.repository import Site
 from zope_exporter.maintenance.backup.span import find_end
 from zope_exporter.maintenance.backup.stream_check import BrokenStructureError, Structure
-from zope_exporter.storage.filestorage.datafile import opened
-from zope_exporter.storage.filestorage.errors import FileStorageError
-from zope_exporter.storage.filestorage.records import DataFile
+from zope_exporter.storage.filestorage.datafile import FileStorageError, opened
+from zope_exporter.storage.filestorage.reader import DataFile
 
 TRANSACTIONS = 4
 ROUNDS = 12

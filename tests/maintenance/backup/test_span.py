@@ -9,9 +9,8 @@ from ZODB.FileStorage import FileStorage
 
 from tests.support.databases.datafs import commit, storage_at, vote, write
 from zope_exporter.maintenance.backup.span import find_end
-from zope_exporter.storage.filestorage.datafile import opened
-from zope_exporter.storage.filestorage.errors import FileStorageError
-from zope_exporter.storage.filestorage.records import DamagedError, DataFile
+from zope_exporter.storage.filestorage.datafile import FileStorageError, opened
+from zope_exporter.storage.filestorage.reader import DamagedError, DataFile
 
 TRANSACTIONS = 3
 SIZES_SEEN = 6  # more often than a look asks for the size

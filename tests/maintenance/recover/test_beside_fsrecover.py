@@ -15,8 +15,8 @@ from tests.support.databases.history import History
 from tests.support.databases.packing import make_database
 from zope_exporter.maintenance.jobs.report import Silent
 from zope_exporter.maintenance.recover.recover import salvage
-from zope_exporter.storage.filestorage.errors import NotAFileStorageError
-from zope_exporter.storage.filestorage.walk import walk
+from zope_exporter.storage.filestorage.datafile import NotAFileStorageError
+from zope_exporter.storage.filestorage.full_count import walk
 
 Revision = tuple[bytes, bytes, bytes | None]
 ROUNDS = 5

@@ -35,7 +35,7 @@ def put_back(site: Site, at: bytes | str | None = None) -> bytes:
 def last_tid(site: Site) -> bytes:
     last = read_tail(site.data_fs).last
     assert last
-    return last.tid
+    return last.tid.to_bytes(8, "big")
 
 
 def vandalised_and_put_back(site: Site) -> tuple[bytes, bytes, bytes]:

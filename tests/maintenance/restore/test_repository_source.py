@@ -53,7 +53,7 @@ def put_back(repository: Path, data_fs: Path, at: bytes | None = None) -> Rememb
 def last_tid(data_fs: Path) -> bytes:
     last = read_tail(data_fs).last
     assert last
-    return last.tid
+    return last.tid.to_bytes(8, "big")
 
 
 def test_the_newest_backup_is_restored_with_its_blobs(site: Path, tmp_path: Path) -> None:

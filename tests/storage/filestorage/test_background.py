@@ -10,9 +10,8 @@ import pytest
 
 from tests.support.databases.history import write_large
 from tests.support.programs.processes import eventually
-from zope_exporter.storage.filestorage.background import Background
 from zope_exporter.storage.filestorage.follow import Followed
-from zope_exporter.storage.filestorage.rescan import Rescan
+from zope_exporter.storage.filestorage.rescan import Background, Rescan
 
 ASKING = 8
 DEADLINE = 30.0

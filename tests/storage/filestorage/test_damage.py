@@ -11,9 +11,13 @@ from ZODB.utils import p64, z64
 from tests.support.databases import datafs
 from tests.support.databases.counting import followed_numbers, scanned_numbers
 from tests.support.databases.history import History, Numbers, record, zodb_numbers
-from zope_exporter.storage.filestorage.datafile import opened
-from zope_exporter.storage.filestorage.errors import FileStorageError, NotAFileStorageError
-from zope_exporter.storage.filestorage.records import DamagedError, DataFile, Transaction
+from zope_exporter.storage.filestorage.datafile import (
+    FileStorageError,
+    NotAFileStorageError,
+    opened,
+)
+from zope_exporter.storage.filestorage.format import Transaction
+from zope_exporter.storage.filestorage.reader import DamagedError, DataFile
 
 WINDOW = 4096
 

@@ -15,9 +15,9 @@ from tests.support.databases import datafs
 from tests.support.databases.counting import numbers, scanned
 from tests.support.databases.history import LATER, History, zodb_numbers
 from tests.support.programs.children import child, lines_until_ready
-from zope_exporter.storage.filestorage.errors import DataFileMissingError, TornTailError
+from zope_exporter.storage.filestorage.datafile import DataFileMissingError, TornTailError
 from zope_exporter.storage.filestorage.follow import LOOK_BYTES, TORN_SECONDS, Followed
-from zope_exporter.storage.filestorage.records import DamagedError
+from zope_exporter.storage.filestorage.reader import DamagedError
 from zope_exporter.storage.filestorage.rescan import Rescan
 from zope_exporter.storage.filestorage.state import Known, Store
 
@@ -56,10 +56,10 @@ with datafs.storage_at(Path(sys.argv[1])) as storage:
 READER = """
 import sys
 from pathlib import Path
+from zope_exporter.storage.filestorage.datafile import DataFileMissingError
 from zope_exporter.storage.filestorage.follow import Followed
 from zope_exporter.storage.filestorage.rescan import Rescan
 from zope_exporter.storage.filestorage.state import Store
-from zope_exporter.storage.filestorage.errors import DataFileMissingError
 path, state = map(Path, sys.argv[1:])
 followed = Followed(path, Store(state, path))
 rescan = Rescan(followed)

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.faults.odd_files import ODD
-from zope_exporter.storage.filestorage.holders import holders
+from zope_exporter.storage.filestorage.open_files import holders
 
 
 def is_locked(data_fs: Path) -> bool:

@@ -9,7 +9,7 @@ from ZODB.utils import p64, u64
 from tests.support.databases import datafs
 from tests.support.databases.counting import scanned, scanned_numbers
 from tests.support.databases.history import History, zodb_numbers
-from zope_exporter.storage.filestorage.errors import FileStorageError
+from zope_exporter.storage.filestorage.datafile import FileStorageError
 from zope_exporter.storage.filestorage.index import UnusableIndexError, read_index
 
 

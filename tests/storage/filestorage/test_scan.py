@@ -13,10 +13,9 @@ from tests.support.databases.counting import numbers, scanned
 from tests.support.databases.history import History, zodb_numbers
 from zope_exporter.storage.filestorage import contents
 from zope_exporter.storage.filestorage import full_count as census
-from zope_exporter.storage.filestorage.datafile import opened
-from zope_exporter.storage.filestorage.errors import FileStorageError
+from zope_exporter.storage.filestorage.datafile import FileStorageError, opened
 from zope_exporter.storage.filestorage.follow import Followed
-from zope_exporter.storage.filestorage.records import DataFile
+from zope_exporter.storage.filestorage.reader import DataFile
 from zope_exporter.storage.filestorage.rescan import (
     RESCAN_SECONDS,
     RETRY_SECONDS,

@@ -7,14 +7,15 @@ from hypothesis import strategies as st
 from ZODB.Connection import TransactionMetaData
 
 from tests.support.databases import datafs
-from zope_exporter.storage.filestorage.errors import (
+from zope_exporter.storage.filestorage.datafile import (
     DataFileMissingError,
     FileStorageError,
     NotAFileStorageError,
     TornTailError,
     UnreadableError,
 )
-from zope_exporter.storage.filestorage.tail import Transaction, read_tail
+from zope_exporter.storage.filestorage.format import Transaction
+from zope_exporter.storage.filestorage.tail import read_tail
 
 
 @pytest.fixture
@@ -24,13 +25,15 @@ def path(tmp_path: Path) -> Path:
 
 def last_tid(path: Path, known: Transaction | None = None) -> bytes | None:
     last = read_tail(path, known).last
-    return None if last is None else last.tid
+    return None if last is None else last.tid.to_bytes(8, "big")
 
 
 def first_transaction(path: Path) -> Transaction:
     """What the reader knows of a file after its first transaction."""
-    ends = datafs.write(path.with_name("first.fs"), 1)
-    return Transaction(datafs.tid(1), 4, ends[0])
+    datafs.write(path.with_name("first.fs"), 1)
+    last = read_tail(path.with_name("first.fs")).last
+    assert last is not None
+    return last
 
 
 def outcome(path: Path, known: Transaction | None = None) -> bytes | type[Exception] | None:
@@ -161,20 +164,22 @@ def test_goes_on_from_what_was_known_when_the_end_is_torn(path: Path) -> None:
     ends = datafs.write(path, 200)
     os.truncate(path, ends[-1] - 1)
     tail = read_tail(path, first_transaction(path))
-    assert tail.last == Transaction(datafs.tid(199), ends[-3], ends[-2])
+    assert tail.last is not None
+    assert tail.last.tid.to_bytes(8, "big") == datafs.tid(199)
+    assert (tail.last.start, tail.last.end) == (ends[-3], ends[-2])
     assert tail.torn is not None
     assert tail.torn.modified == path.stat().st_mtime
 
 
 def test_what_was_known_of_another_file_does_not_count(path: Path) -> None:
-    known = Transaction(datafs.tid(1), 4, datafs.write(path, 1)[0])
+    known = first_transaction(path)
     other = path.with_name("other.fs")
     with datafs.storage_at(other) as storage:
         datafs.commit(storage, 7)
         datafs.commit(storage, 8)
     os.truncate(other, other.stat().st_size - 1)
     assert outcome(other, known) is TornTailError
-    assert outcome(other, Transaction(datafs.tid(1), 2**40, 2**40 + 100)) is TornTailError
+    assert outcome(other, known._replace(start=2**40, end=2**40 + 100)) is TornTailError
 
 
 def test_two_unfinished_transactions_cannot_be(path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.support.databases.history import Numbers
 from zope_exporter.storage.filestorage.datafile import opened
-from zope_exporter.storage.filestorage.records import DataFile
+from zope_exporter.storage.filestorage.reader import DataFile
 from zope_exporter.storage.filestorage.scan import Scan
 from zope_exporter.storage.filestorage.totals import Totals
 

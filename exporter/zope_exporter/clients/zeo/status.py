@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
-from zope_exporter.storage.filestorage.tid import time_of
+from zope_exporter.storage.filestorage.format import time_of
 
 from .errors import NonsenseError
 

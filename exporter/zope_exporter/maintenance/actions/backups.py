@@ -39,8 +39,7 @@ class BackupPlan:
             check_same,
         )
         from zope_exporter.maintenance.backup.listing import read_repository
-        from zope_exporter.storage.filestorage.datafile import opened
-        from zope_exporter.storage.filestorage.errors import FileStorageError
+        from zope_exporter.storage.filestorage.datafile import FileStorageError, opened
 
         data_fs = self.storage.data_fs
         try:

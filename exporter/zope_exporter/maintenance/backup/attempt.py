@@ -11,7 +11,7 @@ from pathlib import Path
 from zope_exporter import __version__
 from zope_exporter.maintenance.jobs.report import RefusedError, Report
 from zope_exporter.storage.filestorage.datafile import opened
-from zope_exporter.storage.filestorage.records import DataFile
+from zope_exporter.storage.filestorage.reader import DataFile
 from zope_exporter.system.humanize import size
 
 from .commit import heal, place_blobs, publish

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from zope_exporter.maintenance.jobs.report import Report
-from zope_exporter.storage.filestorage.datafile import opened
-from zope_exporter.storage.filestorage.errors import FileStorageError
+from zope_exporter.storage.filestorage.datafile import FileStorageError, opened
 
 from .listing import Backup
 from .manifest import Manifest

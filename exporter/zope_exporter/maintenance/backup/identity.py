@@ -43,17 +43,20 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from zope_exporter.maintenance.jobs.report import ActionError, Report
-from zope_exporter.storage.filestorage.datafile import opened
-from zope_exporter.storage.filestorage.errors import FileStorageError
-from zope_exporter.storage.filestorage.records import PACKED, DataFile
-from zope_exporter.storage.filestorage.tail import FIRST_TRANSACTION, LENGTH, TRANSACTION_HEADER
-from zope_exporter.storage.filestorage.tid import time_of
+from zope_exporter.storage.filestorage.datafile import FileStorageError, opened
+from zope_exporter.storage.filestorage.format import (
+    FIRST_TRANSACTION,
+    LENGTH,
+    PACKED,
+    TRANSACTION_HEADER,
+    time_of,
+)
+from zope_exporter.storage.filestorage.reader import HEADERS_ONLY, DataFile
 
 from .fingerprint import same_file
 from .listing import Backup, Repository
 from .manifest import SUFFIX
 from .pieces import DamagedPieceError, contents
-from .span import HEADERS_ONLY
 from .stream_check import BrokenStructureError
 
 STAGE = "comparing the transactions with those of the backups"
@@ -201,8 +204,7 @@ class _Headers:
         base = self._fed - len(self._rest)
         self._fed += len(data)
         while self._next + TRANSACTION_HEADER.size <= self._fed:
-            raw_tid, length, *_ = TRANSACTION_HEADER.unpack_from(window, self._next - base)
-            tid = int.from_bytes(raw_tid, "big")
+            tid, length, *_ = TRANSACTION_HEADER.unpack_from(window, self._next - base)
             if tid <= self._tid:
                 raise BrokenStructureError(f"byte {self._next}: no transaction after that before")
             yield tid

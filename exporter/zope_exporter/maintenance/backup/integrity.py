@@ -12,11 +12,12 @@ from ZODB.utils import oid_repr, p64
 
 from zope_exporter.maintenance.jobs.report import Report
 from zope_exporter.storage.filestorage.contents import ROOT, Contents
-from zope_exporter.storage.filestorage.current_records import Columns, Numbers, Places
+from zope_exporter.storage.filestorage.current_records import Columns, Numbers, Places, Rows
 from zope_exporter.storage.filestorage.datafile import opened
+from zope_exporter.storage.filestorage.format import RECORD_HEADER
 from zope_exporter.storage.filestorage.full_count import FullCount
-from zope_exporter.storage.filestorage.records import RECORD_HEADER_SIZE, DataFile
-from zope_exporter.storage.filestorage.references import References, Rows
+from zope_exporter.storage.filestorage.reader import DataFile
+from zope_exporter.storage.filestorage.references import References
 
 BLOB_CLASS = b"cZODB.blob\nBlob\n"
 BLOB_CLASS_WITHIN = 4  # bytes from the beginning of a record
@@ -140,7 +141,7 @@ def _dangling(
 
 
 def _references(file: DataFile, columns: Columns, row: int) -> set[int]:
-    size = int(columns.sizes[row]) - RECORD_HEADER_SIZE
+    size = int(columns.sizes[row]) - RECORD_HEADER.size
     data = file.read(size, int(columns.data[row]))
     return {int.from_bytes(match[1], "big") for match in REFERENCE.finditer(data)}
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zope_exporter.maintenance.jobs.report import Report
-from zope_exporter.storage.filestorage.errors import TornTailError
+from zope_exporter.storage.filestorage.datafile import TornTailError
 
 from .database_faults import Faults, dangling, missing
 from .integrity import Found, examine

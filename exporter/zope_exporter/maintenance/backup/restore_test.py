@@ -12,7 +12,7 @@ from zope_exporter.maintenance.jobs.report import (
     RefusedError,
     Report,
 )
-from zope_exporter.storage.filestorage.errors import FileStorageError
+from zope_exporter.storage.filestorage.datafile import FileStorageError
 from zope_exporter.system.humanize import size
 
 from .comparison import compare_with_source

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from zope_exporter.maintenance.jobs.report import ActionError, RefusedError, Report
-from zope_exporter.storage.filestorage.errors import FileStorageError
+from zope_exporter.storage.filestorage.datafile import FileStorageError
 
 from .attempt import Run
 from .disk import Disk, Means

@@ -2,18 +2,18 @@
 
 import os
 
-from zope_exporter.storage.filestorage.errors import RestlessError
-from zope_exporter.storage.filestorage.records import DamagedError, DataFile, Transaction
-from zope_exporter.storage.filestorage.tail import (
+from zope_exporter.storage.filestorage.datafile import RestlessError
+from zope_exporter.storage.filestorage.format import (
+    COMMITTED,
     FIRST_TRANSACTION,
     LENGTH,
+    RECORD_HEADER,
     TRANSACTION_HEADER,
     VOTED,
+    Transaction,
 )
+from zope_exporter.storage.filestorage.reader import HEADERS_ONLY, DamagedError, DataFile
 
-from .stream_check import BACK_POINTER, COMMITTED, RECORD
-
-HEADERS_ONLY = 256
 # Each one more takes a commit that ends, or is taken back, within some microseconds of ours.
 LOOKS = 1000
 
@@ -66,26 +66,26 @@ def _nothing_after(file: DataFile, position: int) -> bool:
 
 
 def _is_unfinished(file: DataFile, position: int, header: bytes, size: int) -> bool:
-    raw_tid, length, status, *texts = TRANSACTION_HEADER.unpack(header)
-    end = position + length + LENGTH.size
-    if status not in (VOTED, *COMMITTED):
-        raise file.damaged(position, f"a transaction has the unknown status {status!r}")
-    if end > size:
-        records = position + TRANSACTION_HEADER.size + sum(texts)
-        _check_part(file, position, records, int.from_bytes(raw_tid, "big"), size)
-    elif status == VOTED and end < size:
+    found = Transaction.unpack(header, position)
+    if found.status not in (VOTED, *COMMITTED):
+        raise file.damaged(position, f"a transaction has the unknown status {found.status!r}")
+    if found.end > size:
+        _check_part(file, found, size)
+    elif found.status == VOTED and found.end < size:
         # Nobody begins a transaction before the one before is done.
         raise file.damaged(position, "transactions follow one that was never finished")
-    return bool(end > size or status == VOTED)
+    return found.end > size or found.status == VOTED
 
 
-def _check_part(file: DataFile, start: int, position: int, tid: int, size: int) -> None:
+def _check_part(file: DataFile, found: Transaction, size: int) -> None:
     """Make sure that up to the end of the file there are only records of one transaction."""
-    while position + RECORD.size <= size:
-        _, own_tid, _, own_start, version, length = RECORD.unpack(file.read(RECORD.size, position))
-        if own_tid != tid or own_start != start or version:
+    start, position = found.start, found.records
+    while position + RECORD_HEADER.size <= size:
+        record = RECORD_HEADER.unpack(file.read(RECORD_HEADER.size, position))
+        _, tid, _, own_start, version, length = record
+        if tid != found.tid or own_start != start or version:
             raise file.damaged(start, "the length of a transaction leads beyond the end")
-        position += RECORD.size + (length or BACK_POINTER)
+        position += RECORD_HEADER.size + (length or LENGTH.size)
     rest = os.pread(file.descriptor, LENGTH.size, position)
     if rest == LENGTH.pack(position - start):
         raise file.damaged(start, "the two lengths of the last transaction differ")

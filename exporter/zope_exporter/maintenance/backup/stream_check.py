@@ -1,19 +1,14 @@
 """Following transactions and records through the bytes of a Data.fs while they are copied."""
 
-from struct import Struct
-
-from zope_exporter.storage.filestorage.records import NORMAL, PACKED, UNDONE
-from zope_exporter.storage.filestorage.tail import (
+from zope_exporter.storage.filestorage.format import (
+    COMMITTED,
     FIRST_TRANSACTION,
     LENGTH,
     MAGICS,
+    RECORD_HEADER,
     TRANSACTION_HEADER,
+    Transaction,
 )
-
-# oid, tid, previous record, transaction, 0, data length
-RECORD = Struct(">QQQQHQ")
-BACK_POINTER = 8
-COMMITTED = (NORMAL, PACKED, UNDONE)
 
 
 class BrokenStructureError(Exception):
@@ -70,27 +65,27 @@ class Structure:
         self.position = FIRST_TRANSACTION
 
     def _begin(self, window: bytes, base: int) -> bool:
-        start, after = self.position, self.position + TRANSACTION_HEADER.size
-        if after > self._fed:
+        start = self.position
+        if start + TRANSACTION_HEADER.size > self._fed:
             return False
-        raw_tid, length, status, *texts = TRANSACTION_HEADER.unpack_from(window, start - base)
-        tid, records = int.from_bytes(raw_tid, "big"), after + sum(texts)
-        if tid <= self.tid or status not in COMMITTED or records > start + length:
+        found = Transaction.unpack(window, start, start - base)
+        end = found.end - LENGTH.size
+        if found.tid <= self.tid or found.status not in COMMITTED or found.records > end:
             raise BrokenStructureError(f"byte {start}: no transaction after the one before")
         if not self.places or start - self.places[-1] >= self._spacing:
             self.places.append(start)
-        self.last, self.tid, self._length = start, tid, length
-        self._end, self.position = start + length, records
+        self.last, self.tid, self._length = start, found.tid, found.length
+        self._end, self.position = end, found.records
         return True
 
     def _pass_records(self, window: bytes, base: int) -> bool:
         position, end, own_tid, own_start = self.position, self._end, self.tid, self.last
-        last, unpack, count = self._fed - RECORD.size, RECORD.unpack_from, 0
+        last, unpack, count = self._fed - RECORD_HEADER.size, RECORD_HEADER.unpack_from, 0
         while position <= last and position < end:
             _, tid, previous, start, version, length = unpack(window, position - base)
             if tid != own_tid or start != own_start or version or previous >= position:
                 raise BrokenStructureError(f"byte {position}: no record of its transaction")
-            position += RECORD.size + (length or BACK_POINTER)
+            position += RECORD_HEADER.size + (length or LENGTH.size)
             count += 1
         if position > end:
             raise BrokenStructureError(f"byte {position}: a record beyond its transaction")

@@ -9,8 +9,7 @@ from zope_exporter.maintenance.jobs.report import (
     RefusedError,
     Report,
 )
-from zope_exporter.storage.filestorage.datafile import opened
-from zope_exporter.storage.filestorage.errors import FileStorageError
+from zope_exporter.storage.filestorage.datafile import FileStorageError, opened
 
 from .database_faults import Faults
 from .disk import Means

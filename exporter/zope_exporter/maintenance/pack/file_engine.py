@@ -6,7 +6,7 @@ from pathlib import Path
 
 from zope_exporter.discovery.inventory import Storage
 from zope_exporter.maintenance.jobs.report import RefusedError, Report
-from zope_exporter.storage.filestorage.holders import holders
+from zope_exporter.storage.filestorage.open_files import holders
 
 from .program import own_program, program
 from .target import Running

@@ -20,9 +20,8 @@ from ZODB.FileStorage.FileStorage import RedundantPackWarning
 from ZODB.POSException import StorageError
 from ZODB.serialize import referencesf
 
-from zope_exporter.storage.filestorage.datafile import status
-from zope_exporter.storage.filestorage.errors import FileStorageError
-from zope_exporter.storage.filestorage.walk import walk
+from zope_exporter.storage.filestorage.datafile import FileStorageError, status
+from zope_exporter.storage.filestorage.full_count import walk
 from zope_exporter.system.fsync import sync_directory, sync_file
 from zope_exporter.system.subprocesses import outlive_parent
 

@@ -11,16 +11,20 @@ from typing import TypeVar
 
 from zope_exporter.discovery.inventory import Storage
 from zope_exporter.maintenance.jobs.report import RefusedError, Report
-from zope_exporter.storage.filestorage.companions import QUIET_SECONDS, files_beside
-from zope_exporter.storage.filestorage.datafile import opened, room, status
-from zope_exporter.storage.filestorage.errors import (
+from zope_exporter.storage.filestorage.datafile import (
+    QUIET_SECONDS,
     DataFileMissingError,
     FileStorageError,
     OwnerHiddenError,
     TornTailError,
+    files_beside,
+    opened,
+    room,
+    status,
 )
-from zope_exporter.storage.filestorage.owners import open_files, writes_elsewhere
-from zope_exporter.storage.filestorage.tail import FIRST_TRANSACTION, read_tail
+from zope_exporter.storage.filestorage.format import FIRST_TRANSACTION
+from zope_exporter.storage.filestorage.open_files import open_files, writes_elsewhere
+from zope_exporter.storage.filestorage.tail import read_tail
 from zope_exporter.system.humanize import duration, size
 
 from .target import PackSettings, PackTarget
@@ -141,13 +145,13 @@ def _check_old(data_fs: Path) -> None:
         raise RefusedError("old", reason, remedy)
 
 
-def _first_tid(data_fs: Path) -> bytes | None:
+def _first_tid(data_fs: Path) -> int | None:
     with opened(data_fs) as descriptor:
         tid = os.pread(descriptor, TID, FIRST_TRANSACTION)
-    return tid if len(tid) == TID else None
+    return int.from_bytes(tid, "big") if len(tid) == TID else None
 
 
-def _last_tid(data_fs: Path) -> bytes | None:
+def _last_tid(data_fs: Path) -> int | None:
     last = settled(lambda: read_tail(data_fs)).last
     return last.tid if last else None
 

@@ -5,9 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from zope_exporter.maintenance.jobs.report import ActionError, InterruptedActionError, Report
-from zope_exporter.storage.filestorage.datafile import status
-from zope_exporter.storage.filestorage.errors import FileStorageError
-from zope_exporter.storage.filestorage.owners import Identity
+from zope_exporter.storage.filestorage.datafile import FileStorageError, Identity, status
 from zope_exporter.system.humanize import duration, size
 
 from .alive import runs

@@ -6,9 +6,12 @@ from contextlib import suppress
 from zope_exporter.discovery.inventory import Storage
 from zope_exporter.maintenance.jobs.report import Report
 from zope_exporter.storage.blobs.directory import BlobError, measure
-from zope_exporter.storage.filestorage.companions import UNFINISHED, files_beside
-from zope_exporter.storage.filestorage.datafile import status
-from zope_exporter.storage.filestorage.errors import FileStorageError
+from zope_exporter.storage.filestorage.datafile import (
+    UNFINISHED,
+    FileStorageError,
+    files_beside,
+    status,
+)
 from zope_exporter.system.humanize import size
 
 from .target import Sizes

@@ -13,18 +13,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from zope_exporter.storage.filestorage.records import (
-    LARGEST_FILE,
-    NORMAL,
-    PACKED,
-    TRANSACTION_OFFSET,
-    UNDONE,
-)
-from zope_exporter.storage.filestorage.tail import (
+from zope_exporter.storage.filestorage.format import (
     FIRST_TRANSACTION,
+    LARGEST_FILE,
     LENGTH,
     MAGICS,
+    NORMAL,
+    PACKED,
     TRANSACTION_HEADER,
+    TRANSACTION_OFFSET,
+    UNDONE,
     VOTED,
 )
 

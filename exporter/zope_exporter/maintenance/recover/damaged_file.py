@@ -7,9 +7,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from zope_exporter.storage.filestorage.errors import UnreadableError
-from zope_exporter.storage.filestorage.records import RECORD, RECORD_HEADER_SIZE
-from zope_exporter.storage.filestorage.tail import LENGTH, TRANSACTION_HEADER
+from zope_exporter.storage.filestorage.datafile import UnreadableError
+from zope_exporter.storage.filestorage.format import (
+    LENGTH,
+    RECORD,
+    RECORD_HEADER,
+    TRANSACTION_HEADER,
+)
 
 WINDOW = 1 << 16
 LARGEST_READ = 1 << 30
@@ -41,7 +45,7 @@ class RecordHeader(NamedTuple):
 
     @property
     def size(self) -> int:
-        return RECORD_HEADER_SIZE + self.length if self.length else RECORD.size
+        return RECORD_HEADER.size + self.length if self.length else RECORD.size
 
 
 class DamagedFile:
@@ -82,7 +86,7 @@ class DamagedFile:
         if len(raw) < TRANSACTION_HEADER.size:
             return None
         tid, length, status, *sizes = TRANSACTION_HEADER.unpack(raw)
-        return Header(int.from_bytes(tid, "big"), length, status, tuple(sizes))
+        return Header(tid, length, status, tuple(sizes))
 
     def record(self, position: int) -> RecordHeader | None:
         raw = self.read(RECORD.size, position)

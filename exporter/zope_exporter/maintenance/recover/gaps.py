@@ -4,8 +4,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from zope_exporter.storage.filestorage.records import RECORD, RECORD_HEADER_SIZE
-from zope_exporter.storage.filestorage.tail import LENGTH, TRANSACTION_HEADER, VOTED
+from zope_exporter.storage.filestorage.format import (
+    LENGTH,
+    RECORD,
+    RECORD_HEADER,
+    TRANSACTION_HEADER,
+    VOTED,
+)
 
 from .bounds import KNOWN
 from .damaged_file import DamagedFile, numbers
@@ -51,7 +56,7 @@ def examine(file: DamagedFile, gap: Gap, shift: int) -> None:
             record = file.record(position)
             if record is None or position < last or record.version:
                 continue
-            last = position + RECORD_HEADER_SIZE
+            last = position + RECORD_HEADER.size
             places.add(record.start)
             gap.oids.add(record.oid)
     gap.transactions = max(len(places), 1)

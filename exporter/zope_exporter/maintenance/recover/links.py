@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from zope_exporter.storage.filestorage.records import UNDONE
+from zope_exporter.storage.filestorage.format import UNDONE
 
 from .damaged_file import DamagedFile, RecordHeader
 from .moved import Moves

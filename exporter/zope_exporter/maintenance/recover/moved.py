@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from zope_exporter.storage.filestorage.tail import FIRST_TRANSACTION
+from zope_exporter.storage.filestorage.format import FIRST_TRANSACTION
 
 from .survey import Signed, Survey
 

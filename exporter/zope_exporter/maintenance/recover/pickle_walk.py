@@ -17,9 +17,9 @@ from ZODB.serialize import referencesf
 
 from zope_exporter.storage.filestorage.current_records import Columns, Numbers
 from zope_exporter.storage.filestorage.datafile import opened
-from zope_exporter.storage.filestorage.full_count import FullCount
-from zope_exporter.storage.filestorage.records import RECORD_HEADER_SIZE, DataFile
-from zope_exporter.storage.filestorage.walk import walk
+from zope_exporter.storage.filestorage.format import RECORD_HEADER
+from zope_exporter.storage.filestorage.full_count import FullCount, walk
+from zope_exporter.storage.filestorage.reader import DataFile
 
 from .stored import begins_as_stored, unpacked
 
@@ -51,7 +51,7 @@ def _go_through(file: DataFile, census: FullCount) -> None:
     columns = census.current.columns
     walk = _Walk(file, columns.oids[columns.data > 0])
     for oid, data, size in _rows(columns):
-        walk.look(oid, data, size - RECORD_HEADER_SIZE)
+        walk.look(oid, data, size - RECORD_HEADER.size)
     walk.end()
 
 

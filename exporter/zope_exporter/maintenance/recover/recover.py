@@ -6,11 +6,14 @@ from pathlib import Path
 
 from zope_exporter.maintenance.jobs.report import ActionError, RefusedError, Report
 from zope_exporter.maintenance.restore.files import name_new
-from zope_exporter.storage.filestorage.datafile import opened
-from zope_exporter.storage.filestorage.errors import FileStorageError, NotAFileStorageError
-from zope_exporter.storage.filestorage.pickles import LONGEST_CLASS_PART, class_name
-from zope_exporter.storage.filestorage.tail import FIRST_TRANSACTION, MAGICS
-from zope_exporter.storage.filestorage.walk import walk
+from zope_exporter.storage.filestorage.contents import LONGEST_CLASS_PART, class_name
+from zope_exporter.storage.filestorage.datafile import (
+    FileStorageError,
+    NotAFileStorageError,
+    opened,
+)
+from zope_exporter.storage.filestorage.format import FIRST_TRANSACTION, MAGICS
+from zope_exporter.storage.filestorage.full_count import walk
 from zope_exporter.system.fsync import named, sync_directory, sync_file
 
 from .damaged_file import DamagedFile

@@ -1,6 +1,7 @@
 """Where the data of a record are, which an undo leaves with an earlier record."""
 
-from zope_exporter.storage.filestorage.records import LONGEST_CHAIN, RECORD_HEADER_SIZE
+from zope_exporter.storage.filestorage.format import RECORD_HEADER
+from zope_exporter.storage.filestorage.reader import LONGEST_CHAIN
 
 from .damaged_file import DamagedFile, RecordHeader
 from .moved import Moves
@@ -59,7 +60,7 @@ class Resolver:
             return 0, 0, found.back
         if not self._ends(found, position):
             return None
-        return position + RECORD_HEADER_SIZE, found.length, 0
+        return position + RECORD_HEADER.size, found.length, 0
 
     def _ends(self, record: RecordHeader, position: int) -> bool:
         """Tell whether a record is as long as it says."""
@@ -72,4 +73,4 @@ class Resolver:
         start = self._moves.here(record.start)
         if self._file.number(after) == after - start:
             return True
-        return is_whole(self._file.read(record.length, position + RECORD_HEADER_SIZE))
+        return is_whole(self._file.read(record.length, position + RECORD_HEADER.size))

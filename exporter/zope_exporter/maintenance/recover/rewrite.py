@@ -6,8 +6,13 @@ from typing import BinaryIO
 
 from zope_exporter.maintenance.jobs.report import ActionError
 from zope_exporter.maintenance.restore.files import CHUNK
-from zope_exporter.storage.filestorage.records import RECORD, RECORD_HEADER_SIZE, UNDONE
-from zope_exporter.storage.filestorage.tail import LENGTH, RECORD_HEADER, TRANSACTION_HEADER
+from zope_exporter.storage.filestorage.format import (
+    LENGTH,
+    RECORD,
+    RECORD_HEADER,
+    TRANSACTION_HEADER,
+    UNDONE,
+)
 
 from .damaged_file import DamagedFile
 from .moved import Moves
@@ -64,15 +69,15 @@ class Rewriter:
                 lost.append(LostRecord(record.oid, record.position))
             else:
                 kept.append((record, *where))
-        sizes = [RECORD_HEADER_SIZE + length if length else RECORD.size for _, _, length in kept]
+        sizes = [RECORD_HEADER.size + length if length else RECORD.size for _, _, length in kept]
         length = TRANSACTION_HEADER.size + sum(map(len, found.texts)) + sum(sizes)
-        start, tid = self._position, found.tid.to_bytes(8, "big")
-        self._put(TRANSACTION_HEADER.pack(tid, length, found.status, *map(len, found.texts)))
+        start = self._position
+        self._put(TRANSACTION_HEADER.pack(found.tid, length, found.status, *map(len, found.texts)))
         self._put(b"".join(found.texts))
         self._position += TRANSACTION_HEADER.size + sum(map(len, found.texts))
         written = []
         for (record, data, size), taken in zip(kept, sizes, strict=True):
-            self._record(record, tid, start, (data, size))
+            self._record(record, found.tid, start, (data, size))
             written.append((record.oid, self._position))
             self._position += taken
         self._are_current(written, found)
@@ -80,10 +85,10 @@ class Rewriter:
         self._position += LENGTH.size
         return lost
 
-    def _record(self, record: Kept, tid: bytes, start: int, data: tuple[int, int]) -> None:
+    def _record(self, record: Kept, tid: int, start: int, data: tuple[int, int]) -> None:
         position, size = data
-        oid, previous = record.oid.to_bytes(8, "big"), self.current.get(record.oid)
-        self._put(RECORD_HEADER.pack(oid, tid, previous, start, 0, size))
+        previous = self.current.get(record.oid)
+        self._put(RECORD_HEADER.pack(record.oid, tid, previous, start, 0, size))
         if size:
             self._copy(position, size)
         else:

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from zope_exporter.storage.filestorage.records import (
+from zope_exporter.storage.filestorage.format import (
+    LENGTH,
     NORMAL,
     RECORD,
-    RECORD_HEADER_SIZE,
+    RECORD_HEADER,
     TRANSACTION_OFFSET,
+    VOTED,
 )
-from zope_exporter.storage.filestorage.tail import LENGTH, VOTED
 
 from .bounds import KNOWN, Bounds, texts
 from .damaged_file import DamagedFile, RecordHeader
@@ -148,7 +149,7 @@ class _Records:
         """Tell a pointer from eight bytes of data, which no pickles of ZODB are."""
         if record.length != LENGTH.size or not self._leads_to(record):
             return False
-        return not is_whole(self._file.read(LENGTH.size, position + RECORD_HEADER_SIZE))
+        return not is_whole(self._file.read(LENGTH.size, position + RECORD_HEADER.size))
 
     def _is_back(self, record: RecordHeader, position: int) -> bool:
         """Tell whether the pointer of a record without data may be one."""
@@ -160,12 +161,12 @@ class _Records:
             return True
         if not record.length:
             return self._leads_to(record)
-        data = self._file.read(record.length, position + RECORD_HEADER_SIZE)
+        data = self._file.read(record.length, position + RECORD_HEADER.size)
         # Of what is encrypted nothing tells the length; there must be room for a damaged record.
         if begins_as_stored(data):
             return is_whole(data)
         after = position + record.size
-        return self._next(after, end) - after > RECORD_HEADER_SIZE
+        return self._next(after, end) - after > RECORD_HEADER.size
 
     def _keep(self, record: RecordHeader, position: int, length: int) -> None:
         previous = record.previous
@@ -174,7 +175,7 @@ class _Records:
             previous = 0
         tids = (record.tid, *self._bounds.tids, self._found.tid)
         tid = tids[0] if tids[0] in tids[1:] else tids[1]
-        data, back = (position + RECORD_HEADER_SIZE, 0) if length else (0, record.back)
+        data, back = (position + RECORD_HEADER.size, 0) if length else (0, record.back)
         self._found.records.append(Kept(record.oid, position, data, length, back, previous, tid))
 
     def _fits(self, position: int, end: int) -> bool:
@@ -206,9 +207,9 @@ class _Records:
             return record.length if self._is_back(record, position) else None
         if room == RECORD.size and self._leads_to(record):
             return 0
-        length = room - RECORD_HEADER_SIZE
+        length = room - RECORD_HEADER.size
         # A wrong length may have swallowed the record after it.
-        data = self._file.read(length, position + RECORD_HEADER_SIZE) if length > 0 else b""
+        data = self._file.read(length, position + RECORD_HEADER.size) if length > 0 else b""
         return length if data and is_whole(data) else None
 
     def _leads_to(self, record: RecordHeader) -> bool:

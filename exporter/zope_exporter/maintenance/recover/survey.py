@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zope_exporter.maintenance.jobs.report import Report
-from zope_exporter.storage.filestorage.tail import FIRST_TRANSACTION, MAGICS, VOTED
+from zope_exporter.storage.filestorage.format import FIRST_TRANSACTION, MAGICS, VOTED
 
 from .bounds import ANY, Bounds, Finder
 from .damaged_file import DamagedFile

@@ -9,7 +9,7 @@ from zc.lockfile import LockError, LockFile
 
 from zope_exporter.discovery.inventory import Service
 from zope_exporter.maintenance.jobs.report import RefusedError
-from zope_exporter.storage.filestorage.holders import holders
+from zope_exporter.storage.filestorage.open_files import holders
 from zope_exporter.system.fsync import named
 
 from .files import is_there

@@ -70,7 +70,7 @@ class BackupSource:
             reason = f"{error.piece}: {error.reason}"
             raise ActionError(STAGE, reason, self.instead(report)) from error
         last, told = read_tail(target).last, self._backup.covered_tid
-        found = int.from_bytes(last.tid, "big") if last else 0
+        found = last.tid if last else 0
         if told is not None and found != told:
             raise ActionError(STAGE, f"{self.name} ends with another transaction than it says")
 

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zope_exporter.maintenance.jobs.report import ActionError, RefusedError, Report
-from zope_exporter.storage.filestorage.errors import FileStorageError
-from zope_exporter.storage.filestorage.full_count import FullCount
-from zope_exporter.storage.filestorage.walk import walk
+from zope_exporter.storage.filestorage.datafile import FileStorageError
+from zope_exporter.storage.filestorage.full_count import FullCount, walk
 from zope_exporter.system.fsync import sync_directory, sync_file
 
 from .files import name_new

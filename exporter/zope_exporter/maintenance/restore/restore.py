@@ -18,7 +18,7 @@ from zope_exporter.maintenance.jobs.report import (
     RefusedError,
     Report,
 )
-from zope_exporter.storage.filestorage.errors import FileStorageError
+from zope_exporter.storage.filestorage.datafile import FileStorageError
 from zope_exporter.system.fsync import sync_directory, sync_file
 
 from .blob_files import BlobExchange

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Protocol
 
 from zope_exporter.maintenance.jobs.report import ActionError, Report
-from zope_exporter.storage.filestorage.errors import FileStorageError
-from zope_exporter.storage.filestorage.walk import walk
+from zope_exporter.storage.filestorage.datafile import FileStorageError
+from zope_exporter.storage.filestorage.full_count import walk
 from zope_exporter.system.fsync import named
 
 from .blob_tree import files, odd

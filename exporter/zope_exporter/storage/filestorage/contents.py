@@ -1,4 +1,9 @@
-"""What the current records hold: bytes by class, and what no reference leads to."""
+"""What the current records hold: bytes by class, and what no reference leads to.
+
+No pickle is run. A record is two of them, of which the first is the class, or a tuple of it and
+arguments; depending on the age of the record, the class is a GLOBAL, two strings with STACK_GLOBAL,
+or a tuple of them.
+"""
 
 from array import array
 from collections import defaultdict
@@ -7,14 +12,27 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from .current_records import Columns, Places
-from .pickles import LONGEST_CLASS_PART, OTHER, class_name
-from .records import RECORD_HEADER_SIZE, DataFile
-from .references import REFERENCE_LENGTH, References, Rows
+from .current_records import Columns, Places, Rows
+from .format import RECORD_HEADER
+from .reader import DataFile
+from .references import REFERENCE_LENGTH, References
+from .state import Findings
 
 ROOT = 0
+CLASSES = 20
 MOST_CLASSES = 10_000
 WINDOW = 1 << 21
+OTHER = "other"  # what a class goes by that has no name, or none that is shown
+
+PROTOCOL = 0x80
+FRAME = 0x95
+MARK = 0x28
+GLOBAL = 0x63
+SHORT_STRINGS = b"UC\x8c"
+LONG_STRINGS = b"TBX"
+MEMOS = {0x71: 2, 0x72: 5, 0x94: 1}  # BINPUT, LONG_BINPUT, MEMOIZE with their arguments
+LONGEST_NAME = 1000
+LONGEST_CLASS_PART = 2 * LONGEST_NAME + 50
 
 
 class Contents:
@@ -48,7 +66,7 @@ class Contents:
             begun = int(np.searchsorted(starts, np.uint64(base + file.filled)))
             part = rows[self.done : begun]
             offsets = (starts[self.done : begun] - np.uint64(base)).astype(np.int64)
-            ends = offsets + self._columns.sizes[part].astype(np.int64) - RECORD_HEADER_SIZE
+            ends = offsets + self._columns.sizes[part].astype(np.int64) - RECORD_HEADER.size
             whole = begun - self.done - int(ends[-1] > file.filled)
             if whole:
                 self._read(file, offsets[:whole], ends[:whole], part[:whole])
@@ -57,6 +75,13 @@ class Contents:
             self.done += max(whole, 1)
             yield
         yield from self._reach()
+
+    def findings(self, begun: float) -> Findings:
+        """Return what was found by a scan that had `begun` then: the largest classes by name."""
+        by_size = sorted(self.classes.items(), key=lambda item: (-item[1], item[0]))
+        named = [(name, size) for name, size in by_size if name != OTHER][:CLASSES]
+        rest = sum(self.classes.values()) - sum(size for _, size in named)
+        return Findings(begun, {**dict(named), OTHER: rest}, self.unreachable)
 
     def _read(self, file: DataFile, starts: Rows, ends: Rows, rows: Places) -> None:
         window, find, known, classes = file.window, file.window.find, self._names.get, self.classes
@@ -106,3 +131,52 @@ class Contents:
         holding[self._columns.transactions[rows & (sizes > 0)]] = True
         overheads = np.frombuffer(self._overheads, np.uint32)[holding]
         return int(sizes[rows].sum()) + int(overheads.sum(dtype=np.uint64))
+
+
+def class_name(data: bytes) -> str | None:
+    """Return module and name of the class, None if the data do not begin as ZODB writes them.
+
+    `data` need not go beyond the first LONGEST_CLASS_PART bytes.
+    """
+    position = _begin(data)
+    if data[position : position + 1] == b"c":
+        module, _, rest = data[position + 1 : position + LONGEST_CLASS_PART].partition(b"\n")
+        name, end, _ = rest.partition(b"\n")
+        return _dotted(module, name) if end else None
+    strings = []
+    for _ in range(2):
+        string, position = _string(data, position)
+        if string is None:
+            return None
+        strings.append(string)
+    return _dotted(*strings)
+
+
+def _begin(data: bytes) -> int:
+    position = 2 if data[:1] == bytes([PROTOCOL]) else 0
+    if data[position : position + 1] == bytes([FRAME]):
+        position += 9
+    while data[position : position + 1] == bytes([MARK]):
+        position += 1
+    return position
+
+
+def _string(data: bytes, position: int) -> tuple[bytes | None, int]:
+    opcode = data[position : position + 1]
+    if opcode and opcode in SHORT_STRINGS:
+        begin = position + 2
+    elif opcode and opcode in LONG_STRINGS:
+        begin = position + 5
+    else:
+        return None, position
+    end = begin + int.from_bytes(data[position + 1 : begin], "little")
+    if end > len(data):
+        return None, position
+    after = end + MEMOS.get(data[end], 0) if end < len(data) else end
+    return data[begin:end], after
+
+
+def _dotted(module: bytes, name: bytes) -> str | None:
+    if not 0 < len(module) <= LONGEST_NAME or not 0 < len(name) <= LONGEST_NAME:
+        return None
+    return f"{module.decode(errors='replace')}.{name.decode(errors='replace')}"

@@ -1,14 +1,57 @@
-"""Looking at and opening a Data.fs without blocking, locking or changing anything."""
+"""A Data.fs and the files beside it, looked at and opened without blocking or changing anything."""
 
 import os
+import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from zope_exporter.system import foreign_file
 
-from .errors import DataFileMissingError, FileStorageError, NotAFileStorageError, UnreadableError
+Identity = tuple[int, int]  # device and inode
+
+UNFINISHED = (".pack", ".index.index_tmp")
+CUT_OFF = re.compile(r"\.tr\d+")
+
+# A pack closes its file shortly before the renames; and while it skips garbage it writes nothing.
+QUIET_SECONDS = 60.0
+QUIET_SECONDS_UNSEEN = 3600.0
+
+
+class FileStorageError(Exception):
+    """A Data.fs, or who has it open, could not be read as it should."""
+
+
+class DataFileMissingError(FileStorageError):
+    """There is no Data.fs; for some milliseconds also while a pack puts the new one in place."""
+
+
+class NotAFileStorageError(FileStorageError):
+    """The file is no regular file, or does not begin like a FileStorage."""
+
+
+class UnreadableError(FileStorageError):
+    """The operating system does not let us read the file."""
+
+
+class TornTailError(FileStorageError):
+    """The file does not end with a whole transaction: one is being written, or was cut off.
+
+    `modified` is when the file last changed, in seconds since the epoch.
+    """
+
+    def __init__(self, message: str, modified: float) -> None:
+        super().__init__(message)
+        self.modified = modified
+
+
+class RestlessError(FileStorageError):
+    """A place in the file was another at every look, as no writer that commits leaves it."""
+
+
+class OwnerHiddenError(FileStorageError):
+    """The open files of a process cannot be seen without more rights."""
 
 
 def status(path: Path) -> os.stat_result:
@@ -35,6 +78,40 @@ def room(path: Path) -> os.statvfs_result:
             f"{directory}, the directory of the Data.fs, cannot be looked at: {error.strerror};"
             " is its file system mounted?"
         ) from error
+
+
+def files_beside(data_fs: Path) -> dict[str, os.stat_result]:
+    """Return the stat of each regular file named as the Data.fs with a suffix, by suffix."""
+    try:
+        return dict(_beside(data_fs))
+    except OSError as error:
+        raise UnreadableError(
+            f"{data_fs.parent} cannot be listed: {error.strerror}; the exporter needs the right to"
+            " read the directory of the Data.fs"
+        ) from error
+
+
+def leftover_bytes(
+    beside: dict[str, os.stat_result], held: Callable[[], Collection[Identity] | None], now: float
+) -> int:
+    """Sum up what died packs and index saves, and transactions cut off at a start, left behind.
+
+    `held` tells what the owners have open, None if that is unknown; it is asked only when needed.
+    A file that is held or was written to of late belongs to work in progress; where holders are
+    unknown, only an hour without a change tells. Data.fs.tmp does not count: the next commit uses
+    it again.
+    """
+    cut_off = sum(found.st_size for suffix, found in beside.items() if CUT_OFF.fullmatch(suffix))
+    unfinished = [beside[suffix] for suffix in UNFINISHED if suffix in beside]
+    if not unfinished:
+        return cut_off
+    holders = held()
+    quiet = QUIET_SECONDS_UNSEEN if holders is None else QUIET_SECONDS
+    return cut_off + sum(
+        found.st_size
+        for found in unfinished
+        if (found.st_dev, found.st_ino) not in (holders or ()) and now - found.st_mtime > quiet
+    )
 
 
 @contextmanager
@@ -68,3 +145,15 @@ def _rescue(path: Path) -> str:
         f"{path} is missing. Stop Zope and ZEO and do not start them: a start makes an empty"
         f" database and deletes the blobs. Then {how}"
     )
+
+
+def _beside(data_fs: Path) -> Iterator[tuple[str, os.stat_result]]:
+    with os.scandir(data_fs.parent) as entries:
+        for entry in entries:
+            if entry.name.startswith(data_fs.name):
+                try:
+                    found = entry.stat()
+                except FileNotFoundError:  # renamed or removed meanwhile
+                    continue
+                if stat.S_ISREG(found.st_mode):
+                    yield entry.name.removeprefix(data_fs.name), found

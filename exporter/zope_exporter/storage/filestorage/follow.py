@@ -9,13 +9,18 @@ from pathlib import Path
 
 from zope_exporter.system.state import StateError
 
-from .backwards import count_after
-from .datafile import opened, status
-from .errors import DataFileMissingError, FileStorageError, TornTailError
-from .owners import Identity
-from .records import UNDONE, DataFile
+from .datafile import (
+    DataFileMissingError,
+    FileStorageError,
+    Identity,
+    TornTailError,
+    opened,
+    status,
+)
+from .format import UNDONE, Transaction
+from .reader import DataFile
 from .state import Counted, Findings, Known, Store
-from .tail import Transaction, read_tail
+from .tail import read_tail
 from .totals import Totals
 
 LOOK_BYTES = 64 << 20
@@ -145,7 +150,7 @@ class Followed:
         last = self._last()
         if last is None:
             return False
-        number = counted.transactions + count_after(file, last, counted.tid)
+        number = counted.transactions + file.count_after(last, counted.tid)
         # A restored backup ends earlier: the commits after that end are new.
         self._known = replace(
             self._known, counted=Counted(number, file.transaction(last.start).tid)

@@ -1,26 +1,25 @@
-"""The first count of a Data.fs, in steps of some milliseconds.
+"""The full count of a Data.fs, in steps of some milliseconds, or all at once (`walk`).
 
 Where there is an index, only the transactions' headers and the current records' headers are read.
 """
 
 from array import array
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from .current_records import Columns, Current
+from .current_records import Columns, Current, Sweep
+from .datafile import TornTailError, opened
+from .format import FIRST_TRANSACTION, LENGTH, PACKED, RECORD_HEADER, UNDONE, Transaction
 from .index import read_index
-from .indexed import Sweep
-from .records import PACKED, RECORD_HEADER_SIZE, UNDONE, DataFile, Transaction
-from .tail import FIRST_TRANSACTION, LENGTH
+from .reader import HEADERS_ONLY, DataFile
 from .totals import Totals
 
 TRANSACTIONS_A_STEP = 1000
 RECORDS_A_STEP = 4000
 RECORDS_A_MERGE = 1 << 18
-HEADERS_ONLY = 256
 
 
 @dataclass
@@ -52,8 +51,8 @@ class FullCount:
         step = 4 * min(RECORDS_A_STEP, self.merged_at_once)
         for oid, position, _, length, back in file.records(transaction):
             if length:
-                data = position + RECORD_HEADER_SIZE
-                added.extend((oid, data, RECORD_HEADER_SIZE + length, number))
+                data = position + RECORD_HEADER.size
+                added.extend((oid, data, RECORD_HEADER.size + length, number))
             else:
                 added.extend((oid, *file.resolve(oid, back), number))
             if not len(added) % step:
@@ -115,3 +114,25 @@ def indexed(file: DataFile, path: Path) -> Generator[None, None, FullCount]:
     sweep.check_end(census.position, last_filled)
     census.current = Current(Columns(index.oids, sweep.data, sweep.sizes, sweep.transactions))
     return census
+
+
+def walk(path: Path, seen: Callable[[int], object] = lambda _: None) -> FullCount:
+    """Read the headers of all transactions and records; `seen` is given the bytes passed.
+
+    Raises DamagedError, and TornTailError if the last transaction is not whole.
+    """
+    with opened(path) as descriptor:
+        file = DataFile(path, descriptor)
+        census, passed = FullCount(), 0
+        for _ in census.steps(file):
+            seen(census.position - passed)
+            passed = census.position
+        size = file.size()
+        seen(size - passed)
+        if census.position != size:
+            raise TornTailError(
+                f"{path} has {size - census.position} bytes after its last whole transaction, at"
+                f" byte {census.position}",
+                path.stat().st_mtime,
+            )
+        return census

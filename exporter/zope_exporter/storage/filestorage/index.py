@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from .datafile import opened
-from .errors import FileStorageError
+from .datafile import FileStorageError, opened
 
 PREFIX = 6
 SUFFIX = 2

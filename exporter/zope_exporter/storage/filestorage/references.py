@@ -10,14 +10,12 @@ from collections.abc import Generator
 import numpy as np
 import numpy.typing as npt
 
-from .current_records import Numbers, Places
+from .current_records import Numbers, Places, Rows
 
 SHORT_BINBYTES = ord("C")
 SHORT_BINSTRING = ord("U")  # Python 2
 OID_LENGTH = 8
 REFERENCE_LENGTH = 2 + OID_LENGTH
-
-Rows = npt.NDArray[np.int64]
 
 
 class References:

@@ -8,11 +8,10 @@ import numpy as np
 
 from .contents import Contents
 from .current_records import Columns, Current
-from .errors import FileStorageError
+from .datafile import FileStorageError, Identity
+from .format import FIRST_TRANSACTION
 from .full_count import FullCount, indexed
-from .owners import Identity
-from .records import DataFile
-from .tail import FIRST_TRANSACTION
+from .reader import DataFile
 
 _PLACE = ("position", "tid", "start", "packed")
 

@@ -15,7 +15,7 @@ from sqlite3 import Connection
 
 from zope_exporter.system.state import open_state
 
-from .owners import Identity
+from .datafile import Identity
 from .totals import Totals
 
 _TABLES = (

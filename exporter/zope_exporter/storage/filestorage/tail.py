@@ -7,30 +7,18 @@ file off again, so any read may meet half a transaction, or one that is gone a m
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from struct import Struct
 
-from .datafile import opened
-from .errors import NotAFileStorageError, TornTailError
-
-MAGICS = (b"FS21", b"FS30")
-FIRST_TRANSACTION = 4
-VOTED = b"c"
-STATUSES = (b" ", b"p", b"u", VOTED)
-
-# tid, length, status, lengths of user, description and extension
-TRANSACTION_HEADER = Struct(">8sQcHHH")
-# oid, tid, previous record, transaction, 0, data length
-RECORD_HEADER = Struct(">8s8sQQHQ")
-LENGTH = Struct(">Q")
-
-
-@dataclass(frozen=True)
-class Transaction:
-    """A whole transaction: its id and its place in the file, `end` being after the last byte."""
-
-    tid: bytes
-    start: int
-    end: int
+from .datafile import TornTailError, opened
+from .format import (
+    COMMITTED,
+    FIRST_TRANSACTION,
+    LENGTH,
+    RECORD_HEADER,
+    TRANSACTION_HEADER,
+    VOTED,
+    Transaction,
+)
+from .reader import HEADERS_ONLY, DataFile
 
 
 @dataclass(frozen=True)
@@ -49,20 +37,15 @@ def read_tail(path: Path, known: Transaction | None = None) -> Tail:
     what `datafile.opened` raises.
     """
     with opened(path) as descriptor:
-        return _Reader(path, descriptor).tail(known)
+        return _Reader(DataFile(path, descriptor, HEADERS_ONLY)).tail(known)
 
 
 class _Reader:
-    def __init__(self, path: Path, descriptor: int) -> None:
-        self._path = path
-        self._descriptor = descriptor
-        self._size = os.fstat(descriptor).st_size
+    def __init__(self, file: DataFile) -> None:
+        self._file = file
+        self._size = file.size()
 
     def tail(self, known: Transaction | None) -> Tail:
-        if os.pread(self._descriptor, FIRST_TRANSACTION, 0) not in MAGICS:
-            raise NotAFileStorageError(
-                f"{self._path} does not begin with FS21 or FS30: not a FileStorage, or damaged"
-            )
         if self._size == FIRST_TRANSACTION:
             return Tail(None)
         try:
@@ -73,59 +56,56 @@ class _Reader:
             return self._forward_from(known)
 
     def _back_from_end(self) -> Transaction | None:
-        last, status = self._ending_at(self._size)
-        if status != VOTED:
+        last = self._ending_at(self._size)
+        if last.status != VOTED:
             return last
         if last.start == FIRST_TRANSACTION:
             return None
-        before, status = self._ending_at(last.start)
-        if status == VOTED:
+        before = self._ending_at(last.start)
+        if before.status == VOTED:
             raise self._torn()
         return before
 
     def _forward_from(self, last: Transaction) -> Tail:
         while last.end < self._size:
             try:
-                following, status = self._starting_at(last.end)
+                following = self._starting_at(last.end)
             except TornTailError:
                 return Tail(last, torn=self._torn())
-            if status == VOTED:
+            if following.status == VOTED:
                 return Tail(last, torn=self._torn())
             last = following
         return Tail(last)
 
     def _still_there(self, known: Transaction) -> bool:
         try:
-            found, _ = self._starting_at(known.start)
+            found = self._starting_at(known.start)
         except TornTailError:
             return False
-        return found == known
+        return (found.tid, found.end) == (known.tid, known.end)
 
-    def _ending_at(self, end: int) -> tuple[Transaction, bytes]:
-        length = self._length_at(end - LENGTH.size)
-        transaction, status = self._starting_at(end - LENGTH.size - length)
-        if transaction.end != end:
+    def _ending_at(self, end: int) -> Transaction:
+        found = self._starting_at(end - LENGTH.size - self._length_at(end - LENGTH.size))
+        if found.end != end:
             raise self._torn()
-        return transaction, status
+        return found
 
-    def _starting_at(self, start: int) -> tuple[Transaction, bytes]:
-        header = self._read(TRANSACTION_HEADER.size, start)
-        tid, length, status, *texts = TRANSACTION_HEADER.unpack(header)
-        records = start + TRANSACTION_HEADER.size + sum(texts)
-        end = start + length + LENGTH.size
-        if status not in STATUSES or records > start + length:
+    def _starting_at(self, start: int) -> Transaction:
+        found = Transaction.unpack(self._read(TRANSACTION_HEADER.size, start), start)
+        second_length = found.end - LENGTH.size
+        if found.status not in (*COMMITTED, VOTED) or found.records > second_length:
             raise self._torn()
-        if self._length_at(start + length) != length:
+        if self._length_at(second_length) != found.length:
             raise self._torn()
-        if records < start + length:
-            self._check_record(records, tid, start)
-        return Transaction(tid, start, end), status
+        if found.records < second_length:
+            self._check_record(found)
+        return found
 
-    def _check_record(self, position: int, tid: bytes, start: int) -> None:
+    def _check_record(self, found: Transaction) -> None:
         # Stored data may itself hold a copy of a Data.fs: only true records name their own place.
-        record = self._read(RECORD_HEADER.size, position)
-        _, record_tid, _, record_start, _, _ = RECORD_HEADER.unpack(record)
-        if (record_tid, record_start) != (tid, start):
+        record = self._read(RECORD_HEADER.size, found.records)
+        _, tid, _, start, _, _ = RECORD_HEADER.unpack(record)
+        if (tid, start) != (found.tid, found.start):
             raise self._torn()
 
     def _length_at(self, position: int) -> int:
@@ -135,16 +115,17 @@ class _Reader:
     def _read(self, size: int, position: int) -> bytes:
         if not FIRST_TRANSACTION <= position <= self._size - size:
             raise self._torn()
-        read = os.pread(self._descriptor, size, position)
+        read = os.pread(self._file.descriptor, size, position)
         if len(read) < size:  # an aborted commit was cut off meanwhile
             raise self._torn()
         return read
 
     def _torn(self) -> TornTailError:
+        path = self._file.path
         return TornTailError(
-            f"{self._path} does not end with a whole transaction: unless a commit is being written,"
+            f"{path} does not end with a whole transaction: unless a commit is being written,"
             " it was cut off or damaged. Copy it and check the copy with"
             " `python -m ZODB.scripts.fstest`; when Zope or ZEO starts, it moves a cut-off"
-            f" transaction to {self._path.name}.tr0",
-            os.fstat(self._descriptor).st_mtime,
+            f" transaction to {path.name}.tr0",
+            os.fstat(self._file.descriptor).st_mtime,
         )

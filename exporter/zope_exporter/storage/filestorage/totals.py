@@ -5,8 +5,8 @@ from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
 
-from .records import PACKED, RECORD_HEADER_SIZE, UNDONE, DamagedError, DataFile, Transaction
-from .tail import FIRST_TRANSACTION
+from .format import FIRST_TRANSACTION, PACKED, RECORD_HEADER, UNDONE, Transaction
+from .reader import DamagedError, DataFile
 
 
 @dataclass
@@ -86,7 +86,7 @@ class _Change:
                     freed += self._supersede(position, previous, oid)
                 else:
                     self.created += 1
-            sizes[oid] = RECORD_HEADER_SIZE + length if length else file.resolve(oid, back)[1]
+            sizes[oid] = RECORD_HEADER.size + length if length else file.resolve(oid, back)[1]
         self.bytes = sum(sizes.values()) - freed
         self.live = sum(size > 0 for size in sizes.values())
 
@@ -96,7 +96,7 @@ class _Change:
             start, length, back = self._file.pointed(previous, oid)
         except DamagedError as error:
             raise self._file.damaged(position, f"wrong previous record ({error})") from error
-        size = RECORD_HEADER_SIZE + length if length else self._file.resolve(oid, back)[1]
+        size = RECORD_HEADER.size + length if length else self._file.resolve(oid, back)[1]
         if size:
             self.taken[start] += 1
         return size

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from persistent.TimeStamp import TimeStamp
 
-from zope_exporter.storage.filestorage.tid import time_of
+from zope_exporter.storage.filestorage.format import time_of
 
 
 @given(st.binary(min_size=8, max_size=8))

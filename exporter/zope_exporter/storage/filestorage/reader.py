@@ -6,47 +6,34 @@ Reading is by pread only: a mapped file that is cut off kills whoever touches th
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from struct import Struct
-from typing import NamedTuple
 
-from .errors import FileStorageError, NotAFileStorageError
-from .tail import FIRST_TRANSACTION, LENGTH, MAGICS, TRANSACTION_HEADER, VOTED
+from .datafile import FileStorageError, NotAFileStorageError
+from .format import (
+    COMMITTED,
+    FIRST_TRANSACTION,
+    LARGEST_FILE,
+    LENGTH,
+    MAGICS,
+    RECORD,
+    RECORD_HEADER,
+    TRANSACTION_HEADER,
+    TRANSACTION_OFFSET,
+    UNDONE,
+    VOTED,
+    Transaction,
+)
 
-UNDONE = b"u"
-PACKED = b"p"
-NORMAL = b" "
-
-# oid, tid, previous record, transaction, 0, data length, and the back pointer of one without data
-RECORD = Struct(">QQQQHQQ")
-RECORD_HEADER_SIZE = 42
-TRANSACTION_OFFSET = 24  # in a record, where it says where its transaction begins
 WINDOW = 1 << 20
+HEADERS_ONLY = 256
 LONGEST_CHAIN = 10_000
-LARGEST_FILE = 1 << 62
-
-
-class DamagedError(FileStorageError):
-    """The file contradicts itself at a place that no commit in progress explains."""
-
-
-class Transaction(NamedTuple):
-    """A whole transaction in the file: `start`, its first record, and `end` after the last byte."""
-
-    tid: int
-    status: bytes
-    start: int
-    records: int
-    end: int
-
-    @property
-    def overhead(self) -> int:
-        """Bytes it takes besides its records."""
-        return self.records - self.start + LENGTH.size
-
 
 # oid, position, previous record, data length (0: as the back pointer says) and back pointer;
 # to make millions of named tuples takes longer than to read them.
 Record = tuple[int, int, int, int, int]
+
+
+class DamagedError(FileStorageError):
+    """The file contradicts itself at a place that no commit in progress explains."""
 
 
 class DataFile:
@@ -103,18 +90,30 @@ class DataFile:
 
     def transaction(self, position: int) -> Transaction:
         """Return the committed transaction that starts there, whatever the window holds."""
-        header = self.read(TRANSACTION_HEADER.size, position)
-        tid, length, status, *texts = TRANSACTION_HEADER.unpack(header)
-        records = position + TRANSACTION_HEADER.size + sum(texts)
-        return Transaction(
-            int.from_bytes(tid, "big"), status, position, records, position + length + LENGTH.size
-        )
+        return Transaction.unpack(self.read(TRANSACTION_HEADER.size, position), position)
+
+    def count_after(self, last: Transaction, tid: int) -> int:
+        """Count the transactions later than `tid`, going back from the last committed one.
+
+        What is before them is not read.
+        """
+        count, transaction = 0, self.transaction(last.start)
+        while transaction.tid > tid:
+            count += transaction.status != UNDONE
+            position = transaction.start
+            if position == FIRST_TRANSACTION:
+                break
+            (length,) = LENGTH.unpack(self.read(LENGTH.size, position - LENGTH.size))
+            if position - LENGTH.size - length < FIRST_TRANSACTION:
+                raise self.damaged(position, "the transaction before has a wrong length")
+            transaction = self.transaction(position - LENGTH.size - length)
+        return count
 
     def records(self, transaction: Transaction) -> Iterator[Record]:
         """Give each record of a transaction in the order of the file."""
         own_tid, _, own_start, position, end = transaction
         end -= LENGTH.size
-        window, unpack = self.window, RECORD.unpack_from
+        window, unpack, header_size = self.window, RECORD.unpack_from, RECORD_HEADER.size
         base, last = self.base, self.base + self.filled - RECORD.size
         while position < end:
             if not base <= position <= last:
@@ -122,7 +121,7 @@ class DataFile:
                 base, last = self.base, self.base + self.filled - RECORD.size
             oid, tid, previous, start, version, length, back = unpack(window, position - base)
             if length:
-                back, following = 0, position + RECORD_HEADER_SIZE + length
+                back, following = 0, position + header_size + length
             else:
                 following = position + RECORD.size
             if (
@@ -157,7 +156,7 @@ class DataFile:
             start, length, following = self.pointed(back, oid)
             if length:
                 self._check_length(back, start, length)
-                return back + RECORD_HEADER_SIZE, RECORD_HEADER_SIZE + length
+                return back + RECORD_HEADER.size, RECORD_HEADER.size + length
             if not following:
                 return 0, RECORD.size
             back = following
@@ -165,7 +164,7 @@ class DataFile:
 
     def _check_length(self, position: int, start: int, length: int) -> None:
         """Make sure that a record ends where the next one begins, or its transaction ends."""
-        after, end = position + RECORD_HEADER_SIZE + length, self.transaction(start).end
+        after, end = position + RECORD_HEADER.size + length, self.transaction(start).end
         if after != end - LENGTH.size and (
             after > end or self.read(LENGTH.size, after + TRANSACTION_OFFSET) != LENGTH.pack(start)
         ):
@@ -178,23 +177,20 @@ class DataFile:
         )
 
     def _transaction(self, position: int, size: int) -> Transaction | None:
-        tid, length, status, *texts = TRANSACTION_HEADER.unpack_from(
-            self.window, position - self.base
-        )
-        end = position + length + LENGTH.size
-        if status == VOTED or end > size:
+        found = Transaction.unpack(self.window, position, position - self.base)
+        if found.status == VOTED or found.end > size:
             return None
-        if status not in (NORMAL, PACKED, UNDONE):
-            raise self.damaged(position, f"a transaction has the unknown status {status!r}")
-        records = position + TRANSACTION_HEADER.size + sum(texts)
-        if records > end - LENGTH.size:
+        if found.status not in COMMITTED:
+            raise self.damaged(position, f"a transaction has the unknown status {found.status!r}")
+        records, second_length = found.records, found.end - LENGTH.size
+        if records > second_length:
             raise self.damaged(position, "a transaction is shorter than its own header")
-        if records < end - LENGTH.size and self._number(records + TRANSACTION_OFFSET) != position:
+        if records < second_length and self._number(records + TRANSACTION_OFFSET) != position:
             raise self.damaged(position, "no data record follows the header of a transaction")
         # The header of the next transaction follows it, so that both come with one read.
-        if self._number(end - LENGTH.size) != length:
+        if self._number(second_length) != found.length:
             raise self.damaged(position, "the two lengths of a transaction differ")
-        return Transaction(int.from_bytes(tid, "big"), status, position, records, end)
+        return found
 
     def _number(self, position: int) -> int:
         self._hold(position, LENGTH.size)
