@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from zope_exporter.clients.agent import databases, serving
+from zope_exporter.clients.agent import databases, instance
 from zope_exporter.clients.http.result import REASONS
 from zope_exporter.collectors import (
     actions,
@@ -106,8 +106,8 @@ WELL: dict[Key, float | None] = {
     (process.RESIDENT, ZOPE): 60e6,
     (process.MEMORY_LIMIT, ZOPE): 100e6,
     (agent.UP, ZOPE): 1,
-    (serving.THREADS, ZOPE): 10,
-    (serving.BUSY, ZOPE): 2,
+    (instance.THREADS, ZOPE): 10,
+    (instance.BUSY, ZOPE): 2,
     (databases.POOL_SIZE, POOL): 12,
     (databases.CONNECTIONS, (*POOL, "in_use")): 2,
     (databases.CONNECTIONS, (*POOL, "idle")): 8,
@@ -198,7 +198,7 @@ MOVING = (
           {"certificate": "20d"}, "warning"),
     State("ZopeCertificateExpiring", {(ping.CERTIFICATE_EXPIRY, HOME): NOW + 2 * DAY}, "critical",
           {"certificate_critical": "1d"}, "warning"),
-    State("ZopeWorkersSaturated", {(serving.BUSY, ZOPE): 9}, "warning", {"workers_busy": "0.95"}),
+    State("ZopeWorkersSaturated", {(instance.BUSY, ZOPE): 9}, "warning", {"workers_busy": "0.95"}),
     State("ZopeMemoryNearLimit", {(process.RESIDENT, ZOPE): 95e6}, "warning", {"memory": "0.97"}),
     State("ZopeZeoCommitLockHeld", {(zeo.LOCK_ACQUIRED, STORAGE): NOW - 400}, "warning",
           {"commit_lock_held": "10m"}),
@@ -238,8 +238,8 @@ FIXED = (
     State("ZopeActionFailed", {(actions.LAST_FAILURE, (*MAIN, "verify")): NOW - DAY}, "warning"),
     State("ZopePackLeftover", _main(filestorage.LEFTOVER, 5e6), "warning"),
     State("ZopeDataFileReplaced", _main(filestorage.REPLACED, 1), "critical"),
-    State("ZopeWorkersSaturated", {(serving.BUSY, ZOPE): 10}, "critical"),
-    State("ZopeWorkersSaturated", {(serving.BUSY, ZOPE): 7}),
+    State("ZopeWorkersSaturated", {(instance.BUSY, ZOPE): 10}, "critical"),
+    State("ZopeWorkersSaturated", {(instance.BUSY, ZOPE): 7}),
     State("ZopePingSlow", {(ping.DURATION, HOME): 3, (databases.PACK_RUNNING, POOL): 1}),
     State("ZopePingSlow", {(ping.DURATION, HOME): 3, (actions.RUNNING, (*MAIN, "pack")): 1}),
     State("ZopePoolExhausted", {(databases.CONNECTIONS, (*POOL, "in_use")): 13}, "warning"),

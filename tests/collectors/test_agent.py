@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.programs.children import WAIT, as_known, child, lines_until_ready
 from tests.support.zopes.fake_agent import STATUS, answering, fake_agent, http
-from zope_exporter.clients.agent import serving
+from zope_exporter.clients.agent import instance
 from zope_exporter.collectors.agent import UP, AgentCollector
 from zope_exporter.discovery.inventory import Inventory, Process, Service, Site
 from zope_exporter.metrics.exposition import encode
@@ -111,18 +111,18 @@ def test_a_socket_under_the_right_name_of_a_foreign_process_is_refused(tmp_path:
     [
         (
             {"errors": {"workers": "AttributeError: task_dispatcher"}, "workers": None},
-            serving.THREADS,
+            instance.THREADS,
             "workers: AttributeError: task_dispatcher",
         ),
         (
             {"workers": {"threads": -4, "busy": 1}},
-            serving.THREADS,
+            instance.THREADS,
             "workers.threads is a number that cannot be",
         ),
-        ({"workers": [4]}, serving.THREADS, "workers.threads is not where it should be"),
+        ({"workers": [4]}, instance.THREADS, "workers.threads is not where it should be"),
         (
             {"requests": {"duration": {"bounds": [2, 1], "counts": [1, 1, 1], "sum": 3}}},
-            serving.DURATION,
+            instance.DURATION,
             "requests.duration has buckets that do not fit",
         ),
     ],

@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from zope_exporter.clients.zmi.reading import Caches, Panel
+from zope_exporter.clients.zmi.pages import Caches, Panel
 from zope_exporter.clients.zmi.visit import Account, Visited
 from zope_exporter.collectors.zmi import UP, ZmiCollector
 from zope_exporter.discovery.inventory import Database, Inventory, Process, Service, Site, ZmiLogin

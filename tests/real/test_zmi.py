@@ -13,7 +13,7 @@ from tests.support.programs.processes import eventually
 from tests.support.zopes.environments import Environment
 from tests.support.zopes.instances import ZopeInstance
 from tests.support.zopes.manager import MANAGER
-from zope_exporter.clients.zmi.reading import Caches
+from zope_exporter.clients.zmi.pages import Caches
 from zope_exporter.clients.zmi.visit import Account, Visited, ZmiVisitor
 from zope_exporter.discovery.inventory import Process, ZmiLogin
 

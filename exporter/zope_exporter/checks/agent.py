@@ -9,10 +9,8 @@ from zope_exporter.clients.agent.databases import (
     LEAKED,
     POOL_SIZE,
 )
-from zope_exporter.clients.agent.diagnosis import Absence
-from zope_exporter.clients.agent.instance import INFO
-from zope_exporter.clients.agent.serving import BUSY, THREADS
-from zope_exporter.clients.agent.status import outdated_remedy
+from zope_exporter.clients.agent.diagnosis import Absence, outdated_remedy
+from zope_exporter.clients.agent.instance import BUSY, INFO, THREADS
 from zope_exporter.collectors.agent import UP
 from zope_exporter.discovery.inventory import Service
 

@@ -25,7 +25,7 @@ def agent() -> None:
 )
 def install(python: Path) -> None:
     """Put the agent into the environment of a Zope, without a package index."""
-    from zope_exporter.clients.agent.environment import InstallError
+    from zope_exporter.clients.agent.install import InstallError
     from zope_exporter.clients.agent.install import install as put
 
     try:
@@ -47,7 +47,7 @@ def status(config_file: Path | None) -> None:
 
     Exits with 1 if one of them has none that is in order.
     """
-    from zope_exporter.clients.agent.status import standing
+    from zope_exporter.clients.agent.diagnosis import agent_status
     from zope_exporter.config.load import load_config
     from zope_exporter.config.search import search
 
@@ -60,7 +60,7 @@ def status(config_file: Path | None) -> None:
     for site in inventory.sites:
         for service in site.services:
             if service.kind == "zope":
-                found = standing(service, ASK_SECONDS)
+                found = agent_status(service, ASK_SECONDS)
                 all_well = all_well and found.is_well
                 click.echo(f"{site.name}/{service.name}: {found.text}")
     if not inventory.sites:

@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from zope_exporter.clients.agent import databases, instance, serving, storages
-from zope_exporter.clients.agent.answer import Answer
+from zope_exporter.clients.agent import databases, instance
+from zope_exporter.clients.agent.answer import AgentError, Answer
 from zope_exporter.clients.agent.client import AgentClient
-from zope_exporter.clients.agent.errors import AgentError
-from zope_exporter.clients.agent.sockets import find_sockets
+from zope_exporter.clients.agent.diagnosis import find_sockets
 from zope_exporter.discovery.inventory import Inventory, Service
 from zope_exporter.metrics.collector import Part
 from zope_exporter.metrics.metric import Metric, Sample
@@ -17,7 +16,7 @@ UP = Metric(
     "zope_agent_up",
     "gauge",
     "Whether the agent inside Zope answered (1) or not (0); absent where there is none.",
-    serving.ZOPE,
+    instance.ZOPE,
 )
 
 # Beyond what an agent takes when all threads of its Zope burn CPU.
@@ -27,8 +26,8 @@ _SAMPLES = (
     instance.instance_samples,
     databases.database_samples,
     databases.conflict_samples,
-    storages.storage_samples,
-    serving.serving_samples,
+    databases.storage_samples,
+    instance.serving_samples,
 )
 
 
@@ -42,9 +41,7 @@ class AgentCollector:
     """Asks the agent of every Zope; a Zope that has none is simply without these series."""
 
     name = "agent"
-    metrics: tuple[Metric, ...] = (
-        *(UP, *instance.METRICS, *databases.METRICS, *storages.METRICS, *serving.METRICS),
-    )
+    metrics: tuple[Metric, ...] = (UP, *instance.METRICS, *databases.METRICS)
 
     def __init__(self, inventory: Callable[[], Inventory], timeout: float = TIMEOUT) -> None:
         self._inventory = inventory

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
-from zope_exporter.clients.zeo.errors import ZeoError
+from zope_exporter.clients.zeo.link import ZeoError
 from zope_exporter.clients.zeo.probe import Answer, ZeoProber
 from zope_exporter.clients.zeo.status import StorageStatus
 from zope_exporter.discovery.inventory import Inventory, ZeoServer

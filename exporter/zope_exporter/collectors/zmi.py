@@ -4,11 +4,9 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from zope_exporter.clients.agent.databases import CACHE_OBJECTS, CACHE_TARGET, CACHE_TARGET_BYTES
-from zope_exporter.clients.agent.instance import DEBUG_MODE, INFO
-from zope_exporter.clients.agent.serving import ZOPE
-from zope_exporter.clients.agent.sockets import find_sockets
-from zope_exporter.clients.zmi.errors import ZmiError
-from zope_exporter.clients.zmi.reading import Caches, Panel
+from zope_exporter.clients.agent.diagnosis import find_sockets
+from zope_exporter.clients.agent.instance import DEBUG_MODE, INFO, ZOPE
+from zope_exporter.clients.zmi.pages import Caches, Panel, ZmiError
 from zope_exporter.clients.zmi.visit import Account, Visited, ZmiVisitor, visited
 from zope_exporter.discovery.inventory import Inventory
 from zope_exporter.metrics.collector import Part

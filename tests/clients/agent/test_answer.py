@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.zopes.fake_agent import STATUS
-from zope_exporter.clients.agent.answer import MOST_DATABASES, Answer
-from zope_exporter.clients.agent.errors import AgentError
+from zope_exporter.clients.agent.answer import MOST_DATABASES, AgentError, Answer
 from zope_exporter.collectors.agent import AgentCollector, samples_of
 from zope_exporter.discovery.inventory import Inventory
 from zope_exporter.metrics.collector import Part

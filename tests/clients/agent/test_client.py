@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from tests.support.faults.rights import public_directory, unprivileged
 from tests.support.programs.children import child, lines_until_ready
 from tests.support.zopes.fake_agent import STATUS, answering, fake_agent, http
+from zope_exporter.clients.agent.answer import AgentError
 from zope_exporter.clients.agent.client import AgentClient, LongRequest, Pack
-from zope_exporter.clients.agent.errors import AgentError
 
 PATIENCE = 20.0  # of those that answer
 IMPATIENCE = 0.3  # of those that never will

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.support.faults.rights import public_directory, unprivileged
-from zope_exporter.clients.agent.sockets import find_sockets
+from zope_exporter.clients.agent.diagnosis import find_sockets
 from zope_exporter.discovery.inventory import Process, Service
 
 

@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.zeo.fake_server import GREETING
-from zope_exporter.clients.zeo.errors import NoAnswerError, NonsenseError
-from zope_exporter.clients.zeo.link import Link
-from zope_exporter.clients.zeo.ruok import ask, frame
+from zope_exporter.clients.zeo.link import Link, NoAnswerError, NonsenseError
+from zope_exporter.clients.zeo.status import ask_ruok, frame
 
 
 class Pieces:
@@ -49,7 +48,7 @@ def cut(stream: bytes, places: list[int]) -> list[bytes]:
 @given(st.lists(st.integers(0, 1000), max_size=20))
 def test_an_answer_in_any_pieces_is_the_same(places: list[int]) -> None:
     peer = Pieces(*cut(GREETING + frame(b'{"1": {"commits": 5}}'), places))
-    storages = ask(link(peer))
+    storages = ask_ruok(link(peer))
     assert storages is not None
     assert storages["1"].commits == 5
     assert peer.sent == frame(b"ruok")
@@ -59,26 +58,26 @@ def test_an_answer_in_any_pieces_is_the_same(places: list[int]) -> None:
 def test_an_answer_cut_off_anywhere_is_none(length: int) -> None:
     stream = GREETING + frame(b'{"1": {"commits": 5}}' + b" " * 20)
     with pytest.raises(NonsenseError, match="in the middle"):
-        ask(link(Pieces(stream[:length])))
+        ask_ruok(link(Pieces(stream[:length])))
 
 
 def test_an_end_before_the_first_byte_is_silence() -> None:
     with pytest.raises(NoAnswerError):
-        ask(link(Pieces()))
+        ask_ruok(link(Pieces()))
 
 
 @given(st.binary(min_size=1, max_size=100))
 def test_other_protocols_are_named_and_never_answered(stream: bytes) -> None:
     peer = Pieces(stream)
     with pytest.raises(NonsenseError):
-        ask(link(peer))
+        ask_ruok(link(peer))
     assert peer.sent == b""
 
 
 @pytest.mark.parametrize("greeting", [b"Z200", b"Z310", b"Z3101"])
 def test_a_server_of_zodb3_is_asked_nothing(greeting: bytes) -> None:
     peer = Pieces(frame(greeting))
-    assert ask(link(peer)) is None
+    assert ask_ruok(link(peer)) is None
     assert peer.sent == b""
 
 
@@ -86,6 +85,6 @@ def test_a_server_of_zodb3_is_asked_nothing(greeting: bytes) -> None:
 def test_conflicts_resolved_are_those_of_servers_that_count_them(
     greeting: bytes, resolved: int | None
 ) -> None:
-    storages = ask(link(Pieces(frame(greeting), frame(b'{"1": {"conflicts_resolved": 4}}'))))
+    storages = ask_ruok(link(Pieces(frame(greeting), frame(b'{"1": {"conflicts_resolved": 4}}'))))
     assert storages is not None
     assert storages["1"].conflicts_resolved == resolved

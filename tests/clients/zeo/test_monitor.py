@@ -5,9 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.zeo.fake_server import MONITOR
-from zope_exporter.clients.zeo.errors import NonsenseError
-from zope_exporter.clients.zeo.monitor import parse_monitor
-from zope_exporter.clients.zeo.status import StorageStatus
+from zope_exporter.clients.zeo.link import NonsenseError
+from zope_exporter.clients.zeo.status import StorageStatus, parse_monitor
 
 NOW = 1800000000.0
 

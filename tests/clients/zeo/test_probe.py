@@ -15,7 +15,7 @@ from tests.support.zeo.fake_server import GREETING, MONITOR, Serve, answering, f
 from tests.support.zopes.fake_agent import fake_agent
 from zope_exporter.clients.http.resolve import Resolver
 from zope_exporter.clients.zeo.probe import Answer, ZeoProber
-from zope_exporter.clients.zeo.ruok import frame
+from zope_exporter.clients.zeo.status import frame
 from zope_exporter.discovery.inventory import ZeoServer
 
 # More than any server here needs, and the end of a probe of one that never ends.

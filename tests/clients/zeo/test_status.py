@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.zeo.fake_server import STATUS
-from zope_exporter.clients.zeo.errors import NonsenseError
+from zope_exporter.clients.zeo.link import NonsenseError
 from zope_exporter.clients.zeo.status import StorageStatus, parse_status
 
 NOTHING_COMMITTED = "0" * 16

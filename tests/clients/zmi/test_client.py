@@ -11,8 +11,7 @@ import pytest
 
 from tests.support.hostile.server import HostileServer
 from zope_exporter.clients.zmi.client import ZmiClient
-from zope_exporter.clients.zmi.errors import ZmiError
-from zope_exporter.clients.zmi.page import Page
+from zope_exporter.clients.zmi.pages import Page, ZmiError
 from zope_exporter.discovery.inventory import ZmiLogin
 
 PATIENCE = 20.0

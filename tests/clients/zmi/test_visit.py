@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.zmi.test_reading import page
-from zope_exporter.clients.zmi.reading import Caches
+from tests.clients.zmi.test_pages import page
+from zope_exporter.clients.zmi.pages import Caches
 from zope_exporter.clients.zmi.visit import Account, Visited, ZmiVisitor
 from zope_exporter.discovery.inventory import Process, ZmiLogin
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from zope_exporter.clients.agent import serving
+from zope_exporter.clients.agent import instance
 from zope_exporter.clients.http.result import REASONS
 from zope_exporter.collectors import backup, datafs, filestorage, ping, process
 from zope_exporter.discovery.inventory import Database, Inventory, Service, Site, Storage, Target
@@ -57,7 +57,7 @@ def burning(found: Inventory, now: float = NOW) -> Scrape:
     of_database = {"site": site.name, "database": storage.database}
     of_target = {"site": site.name, "target": target.name}
     changes = [
-        serving.BUSY(4, site=site.name, zope=zope.name),
+        instance.BUSY(4, site=site.name, zope=zope.name),
         filestorage.AVAILABLE(1e9, **of_database),
         backup.COVERED(now - 100 * HOUR, **of_database),
         backup.LAST_SUCCESS(now - 99 * HOUR, **of_database),
@@ -98,9 +98,9 @@ def _samples(found: Inventory, now: float) -> Iterator[Sample]:
             yield process.UP(1, **of_zope)
             yield process.START_TIME(now - 5 * HOUR, **of_zope)
             yield process.RESIDENT(180e6, **of_zope)
-            yield serving.THREADS(4, **of_zope)
-            yield serving.BUSY(1, **of_zope)
-            yield serving.RESPONSES(now % 100_000, code="200", **of_zope)
+            yield instance.THREADS(4, **of_zope)
+            yield instance.BUSY(1, **of_zope)
+            yield instance.RESPONSES(now % 100_000, code="200", **of_zope)
         for storage in site.storages:
             yield from _of_database(site.name, storage.database, now)
         for target in site.targets:

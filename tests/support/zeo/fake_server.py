@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from zope_exporter.clients.zeo.ruok import frame
+from zope_exporter.clients.zeo.status import frame
 
 STATUS: dict[str, Any] = {
     "connections": 2,

@@ -3,8 +3,6 @@
 import json
 from typing import Any, NoReturn
 
-from .errors import AgentError
-
 PROTOCOL = 1
 _LARGEST = 2.0**63
 _LONGEST_TEXT = 4096
@@ -12,8 +10,11 @@ _MOST_PROBLEMS = 20
 # Far more than any Zope has, and few enough to be label values.
 MOST_DATABASES = 100
 _LONGEST_NAME = 100
-
 Step = str | int
+
+
+class AgentError(Exception):
+    """An agent could not be asked, or gave no answer that can be used: says why, to people."""
 
 
 class Answer:

@@ -1,17 +1,25 @@
-"""Talking to the agent inside a Zope process."""
+"""Talking to the agent inside a Zope process: HTTP over its Unix socket.
+
+Not with httpx: its timeouts begin anew with every byte, and it does not tell which process answers.
+"""
 
 import http.client
 import io
 import json
 import socket
+import struct
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from .answer import Answer
-from .errors import AgentError
-from .unix_http import exchange
+from zope_exporter.clients.connection import connect_unix, left
+
+from .answer import AgentError, Answer
+
+LARGEST = 4 << 20
+_PIECE = 1 << 16
+_CREDENTIALS = struct.Struct("3i")
 
 
 @dataclass(frozen=True)
@@ -83,7 +91,7 @@ class AgentClient:
         body = b"" if question is None else json.dumps(question).encode()
         head = f"{method} {path} HTTP/1.0\r\nHost: agent\r\nContent-Length: {len(body)}\r\n\r\n"
         deadline = time.monotonic() + self._timeout
-        raw = exchange(self._path, head.encode() + body, deadline, self._pid)
+        raw = _exchange(self._path, head.encode() + body, deadline, self._pid)
         return _parse(raw, path)
 
 
@@ -147,3 +155,48 @@ def _pack(answer: Answer, name: str) -> Pack | None:
         end=answer.number("packs", name, "end"),
         error=answer.text("packs", name, "error"),
     )
+
+
+def _exchange(path: Path, request: bytes, deadline: float, pid: int | None = None) -> bytes:
+    """Send `request` to the socket `path`; return what comes until the other end closes.
+
+    `deadline` is a time of the monotonic clock. With `pid`, only that process may listen there.
+    Raises AgentError.
+    """
+    try:
+        with connect_unix(path, deadline) as link:
+            _check_owner(path, link, pid)
+            link.sendall(request)
+            return _receive(link, deadline)
+    except TimeoutError:
+        raise AgentError("the agent does not answer in time") from None
+    except PermissionError:
+        raise AgentError(
+            f"{path} may not be used: run zope-exporter as the user of Zope, or set socket-mode and"
+            " socket-group in <product-config zope-exporter>"
+        ) from None
+    except ConnectionRefusedError:
+        raise AgentError(f"nobody listens at {path}: the agent that made it is dead") from None
+    except BlockingIOError:
+        raise AgentError("the agent takes no more questions") from None
+    except OSError as error:
+        raise AgentError(f"{path} cannot be used: {error.strerror or error}") from None
+
+
+def _check_owner(path: Path, link: socket.socket, pid: int | None) -> None:
+    raw = link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    owner, _, _ = _CREDENTIALS.unpack(raw)
+    # The kernel says 0 of a process in a container of its own.
+    if pid is not None and owner not in (0, pid):
+        raise AgentError(f"{path} is a foreign socket: process {owner} listens there, not {pid}")
+
+
+def _receive(link: socket.socket, deadline: float) -> bytes:
+    received = bytearray()
+    while len(received) <= LARGEST:
+        link.settimeout(left(deadline))
+        piece = link.recv(_PIECE)
+        if not piece:
+            return bytes(received)
+        received += piece
+    raise AgentError(f"the agent's answer is longer than {LARGEST >> 20} MiB")

@@ -1,11 +1,19 @@
-"""What a Zope process runs, from its agent: versions, configuration, debug mode."""
+"""A Zope process as its agent sees it: what it runs, its requests and its worker threads."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 
 from zope_exporter.metrics.metric import Metric, Sample
 
 from .answer import Answer
-from .serving import ZOPE
+
+ZOPE = ("site", "zope")
+OTHER = "other"
+CODES = "200", "302", "304", "400", "401", "403", "404", "500", "503"
+MOST_EXCEPTIONS = 100
+_LONGEST = 100
+_CODE = re.compile("[1-5][0-9][0-9]")
+_CLASS = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,99}")
 
 _VERSIONS = {
     "zope_version": ("instance", "versions", "Zope"),
@@ -17,7 +25,6 @@ _VERSIONS = {
     "agent_version": ("agent", "version"),
     "server": ("workers", "server"),
 }
-
 INFO = Metric(
     "zope_instance_info",
     "info",
@@ -39,9 +46,83 @@ BROKEN_CLASSES = Metric(
     "Classes of objects met in the database whose code is missing.",
     ZOPE,
 )
-METRICS = INFO, CONFIG_INFO, DEBUG_MODE, BROKEN_CLASSES
+IN_PROGRESS = Metric(
+    "zope_requests_in_progress", "gauge", "Requests that worker threads are busy with.", ZOPE
+)
+OLDEST_START = Metric(
+    "zope_request_oldest_start_timestamp_seconds",
+    "gauge",
+    "When the request that runs for longest began, in seconds since the epoch; absent while none"
+    " runs.",
+    ZOPE,
+)
+LONG = Metric(
+    "zope_requests_long",
+    "gauge",
+    "Requests in progress for longer than zope_request_long_threshold_seconds; their URLs and"
+    " stacks are at /api/v1/instances/NAME/requests.",
+    ZOPE,
+)
+LONG_THRESHOLD = Metric(
+    "zope_request_long_threshold_seconds",
+    "gauge",
+    "Time after which the agent calls a request long.",
+    ZOPE,
+)
+DURATION = Metric(
+    "zope_request_duration_seconds",
+    "histogram",
+    "Time from the beginning of a request in a worker thread to the end of its answer, or until the"
+    " server has a file that it sends by itself.",
+    ZOPE,
+)
+RESPONSES = Metric(
+    "zope_wsgi_responses_total",
+    "counter",
+    "Answers by status code as clients were really sent them, also where the access log has none.",
+    (*ZOPE, "code"),
+)
+EXCEPTIONS = Metric(
+    "zope_request_exceptions_total",
+    "counter",
+    "Exceptions that requests ended in, by class; those of further classes are other.",
+    (*ZOPE, "exception"),
+)
+THREADS = Metric("zope_worker_threads", "gauge", "Worker threads of the server.", ZOPE)
+BUSY = Metric(
+    "zope_worker_threads_busy", "gauge", "Worker threads that are busy with a request.", ZOPE
+)
+QUEUE = Metric(
+    "zope_request_queue_length", "gauge", "Requests that wait for a worker thread.", ZOPE
+)
+CHANNELS = Metric(
+    "zope_http_connections",
+    "gauge",
+    "Connections of clients to the server, idle ones included.",
+    ZOPE,
+)
+CHANNEL_LIMIT = Metric(
+    "zope_http_connection_limit",
+    "gauge",
+    "Connections of clients at which the server accepts no more; absent without a limit.",
+    ZOPE,
+)
 
-_LONGEST = 100
+_NUMBERS = {
+    IN_PROGRESS: ("requests", "in_progress"),
+    OLDEST_START: ("requests", "oldest_start"),
+    LONG: ("requests", "long", "count"),
+    LONG_THRESHOLD: ("requests", "long", "threshold_seconds"),
+    THREADS: ("workers", "threads"),
+    BUSY: ("workers", "busy"),
+    QUEUE: ("workers", "queue"),
+    CHANNELS: ("workers", "channels"),
+    CHANNEL_LIMIT: ("workers", "connection_limit"),
+}
+METRICS = (
+    *(INFO, CONFIG_INFO, DEBUG_MODE, BROKEN_CLASSES),
+    *(*_NUMBERS, DURATION, RESPONSES, EXCEPTIONS),
+)
 
 
 def instance_samples(answer: Answer, site: str, zope: str) -> Iterator[Sample]:
@@ -59,3 +140,51 @@ def instance_samples(answer: Answer, site: str, zope: str) -> Iterator[Sample]:
     broken = answer.number("instance", "broken_classes")
     if broken is not None:
         yield BROKEN_CLASSES(broken, **of)
+
+
+def serving_samples(answer: Answer, site: str, zope: str) -> Iterator[Sample]:
+    """Yield the samples of a Zope's requests and threads."""
+    of = {"site": site, "zope": zope}
+    yield from numbers_of(answer, _NUMBERS, of)
+    yield from _durations(answer, of)
+    if "responses" in answer.keys("requests"):
+        counted = dict.fromkeys(CODES, 0.0)
+        for code, count in answer.counts("requests", "responses").items():
+            known = code if _CODE.fullmatch(code) else OTHER
+            counted[known] = counted.get(known, 0.0) + count
+        for code, count in counted.items():
+            yield RESPONSES(count, code=code, **of)
+    if "exceptions" in answer.keys("requests"):
+        for name, count in _exceptions(answer).items():
+            yield EXCEPTIONS(count, exception=name, **of)
+
+
+def _exceptions(answer: Answer) -> dict[str, float]:
+    counted = {OTHER: 0.0}
+    for name, count in answer.counts("requests", "exceptions").items():
+        known = _CLASS.fullmatch(name) and len(counted) < MOST_EXCEPTIONS
+        label = name if known else OTHER
+        counted[label] = counted.get(label, 0.0) + count
+    return counted
+
+
+def _durations(answer: Answer, of: dict[str, str]) -> Iterator[Sample]:
+    place = "requests", "duration"
+    bounds, counts = answer.numbers(*place, "bounds"), answer.numbers(*place, "counts")
+    total = answer.number(*place, "sum")
+    if bounds is None or counts is None or total is None:
+        return
+    if len(counts) != len(bounds) + 1 or len(bounds) > 50 or bounds != sorted(set(bounds)):
+        answer.doubt("requests.duration has buckets that do not fit")
+        return
+    yield from DURATION.buckets(bounds, counts, total, **of)
+
+
+def numbers_of(
+    answer: Answer, paths: Mapping[Metric, tuple[str, ...]], of: Mapping[str, str], *place: str
+) -> Iterator[Sample]:
+    """Yield a sample of each number that the answer has in a place, by its path from there."""
+    for metric, path in paths.items():
+        number = answer.number(*place, *path)
+        if number is not None:
+            yield metric(number, **of)

@@ -8,15 +8,16 @@ from typing import Any
 
 import anyio
 import httpx
+import re2
+from anyio.streams.tls import TLSAttribute
 
 from zope_exporter import __version__
 from zope_exporter.discovery.inventory import Target
 
-from . import certificate, content
-from .phases import Phases
-from .result import Reason, Result
+from .result import Phases, Reason, Result
 from .url import authorization, origin, redirected
 
+MAX_BODY_BYTES = 1 << 20
 MAX_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
 _HEADERS = {
@@ -25,6 +26,30 @@ _HEADERS = {
     "Accept-Encoding": "identity",
     "Connection": "close",
 }
+
+
+class BodyTooLargeError(Exception):
+    """The body went on past the limit."""
+
+
+async def read_body(response: httpx.Response, keep: bool, deadline: float) -> bytes:
+    """Read a body, not decompressed, to its end or the limit; return it if it is to be kept.
+
+    Raises BodyTooLargeError past the limit, TimeoutError at the deadline (of the monotonic clock).
+    """
+    body = bytearray()
+    length = 0
+    async for chunk in response.aiter_raw():
+        length += len(chunk)
+        if length > MAX_BODY_BYTES:
+            raise BodyTooLargeError
+        if keep:
+            body += chunk
+        # Thousands of small chunks come in one packet, and nothing a cancellation could interrupt
+        # is awaited between them.
+        if time.monotonic() > deadline:
+            raise TimeoutError
+    return bytes(body)
 
 
 class Visit:
@@ -52,7 +77,7 @@ class Visit:
         """Stop the clock and say how it went."""
         self._phases.stop()
         if self._untrusted is not None:
-            self._expiry = certificate.unverified_expiry(self._untrusted)
+            self._expiry = _unverified_expiry(self._untrusted)
         phases = self._phases.seconds
         return Result(
             sum(phases.values()), phases, self._reason, self._status, self._match, self._expiry
@@ -73,7 +98,7 @@ class Visit:
         if self._reason == "certificate":
             with anyio.move_on_after(self._left()):
                 host, port = self.url.raw_host.decode("ascii"), self.url.port or 443
-                self._untrusted = await certificate.fetch(self._addresses[0], port, host)
+                self._untrusted = await _fetch_certificate(self._addresses[0], port, host)
 
     async def _follow(self) -> None:
         credentials, home = authorization(self.url), origin(self.url)
@@ -137,7 +162,7 @@ class Visit:
         self._status = response.status_code
         connection = response.extensions["network_stream"].get_extra_info("ssl_object")
         if connection is not None:
-            self._expiry = certificate.verified_expiry(connection)
+            self._expiry = _verified_expiry(connection)
 
     def _leads_on(self, response: httpx.Response) -> bool:
         status = response.status_code
@@ -147,10 +172,10 @@ class Visit:
     async def _judge(self, response: httpx.Response) -> None:
         if not self._good(response.status_code):
             self.fail("status")
-        wanted = content.wanted(self._target)
+        wanted = self._target.expect is not None or self._target.expect_regex is not None
         try:
-            body = await content.read_body(response, wanted, self._deadline)
-        except content.BodyTooLargeError:
+            body = await read_body(response, wanted, self._deadline)
+        except BodyTooLargeError:
             if wanted:
                 self.fail("body_too_large")
             return
@@ -161,7 +186,7 @@ class Visit:
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
             self.fail("encoding")
             return
-        self._match = content.matches(self._target, body)
+        self._match = _matches(self._target, body)
         if not self._match:
             self.fail("content")
 
@@ -187,3 +212,46 @@ def _is_distrust(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
+
+
+def _matches(target: Target, body: bytes) -> bool:
+    """Say whether a body is as the target expects; bytes that are not UTF-8 match no pattern."""
+    text = body.decode("utf-8", "replace")
+    if target.expect is not None and text.strip() != target.expect.strip():
+        return False
+    return target.expect_regex is None or re2.search(target.expect_regex, text) is not None
+
+
+def _verified_expiry(connection: ssl.SSLObject) -> float | None:
+    """Return the expiry, in seconds since the epoch, of the certificate a handshake verified."""
+    certificate = connection.getpeercert() or {}
+    expiry = certificate.get("notAfter")
+    return ssl.cert_time_to_seconds(expiry) if isinstance(expiry, str) else None
+
+
+def _unverified_expiry(certificate: bytes) -> float | None:
+    """Return the expiry, in seconds since the epoch, of a certificate in DER, None if unreadable.
+
+    The ssl module tells nothing of a certificate that it did not verify.
+    """
+    from cryptography import x509  # costs 8 MB, which only a site with a bad certificate pays
+
+    try:
+        return x509.load_der_x509_certificate(certificate).not_valid_after_utc.timestamp()
+    except ValueError:
+        return None
+
+
+async def _fetch_certificate(address: str, port: int, host: str) -> bytes | None:
+    """Return in DER the certificate a server shows for a host name, whether valid or not."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        stream = await anyio.connect_tcp(
+            address, port, ssl_context=context, tls_hostname=host, tls_standard_compatible=False
+        )
+    except (OSError, anyio.EndOfStream, anyio.BrokenResourceError):
+        return None
+    async with stream:
+        return stream.extra(TLSAttribute.peer_certificate_binary)  # noqa: S610 (not Django's)

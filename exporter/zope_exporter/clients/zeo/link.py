@@ -1,24 +1,34 @@
 """A connection to a ZEO server by TCP, Unix socket or TLS, with one deadline for all of it."""
 
 import errno
+import os
 import socket
 import ssl
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from zope_exporter.clients.connection import connect_unix, left
 from zope_exporter.clients.http.resolve import Resolver
 from zope_exporter.discovery.inventory import TlsFiles
-from zope_exporter.system.unix_sockets import unix_address
-
-from .errors import NoAnswerError, NonsenseError, ZeoError
-from .tls import reason, server_name, tls_context
+from zope_exporter.system.foreign_file import opened
 
 _PIECE = 1 << 16
-
 # What this process lacks, which says nothing of the server.
 _OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EADDRNOTAVAIL})
+_LARGEST = 4 << 20
+
+
+class ZeoError(Exception):
+    """A ZEO server could not be asked, so that nothing is known of it: says why, to people."""
+
+
+class NoAnswerError(ZeoError):
+    """Nobody is there, or whoever is there says nothing at all."""
+
+
+class NonsenseError(ZeoError):
+    """What is there does not answer as a ZEO server does."""
 
 
 class Link:
@@ -94,17 +104,9 @@ def connected(
         raise (ZeoError if error.errno in _OURS else NoAnswerError)(told) from None
 
 
-def left(deadline: float) -> float:
-    """Seconds until then; raises TimeoutError when there are none."""
-    seconds = deadline - time.monotonic()
-    if seconds <= 0:
-        raise TimeoutError
-    return seconds
-
-
 def _connect(address: str, deadline: float, resolver: Resolver) -> socket.socket:
     if "/" in address:
-        return _connect_unix(Path(address), deadline)
+        return connect_unix(Path(address), deadline)
     host, _, port = address.rpartition(":")
     addresses = resolver.addresses(host.strip("[]"), left(deadline))
     for tried, candidate in enumerate(addresses, 1):
@@ -118,13 +120,59 @@ def _connect(address: str, deadline: float, resolver: Resolver) -> socket.socket
     raise NoAnswerError("has no address")
 
 
-def _connect_unix(path: Path, deadline: float) -> socket.socket:
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+def tls_context(tls: TlsFiles) -> ssl.SSLContext:
+    """Read the files anew, for certificates are renewed; raises ZeoError."""
     try:
-        with unix_address(path) as name:
-            connection.settimeout(left(deadline))
-            connection.connect(name)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+        context = _trusting(tls.ca)
+    except (OSError, ssl.SSLError) as error:
+        raise ZeoError(f"{tls.ca}: no certificates to trust: {reason(error)}") from None
+    context.check_hostname = tls.check_hostname
+    if tls.certificate is None:
+        return context
+    try:
+        with ExitStack() as stack:
+            certificate = stack.enter_context(_certain(tls.certificate))
+            key = stack.enter_context(_certain(tls.key)) if tls.key else None
+            # Without a password here a locked key would make OpenSSL ask the terminal for it.
+            context.load_cert_chain(certificate, key, password="")
+    except (OSError, ssl.SSLError) as error:
+        key = f" with the key {tls.key}" if tls.key else ""
+        raise ZeoError(f"{tls.certificate}{key} cannot be used: {reason(error)}") from None
+    return context
+
+
+def _trusting(ca: Path | None) -> ssl.SSLContext:
+    if ca is None or ca.is_dir():
+        return ssl.create_default_context(capath=ca)
+    with _certain(ca) as file:
+        return ssl.create_default_context(cafile=file)
+
+
+@contextmanager
+def _certain(path: Path) -> Iterator[str]:
+    """A name of a regular file that stays one until OpenSSL, which would wait for a FIFO, opens it.
+
+    A zope.conf names these files.
+    """
+    with opened(path) as descriptor:
+        if os.fstat(descriptor).st_size > _LARGEST:
+            raise OSError(errno.EFBIG, f"larger than {_LARGEST} bytes")
+        yield f"/proc/self/fd/{descriptor}"
+
+
+def server_name(tls: TlsFiles, address: str) -> str:
+    """The name the server's certificate must have; raises ZeoError where nothing tells."""
+    host = "" if "/" in address else address.rpartition(":")[0].strip("[]")
+    name = tls.hostname or host
+    if not name and tls.check_hostname:
+        raise ZeoError("needs server_hostname under zeo: to verify its certificate")
+    return name
+
+
+def reason(error: OSError) -> str:
+    """What went wrong, without OpenSSL's file names and numbers."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return error.verify_message
+    if isinstance(error, ssl.SSLError):
+        return (error.reason or "not understood").lower().replace("_", " ")
+    return error.strerror or str(error)

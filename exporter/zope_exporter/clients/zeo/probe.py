@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from zope_exporter.clients.http.resolve import Resolver
 from zope_exporter.discovery.inventory import ZeoServer
 
-from . import monitor, ruok
-from .errors import NoAnswerError, NonsenseError, ZeoError
-from .link import connected
-from .status import Storages
+from .link import NoAnswerError, NonsenseError, ZeoError, connected
+from .status import LARGEST, Storages, ask_ruok, parse_monitor
 
 TIMEOUT = 3.0
 
@@ -58,9 +56,9 @@ class ZeoProber:
         if server.monitor:
             try:
                 with connected(server.monitor, None, deadline, self._resolver) as link:
-                    text = link.read_to_end(monitor.LARGEST)
-                return monitor.parse_monitor(text, self._clock())
+                    text = link.read_to_end(LARGEST)
+                return parse_monitor(text, self._clock())
             except NoAnswerError:
                 pass
         with connected(server.address, server.tls, deadline, self._resolver) as link:
-            return ruok.ask(link)
+            return ask_ruok(link)

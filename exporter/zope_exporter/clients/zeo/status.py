@@ -1,17 +1,39 @@
-"""What a ZEO server tells of a storage, believed number by number."""
+"""What a ZEO server tells of its storages, believed number by number."""
 
 import json
-from collections.abc import Mapping
+import re
+import struct
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 
 from zope_exporter.storage.filestorage.format import time_of
 
-from .errors import NonsenseError
+from .link import Link, NonsenseError
 
 # Far more than any server has, and few enough to be label values.
-MOST_STORAGES = 100
+_MOST_STORAGES = 100
 _LONGEST_NAME = 100
-_NO_TRANSACTION = "0" * 16
+LARGEST = 1 << 20  # bytes of an answer
+
+_TITLE = "ZEO monitor server version "
+_NUMBER = re.compile(r"\d{1,18}")
+_FIELDS = {
+    "Clients": "clients",
+    "Commits": "commits",
+    "Aborts": "aborts",
+    "Loads": "loads",
+    "Stores": "stores",
+    "Conflicts": "conflicts",
+    "Conflicts resolved": "conflicts_resolved",
+    "Active transactions": "active_transactions",
+}
+_LOCK_HELD = "Commit lock held for"
+
+_LENGTH = struct.Struct(">I")
+_LONGEST_GREETING = 16
+_GREETING = re.compile(rb"[ZM](\d{1,4})")
+_FIRST_OF_ZODB3 = 100  # ZODB3 calls its protocols Z200 to Z3101, its successors Z4, Z5 and M5
+_FIRST_WITHOUT_RESOLVED = 5
 
 
 @dataclass(frozen=True)
@@ -37,6 +59,7 @@ class StorageStatus:
 
 Storages = Mapping[str, StorageStatus]
 
+_NO_TRANSACTION = "0" * 16
 _KEYS = {
     "clients": "connections",
     "active_transactions": "active_txns",
@@ -59,22 +82,22 @@ def parse_status(answer: bytes, counts_resolved: bool = True) -> Storages:
         document = json.loads(answer)
     except (ValueError, RecursionError):
         raise NonsenseError("gives an answer that is no JSON") from None
-    if not isinstance(document, dict) or len(document) > MOST_STORAGES:
+    if not isinstance(document, dict) or len(document) > _MOST_STORAGES:
         raise NonsenseError("gives an answer that does not tell of storages")
-    storages = {check_name(name): _status(told) for name, told in document.items()}
+    storages = {_name(name): _status(told) for name, told in document.items()}
     if counts_resolved:
         return storages
     return {name: replace(each, conflicts_resolved=None) for name, each in storages.items()}
 
 
-def check_name(name: str) -> str:
+def _name(name: str) -> str:
     """Return the name of a storage if it can be one; raises NonsenseError."""
     if not name or not name.isprintable() or len(name) > _LONGEST_NAME:
         raise NonsenseError("names a storage that can have no such name")
     return name
 
 
-def check_count(value: object, what: str) -> int | None:
+def _count(value: object, what: str) -> int | None:
     """Return a number of things if it can be one; raises NonsenseError."""
     if value is None:
         return None
@@ -86,7 +109,7 @@ def check_count(value: object, what: str) -> int | None:
 def _status(told: object) -> StorageStatus:
     if not isinstance(told, dict):
         raise NonsenseError("gives an answer that does not tell of storages")
-    counts = {name: check_count(told.get(key), key) for name, key in _COUNTS.items()}
+    counts = {name: _count(told.get(key), key) for name, key in _COUNTS.items()}
     return StorageStatus(
         **counts,
         lock_acquired=_moment(told.get("lock_time")),
@@ -109,3 +132,58 @@ def _time_of(tid: object) -> float | None:
         return time_of(bytes.fromhex(tid))  # type: ignore[arg-type]  # else TypeError
     except (ValueError, TypeError):
         raise NonsenseError("gives a last-transaction that cannot be") from None
+
+
+def parse_monitor(text: bytes, now: float) -> Storages:
+    """Read the text, given at `now` (seconds since the epoch); raises NonsenseError."""
+    try:
+        title, *blocks = re.split(r"^Storage: ", text.decode(), flags=re.MULTILINE)
+    except UnicodeDecodeError:
+        raise NonsenseError("gives an answer that is no text") from None
+    if not title.startswith(_TITLE) or not 0 < len(blocks) <= _MOST_STORAGES:
+        raise NonsenseError("is no monitor of a ZEO server")
+    return dict(_storage(block, now) for block in blocks)
+
+
+def _storage(block: str, now: float) -> tuple[str, StorageStatus]:
+    name, *lines = block.split("\n")
+    told = dict(_numbers(lines))
+    held = told.pop(_LOCK_HELD, None)
+    known = {_FIELDS[key]: _count(number, key) for key, number in told.items()}
+    acquired = None if held is None else now - held
+    return _name(name), StorageStatus(**known, lock_acquired=acquired)
+
+
+def _numbers(lines: list[str]) -> Iterator[tuple[str, int]]:
+    for line in lines:
+        key, _, value = line.partition(": ")
+        if key in _FIELDS or key == _LOCK_HELD:
+            if not _NUMBER.fullmatch(value):
+                raise NonsenseError(f"gives a number of {key} that cannot be")
+            yield key, int(value)
+
+
+def ask_ruok(link: Link) -> Storages | None:
+    """Return the status of each storage, None where a ZEO of ZODB3 answers, which cannot tell.
+
+    Raises ZeoError.
+    """
+    greeting = _GREETING.fullmatch(_receive(link, _LONGEST_GREETING))
+    if greeting is None:
+        raise NonsenseError("speaks another protocol than ZEO")
+    protocol = int(greeting[1])
+    if protocol >= _FIRST_OF_ZODB3:
+        return None
+    link.send(frame(b"ruok"))
+    return parse_status(_receive(link, LARGEST), counts_resolved=protocol < _FIRST_WITHOUT_RESOLVED)
+
+
+def frame(content: bytes) -> bytes:
+    return _LENGTH.pack(len(content)) + content
+
+
+def _receive(link: Link, most: int) -> bytes:
+    (length,) = _LENGTH.unpack(link.read(_LENGTH.size))
+    if length > most:
+        raise NonsenseError("speaks another protocol than ZEO")
+    return link.read(length)

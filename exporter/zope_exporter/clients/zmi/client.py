@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import ssl
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,13 +10,13 @@ import anyio
 import httpx
 
 from zope_exporter import __version__
-from zope_exporter.clients.http.content import BodyTooLargeError, read_body
+from zope_exporter.clients.connection import left
 from zope_exporter.clients.http.resolve import Resolver
+from zope_exporter.clients.http.visit import BodyTooLargeError, read_body
 from zope_exporter.discovery.inventory import ZmiLogin
 from zope_exporter.system.foreign_file import ForeignFileError, read
 
-from .errors import ZmiError
-from .page import Page
+from .pages import Page, ZmiError
 
 _LONGEST_PASSWORD = 4096
 _MEANINGS = {
@@ -59,7 +58,7 @@ class ZmiClient:
         url = httpx.URL(f"{self._login.url.rstrip('/')}/{path}")
         headers = {"Authorization": self._authorization(), **_headers(url, body)}
         try:
-            addresses = self._resolver.addresses(url.raw_host.decode("ascii"), _left(deadline))
+            addresses = self._resolver.addresses(url.raw_host.decode("ascii"), left(deadline))
             return asyncio.run(self._exchange(method, url, headers, body, addresses, deadline))
         except TimeoutError:
             raise ZmiError("the ZMI does not answer in time") from None
@@ -81,7 +80,7 @@ class ZmiClient:
         verify = self._trust() if url.scheme == "https" else False
         sni = {"sni_hostname": url.raw_host.decode("ascii")}
         async with httpx.AsyncHTTPTransport(verify=verify, trust_env=False) as transport:
-            with anyio.fail_after(_left(deadline)):
+            with anyio.fail_after(left(deadline)):
                 for address in addresses:
                     there = url.copy_with(host=address)
                     request = httpx.Request(
@@ -121,10 +120,3 @@ def _headers(url: httpx.URL, body: bytes) -> dict[str, str]:
         "Connection": "close",
         **form,
     }
-
-
-def _left(deadline: float) -> float:
-    seconds = deadline - time.monotonic()
-    if seconds <= 0:
-        raise TimeoutError
-    return seconds

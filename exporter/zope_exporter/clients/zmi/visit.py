@@ -8,9 +8,7 @@ from pathlib import Path
 from zope_exporter.clients.http.resolve import Resolver
 from zope_exporter.discovery.inventory import Process, Service, ZmiLogin
 
-from .errors import ZmiError
-from .page import Page
-from .reading import Caches, Panel, read_caches, read_panel
+from .pages import Caches, Page, Panel, ZmiError, read_caches, read_panel
 
 TIMEOUT = 3.0
 

@@ -5,8 +5,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from zope_exporter.clients.agent.answer import AgentError
 from zope_exporter.clients.agent.client import AgentClient, Pack
-from zope_exporter.clients.agent.errors import AgentError
 from zope_exporter.discovery.inventory import Process
 from zope_exporter.maintenance.jobs.report import ActionError, RefusedError, Report
 

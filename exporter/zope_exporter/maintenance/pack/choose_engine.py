@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from zope_exporter.clients.agent.client import AgentClient
-from zope_exporter.clients.agent.sockets import find_sockets
+from zope_exporter.clients.agent.diagnosis import find_sockets
 from zope_exporter.discovery.inventory import Database, Service, Storage
 from zope_exporter.maintenance.jobs.report import RefusedError
 

@@ -13,8 +13,7 @@ from ZConfig.datatypes import inet_connection_address
 from ZEO.ClientStorage import ClientStorage
 from ZEO.Exceptions import ClientDisconnected
 
-from zope_exporter.clients.zeo.errors import ZeoError
-from zope_exporter.clients.zeo.tls import server_name, tls_context
+from zope_exporter.clients.zeo.link import ZeoError, server_name, tls_context
 from zope_exporter.discovery.inventory import TlsFiles
 
 from .program import FAILED, LOST

@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from urllib.parse import quote
 
 from zope_exporter.clients.zmi.client import ZmiClient
-from zope_exporter.clients.zmi.errors import ZmiError
-from zope_exporter.clients.zmi.page import Page
+from zope_exporter.clients.zmi.pages import Page, ZmiError
 from zope_exporter.discovery.inventory import ZmiLogin
 from zope_exporter.maintenance.jobs.report import ActionError, RefusedError, Report
 

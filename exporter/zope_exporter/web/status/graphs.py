@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from zope_exporter.clients.agent import serving
+from zope_exporter.clients.agent import instance
 from zope_exporter.collectors import filestorage, ping, process
 from zope_exporter.discovery.inventory import Service, Site
 from zope_exporter.logs.access import counter as access
@@ -21,8 +21,8 @@ DRAWN: tuple[Metric, ...] = (
     filestorage.SIZE,
     ping.DURATION,
     process.RESIDENT,
-    serving.BUSY,
-    serving.RESPONSES,
+    instance.BUSY,
+    instance.RESPONSES,
 )
 
 # That Zope has started is no error.
@@ -43,7 +43,7 @@ def graph(
 
 def site_graphs(history: History, site: Site) -> tuple[Graph, ...]:
     """Return the requests of a site, as answered or else as logged, and its slowest ping."""
-    answered = _finished(rate(history.course(serving.RESPONSES, (site.name, None, None))))
+    answered = _finished(rate(history.course(instance.RESPONSES, (site.name, None, None))))
     if not any(value is not None for value in answered):
         logged = history.course(access.REQUESTS, (site.name, None, None, None))
         answered = _finished(rate(logged))
@@ -57,7 +57,7 @@ def site_graphs(history: History, site: Site) -> tuple[Graph, ...]:
 
 def zope_graphs(history: History, site: str, zope: Service) -> tuple[Graph, ...]:
     """Return the busy worker threads and the memory of a process."""
-    busy = history.course(serving.BUSY, (site, zope.name))
+    busy = history.course(instance.BUSY, (site, zope.name))
     memory = history.course(process.RESIDENT, (site, zope.name))
     return (
         *graph("Busy workers", busy, lambda value: f"{value:.0f}", float(zope.threads or 4)),

@@ -7,7 +7,7 @@ from zope_exporter.checks.agent import workers_severity
 from zope_exporter.checks.finding import Finding, Severity, Values
 from zope_exporter.checks.limits import Limits
 from zope_exporter.checks.site import is_near_memory_limit, is_slow, judge
-from zope_exporter.clients.agent import serving
+from zope_exporter.clients.agent import instance
 from zope_exporter.collectors import ping, process
 from zope_exporter.discovery.inventory import Service, Site, Target
 from zope_exporter.logs.event import counter as event
@@ -105,8 +105,8 @@ class _Composer:
             near = is_near_memory_limit(site, service.name, self._values, self._limits)
             severity = Severity.WARNING if near else Severity.OK
             facts.append(Fact("Memory", size(memory), severity))
-        threads = self._values.get(serving.THREADS, site, service.name)
-        busy = self._values.get(serving.BUSY, site, service.name)
+        threads = self._values.get(instance.THREADS, site, service.name)
+        busy = self._values.get(instance.BUSY, site, service.name)
         if threads is not None and busy is not None:
             severity = workers_severity(busy, threads, self._limits)
             facts.append(Fact("Worker threads", f"{busy:.0f} of {threads:.0f} busy", severity))

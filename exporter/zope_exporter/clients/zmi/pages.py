@@ -1,12 +1,30 @@
-"""What the pages of the ZMI say, from Zope 2.13 to 6."""
+"""The pages of the ZMI that are visited, and what they say, from Zope 2.13 to 6."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-
-from .errors import ZmiError
-from .tables import Row, read_tables
+from enum import Enum
+from html.parser import HTMLParser
+from urllib.parse import quote
 
 _LONGEST_VERSION = 40
+Row = tuple[str, ...]
+
+
+class ZmiError(Exception):
+    """The ZMI could not be visited, or is not as it is known to be: says why, to people."""
+
+
+class Page(Enum):
+    PANEL = "Control_Panel/manage_main"
+    DATABASE = "Control_Panel/Database/{}/manage_main"
+    CACHE_PARAMETERS = "Control_Panel/Database/{}/manage_cacheParameters"
+    """What DATABASE lacks on Zope 2."""
+
+    def path(self, database: str = "") -> str:
+        """The path below the root of Zope; raises ZmiError for a name that would lead elsewhere."""
+        if database in (".", ".."):
+            raise ZmiError(f"the ZMI cannot show a database called {database}")
+        return self.value.format(quote(database, safe=""))
 
 
 @dataclass(frozen=True)
@@ -109,3 +127,35 @@ def _integer(text: str) -> int:
 
 def _unknown(label: str) -> ZmiError:
     return ZmiError(f"the page of the ZMI is not as it is known to be: no {label}")
+
+
+class _Tables(HTMLParser):
+    """Collects the text of all cells, whether they are closed, closed wrongly, or not at all."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.rows: list[list[list[str]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002  the parser gives them
+        if tag == "tr":
+            self.rows.append([])
+        elif tag in ("td", "th") and self.rows:
+            self.rows[-1].append([])
+
+    def handle_data(self, data: str) -> None:
+        if self.rows and self.rows[-1]:
+            self.rows[-1][-1].append(data)
+
+
+def read_tables(html: str) -> list[Row]:
+    """All rows of all tables; the white space within a cell becomes single blanks.
+
+    Raises ZmiError if it is no HTML at all.
+    """
+    parser = _Tables()
+    try:
+        # Not closed: where a page ends in the middle of a tag, that takes hours.
+        parser.feed(html)
+    except AssertionError:  # what the parser of Python 3.10 to 3.13 makes of <![
+        raise ZmiError("the page of the ZMI is no HTML") from None
+    return [tuple(" ".join("".join(cell).split()) for cell in row) for row in parser.rows]

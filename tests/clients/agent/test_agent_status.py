@@ -10,8 +10,8 @@ from click.testing import CliRunner
 
 from tests.support.zopes.fake_agent import STATUS, answering, fake_agent, http
 from zope_exporter.cli.main import main
+from zope_exporter.clients.agent.diagnosis import AgentStatus, agent_status
 from zope_exporter.clients.agent.package import shipped
-from zope_exporter.clients.agent.status import AgentStatus, standing
 from zope_exporter.discovery.inventory import Process, Service
 
 OURS = shipped().version
@@ -27,7 +27,7 @@ def zope(home: Path) -> Service:
 def stands(home: Path, status: dict[str, Any]) -> AgentStatus:
     path = home / f"zope-exporter-{os.getpid()}.sock"
     with fake_agent(path, answering(http(status))):
-        return standing(zope(home), PATIENCE)
+        return agent_status(zope(home), PATIENCE)
 
 
 def test_an_agent_that_answers(tmp_path: Path) -> None:
@@ -54,9 +54,9 @@ def test_an_agent_out_of_order(tmp_path: Path) -> None:
 
 
 def test_no_agent_and_no_zope(tmp_path: Path) -> None:
-    assert standing(zope(tmp_path), PATIENCE).text.startswith("no agent: not installed")
+    assert agent_status(zope(tmp_path), PATIENCE).text.startswith("no agent: not installed")
     stopped = Service("zope", "client1", None, agent_home=tmp_path)
-    assert standing(stopped, PATIENCE) == AgentStatus("Zope is not running")
+    assert agent_status(stopped, PATIENCE) == AgentStatus("Zope is not running")
 
 
 @pytest.mark.parametrize(("status", "exit_code"), [(WELL, 0), (STATUS | {"protocol": 9}, 1)])

@@ -7,10 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zope_exporter.clients.http.content import MAX_BODY_BYTES
-from zope_exporter.clients.zmi.errors import ZmiError
-from zope_exporter.clients.zmi.reading import Caches, Panel, read_caches, read_panel
-from zope_exporter.clients.zmi.tables import read_tables
+from zope_exporter.clients.http.visit import MAX_BODY_BYTES
+from zope_exporter.clients.zmi.pages import (
+    Caches,
+    Panel,
+    ZmiError,
+    read_caches,
+    read_panel,
+    read_tables,
+)
 
 PAGES = Path(__file__).with_name("pages")
 GENERATIONS = ["zope63", "zope5", "zope48", "zope213"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from zope_exporter.clients.http.phases import Phases
+from zope_exporter.clients.http.result import Phases
 
 
 def test_phases_add_up_and_may_come_again() -> None:
