@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from .conf.config_file import ConfCache
 from .conf.wsgi_ini import WsgiIni, read_wsgi_ini
 from .conf.zeo_conf import ZeoConf, read_zeo_conf
 from .conf.zope_conf import ZopeConf, read_zope_conf
-from .conf_cache import ConfCache
 from .inventory import Database, Service
 from .looking import Looking
 from .source import Source

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zope_exporter.discovery.conf.config_file import MAX_BYTES, ConfigFileError
-from zope_exporter.discovery.conf.paste_ini import read_paste_ini
+from zope_exporter.discovery.conf.paste import read_paste_ini
 from zope_exporter.discovery.conf.wsgi_ini import WsgiIni, read_wsgi_ini
 
 FILES = Path(__file__).parent / "files"

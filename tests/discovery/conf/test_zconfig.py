@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from tests.support.faults.odd_files import ODD
 from tests.support.faults.rights import public_directory, unprivileged
 from zope_exporter.discovery.conf.config_file import MAX_BYTES, ConfigFileError
-from zope_exporter.discovery.conf.section import Section, Unresolved
-from zope_exporter.discovery.conf.zconfig import MAX_DEPTH, read
+from zope_exporter.discovery.conf.zconfig import MAX_DEPTH, Section, Unresolved, read
 
 LINES = [
     b"%define NAME value",

@@ -1,10 +1,19 @@
-"""Reading a configuration file somebody else wrote, without trusting its size or its encoding."""
+"""Configuration files somebody else wrote: read without trust, and again only when they changed."""
 
+import time
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Generic, Protocol, TypeVar
 
+from zope_exporter.discovery.looking import Looking
+from zope_exporter.discovery.source import Source
 from zope_exporter.system.foreign_file import ForeignFileError, read
 
 MAX_BYTES = 4 * 1024 * 1024
+# A file that changes twice within one tick of its file system's clock keeps its stamp.
+_SETTLED_NS = 2_000_000_000
+_Stamp = tuple[int, int, int] | None
 
 
 class ConfigFileError(Exception):
@@ -35,3 +44,104 @@ def read_text(path: Path, problems: list[str]) -> str:
         line = data.count(b"\n", 0, error.start) + 1
         problems.append(f"{path}, line {line}: not UTF-8; save the file as UTF-8")
         return data.decode("utf-8-sig", errors="replace")
+
+
+class Conf(Protocol):
+    """What every reader of configuration files returns."""
+
+    @property
+    def files(self) -> tuple[Path, ...]: ...
+    @property
+    def problems(self) -> tuple[str, ...]: ...
+
+
+C = TypeVar("C", bound=Conf)
+
+
+@dataclass(frozen=True)
+class Content(Generic[C]):
+    """What a file says, None if it cannot be read, with the variables it refers to."""
+
+    content: C | None = None
+    environ: dict[str, str] = field(default_factory=dict, repr=False)
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Kept(Generic[C]):
+    told: Hashable = field(repr=False)
+    stamps: dict[Path, _Stamp]
+    content: Content[C]
+
+
+class ConfCache(Generic[C]):
+    """What files said, until one of them changes or they are to be read in another way."""
+
+    def __init__(self, read: Callable[[Path, Source], C], looking: Looking | None = None) -> None:
+        self._read = read
+        self._looking = looking or Looking()
+        self._kept: dict[Path, _Kept[C]] = {}
+        self._asked: set[Path] = set()
+
+    def get(self, path: Path | None, source: Source) -> Content[C]:
+        """Return what the file says, as the source's process reads it. Never raises."""
+        if path is None:
+            return Content()
+        self._asked.add(path)
+        told = _told(source)
+        kept = self._kept.pop(path, None)
+        if kept and kept.told == told and kept.stamps == self._stamps(kept.stamps):
+            self._kept[path] = kept
+            return kept.content
+        self._looking(path)
+        started = time.time_ns()
+        environ = _Noted(source.environ)
+        try:
+            conf = self._read(path, replace(source, environ=environ))
+        except (ConfigFileError, OSError, ValueError) as error:
+            return Content(problems=(str(error),))
+        content = Content(conf, environ.noted, conf.problems)
+        stamps = self._stamps(conf.files)
+        if all(stamp and stamp[0] < started - _SETTLED_NS for stamp in stamps.values()):
+            self._kept[path] = _Kept(told, stamps, content)
+        return content
+
+    def drop_unasked(self) -> None:
+        """Forget all files that nobody has asked for since the last call."""
+        self._kept = {path: kept for path, kept in self._kept.items() if path in self._asked}
+        self._asked.clear()
+
+    def _stamps(self, files: Iterable[Path]) -> dict[Path, _Stamp]:
+        return {file: self._stamp(file) for file in files}
+
+    def _stamp(self, path: Path) -> _Stamp:
+        self._looking(path)
+        try:
+            status = path.stat()
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+class _Noted(Mapping[str, str]):
+    """An environment that notes which of its variables are asked for."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.noted: dict[str, str] = {}
+
+    def __getitem__(self, name: str) -> str:
+        value = self._environ[name]
+        self.noted[name] = value
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._environ)
+
+    def __len__(self) -> int:
+        return len(self._environ)
+
+
+def _told(source: Source) -> Hashable:
+    environ = frozenset(source.environ.items())
+    return environ, source.variables, source.directory, source.wsgi_ini is None

@@ -1,14 +1,23 @@
-"""The ini file of a Zope that runs under WSGI: zope.ini, wsgi.ini."""
+"""The ini file of a Zope that runs under WSGI: zope.ini, wsgi.ini.
 
-from collections.abc import Mapping
+Its application names zope.conf, its server section where it listens and how many threads it runs,
+its logging sections where the access and the event log go.
+"""
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .paste_component import Component, Paste
-from .wsgi_logging import log_file
-from .wsgi_server import WsgiServer, read_server
+from .address import reachable
+from .paste import Component, Paste, PasteIni
 
 _ON = frozenset({"true", "on", "1"})
+_WAITRESS = re.compile("waitress|zope2instance")  # Plone's recipe wraps waitress
+_WAITRESS_THREADS = 4
+_WAITRESS_PORT = 8080
+_MAX_ARGUMENTS = 4096
 
 
 @dataclass(frozen=True)
@@ -50,23 +59,25 @@ def read_wsgi_ini(
     paste = Paste(path.absolute(), variables, [])
     pipeline = paste.pipeline()
     zope = _zope(paste, pipeline)
-    server = _server(paste)
-    access = log_file(paste.main, _access_logger(pipeline))
-    event = log_file(paste.main, "root")
-    places = _Places(paste, cwd)
+    section = paste.server()
+    server = _read_server(section, paste.problems) if section else _Server()
+    access = _log_file(paste.main, _access_logger(pipeline)) or _NO_LOG
+    event = _log_file(paste.main, "root") or _NO_LOG
+
+    def place(what: str, text: str | None) -> Path | None:
+        return _place(paste, cwd, what, text) if text else None
+
     return WsgiIni(
         path=paste.main.path,
-        zope_conf=places.of("zope_conf", zope.get("zope_conf") if zope else None),
+        zope_conf=place("zope_conf", zope.get("zope_conf") if zope else None),
         urls=tuple(f"http://{address}" for address in server.addresses),
-        unix_sockets=tuple(
-            place for text in server.unix_sockets if (place := places.of("unix_socket", text))
-        ),
+        unix_sockets=tuple(filter(None, (place("unix_socket", t) for t in server.unix_sockets))),
         threads=server.threads,
-        access_log=places.of("the access log", access.name if access else None),
-        event_log=places.of("the event log", event.name if event else None),
-        access_log_format=access.format if access else None,
-        event_log_format=event.format if event else None,
-        event_log_date_format=event.date_format if event else None,
+        access_log=place("the access log", access.name),
+        event_log=place("the event log", event.name),
+        access_log_format=access.format,
+        event_log_format=event.format,
+        event_log_date_format=event.date_format,
         pipeline=tuple(component.name for component in pipeline),
         components=tuple(component.use for component in pipeline),
         debug_mode=_is_on(zope, "debug_mode"),
@@ -87,11 +98,6 @@ def _zope(paste: Paste, pipeline: tuple[Component, ...]) -> Component | None:
     return None
 
 
-def _server(paste: Paste) -> WsgiServer:
-    server = paste.server()
-    return read_server(server, paste.problems) if server else WsgiServer()
-
-
 def _access_logger(pipeline: tuple[Component, ...]) -> str:
     for component in pipeline:
         if component.use.endswith("#translogger"):
@@ -103,20 +109,155 @@ def _is_on(zope: Component | None, switch: str) -> bool:
     return zope is not None and zope.get_global(switch) in _ON
 
 
-class _Places:
+def _place(paste: Paste, cwd: Path | None, what: str, text: str) -> Path:
     """Zope takes relative paths from the directory it was started in, if that is known."""
+    ini = paste.main.path
+    if cwd is None and not text.startswith("/"):
+        paste.problems.append(
+            f"{ini}: {what} is relative to the directory of the process, taken to be "
+            f"{ini.parent}; write it in full"
+        )
+    return (cwd or ini.parent) / text
 
-    def __init__(self, paste: Paste, cwd: Path | None) -> None:
-        self._paste = paste
-        self._cwd = cwd
 
-    def of(self, what: str, text: str | None) -> Path | None:
-        if not text:
-            return None
-        ini = self._paste.main.path
-        if self._cwd is None and not text.startswith("/"):
-            self._paste.problems.append(
-                f"{ini}: {what} is relative to the directory of the process, taken to be "
-                f"{ini.parent}; write it in full"
+@dataclass(frozen=True)
+class _Server:
+    """Listeners as `host:port` to reach them from this host, or as paths of Unix sockets."""
+
+    addresses: tuple[str, ...] = ()
+    unix_sockets: tuple[str, ...] = ()
+    threads: int | None = None
+
+
+def _read_server(server: Component, problems: list[str]) -> _Server:
+    """What a server section says, with waitress's defaults if it is a waitress."""
+    is_waitress = bool(_WAITRESS.search(server.use + (server.get("paste.server_factory") or "")))
+    default_port = str(_WAITRESS_PORT) if is_waitress else ""
+    addresses, unix_sockets = [], []
+    for text in _listeners(server, default_port):
+        kind, _, path = text.partition(":")
+        if kind == "unix":
+            unix_sockets.append(path)
+            continue
+        try:
+            addresses.append(_address(text, default_port))
+        except ValueError:
+            problems.append(f"{_where(server)}: a listener is not host:port; correct it")
+    if not addresses and not unix_sockets:
+        problems.append(f"{_where(server)}: no listener; add host and port, or listen")
+    threads = _threads(server, problems)
+    if threads is None and is_waitress:
+        threads = _WAITRESS_THREADS
+    return _Server(tuple(dict.fromkeys(addresses)), tuple(unix_sockets), threads)
+
+
+def _listeners(server: Component, default_port: str) -> Iterator[str]:
+    """As host:port or unix:path. gunicorn has `bind`, Plone's recipe `fast-listen`."""
+    listen = [server.get(option) for option in ("listen", "fast-listen", "bind")]
+    unix_socket = server.get("unix_socket")
+    host, port = server.get("host"), server.get("port")
+    if any(listen):
+        yield from " ".join(filter(None, listen)).replace(",", " ").split()
+    elif unix_socket:
+        yield f"unix:{unix_socket}"
+    elif host is not None or port is not None or default_port:
+        yield f"{host or ''}:{port or default_port}"
+
+
+def _address(text: str, default_port: str) -> str:
+    host, colon, port = text.rpartition(":")
+    if not colon or "]" in port:
+        host, port = text, default_port
+    number = int(port)
+    if not 0 < number < 65536:
+        raise ValueError("no such port")
+    return reachable(host.strip("[]"), number)
+
+
+def _threads(server: Component, problems: list[str]) -> int | None:
+    text = server.get("threads")
+    if text is None:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        problems.append(f"{_where(server)}: threads is not a whole number; correct it")
+        return None
+
+
+def _where(server: Component) -> str:
+    ini, section = server.sections[0]
+    return f"{ini.path}: [{section}]"
+
+
+@dataclass(frozen=True)
+class _LogFile:
+    """A log as one handler writes it, relative to where Zope was started."""
+
+    name: str | None = None
+    format: str | None = None
+    date_format: str | None = None
+
+
+_NO_LOG = _LogFile()
+
+
+def _log_file(ini: PasteIni, logger: str) -> _LogFile | None:
+    """The first file that a logger's own handlers write, "root" being the root logger.
+
+    None if it writes none, such as when all goes to a stream.
+    """
+    for handler in _handlers(ini, logger):
+        section = f"handler_{handler}"
+        kind = (ini.get(section, "class") or "").rpartition(".")[2]
+        if not kind.endswith("FileHandler"):
+            continue
+        name = _file_name(ini, section)
+        if name is None:
+            ini.problems.append(
+                f"{ini.path}: args in [{section}] have no plain file name; name the log by hand"
             )
-        return (self._cwd or ini.parent) / text
+        elif not name.startswith(("/dev/", "/proc/")):
+            formatter = f"formatter_{ini.get(section, 'formatter')}"
+            return _LogFile(name, ini.raw(formatter, "format"), ini.raw(formatter, "datefmt"))
+    return None
+
+
+def _handlers(ini: PasteIni, logger: str) -> Iterator[str]:
+    for key in _words(ini.get("loggers", "keys")):
+        section = f"logger_{key}"
+        qualified = "root" if key == "root" else ini.get(section, "qualname")
+        if qualified == logger:
+            yield from _words(ini.get(section, "handlers"))
+
+
+def _words(text: str | None) -> list[str]:
+    return [word.strip() for word in (text or "").split(",")]
+
+
+def _file_name(ini: PasteIni, section: str) -> str | None:
+    """The first argument of a file handler; logging evaluates it as Python, we only look at it."""
+    arguments = _expression(ini.get(section, "args"))
+    if isinstance(arguments, ast.Tuple | ast.List) and arguments.elts:
+        return _text(arguments.elts[0])
+    keywords = _expression(ini.get(section, "kwargs"))
+    if isinstance(keywords, ast.Dict):
+        for key, value in zip(keywords.keys, keywords.values, strict=True):
+            if key is not None and _text(key) == "filename":
+                return _text(value)
+    return None
+
+
+def _expression(text: str | None) -> ast.expr | None:
+    if text is None or len(text) > _MAX_ARGUMENTS:
+        return None
+    try:
+        return ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _text(expression: ast.expr) -> str | None:
+    value = expression.value if isinstance(expression, ast.Constant) else None
+    # An escaped NUL or surrogate is text, but cannot be in a path.
+    return value if isinstance(value, str) and value.isprintable() else None

@@ -5,7 +5,8 @@ import os
 import re
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from ZConfig.cfgparser import ZConfigParser
 from ZConfig.schemaless import Resource
 
 from .config_file import MAX_BYTES, ConfigFileError, read_text
-from .section import Section, Unresolved
 
 MAX_DEPTH = 64
 MAX_FILES = 50
@@ -25,6 +25,40 @@ _REFERENCE = re.compile(
     rf"\$(?:(?P<dollar>\$)|(?P<bare>{_NAME})|\{{(?P<braced>{_NAME})\}}|\((?P<env>{_NAME})\))?"
 )
 _SCHEME = re.compile("[a-zA-Z][-+.a-zA-Z0-9]+:")
+
+
+class Unresolved(str):
+    """A value that refers to an undefined name: kept as written, but no path, number or address."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section and those within it; the file itself is a section without type and name.
+
+    `places` tells the file and line of each key. `files` are all files read, of the file only.
+    """
+
+    type: str
+    name: str
+    values: Mapping[str, tuple[str, ...]] = field(repr=False)  # may hold passwords
+    sections: tuple["Section", ...] = ()
+    places: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    files: tuple[Path, ...] = ()
+
+    def value(self, key: str) -> str | None:
+        """The last value of a key."""
+        return self.values.get(key, (None,))[-1]
+
+    def find(self, type: str) -> tuple["Section", ...]:  # noqa: A002  (what ZConfig calls it)
+        """The sections of a type directly within this one."""
+        return tuple(section for section in self.sections if section.type == type)
+
+    def where(self, key: str) -> str:
+        """Which key this is, for a message."""
+        inside = f" in <{self.type} {self.name}".rstrip() + ">" if self.type else ""
+        return f"{self.places[key]}: {key}{inside}"
 
 
 def read(path: Path, environ: Mapping[str, str] = {}) -> tuple[Section, tuple[str, ...]]:
@@ -180,3 +214,25 @@ class _Parser(ZConfigParser):  # type: ignore[misc]  # ZConfig has no types
         # What ZConfig quotes in its messages comes from the file.
         reason = message.partition("'")[0].rstrip(": ")
         raise ConfigFileError(Path(self.url), f"line {self.lineno}: {reason}; correct the line")
+
+
+class UnresolvedError(Exception):
+    """A value depends on a variable nobody knows: names the key."""
+
+
+def as_text(section: Section, without: frozenset[str] = frozenset()) -> str:
+    """Write a section with all that is in it, but the keys `without`. Raises UnresolvedError."""
+    return "\n".join(_lines(section, without)) + "\n"
+
+
+def _lines(section: Section, without: frozenset[str]) -> Iterator[str]:
+    yield f"<{section.type} {section.name}".rstrip() + ">"
+    for key, values in section.values.items():
+        for value in values:
+            if isinstance(value, Unresolved):
+                raise UnresolvedError(f"{section.where(key)} refers to what is not defined")
+            if key not in without:
+                yield f"{key} {value.replace('$', '$$')}"
+    for inner in section.sections:
+        yield from _lines(inner, without)
+    yield f"</{section.type}>"

@@ -4,11 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .section import Section
-from .storages import read_storage
-from .values import Values
-from .zconfig import read
-from .zope_conf import read_logfile
+from .values import Values, read_logfile, read_storage
+from .zconfig import Section, read
 
 _NOT_STORAGES = frozenset({"zeo", "runner", "eventlog", "logger", "environment"})
 

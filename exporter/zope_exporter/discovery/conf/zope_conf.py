@@ -9,10 +9,8 @@ from ZConfig.datatypes import inet_binding_address
 from zope_exporter.discovery.inventory import Database
 
 from .address import reachable
-from .section import Section, Unresolved
-from .storages import read_storage
-from .values import Values
-from .zconfig import read
+from .values import Values, read_logfile, read_storage
+from .zconfig import Section, Unresolved, read
 
 _POOL_SIZE = 7
 _CACHE_OBJECTS = 5000
@@ -86,18 +84,6 @@ def read_zope_conf(
         files=top.files,
         problems=(*problems, *dict.fromkeys(values.problems)),
     )
-
-
-def read_logfile(
-    loggers: tuple[Section, ...], values: Values
-) -> tuple[Path | None, str | None, str | None]:
-    """Path, format and date format of the first file that one of some loggers writes."""
-    for logger in loggers:
-        for file in logger.find("logfile"):
-            if file.value("path") not in ("STDOUT", "STDERR"):
-                path = values.path(file, "path")
-                return path, file.value("format"), file.value("dateformat")
-    return None, None, None
 
 
 def _place(top: Section, key: str, values: Values) -> Path | None:

@@ -11,9 +11,7 @@ from pathlib import Path
 import psutil
 
 from zope_exporter.discovery.conf.config_file import ConfigFileError
-from zope_exporter.discovery.conf.section import Section
-from zope_exporter.discovery.conf.sections_text import UnresolvedError, as_text
-from zope_exporter.discovery.conf.zconfig import read
+from zope_exporter.discovery.conf.zconfig import Section, UnresolvedError, as_text, read
 from zope_exporter.discovery.inventory import Database, Service
 from zope_exporter.maintenance.jobs.report import RefusedError, Report
 
