@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.zopes.lookalikes import zeo_client, zeo_instance, zope_instance
+from zope_exporter.discovery.candidate import Source
 from zope_exporter.discovery.conf.config_file import ConfCache
 from zope_exporter.discovery.conf.zope_conf import read_zope_conf
 from zope_exporter.discovery.inventory import Process, Service
 from zope_exporter.discovery.services import ServiceReader
-from zope_exporter.discovery.source import Source
 
 
 def read(source: Source) -> Service:

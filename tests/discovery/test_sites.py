@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zope_exporter.discovery.assembly import assemble
+from zope_exporter.discovery.candidate import Candidate, Source
 from zope_exporter.discovery.inventory import Database, Process, Service, Site, Target
 from zope_exporter.discovery.sharing import Sharing
-from zope_exporter.discovery.sites import Member, Settled, settle
+from zope_exporter.discovery.sites import settle
 
 HERE = frozenset({"zeo.example.com", "192.0.2.7"})
 
@@ -57,15 +58,20 @@ def client(address: str, storage: str = "1", name: str = "main") -> Database:
     return Database(name, "zeo", zeo_servers=(address,), zeo_storage=storage)
 
 
-def members(*services: Service) -> list[Member]:
-    return [Member(service) for service in services]
+def member(service: Service, site: str = "", name: str = "", declared: bool = False) -> Candidate:
+    return Candidate(service, Source(service.kind), site=site, name=name, declared=declared)
+
+
+def members(*services: Service) -> list[Candidate]:
+    return [member(service) for service in services]
 
 
 def made(
-    given: Sequence[Member], declared: dict[str, tuple[Target, ...]] | None = None
+    given: Sequence[Candidate], declared: dict[str, tuple[Target, ...]] | None = None
 ) -> tuple[Site, ...]:
     sharing = Sharing([member.service for member in given], HERE)
-    return assemble(settle(given, declared or {}, sharing), declared or {}, sharing)
+    sites = {name: Site(name, targets=targets) for name, targets in (declared or {}).items()}
+    return assemble(settle(given, sites, sharing), sites, sharing)
 
 
 def names(sites: Sequence[Site]) -> dict[str, list[str]]:
@@ -240,10 +246,10 @@ def test_declared_targets_are_all_that_is_probed() -> None:
 def test_a_declared_site_takes_in_what_shares_its_storage_or_its_name() -> None:
     declared = zope("/srv/x", data_fs("/d/x"))
     given = [
-        Member(declared, "intranet", "main", declared=True),
-        Member(zope("/srv/y", data_fs("/d/x")), "y", "y"),
-        Member(zope("/srv/intranet")),
-        Member(zope("/srv/other")),
+        member(declared, "intranet", "main", declared=True),
+        member(zope("/srv/y", data_fs("/d/x")), "y", "y"),
+        member(zope("/srv/intranet")),
+        member(zope("/srv/other")),
     ]
     assert names(made(given, {"intranet": (), "empty": ()})) == {
         "intranet": ["main", "y", "intranet"],
@@ -254,18 +260,18 @@ def test_a_declared_site_takes_in_what_shares_its_storage_or_its_name() -> None:
 
 def test_a_declared_zeo_server_brings_its_clients_along() -> None:
     given = [
-        Member(zeo("/srv/data", "127.0.0.1:8100"), "intranet", declared=True),
-        Member(zope("/srv/a", client("127.0.0.1:8100")), "a", "a"),
-        Member(zope("/srv/b", client("127.0.0.1:8100"))),
+        member(zeo("/srv/data", "127.0.0.1:8100"), "intranet", declared=True),
+        member(zope("/srv/a", client("127.0.0.1:8100")), "a", "a"),
+        member(zope("/srv/b", client("127.0.0.1:8100"))),
     ]
     assert names(made(given, {"intranet": ()})) == {"intranet": ["data", "a", "b"]}
 
 
 def test_what_ties_two_known_sites_together_leaves_them_their_names() -> None:
     given = [
-        Member(zope("/srv/a", client("127.0.0.1:8100", "1")), "a", "a"),
-        Member(zope("/srv/b", client("127.0.0.1:8100", "2")), "b", "b"),
-        Member(
+        member(zope("/srv/a", client("127.0.0.1:8100", "1")), "a", "a"),
+        member(zope("/srv/b", client("127.0.0.1:8100", "2")), "b", "b"),
+        member(
             zope(
                 "/srv/c",
                 client("127.0.0.1:8100", "1", "one"),
@@ -278,8 +284,8 @@ def test_what_ties_two_known_sites_together_leaves_them_their_names() -> None:
 
 def test_clients_join_the_site_their_server_was_given_before_they_appeared() -> None:
     given = [
-        Member(zeo("/srv/data", "127.0.0.1:8100"), "data", "data"),
-        Member(zope("/srv/a", client("127.0.0.1:8100"))),
+        member(zeo("/srv/data", "127.0.0.1:8100"), "data", "data"),
+        member(zope("/srv/a", client("127.0.0.1:8100"))),
     ]
     assert names(made(given)) == {"data": ["data", "a"]}
 
@@ -301,7 +307,7 @@ SERVICES = st.one_of(
 )
 
 
-def settled(given: Sequence[Member]) -> tuple[Settled, ...]:
+def settled(given: Sequence[Candidate]) -> tuple[Candidate, ...]:
     return settle(given, {}, Sharing([member.service for member in given], HERE))
 
 
@@ -310,7 +316,7 @@ def test_names_are_unique_and_stay_when_more_appears(
     first: list[Service], later: list[Service]
 ) -> None:
     before = settled(members(*first))
-    known = [Member(each.service, each.sites[0], each.service.name) for each in before]
+    known = [member(each.service, each.sites[0], each.service.name) for each in before]
     after = settled([*known, *members(*later)])
     for old, new in zip(before, after, strict=False):
         if new.service.kind == "zope":

@@ -7,11 +7,11 @@ import pytest
 
 from tests.support.faults.odd_files import ODD
 from tests.support.zopes.lookalikes import program, running, zeo_client, zeo_instance, zope_instance
-from zope_exporter.discovery.declared import Declared, DeclaredService
-from zope_exporter.discovery.inventory import Inventory, Process, Service, Target
+from zope_exporter.discovery.candidate import Source
+from zope_exporter.discovery.conf.address import zeo_address
+from zope_exporter.discovery.inventory import Database, Inventory, Process, Service, Site, Target
 from zope_exporter.discovery.memory import Memory
 from zope_exporter.discovery.processes import Processes, find_processes
-from zope_exporter.discovery.source import Source
 from zope_exporter.discovery.survey import Survey
 from zope_exporter.discovery.watcher import Watcher
 
@@ -26,7 +26,7 @@ class Host:
         self.sources: list[Source] = []
         self.problems: tuple[str, ...] = ()
 
-    def survey(self, *declared: Declared, discover: bool = True) -> Inventory:
+    def survey(self, *declared: Site, discover: bool = True) -> Inventory:
         """Search as an exporter does that was started a moment ago."""
         return Survey(Memory(self.state), declared, discover, self.processes, frozenset)()
 
@@ -45,6 +45,11 @@ def labels(inventory: Inventory) -> dict[str, dict[str, bool]]:
         site.name: {service.name: service.process is not None for service in site.services}
         for site in inventory.sites
     }
+
+
+def main(data_fs: Path | None, blob_dir: Path | None = None) -> Database:
+    """The main database of a Zope, as it is given by hand."""
+    return Database("main", "filestorage", data_fs=data_fs, blob_dir=blob_dir)
 
 
 def only(inventory: Inventory) -> Service:
@@ -96,12 +101,12 @@ def test_an_odd_pid_file_or_lock_of_a_declared_service_is_told_once(
         odd = tmp_path / "pid"
         conf = zope_instance(tmp_path / "shop").with_name("zope.conf")
         conf.write_text(f"{conf.read_text()}pid-filename {odd}\n")
-        declared = DeclaredService("zope", conf, pid_file=odd)
+        declared = Service("zope", "", conf, pid_file=odd)
     else:
         odd = tmp_path / "Data.fs.lock"
-        declared = DeclaredService("zope", data_fs=tmp_path / "Data.fs")
+        declared = Service("zope", "", None, databases=(main(tmp_path / "Data.fs"),))
     os.mkfifo(odd)
-    service = only(host.survey(Declared("shop", (declared,))))
+    service = only(host.survey(Site("shop", (declared,))))
     assert service.process is None
     assert service.problems == (f"{odd}: a FIFO, not a regular file; name a regular file",)
 
@@ -212,7 +217,7 @@ def test_a_site_is_settled_only_when_the_files_could_be_read(tmp_path: Path, hos
 def test_a_declared_instance_is_there_whether_it_runs_or_not(tmp_path: Path, host: Host) -> None:
     ini = zope_instance(tmp_path / "inst")
     conf = ini.with_name("zope.conf")
-    intranet = Declared("intranet", (DeclaredService("zope", conf, name="main"),))
+    intranet = Site("intranet", (Service("zope", "main", conf),))
     assert labels(host.survey(intranet)) == {"intranet": {"main": False}}
     host.sources = [Source("zope", wsgi_ini=ini, process=PROCESS)]
     assert labels(host.survey(intranet)) == {"intranet": {"main": True}}
@@ -230,7 +235,7 @@ def test_what_was_discovered_is_merged_into_what_is_declared(tmp_path: Path, hos
         Source("zeo", zeo_instance(tmp_path / "data", address)),
     ]
     assert list(labels(host.survey())) == ["one"]
-    declared = Declared("intranet", (DeclaredService("zope", wsgi_ini=second),))
+    declared = Site("intranet", (Service("zope", "", None, wsgi_ini=second),))
     expected = {"intranet": {"two": True, "one": True, "data": False}}
     assert labels(host.survey(declared)) == expected
 
@@ -241,24 +246,25 @@ def test_without_discovery_only_what_is_declared_is_watched(tmp_path: Path, host
         Source("zope", wsgi_ini=declared, process=PROCESS),
         Source("zope", wsgi_ini=other, process=Process(4_000_001, 1.0)),
     ]
-    site = Declared("intranet", (DeclaredService("zope", wsgi_ini=declared),))
+    site = Site("intranet", (Service("zope", "", None, wsgi_ini=declared),))
     assert labels(host.survey(site, discover=False)) == {"intranet": {"a": True}}
     assert not host.state.exists()
 
 
 def test_what_is_given_by_hand_outranks_the_files(tmp_path: Path, host: Host) -> None:
     ini = zope_instance(tmp_path / "shop")
-    by_hand = DeclaredService(
+    by_hand = Service(
         "zope",
+        "",
+        None,
         wsgi_ini=ini,
-        data_fs=Path("/hand/Data.fs"),
-        blob_dir=Path("/hand/blobs"),
+        databases=(main(Path("/hand/Data.fs"), Path("/hand/blobs")),),
         access_log=Path("/hand/access.log"),
         event_log=Path("/hand/event.log"),
         pid_file=Path("/hand/pid"),
-        agent=Path("/hand/agent.sock"),
+        agent_socket=Path("/hand/agent.sock"),
     )
-    inventory = host.survey(Declared("intranet", (by_hand,)))
+    inventory = host.survey(Site("intranet", (by_hand,)))
     service, (storage,) = only(inventory), inventory.sites[0].storages
     assert (storage.database, storage.data_fs) == ("main", Path("/hand/Data.fs"))
     assert storage.blob_dir == Path("/hand/blobs")
@@ -269,9 +275,70 @@ def test_what_is_given_by_hand_outranks_the_files(tmp_path: Path, host: Host) ->
     assert service.agent_home == tmp_path / "shop/var"
 
 
+@pytest.mark.parametrize("mount_point", ["", "mount-point $(ROOT)", "mount-point /shop"])
+def test_a_data_fs_given_by_hand_counts_where_nothing_is_mounted_at_the_root(
+    tmp_path: Path, host: Host, mount_point: str
+) -> None:
+    ini = zope_instance(tmp_path / "shop")
+    conf = ini.with_name("zope.conf")
+    name = "shop" if "/shop" in mount_point else "main"
+    text = conf.read_text().replace("mount-point /", mount_point)
+    conf.write_text(text.replace("zodb_db main", f"zodb_db {name}"))
+    by_hand = main(Path("/hand/Data.fs"), Path("/hand/blobs"))
+    given = Service("zope", "", None, ini, databases=(by_hand,))
+    (site,) = host.survey(Site("intranet", (given,))).sites
+    found = {each.database: (each.data_fs, each.blob_dir) for each in site.storages}
+    assert found.pop("main") == (Path("/hand/Data.fs"), Path("/hand/blobs"))
+    assert found == ({"shop": (tmp_path / "shop/var/Data.fs", None)} if name == "shop" else {})
+
+
+def test_a_blob_dir_of_no_known_database_is_a_problem(tmp_path: Path, host: Host) -> None:
+    ini = zope_instance(tmp_path / "shop")
+    conf = ini.with_name("zope.conf")
+    text = conf.read_text().replace("mount-point /", "mount-point /shop")
+    conf.write_text(text.replace("zodb_db main", "zodb_db shop"))
+    given = Service("zope", "", None, ini, databases=(main(None, Path("/hand/blobs")),))
+    problems = only(host.survey(Site("intranet", (given,)))).problems
+    assert problems == (f"{conf}: no database is mounted at /; give data_fs beside blob_dir",)
+
+
+def test_a_zope_conf_given_by_hand_outranks_the_one_of_the_ini_file(
+    tmp_path: Path, host: Host
+) -> None:
+    ini = zope_instance(tmp_path / "shop", port=8089)
+    conf = zope_instance(tmp_path / "hand").with_name("zope.conf")
+    running_one = Source("zope", wsgi_ini=ini, process=PROCESS)
+    host.sources = [running_one]
+    assert labels(host.survey()) == {"shop": {"shop": True}}
+    given = Site("intranet", (Service("zope", "main", conf, ini),))
+    for sources in [], [running_one]:
+        host.sources = list(sources)
+        inventory = host.survey(given)
+        assert labels(inventory) == {"intranet": {"main": bool(sources)}}
+        assert only(inventory).config == conf
+        assert only(inventory).urls == ("http://127.0.0.1:8089",)
+        (storage,) = inventory.sites[0].storages
+        assert storage.data_fs == tmp_path / "hand/var/Data.fs"
+
+
+def test_a_running_process_does_not_outrank_a_pid_file_given_by_hand(
+    tmp_path: Path, host: Host
+) -> None:
+    conf = zope_instance(tmp_path / "shop").with_name("zope.conf")
+    pid_file = tmp_path / "pid"
+    declared = Site("intranet", (Service("zope", "", conf, pid_file=pid_file),))
+    host.sources = [Source("zope", conf, process=PROCESS)]
+    assert only(host.survey(declared)).process == PROCESS
+    with running(program(tmp_path / "gunicorn"), cwd=tmp_path) as server:
+        pid_file.write_text(f"{server.pid}\n")
+        process = only(host.survey(declared)).process
+        assert process is not None
+        assert process.pid == server.pid
+
+
 def test_an_instance_of_which_only_the_data_fs_is_known(tmp_path: Path, host: Host) -> None:
     file = tmp_path / "shop/var/filestorage/Data.fs"
-    inventory = host.survey(Declared("intranet", (DeclaredService("zope", data_fs=file),)))
+    inventory = host.survey(Site("intranet", (Service("zope", "", None, databases=(main(file),)),)))
     (site,) = inventory.sites
     assert [storage.data_fs for storage in site.storages] == [file]
     assert labels(inventory) == {"intranet": {"shop": False}}
@@ -279,7 +346,9 @@ def test_an_instance_of_which_only_the_data_fs_is_known(tmp_path: Path, host: Ho
 
 
 def test_a_data_fs_alone_tells_its_process_by_its_lock(tmp_path: Path, host: Host) -> None:
-    declared = Declared("intranet", (DeclaredService("zope", data_fs=tmp_path / "Data.fs"),))
+    declared = Site(
+        "intranet", (Service("zope", "", None, databases=(main(tmp_path / "Data.fs"),)),)
+    )
     with running(program(tmp_path / "some-server"), cwd=tmp_path) as server:
         (tmp_path / "Data.fs.lock").write_text(f" {server.pid}\n")
         process = only(host.survey(declared)).process
@@ -293,22 +362,22 @@ def test_a_declared_zeo_server_may_have_its_address_given(tmp_path: Path, host: 
     host.sources = [
         Source("zope", wsgi_ini=zope_instance(tmp_path / "shop", zeo_client("zeo.test:8100")))
     ]
-    zeo = DeclaredService("zeo", conf, address="ZEO.test:8100")
-    assert labels(host.survey(Declared("intranet", (zeo,)))) == {
+    zeo = Service("zeo", "", conf, address=zeo_address("ZEO.test:8100"))
+    assert labels(host.survey(Site("intranet", (zeo,)))) == {
         "intranet": {"data": False, "shop": False}
     }
 
 
 def test_declared_targets_are_the_targets(host: Host) -> None:
     ping = Target("home", "http://127.0.0.1:1/")
-    (site,) = host.survey(Declared("intranet", (), (ping,))).sites
+    (site,) = host.survey(Site("intranet", targets=(ping,))).sites
     assert (site.name, site.targets) == ("intranet", (ping,))
 
 
 def test_a_pid_file_given_by_hand_tells_the_process(tmp_path: Path, host: Host) -> None:
     conf = zope_instance(tmp_path / "shop").with_name("zope.conf")
     pid_file = tmp_path / "pid"
-    declared = Declared("intranet", (DeclaredService("zope", conf, pid_file=pid_file),))
+    declared = Site("intranet", (Service("zope", "", conf, pid_file=pid_file),))
     with running(program(tmp_path / "gunicorn"), cwd=tmp_path) as server:
         pid_file.write_text(f"{server.pid}\n")
         process = only(host.survey(declared)).process
@@ -323,8 +392,8 @@ def test_a_pid_file_given_by_hand_tells_the_process(tmp_path: Path, host: Host) 
 @pytest.mark.parametrize("text", ["", "nonsense", "-1", "0", "99999999999999999999999", "\0"])
 def test_a_pid_file_without_a_process_is_no_process(tmp_path: Path, host: Host, text: str) -> None:
     (tmp_path / "pid").write_text(text)
-    zope = DeclaredService("zope", zope_instance(tmp_path / "shop"), pid_file=tmp_path / "pid")
-    assert only(host.survey(Declared("intranet", (zope,)))).process is None
+    zope = Service("zope", "", zope_instance(tmp_path / "shop"), pid_file=tmp_path / "pid")
+    assert only(host.survey(Site("intranet", (zope,)))).process is None
 
 
 @pytest.mark.parametrize(("name", "runs"), [("runwsgi", True), ("gunicorn", False)])

@@ -1,38 +1,36 @@
-"""Making sites of settled services: each storage once, and something to probe."""
+"""Making sites of settled services: each storage and ZEO server once, and something to probe."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
-from pathlib import Path
-from types import MappingProxyType
+from pathlib import Path, PurePath
 from urllib.parse import urlsplit
 
-from .declared import DeclaredZeo
-from .inventory import Database, Process, Service, Site, Storage, Target, ZeoServer
-from .naming import first_free, numbered
+from .candidate import Candidate
+from .inventory import Database, Process, Service, Site, Storage, Target, TlsFiles, ZeoServer
 from .sharing import Sharing, StorageKey
-from .sites import Settled
-from .zeo_servers import zeo_servers
+from .sites import first_free, numbered
 
-Targets = Mapping[str, tuple[Target, ...]]
+_TLS_WANTED = (
+    "wants TLS with a certificate of the client:"
+    " give ca_file, cert_file and key_file for it under zeo: in the configuration"
+)
 
 
 def assemble(
-    settled: Sequence[Settled],
-    declared: Targets,
-    sharing: Sharing,
-    declared_zeo: Mapping[str, Sequence[DeclaredZeo]] = MappingProxyType({}),
+    settled: Sequence[Candidate], declared: Mapping[str, Site], sharing: Sharing
 ) -> tuple[Site, ...]:
     """Return the declared sites, then the others in the order of their first service.
 
-    `declared` has the probe targets of each configured site; with none its Zopes are probed.
+    With no probe targets of its own, the Zopes of a site are probed.
     """
     names = dict.fromkeys([*declared, *(site for each in settled for site in each.sites)])
     services = {name: [s.service for s in settled if name in s.sites] for name in names}
-    zeo = zeo_servers(services, declared_zeo, sharing)
+    zeo = zeo_servers(services, {name: site.zeo for name, site in declared.items()}, sharing)
     known = _Storages(settled, sharing)
     return tuple(
-        _site(name, services[name], declared.get(name, ()), known, zeo[name]) for name in names
+        _site(name, services[name], declared.get(name, Site(name)).targets, known, zeo[name])
+        for name in names
     )
 
 
@@ -75,7 +73,7 @@ def _with_probe_problem(service: Service, url: str | None) -> Service:
 
 
 @dataclass
-class _Found:
+class _FoundStorage:
     """A Data.fs, and which of the services of its site keep it open."""
 
     data_fs: Path
@@ -93,7 +91,7 @@ class _Found:
 class _Storages:
     """Knows what each storage is called by its clients, and the one site it is shown in."""
 
-    def __init__(self, settled: Sequence[Settled], sharing: Sharing) -> None:
+    def __init__(self, settled: Sequence[Candidate], sharing: Sharing) -> None:
         self._sharing = sharing
         self._mounted: dict[StorageKey, tuple[str, str, str]] = {}
         self._site: dict[StorageKey, str] = {}
@@ -102,7 +100,7 @@ class _Storages:
             for database in each.service.databases:
                 self._place(each, database)
 
-    def _place(self, settled: Settled, database: Database) -> None:
+    def _place(self, settled: Candidate, database: Database) -> None:
         keys = self._sharing.keys(database)
         if settled.service.kind == "zope":
             for key in keys:
@@ -115,13 +113,13 @@ class _Storages:
 
     def storages(self, site: str, services: Sequence[Service]) -> Iterator[Storage]:
         """Return every Data.fs of a site once."""
-        found: dict[StorageKey, _Found] = {}
+        found: dict[StorageKey, _FoundStorage] = {}
         for service in services:
             for database in service.databases:
                 keys = self._sharing.keys(database)
                 if database.data_fs and keys and self._site[keys[0]] == site:
                     name, zope, _ = self._mount(keys) or (database.name, service.name, site)
-                    new = _Found(database.data_fs, None, name, zope, {})
+                    new = _FoundStorage(database.data_fs, None, name, zope, {})
                     found.setdefault(keys[0], new).add(service, database)
         taken: set[str] = set()
         for each in found.values():
@@ -131,3 +129,96 @@ class _Storages:
 
     def _mount(self, keys: Sequence[StorageKey]) -> tuple[str, str, str] | None:
         return next((self._mounted[key] for key in keys if key in self._mounted), None)
+
+
+@dataclass
+class _FoundServer:
+    """A server as one site knows it."""
+
+    address: str
+    name: str
+    service: Service | None = None
+    storages: dict[str, None] = field(default_factory=dict)
+    tls: TlsFiles | None = None
+    encrypted: bool = False
+    monitor: str = ""
+
+    def add_service(self, service: Service) -> None:
+        self.service, self.name = service, service.name
+        self.monitor = self.monitor or service.monitor_address
+        self.tls = service.tls or self.tls
+        self.encrypted = self.encrypted or service.wants_tls
+
+    def add_client(self, database: Database) -> None:
+        if database.zeo_storage:
+            self.storages[database.zeo_storage] = None
+        self.tls = self.tls or database.zeo_tls
+        self.encrypted = self.encrypted or database.zeo_tls is not None
+
+    def add_declared(self, declared: ZeoServer) -> None:
+        self.tls = declared.tls or self.tls
+        self.monitor = declared.monitor or self.monitor
+
+
+def zeo_servers(
+    sites: Mapping[str, Sequence[Service]],
+    declared: Mapping[str, Sequence[ZeoServer]],
+    sharing: Sharing,
+) -> dict[str, tuple[ZeoServer, ...]]:
+    """Return the servers of each site, by its name."""
+    found = {
+        site: _of_site(services, declared.get(site, ()), sharing)
+        for site, services in sites.items()
+    }
+    return {site: tuple(_made(site, found)) for site in sites}
+
+
+def _of_site(
+    services: Sequence[Service], declared: Sequence[ZeoServer], sharing: Sharing
+) -> dict[str, _FoundServer]:
+    found: dict[str, _FoundServer] = {}
+
+    def of(address: str) -> _FoundServer:
+        return found.setdefault(sharing.server(address), _FoundServer(address, _label(address)))
+
+    # Of two servers configured for one address the one that runs comes last, and is the one.
+    for service in sorted(services, key=lambda each: each.process is not None):
+        if service.kind == "zeo" and service.address:
+            of(service.address).add_service(service)
+    for entry in declared:
+        of(entry.address).add_declared(entry)
+    for service in services:
+        for database in service.databases if service.kind == "zope" else ():
+            for address in database.zeo_servers:
+                of(address).add_client(database)
+    return found
+
+
+def _made(site: str, found: Mapping[str, Mapping[str, _FoundServer]]) -> Iterator[ZeoServer]:
+    taken: set[str] = set()
+    for key, server in found[site].items():
+        elsewhere = frozenset(
+            storage
+            for other, servers in found.items()
+            if other != site and key in servers
+            for storage in servers[key].storages
+        )
+        # What no site is known to use is shown once, with the first site of the server.
+        shows_rest = next(other for other, servers in found.items() if key in servers) == site
+        served = server.service.databases if server.service and shows_rest else ()
+        rest = [each.zeo_storage for each in served if each.zeo_storage not in elsewhere]
+        name = first_free(numbered(server.name), taken)
+        taken.add(name)
+        yield ZeoServer(
+            name,
+            server.address,
+            tuple(dict.fromkeys([*server.storages, *rest])),
+            elsewhere if shows_rest else None,
+            server.tls,
+            server.monitor,
+            f"{server.address} {_TLS_WANTED}" if server.encrypted and not server.tls else "",
+        )
+
+
+def _label(address: str) -> str:
+    return PurePath(address).name if "/" in address else address

@@ -1,4 +1,4 @@
-"""The Zope and ZEO processes of this host, by one pass over /proc."""
+"""The Zope and ZEO processes of this host, by one pass over /proc or by their PID files."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -9,10 +9,14 @@ from typing import Protocol
 
 import psutil
 
+from zope_exporter.system.foreign_file import ForeignFileError, read
+
+from .candidate import Looking, Source, real
 from .command_line import CommandLine, CommandLineError, parse
 from .inventory import Process
-from .looking import Looking
-from .source import Source, real
+
+_TICK = 1.0
+_LARGEST_PID_FILE = 100
 
 
 class RunningProcess(Protocol):
@@ -53,6 +57,43 @@ def find_processes(
             "or ProtectProc is set); run it as the user of Zope or as root, or lift that"
         )
     return Processes(sources, tuple(scan.problems))
+
+
+def process_of(pid_file: Path, kind: str | None = None) -> Process | None:
+    """Return the running process that wrote the file; None if there is none.
+
+    With `kind` ("zope" or "zeo") only if its command line is that of such a server, for Zope leaves
+    its file behind when it is killed, and containers have process ids of their own. Raises
+    ForeignFileError for what is there but cannot be read.
+    """
+    try:
+        process = psutil.Process(int(_content(pid_file)))
+        started = process.create_time()
+        # A later process of the same number is younger than the file.
+        if started > pid_file.stat().st_mtime + _TICK or not process.cmdline():
+            return None
+        if kind is None or _kind(process.cmdline()) in (kind, "unclear"):
+            return Process(process.pid, started)
+    except (OSError, ValueError, psutil.Error):
+        pass
+    return None
+
+
+def _content(pid_file: Path) -> bytes:
+    try:
+        return read(pid_file, _LARGEST_PID_FILE)
+    except ForeignFileError as error:
+        if isinstance(error.__cause__, (FileNotFoundError, NotADirectoryError)):
+            return b""
+        raise
+
+
+def _kind(argv: list[str]) -> str | None:
+    try:
+        command = parse(argv)
+    except CommandLineError:
+        return "unclear"
+    return command.kind if command else None
 
 
 @dataclass(frozen=True)

@@ -1,23 +1,15 @@
-"""Zope and ZEO servers as their configuration files describe them."""
+"""Zope and ZEO servers as their files describe them, and as the configuration does over that."""
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from .candidate import Candidate, Looking, Source
 from .conf.config_file import ConfCache
 from .conf.wsgi_ini import WsgiIni, read_wsgi_ini
 from .conf.zeo_conf import ZeoConf, read_zeo_conf
 from .conf.zope_conf import ZopeConf, read_zope_conf
 from .inventory import Database, Service
-from .looking import Looking
-from .source import Source
-
-
-@dataclass(frozen=True)
-class Reading:
-    """A service without a name yet, and the environment variables that its files refer to."""
-
-    service: Service
-    environ: dict[str, str] = field(repr=False)
 
 
 class ServiceReader:
@@ -29,8 +21,8 @@ class ServiceReader:
         self._zopes = ConfCache(_read_zope, looking)
         self._zeos = ConfCache(_read_zeo, looking)
 
-    def read(self, source: Source) -> Reading:
-        """Describe a service; what cannot be read is among its problems, never raised."""
+    def read(self, source: Source) -> Candidate:
+        """Describe a service, without a name yet. What cannot be read is among its problems."""
         if source.kind == "zeo":
             return self._zeo(source)
         return self._zope(source)
@@ -40,9 +32,10 @@ class ServiceReader:
         for cache in (self._inis, self._zopes, self._zeos):
             cache.drop_unasked()
 
-    def _zope(self, source: Source) -> Reading:
+    def _zope(self, source: Source) -> Candidate:
         ini = self._inis.get(source.wsgi_ini, source)
-        config = (ini.content and ini.content.zope_conf) or source.config
+        named = ini.content.zope_conf if ini.content else None
+        config = (source.by_hand and source.config) or named or source.config
         zope = self._zopes.get(config, source)
         service = Service(
             "zope",
@@ -58,9 +51,9 @@ class ServiceReader:
         if ini.content:
             service = _with_ini(service, ini.content)
         debug = service.debug_mode or source.debug
-        return Reading(replace(service, debug_mode=debug), zope.environ)
+        return Candidate(replace(service, debug_mode=debug), source, zope.environ)
 
-    def _zeo(self, source: Source) -> Reading:
+    def _zeo(self, source: Source) -> Candidate:
         zeo = self._zeos.get(source.config, source)
         conf = zeo.content
         service = Service(
@@ -77,7 +70,7 @@ class ServiceReader:
             process=source.process,
             problems=zeo.problems,
         )
-        return Reading(service, zeo.environ)
+        return Candidate(service, source, zeo.environ)
 
 
 def _read_ini(path: Path, source: Source) -> WsgiIni:
@@ -146,3 +139,55 @@ def _served(conf: ZeoConf) -> tuple[Database, ...]:
         )
         for storage in conf.storages
     )
+
+
+def process_file(given: Service) -> Path | None:
+    """The file with the process id; of a Data.fs alone, the lock of whoever has it open."""
+    data_fs = given.databases[0].data_fs if given.databases else None
+    if given.pid_file or given.config or given.wsgi_ini or data_fs is None:
+        return given.pid_file
+    return data_fs.with_name(f"{data_fs.name}.lock")
+
+
+def with_given(given: Service, service: Service) -> Service:
+    """Return what was read with what was given by hand in its place.
+
+    A database that is given is the main one, whatever it is called.
+    """
+    service = replace(
+        service,
+        address=given.address or service.address,
+        monitor_address=given.monitor_address or service.monitor_address,
+        tls=given.tls,
+        access_log=given.access_log or service.access_log,
+        event_log=given.event_log or service.event_log,
+        pid_file=given.pid_file or service.pid_file,
+        agent_socket=given.agent_socket,
+        zmi=given.zmi,
+    )
+    if given.address:
+        listening = (replace(each, zeo_servers=(given.address,)) for each in service.databases)
+        service = replace(service, databases=tuple(listening))
+    return _with_main(service, given.databases[0]) if given.databases else service
+
+
+def _with_main(service: Service, given: Database) -> Service:
+    databases = list(service.databases)
+    index = _main(databases)
+    if index is not None:
+        main = databases[index]
+        data_fs, blob_dir = given.data_fs or main.data_fs, given.blob_dir or main.blob_dir
+        databases[index] = replace(main, data_fs=data_fs, blob_dir=blob_dir)
+    elif given.data_fs:
+        databases.append(given)
+    else:
+        problem = f"{service.config}: no database is mounted at /; give data_fs beside blob_dir"
+        service = replace(service, problems=(*service.problems, problem))
+    return replace(service, databases=tuple(databases))
+
+
+def _main(databases: Sequence[Database]) -> int | None:
+    """The index of the database with Zope's root; where no mount point is known, by its name."""
+    roots = [i for i, database in enumerate(databases) if "/" in database.mount_points]
+    named = [i for i, database in enumerate(databases) if database.name == "main"]
+    return next(iter(roots + named), None)

@@ -1,12 +1,15 @@
 """Which services share a storage: one Data.fs, or one storage of one ZEO server."""
 
 import os
+import socket
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TypeVar
 
+import psutil
+
+from .candidate import Looking
 from .inventory import Database, Service
-from .looking import Looking
 
 T = TypeVar("T")
 StorageKey = tuple[str, str | int, str | int]
@@ -91,3 +94,23 @@ def connected(items: Iterable[tuple[T, frozenset[StorageKey]]]) -> list[list[T]]
         groups = [group for group in groups if group not in linked]
         groups.insert(first, ([*members, item], shared))
     return [members for members, _ in groups]
+
+
+def local_hosts(hosts_file: Path = Path("/etc/hosts")) -> frozenset[str]:
+    """Return every name and address of this host that its own files and interfaces give."""
+    addresses = {
+        address.address.partition("%")[0]
+        for interface in psutil.net_if_addrs().values()
+        for address in interface
+        if address.family in (socket.AF_INET, socket.AF_INET6)
+    }
+    names = {socket.gethostname().lower()}
+    try:
+        lines = hosts_file.read_text(errors="replace").splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        address, *aliases = line.partition("#")[0].lower().split() or [""]
+        if address in addresses or address.startswith("127."):
+            names.update(aliases)
+    return frozenset(addresses | names)

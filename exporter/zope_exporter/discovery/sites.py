@@ -1,47 +1,29 @@
-"""Settling which services make up a site, and what everything is called."""
+"""Settling which services make up a site, and what everything is called.
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+Names come out of the directories that sites and services live in.
+"""
 
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import chain, count
+from pathlib import Path
+
+from .candidate import Candidate
 from .inventory import Service
-from .naming import first_free, service_names, site_names
 from .sharing import Sharing, connected
 
-
-@dataclass(frozen=True)
-class Member:
-    """A service on its way into a site.
-
-    `site` and `name` are empty until they are settled; once given they stay, whatever else appears,
-    so that its series go on. Only what the configuration declares outranks that.
-    """
-
-    service: Service
-    site: str = ""
-    name: str = ""
-    declared: bool = False
-
-
-@dataclass(frozen=True)
-class Settled:
-    """A service with its final name and the sites it belongs to.
-
-    Only a ZEO server can be in several sites: one for each of its storages.
-    """
-
-    service: Service
-    sites: tuple[str, ...]
-    declared: bool = False
+# Where a Data.fs lies in an instance says nothing about which instance it is.
+_LAYOUT = frozenset({"var", "filestorage", "etc"})
 
 
 def settle(
-    members: Sequence[Member], declared_sites: Collection[str], sharing: Sharing
-) -> tuple[Settled, ...]:
+    members: Sequence[Candidate], declared_sites: Collection[str], sharing: Sharing
+) -> tuple[Candidate, ...]:
     """Give every member its sites and its name; the first of equals gets the shortest name."""
     sites = _Sites(members, declared_sites, sharing).assign()
     names = _names(members, sites)
     return tuple(
-        Settled(replace(member.service, name=name), tuple(sites[index]), member.declared)
+        replace(member, service=replace(member.service, name=name), sites=tuple(sites[index]))
         for index, (member, name) in enumerate(zip(members, names, strict=True))
     )
 
@@ -50,7 +32,7 @@ class _Sites:
     """Finds the sites of all members, which are known here by their index."""
 
     def __init__(
-        self, members: Sequence[Member], declared_sites: Collection[str], sharing: Sharing
+        self, members: Sequence[Candidate], declared_sites: Collection[str], sharing: Sharing
     ) -> None:
         self._members = members
         self._declared_sites = declared_sites
@@ -85,7 +67,7 @@ class _Sites:
             own = member.site if member.declared or not declared else ""
             self._sites[index] = [own or common]
 
-    def _servers_of(self, group: list[int]) -> list[Member]:
+    def _servers_of(self, group: list[int]) -> list[Candidate]:
         keys = frozenset[object]().union(*(self._keys[index] for index in group))
         return [self._members[index] for index in self._of_kind("zeo") if self._keys[index] & keys]
 
@@ -100,7 +82,7 @@ class _Sites:
         own = [member.site] if member.site and (member.declared or not served) else []
         self._sites[index] = list(dict.fromkeys(own + served)) or [self._new(member)]
 
-    def _new(self, member: Member) -> str:
+    def _new(self, member: Candidate) -> str:
         # A site that the configuration calls the same is meant to be the same.
         taken = self._taken - set(self._declared_sites)
         name = first_free(site_names(member.service), taken)
@@ -112,7 +94,7 @@ def _first(sites: Iterable[str]) -> str:
     return next(filter(None, sites), "")
 
 
-def _names(members: Sequence[Member], sites: dict[int, list[str]]) -> list[str]:
+def _names(members: Sequence[Candidate], sites: dict[int, list[str]]) -> list[str]:
     """Names that are unique within each site; settled ones first, so that they stay.
 
     Only a ZEO server may lose its name, where it comes to a site whose Zopes have it already.
@@ -131,5 +113,60 @@ def _names(members: Sequence[Member], sites: dict[int, list[str]]) -> list[str]:
     return names
 
 
-def _precedence(member: Member) -> tuple[bool, bool]:
+def _precedence(member: Candidate) -> tuple[bool, bool]:
     return not member.name, member.service.kind == "zeo"
+
+
+def service_names(service: Service) -> Iterator[str]:
+    """Names for a service, best first, without end."""
+    parts = _directory(service)
+    if _is_part(parts):
+        parts = [*parts[:-2], parts[-1]]
+    if service.kind == "zeo" and parts:
+        # One directory often holds a Zope and its ZEO server.
+        return chain([parts[-1], f"{parts[-1]}-zeo"], _widening(parts))
+    return _widening(parts)
+
+
+def site_names(service: Service) -> Iterator[str]:
+    """Names for the site of which this is the first service, best first, without end.
+
+    Every buildout calls its parts instance, client1, zeoserver; what an administrator calls the
+    site is the directory of the buildout.
+    """
+    parts = _directory(service)
+    return _widening(parts[:-2] if _is_part(parts) else parts)
+
+
+def first_free(names: Iterable[str], taken: Container[str]) -> str:
+    """Return the best name that nothing else has."""
+    return next(name for name in names if name not in taken)
+
+
+def _directory(service: Service) -> list[str]:
+    database = next((database for database in service.databases if database.data_fs), None)
+    home = service.home or service.config
+    if home is None and database is not None and database.data_fs is not None:
+        home = database.data_fs.parent
+    # Bytes that are no text would make a label that cannot be encoded.
+    parts = [part.encode("utf-8", "replace").decode() for part in (home or Path()).parts[1:]]
+    while parts and parts[-1] in _LAYOUT:
+        parts.pop()
+    return parts or [service.kind]
+
+
+def _is_part(parts: list[str]) -> bool:
+    return len(parts) > 2 and parts[-2] == "parts"
+
+
+def numbered(name: str) -> Iterator[str]:
+    """Yield the name itself, then with -2, -3 and so on."""
+    yield name
+    for number in count(2):
+        yield f"{name}-{number}"
+
+
+def _widening(parts: list[str]) -> Iterator[str]:
+    for start in range(len(parts) - 1, 0, -1):
+        yield "-".join(parts[start:])
+    yield from numbered("-".join(parts))

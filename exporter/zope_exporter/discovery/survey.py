@@ -2,19 +2,20 @@
 
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
+
+from zope_exporter.system.foreign_file import ForeignFileError
 
 from .assembly import assemble
-from .declared import Declared
-from .gathering import Candidate, Gathering
-from .hosts import local_hosts
-from .inventory import Inventory
-from .looking import Looking
+from .candidate import Candidate, Looking, Source, real
+from .inventory import Inventory, Process, Service, Site
 from .memory import Memory, Remembered
-from .processes import Processes, find_processes
-from .services import ServiceReader
-from .sharing import Sharing
-from .sites import Settled, settle
+from .processes import Processes, find_processes, process_of
+from .services import ServiceReader, process_file, with_given
+from .sharing import Sharing, local_hosts
+from .sites import settle
 
 # What says where data lies; a password or a DSN has no such shape, and none may be written down.
 _STORABLE = re.compile(r"/[^\s@]*|[A-Za-z0-9.-]*:\d{1,5}")
@@ -23,21 +24,22 @@ _STORABLE = re.compile(r"/[^\s@]*|[A-Za-z0-9.-]*:\d{1,5}")
 class Survey:
     """Searches this host, and keeps the memory of it up to date.
 
-    `looking` tells what it looks at just now.
-    Without `discover` only what is declared is watched, and nothing is remembered.
+    `declared` are the sites of the configuration: services that have only what is given by hand,
+    targets, and ZEO servers of which the address alone is known. `looking` tells what it looks at
+    just now. Without `discover` only what is declared is watched, and nothing is remembered.
     """
 
     def __init__(
         self,
         memory: Memory,
-        declared: Sequence[Declared] = (),
+        declared: Sequence[Site] = (),
         discover: bool = True,
         find: Callable[[], Processes] | None = None,
         hosts: Callable[[], Collection[str]] = local_hosts,
     ) -> None:
         self.looking = Looking()
         self._memory = memory
-        self._declared = declared
+        self._declared = {site.name: site for site in declared}
         self._discover = discover
         self._find = find or partial(find_processes, looking=self.looking)
         self._hosts = hosts
@@ -49,53 +51,177 @@ class Survey:
         gathering = self._gather(processes)
         self._reader.drop_unasked()
         candidates = gathering.candidates
-        services = [each.member.service for each in candidates]
-        sharing = Sharing(services, self._hosts(), self.looking)
-        targets = {site.site: site.targets for site in self._declared}
-        zeo = {site.site: site.zeo for site in self._declared}
-        settled = settle([each.member for each in candidates], targets, sharing)
+        sharing = Sharing([each.service for each in candidates], self._hosts(), self.looking)
+        settled = settle(candidates, self._declared, sharing)
         if self._discover:
-            self._remember(zip(candidates, settled, strict=True), gathering.forgotten)
+            self._remember(settled, gathering.forgotten)
         problems = [*processes.problems, *filter(None, [self._memory.problem])]
-        return Inventory(assemble(settled, targets, sharing, zeo), tuple(problems))
+        return Inventory(assemble(settled, self._declared, sharing), tuple(problems))
 
-    def _gather(self, processes: Processes) -> Gathering:
-        gathering = Gathering(self._reader, processes.sources, self.looking)
+    def _gather(self, processes: Processes) -> "_Gathering":
+        gathering = _Gathering(self._reader, processes.sources, self.looking)
         self.looking("the state file")
         remembered = self._memory.load() if self._discover else ()
-        for site in self._declared:
+        for site in self._declared.values():
             gathering.add_declared(site, remembered)
         if self._discover:
             gathering.add_remembered(remembered)
             gathering.add_running()
         return gathering
 
-    def _remember(
-        self, services: Iterable[tuple[Candidate, Settled]], gone: Sequence[Remembered]
-    ) -> None:
+    def _remember(self, settled: Iterable[Candidate], gone: Sequence[Remembered]) -> None:
         changed, forgotten = [], list(gone)
-        for candidate, settled in services:
-            row = None if settled.declared else _row(candidate, settled)
-            if row and row != candidate.row:
+        for each in settled:
+            row = None if each.declared else _row(each)
+            if row and row != each.row:
                 changed.append(row)
-                if candidate.row and candidate.row.key != row.key:
-                    forgotten.append(candidate.row)
+                if each.row and each.row.key != row.key:
+                    forgotten.append(each.row)
         if changed or forgotten:
             self.looking("the state file")
             self._memory.save(changed, forgotten)
 
 
-def _row(candidate: Candidate, settled: Settled) -> Remembered | None:
-    service, source = settled.service, candidate.source
-    if candidate.row is not None and service.process is None:
-        return candidate.row  # what it was told is only known while it runs
+def _row(settled: Candidate) -> Remembered | None:
+    service, source = settled.service, settled.source
+    if settled.row is not None and service.process is None:
+        return settled.row  # what it was told is only known while it runs
     return Remembered(
         service.kind,
         service.config,
         service.wsgi_ini,
         source.directory,
         source.variables,
-        tuple(sorted(pair for pair in candidate.environ.items() if _STORABLE.fullmatch(pair[1]))),
+        tuple(sorted(pair for pair in settled.environ.items() if _STORABLE.fullmatch(pair[1]))),
         settled.sites[0] if service.databases else "",
         service.name,
     )
+
+
+class _Gathering:
+    """What runs, is declared and is remembered, each service once.
+
+    Add what is declared first, then what is remembered.
+    """
+
+    def __init__(self, reader: ServiceReader, sources: Iterable[Source], looking: Looking) -> None:
+        self.candidates: list[Candidate] = []
+        self.forgotten: list[Remembered] = []
+        self._reader = reader
+        self._looking = looking
+        self._running = [reader.read(source) for source in sources]
+
+    def add_declared(self, site: Site, remembered: Sequence[Remembered]) -> None:
+        for given in site.services:
+            found = self._found_declared(given)
+            found = replace(found, service=with_given(given, found.service))
+            names = (row.name for row in remembered if self._is(found, row))
+            name = given.name or next(names, "")
+            self.candidates.append(replace(found, site=site.name, name=name, declared=True))
+
+    def add_remembered(self, rows: Iterable[Remembered]) -> None:
+        for row in rows:
+            found = self._found(_source(row))
+            service = found.service
+            known = self._known(service)
+            if known is None and (service.process or not _is_gone(service)):
+                self.candidates.append(replace(found, site=row.site, name=row.name, row=row))
+            elif known is None or not known.declared:
+                self.forgotten.append(row)
+
+    def add_running(self) -> None:
+        for found in self._running:
+            if self._known(found.service) is None:
+                self.candidates.append(found)
+
+    def _found_declared(self, given: Service) -> Candidate:
+        file = process_file(given)
+        process, problems = self._process_of(file) if file else (None, ())
+        by_hand = given.config is not None
+        source = Source(given.kind, given.config, given.wsgi_ini, process=process, by_hand=by_hand)
+        found = _with_problems(self._found(source), problems)
+        if process and _pid(found.service) != process.pid:
+            # Of two that run from the same files it is the one that was named.
+            found = replace(found, service=replace(found.service, process=process))
+        return found
+
+    def _found(self, source: Source) -> Candidate:
+        """The service as it runs now, else as its files describe it."""
+        sought = self._reader.read(source)
+        running = self._running_as(sought)
+        if running is not None:
+            if not source.by_hand or _of_one_file(running.service.config, source.config):
+                return running
+            return self._reader.read(replace(running.source, config=source.config, by_hand=True))
+        service = sought.service
+        if service.process is None and service.pid_file is not None:
+            # Of a process that may not be looked into, the file still tells that it runs.
+            process, problems = self._process_of(service.pid_file, service.kind)
+            return _with_problems(
+                replace(sought, service=replace(service, process=process)), problems
+            )
+        return sought
+
+    def _running_as(self, sought: Candidate) -> Candidate | None:
+        """What runs of the files of a service; of several, the process that it is known to be."""
+        same = [each for each in self._running if self._is(sought, each.service)]
+        pid = _pid(sought.service)
+        return min(same, key=lambda each: _pid(each.service) != pid, default=None)
+
+    def _process_of(
+        self, pid_file: Path, kind: str | None = None
+    ) -> tuple[Process | None, tuple[str, ...]]:
+        self._looking(pid_file)
+        try:
+            return process_of(pid_file, kind), ()
+        except ForeignFileError as error:
+            return None, (str(error),)
+
+    def _known(self, service: Service) -> Candidate | None:
+        return next((each for each in self.candidates if self._is(each, service)), None)
+
+    def _is(self, candidate: Candidate, other: Service | Remembered) -> bool:
+        """Whether they are of one configuration file, by whichever path, or one process."""
+        self._looking(other.config or other.wsgi_ini)
+        one = candidate.service
+        if one.kind != other.kind:
+            return False
+        # By number alone: psutil tells another start of the same process once the clock was set.
+        if isinstance(other, Service) and one.process and one.process.pid == _pid(other):
+            return True
+        # With a zope.conf given by hand it does not matter which one the ini file names.
+        if candidate.source.by_hand and _of_one_file(one.wsgi_ini, other.wsgi_ini):
+            return True
+        if one.config and other.config:
+            return _of_one_file(one.config, other.config)
+        return _of_one_file(one.wsgi_ini, other.wsgi_ini)
+
+
+def _of_one_file(one: Path | None, other: Path | None) -> bool:
+    return one is not None and other is not None and real(one) == real(other)
+
+
+def _with_problems(candidate: Candidate, problems: tuple[str, ...]) -> Candidate:
+    told = tuple(dict.fromkeys((*candidate.service.problems, *problems)))
+    return replace(candidate, service=replace(candidate.service, problems=told))
+
+
+def _pid(service: Service) -> int | None:
+    return service.process.pid if service.process else None
+
+
+def _source(row: Remembered) -> Source:
+    return Source(
+        row.kind, row.config, row.wsgi_ini, row.variables, dict(row.environ), row.directory
+    )
+
+
+def _is_gone(service: Service) -> bool:
+    """Whether its configuration is no more; where that cannot be seen, it is kept."""
+    file = service.config or service.wsgi_ini
+    try:
+        return file is None or not file.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False

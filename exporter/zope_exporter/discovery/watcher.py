@@ -7,8 +7,8 @@ from datetime import datetime, timezone
 
 from zope_exporter.system.user_error import UserError
 
+from .candidate import Looking
 from .inventory import Inventory
-from .looking import Looking
 
 INTERVAL = 15.0
 

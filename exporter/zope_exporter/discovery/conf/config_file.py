@@ -6,8 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
-from zope_exporter.discovery.looking import Looking
-from zope_exporter.discovery.source import Source
+from zope_exporter.discovery.candidate import Looking, Source
 from zope_exporter.system.foreign_file import ForeignFileError, read
 
 MAX_BYTES = 4 * 1024 * 1024

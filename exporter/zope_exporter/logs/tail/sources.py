@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from zope_exporter.discovery.inventory import Inventory, Process, Service
-from zope_exporter.discovery.naming import first_free, numbered
+from zope_exporter.discovery.sites import first_free, numbered
 
 LogKind = Literal["access", "event"]
 _Given = dict[tuple[str, str], dict[LogKind, "ExtraLog"]]

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from zope_exporter.discovery.declared import DeclaredZeo
+from zope_exporter.discovery.assembly import zeo_servers
 from zope_exporter.discovery.inventory import Database, Process, Service, TlsFiles, ZeoServer
 from zope_exporter.discovery.sharing import Sharing
-from zope_exporter.discovery.zeo_servers import zeo_servers
 
 HERE = frozenset({"zeo.example.com"})
 TLS = TlsFiles(Path("ca.pem"), Path("client.pem"), Path("client.key"))
@@ -36,7 +35,7 @@ def server(
 
 
 def found(
-    sites: dict[str, list[Service]], declared: dict[str, list[DeclaredZeo]] | None = None
+    sites: dict[str, list[Service]], declared: dict[str, list[ZeoServer]] | None = None
 ) -> dict[str, tuple[ZeoServer, ...]]:
     services = [service for site in sites.values() for service in site]
     return zeo_servers(sites, declared or {}, Sharing(services, HERE))
@@ -97,10 +96,10 @@ def test_tls_is_that_of_its_clients_unless_the_configuration_says_otherwise() ->
 
 
 def test_what_the_configuration_says_of_an_address_is_said_of_the_server_there() -> None:
-    entry = DeclaredZeo("zeo.example.com:8100", "127.0.0.1:8101", TLS)
+    entry = ZeoServer("", "zeo.example.com:8100", monitor="127.0.0.1:8101", tls=TLS)
     [here] = found({"a": [server(wants_tls=True)]}, {"a": [entry]})["a"]
     assert here == ZeoServer("zeo", "127.0.0.1:8100", ("1",), tls=TLS, monitor="127.0.0.1:8101")
-    [elsewhere] = found({"a": []}, {"a": [DeclaredZeo("192.0.2.1:8100")]})["a"]
+    [elsewhere] = found({"a": []}, {"a": [ZeoServer("", "192.0.2.1:8100")]})["a"]
     assert elsewhere == ZeoServer("192.0.2.1:8100", "192.0.2.1:8100")
 
 

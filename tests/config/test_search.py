@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from zope_exporter.config.declaring import declared_site
 from zope_exporter.config.load import load_config
-from zope_exporter.discovery.declared import DeclaredZeo
-from zope_exporter.discovery.inventory import TlsFiles, ZmiLogin
+from zope_exporter.config.search import declared_site
+from zope_exporter.discovery.inventory import TlsFiles, ZeoServer, ZmiLogin
 
 CONFIG = """
 sites:
@@ -29,6 +28,8 @@ def test_zeo_servers_and_logins(tmp_path: Path) -> None:
     tls = TlsFiles(tmp_path / "ca.pem", tmp_path / "client.pem")
     assert (zeo.config, zeo.address, zeo.tls) == (tmp_path / "zeo.conf", "127.0.0.1:8100", tls)
     assert declared.zeo == (
-        DeclaredZeo("192.0.2.1:8100", "192.0.2.1:8101"),
-        DeclaredZeo("/srv/zeo.sock", tls=TlsFiles(tmp_path / "ca.pem", hostname="zeo.example.org")),
+        ZeoServer("", "192.0.2.1:8100", monitor="192.0.2.1:8101"),
+        ZeoServer(
+            "", "/srv/zeo.sock", tls=TlsFiles(tmp_path / "ca.pem", hostname="zeo.example.org")
+        ),
     )

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from zope_exporter.discovery.hosts import local_hosts
+from zope_exporter.discovery.sharing import local_hosts
 
 
 def test_names_of_this_host_are_those_of_its_own_addresses(tmp_path: Path) -> None:

@@ -1,0 +1,73 @@
+"""A Zope or ZEO server on its way from its files to a site, and what a search looks at just now."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from .inventory import Process, Service
+from .memory import Remembered
+
+
+class Looking:
+    """What a search looks at, for whoever wants to know why it does not end.
+
+    Noted before each look, since a file system that hangs lets nothing be noted afterwards.
+    """
+
+    def __init__(self) -> None:
+        self._at: object = ""
+
+    def __call__(self, what: object) -> None:
+        self._at = what
+
+    def __str__(self) -> str:
+        return str(self._at)
+
+
+@dataclass(frozen=True)
+class Source:
+    """The files of a Zope or ZEO server, and what it reads them with.
+
+    `config` outranks the zope.conf that `wsgi_ini` names only if it is given `by_hand`. `variables`
+    are those of `runwsgi zope.ini name=value`; `environ` resolves $(NAME) in zope.conf, `directory`
+    (that of the process) its relative paths.
+    """
+
+    kind: Literal["zope", "zeo"]
+    config: Path | None = None
+    wsgi_ini: Path | None = None
+    variables: tuple[tuple[str, str], ...] = ()
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    directory: Path | None = None
+    debug: bool = False
+    process: Process | None = None
+    by_hand: bool = False
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A service, where it was read from, and what is known of the site it belongs to.
+
+    `environ` are the environment variables that its files refer to, `row` is what is remembered of
+    it. `site` and `name` are empty until they are settled; once given they stay, whatever else
+    appears, so that its series go on: only what the configuration declares outranks that.
+    Afterwards `sites` are all it belongs to: only a ZEO server can be in several, one for each of
+    its storages.
+    """
+
+    service: Service
+    source: Source
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    site: str = ""
+    name: str = ""
+    declared: bool = False
+    row: Remembered | None = None
+    sites: tuple[str, ...] = ()
+
+
+def real(path: Path) -> Path:
+    """Return the path without symbolic links, as far as it exists."""
+    # Path.resolve raises RuntimeError on a loop of links before Python 3.13.
+    return Path(os.path.realpath(path))
