@@ -1,4 +1,4 @@
-"""What a sidecar with 200 agents takes: time of a scrape, memory, CPU.
+"""What an exporter with 200 agents takes: time of a scrape, memory, CPU.
 
 Run as `python tests/bench/agents.py [AGENTS]`, from anywhere; it takes about two minutes. The
 agents are processes that answer at once with what a Zope of two databases has to say.

@@ -16,17 +16,17 @@ def store(tmp_path: Path) -> JobStore:
     store.begin(failed.job.id)
     store.progress(failed.job.id, "copying", 1, 4, ["began", "went on"])
     store.end(failed.job.id, Outcome("failed", "failed", "copying: no space left"))
-    failed.life.end()
+    failed.lease.end()
     packed = store.add(work(tmp_path, task=MAIN), "token deploy")
     store.begin(packed.job.id)
     store.end(packed.job.id, Outcome("succeeded", result={"freed_bytes": 7}))
-    packed.life.end()
+    packed.lease.end()
     return store
 
 
 def test_the_newest_job_comes_first_and_the_dead_are_told(tmp_path: Path, store: JobStore) -> None:
     dead = store.add(work(tmp_path), "shell")
-    dead.life.end()
+    dead.lease.end()
     run = zope_exporter("jobs", state_dir=tmp_path)
     assert run.returncode == 0, run.stderr
     lines = [

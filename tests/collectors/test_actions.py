@@ -31,13 +31,13 @@ def test_golden_page(tmp_path: Path) -> None:
         store.begin(ended.job.id)
         clock.now += 60
         store.end(ended.job.id, outcome)
-        ended.life.end()
+        ended.lease.end()
     running = store.add(work(tmp_path, task=BACKUP), "shell")
     store.begin(running.job.id)
     store.progress(running.job.id, "copying", 30, 120, [])
     collector = ActionsCollector(store, lambda: [MAIN, BACKUP, VERIFY])
     assert page(collector) == (GOLDEN / "actions.txt").read_text()
-    running.life.end()
+    running.lease.end()
 
 
 def test_a_job_that_died_no_longer_runs(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_a_job_that_died_no_longer_runs(tmp_path: Path) -> None:
     assert 'zope_action_running{action="pack",database="main",site="intranet"} 1.0' in page(
         collector
     )
-    dead.life.end()
+    dead.lease.end()
     after = page(collector)
     assert 'zope_action_running{action="pack",database="main",site="intranet"} 0.0' in after
     assert 'zope_action_failures_total{action="pack",database="main",site="intranet"} 1.0' in after

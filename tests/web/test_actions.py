@@ -8,9 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.jobs.runner import Answer, IdleRunner
+from tests.support.jobs.runner import IdleRunner
 from tests.support.web.server import Steady, exchange, serving, status
 from zope_exporter.config.actions import ACTIONS
+from zope_exporter.maintenance.jobs.job import Submission, Task
 from zope_exporter.metrics.registry import Registry
 from zope_exporter.web.actions import action_routes
 from zope_exporter.web.api_auth import API
@@ -52,14 +53,9 @@ def test_an_action_begins_and_can_be_watched(
 ) -> None:
     begun = post(server, action, json={"site": "shop", "database": "main"})
     assert begun.status_code == 202
-    job = {
-        "id": 1,
-        "action": action,
-        "site": "shop",
-        "database": "main",
-        "origin": "token root",
-        "result": "running",
-    }
+    [queued] = runner.begun
+    assert (queued.task, queued.origin) == (Task("shop", "main", action), "token root")
+    job = queued.as_json()
     assert begun.json() == job
     assert begun.headers["location"] == f"{API}jobs/1"
     assert begun.headers["cache-control"] == "no-store"
@@ -82,7 +78,7 @@ def test_what_only_one_database_fits_need_not_be_named(
 ) -> None:
     assert post(server, json=body).status_code == 202
     [job] = runner.begun
-    assert (job.site, job.database) == expected
+    assert job.task[:2] == expected
 
 
 def test_a_host_with_one_database_needs_no_body(server: Server, runner: IdleRunner) -> None:
@@ -227,7 +223,7 @@ def test_nobody_acts_without_the_right_token(server: Server, runner: IdleRunner)
     [("busy", 409), ("cooldown", 409), ("room", 409), ("unknown", 404), ("stopping", 503)],
 )
 def test_a_refusal_is_named(server: Server, runner: IdleRunner, code: str, expected: int) -> None:
-    runner.refusal = Answer(None, code, "because")
+    runner.refusal = Submission(None, code, "because")
     refused = post(server, json={"site": "shop"})
     assert refused.status_code == expected
     assert refused.json() == {"error": "because", "code": code}

@@ -15,12 +15,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.jobs.runner import Answer, IdleRunner
+from tests.support.jobs.runner import IdleRunner
 from tests.support.monitoring.payloads import STARTED, ZERO, ago, alert, payload
 from tests.support.web.server import Steady, connect, eventually, serving
 from zope_exporter.alerting.webhook.handled_alerts import HandledAlerts
 from zope_exporter.alerting.webhook.handler import AlertHandler
 from zope_exporter.alerting.webhook.tally import ALERTS, NOTIFICATIONS, Tally
+from zope_exporter.maintenance.jobs.job import Submission
 from zope_exporter.metrics.registry import Registry
 from zope_exporter.web.api_auth import API
 from zope_exporter.web.app import make_app
@@ -92,7 +93,7 @@ def test_a_firing_alert_begins_its_action(hook: Hook) -> None:
         "alerts": [{"fingerprint": "6f3c2a7d9f3a1b22", "outcome": "accepted", "job": 1}],
     }
     [job] = hook.runner.begun
-    assert (job.action, job.site, job.database) == ("pack", "intranet", "main")
+    assert job.task == ("intranet", "main", "pack")
     assert job.origin == "alert ZopePackOverdue"
 
 
@@ -187,7 +188,7 @@ def test_promise_15_resolved_never_begins_or_ends_anything(hook: Hook) -> None:
     answer = hook.post(resolved, status="resolved")
     assert answer.status_code == 200
     [job] = hook.runner.begun
-    assert job.result == "running"
+    assert job.state == "running"
 
 
 def test_promise_17_the_same_alert_again_is_a_duplicate_whoever_sends_it(hook: Hook) -> None:
@@ -262,7 +263,7 @@ def test_labels_choose_only_among_what_is_known(hook: Hook, value: str) -> None:
     extra = {"LD_PRELOAD": value, "action": "restore", "days": "0", value: value}
     assert hook.outcomes(alert(labels=extra)) == ["accepted"]
     [job] = hook.runner.begun
-    assert (job.action, job.site, job.database) == ("pack", "intranet", "main")
+    assert job.task == ("intranet", "main", "pack")
 
 
 def test_an_alert_without_labels_goes_by_what_there_is(hook: Hook) -> None:
@@ -281,7 +282,7 @@ def test_500_alerts_of_one_group_begin_one_action_for_each_database(hook: Hook) 
     ]
     random.Random(5).shuffle(alerts)
     assert Counter(hook.outcomes(*alerts)) == {"accepted": 2, "duplicate": 498}
-    assert {job.site for job in hook.runner.begun} == {"intranet", "shop"}
+    assert {job.task.site for job in hook.runner.begun} == {"intranet", "shop"}
     hook.runner.finish()
     assert Counter(hook.outcomes(*alerts[::-1])) == {"duplicate": 500}
     assert len(hook.runner.begun) == 2
@@ -293,7 +294,7 @@ def test_500_alerts_of_one_group_begin_one_action_for_each_database(hook: Hook) 
 def test_what_cannot_be_now_is_2xx_with_the_reason_and_done_when_it_can(
     hook: Hook, code: str, outcome: str
 ) -> None:
-    hook.runner.refusal = Answer(None, code, "because")
+    hook.runner.refusal = Submission(None, code, "because")
     for _ in range(3):
         answer = hook.post(alert())
         assert answer.status_code == 200
@@ -321,8 +322,8 @@ def test_503_only_when_nothing_could_be_accepted(
     assert len(errors) == 1
 
 
-def test_a_sidecar_about_to_end_has_it_sent_again(hook: Hook) -> None:
-    hook.runner.refusal = Answer(None, "stopping", "about to end")
+def test_an_exporter_about_to_end_has_it_sent_again(hook: Hook) -> None:
+    hook.runner.refusal = Submission(None, "stopping", "about to end")
     assert hook.post(alert()).status_code == 503
 
 

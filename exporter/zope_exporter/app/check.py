@@ -3,9 +3,22 @@
 from collections.abc import Iterator, Sequence
 
 from zope_exporter.checks.finding import Finding, Severity
-from zope_exporter.checks.limits import read_limits
+from zope_exporter.checks.limits import Limits, read_limits
+from zope_exporter.checks.site import judge
+from zope_exporter.collectors import build_passing
+from zope_exporter.collectors.datafs import KeptDataFsCollector
+from zope_exporter.config.log_settings import known_logs, log_patterns
 from zope_exporter.config.schema import Config
 from zope_exporter.config.search import searched, watch
+from zope_exporter.discovery.inventory import Inventory
+from zope_exporter.discovery.watcher import Watcher
+from zope_exporter.logs.counters import CounterMaker
+from zope_exporter.logs.tail.store import LogStore
+from zope_exporter.logs.tail.watch import LogWatch
+from zope_exporter.maintenance.actions.catalog import ActionCatalog
+from zope_exporter.maintenance.jobs.store import JobStore
+from zope_exporter.metrics.registry import Registry
+from zope_exporter.system.state import state_file
 
 COLLECT_SECONDS = 20.0
 
@@ -21,9 +34,7 @@ def findings(config: Config) -> list[Finding]:
     watcher = watch(config)
     try:
         inventory = searched(watcher, COLLECT_SECONDS)
-        from .look import look  # a search that fails does without all collectors
-
-        return found + look(config, watcher, inventory, limits, COLLECT_SECONDS)
+        return found + _collect(config, watcher, inventory, limits)
     finally:
         watcher.stop()
 
@@ -50,6 +61,26 @@ def report(found: Sequence[Finding], quiet: bool) -> Iterator[str]:
     for finding in shown:
         cells = (cell.ljust(width) for cell, width in zip(_cells(finding), widths, strict=True))
         yield "  ".join((*cells, finding.text))
+
+
+def _collect(
+    config: Config, watcher: Watcher, inventory: Inventory, limits: Limits
+) -> list[Finding]:
+    """Collect once, and return what there is to say of an inventory.
+
+    What takes long or would take something away from an exporter that runs is left out.
+    """
+    counters = CounterMaker(log_patterns(config))
+    logs = LogWatch(known_logs(config, watcher.inventory), counters.of_file, LogStore(None))
+    state, problem = state_file(config.state_dir)
+    catalog = ActionCatalog(config, watcher.inventory, JobStore(state, problem))
+    kept = KeptDataFsCollector(watcher.inventory, state)
+    try:
+        logs.start()
+        registry = Registry([*build_passing(watcher, logs, catalog), kept])
+        return judge(inventory, registry.scrape(COLLECT_SECONDS), limits)
+    finally:
+        logs.stop()
 
 
 def _tokens(config: Config) -> list[Finding]:

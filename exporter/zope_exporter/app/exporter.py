@@ -1,10 +1,23 @@
-"""The exporter put together from its configuration."""
+"""The exporter put together from its configuration, with what Alertmanager is connected to."""
 
+from functools import partial
+from pathlib import Path
+
+from starlette.routing import Route
+
+from zope_exporter.alerting.watchdog.store import WatchdogStore
+from zope_exporter.alerting.watchdog.timer import Watchdog
+from zope_exporter.alerting.webhook.handled_alerts import HandledAlerts
+from zope_exporter.alerting.webhook.handler import AlertHandler
+from zope_exporter.alerting.webhook.tally import Tally
 from zope_exporter.collectors import build
-from zope_exporter.config.actions import ACTIONS
+from zope_exporter.collectors.watchdog import WatchdogCollector
+from zope_exporter.collectors.webhook import WebhookCollector
+from zope_exporter.config.actions import ACTIONS, ActionsConfig
 from zope_exporter.config.log_settings import known_logs, log_patterns, syslog_settings
 from zope_exporter.config.schema import Config
 from zope_exporter.config.search import watch
+from zope_exporter.config.watchdog import WatchdogConfig
 from zope_exporter.discovery.inventory import Inventory
 from zope_exporter.logs.counters import CounterMaker
 from zope_exporter.logs.syslog.receiver import SyslogReceiver
@@ -19,11 +32,11 @@ from zope_exporter.web.scrape_limit import ScrapeLimit
 from zope_exporter.web.status.graphs import DRAWN
 from zope_exporter.web.status.history import History
 from zope_exporter.web.status.last_scrape import LastScrape
+from zope_exporter.web.tokens import TokenFile
+from zope_exporter.web.webhook import webhook_route
 
-from .alerting import Alerting
 
-
-class Sidecar:
+class Exporter:
     """Watches this host and can be scraped; `stop` ends all that goes on in the background."""
 
     def __init__(self, config: Config) -> None:
@@ -42,14 +55,14 @@ class Sidecar:
         collectors = build(self._watcher, self._logs, catalog, self._receivers, state)
         self.alerting = Alerting(config.actions, self.runner, state, problem)
         self.registry = Registry([*collectors, *self.alerting.collectors, self.limit])
-        self.observer = LastScrape(self.registry, self._watcher.inventory, History(DRAWN))
+        self.last_scrape = LastScrape(self.registry, self._watcher.inventory, History(DRAWN))
         self._actions_exist = config.actions is not None
         for collector in self.registry.collectors:
             start = getattr(collector, "start", None)
             if start is not None:
                 start()
         self._logs.start()
-        self.observer.start()
+        self.last_scrape.start()
         self.alerting.start()
 
     def inventory(self) -> Inventory:
@@ -69,7 +82,7 @@ class Sidecar:
     def stop(self) -> None:
         """End everything, and keep the state of it for the next run; jobs are waited for."""
         self.alerting.stop()
-        self.observer.stop()
+        self.last_scrape.stop()
         self.runner.stop()
         for collector in self.registry.collectors:
             stop = getattr(collector, "stop", None)
@@ -79,3 +92,51 @@ class Sidecar:
             receiver.stop()
         self._logs.stop()
         self._watcher.stop()
+
+
+class Alerting:
+    """Takes alerts, and watches that they come; nothing of it exists without `actions:`."""
+
+    def __init__(
+        self, config: ActionsConfig | None, runner: Runner, state: Path | None, problem: str | None
+    ) -> None:
+        """`problem` says why there is no state file."""
+        self._config = config
+        self._runner = runner
+        self._handled_alerts = HandledAlerts(state, problem)
+        self._tally = Tally() if config else None
+        settings = config.watchdog if config else None
+        store = WatchdogStore(state, problem)
+        self._watchdog = _watchdog(settings, store) if settings else None
+        self.collectors = (WebhookCollector(self._tally), WatchdogCollector(self._watchdog))
+
+    def start(self) -> None:
+        if self._watchdog is not None:
+            self._watchdog.start()
+
+    def stop(self) -> None:
+        if self._watchdog is not None:
+            self._watchdog.stop()
+
+    def routes(self, tokens: TokenFile) -> list[Route]:
+        """Return the route that Alertmanager delivers to."""
+        if self._config is None or self._tally is None:
+            return []
+        watchdogs = {}
+        if self._watchdog is not None and self._config.watchdog is not None:
+            watchdogs = dict.fromkeys(self._config.watchdog.alerts, self._watchdog.heard)
+        handler = AlertHandler(self._runner, self._handled_alerts, self._config.on_alert, watchdogs)
+        return [webhook_route(tokens, handler, self._tally)]
+
+
+def _watchdog(config: WatchdogConfig, store: WatchdogStore) -> Watchdog:
+    channels = {}
+    if config.smtp is not None:
+        from zope_exporter.alerting.watchdog.mail import send_mail
+
+        channels["mail"] = partial(send_mail, config.smtp)
+    if config.url is not None:
+        from zope_exporter.alerting.watchdog.post import post
+
+        channels["url"] = partial(post, config.url)
+    return Watchdog(config.max_silence, config.repeat, channels, store)

@@ -26,7 +26,7 @@ from zope_exporter.web.status.page import routes as status_routes
 from zope_exporter.web.status.page_model import compose
 from zope_exporter.web.tokens import TokenFile
 
-from .exporter import Sidecar
+from .exporter import Exporter
 
 log = logging.getLogger(__name__)
 
@@ -45,46 +45,46 @@ def serve_on(
     tokens = TokenFile(config.actions.token_file) if config.actions else None
     limits = read_limits(config.thresholds)
     _bound_heaps()
-    sidecar = Sidecar(config)
+    exporter = Exporter(config)
     try:
         app = make_app(
-            sidecar.observer,
-            sidecar.limit,
+            exporter.last_scrape,
+            exporter.limit,
             telemetry_path=telemetry_path,
             routes=[
-                *_api(sidecar, tokens),
+                *_api(exporter, tokens),
                 *runbook_routes(STYLE),
-                *_status_page(sidecar, limits, telemetry_path),
+                *_status_page(exporter, limits, telemetry_path),
             ],
-            is_ready=sidecar.is_ready,
+            is_ready=exporter.is_ready,
         )
         server = Server(app, listener, web_config, token_prefix=API if tokens else None)
         if (name := socket_name(os.environ)) is not None:
-            server.tell_health(name, sidecar.is_ready)
+            server.tell_health(name, exporter.is_ready)
         log.info("zope-exporter %s listens on %s", __version__, server.url)
         server.run()
     finally:
-        sidecar.stop()
+        exporter.stop()
     log.info("ended")
 
 
-def _api(sidecar: Sidecar, tokens: TokenFile | None) -> list[Route]:
+def _api(exporter: Exporter, tokens: TokenFile | None) -> list[Route]:
     if tokens is None:
         return []
     return [
-        *action_routes(tokens, sidecar.runner),
-        *sidecar.alerting.routes(tokens),
-        *instance_routes(sidecar.inventory, tokens),
+        *action_routes(tokens, exporter.runner),
+        *exporter.alerting.routes(tokens),
+        *instance_routes(exporter.inventory, tokens),
     ]
 
 
-def _status_page(sidecar: Sidecar, limits: Limits, telemetry_path: str) -> list[Route]:
+def _status_page(exporter: Exporter, limits: Limits, telemetry_path: str) -> list[Route]:
     if telemetry_path == "/":
         return []
     pages = {"Metrics": telemetry_path, "Runbooks": RUNBOOKS, "Healthy": HEALTHY, "Ready": READY}
     page = StatusPage(pages)
-    jobs, offered = sidecar.runner.jobs, sidecar.offered
-    return status_routes(page, lambda: compose(sidecar.observer, limits, jobs, offered))
+    jobs, offered = exporter.runner.jobs, exporter.offered
+    return status_routes(page, lambda: compose(exporter.last_scrape, limits, jobs, offered))
 
 
 def _bound_heaps() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from zope_exporter.maintenance.jobs.lower_priority import step_back
+from zope_exporter.maintenance.jobs.lower_priority import lower_priority
 from zope_exporter.system.log_format import set_up_logging
 
 from .flags import config_flag, mistakes_told
@@ -35,7 +35,7 @@ def action_command(action: str, help_text: str) -> click.Command:
     def command(
         site: str | None, database: str | None, config_file: Path | None, wait: float, quiet: bool
     ) -> None:
-        step_back()
+        lower_priority()
         from .run_action import Shell, find_catalog, meant, worst
 
         set_up_logging("error", "logfmt")  # what is to be said is printed

@@ -4,18 +4,20 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from zope_exporter.maintenance.jobs.job import State
 from zope_exporter.system.user_error import UserError
+
+if TYPE_CHECKING:
+    from zope_exporter.maintenance.jobs.job import State
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 SEARCH_SECONDS = 60.0
 # The worst first: what has failed must not pass for what was merely refused.
-EXIT_CODES: dict[State, int] = {"failed": 1, "interrupted": 4, "refused": 3, "succeeded": 0}
+EXIT_CODES: "dict[State, int]" = {"failed": 1, "interrupted": 4, "refused": 3, "succeeded": 0}
 
 
 def config_flag(command: Command) -> Command:

@@ -16,7 +16,7 @@ SHOWN = 20
 def history(config_file: Path | None, number: int | None) -> Iterator[str] | None:
     """Return the lines about the last jobs, or about the one of that number; None without it."""
     store = JobStore(*state_file(load_config(config_file).state_dir))
-    store.bury()
+    store.reap()
     if number is None:
         return _table(store.jobs(SHOWN))
     job = store.job(number)

@@ -199,7 +199,7 @@ def _nobody_else(
     """Within, nobody has the Data.fs open, nor packs it or backs it up."""
     from zope_exporter.config.load import load_config
     from zope_exporter.config.search import search
-    from zope_exporter.maintenance.jobs.lock import LockPlace, Patience, locked
+    from zope_exporter.maintenance.jobs.lock import LockPath, Patience, locked
     from zope_exporter.maintenance.restore.exclusive_access import check_stopped
     from zope_exporter.system.state import state_directory
 
@@ -209,7 +209,7 @@ def _nobody_else(
     services = [service for site in sites for service in site.services]
     check_stopped(place.data_fs, services, go_by_lock, blob_dir=place.blob_dir)
     fallback = state_directory(config.state_dir) / "locks" / "restore.lock"
-    with locked(LockPlace(place.data_fs.parent, fallback), Patience(), report):
+    with locked(LockPath(place.data_fs.parent, fallback), Patience(), report):
         yield
 
 

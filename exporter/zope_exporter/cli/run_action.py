@@ -11,13 +11,11 @@ import click
 from zope_exporter.config.load import load_config
 from zope_exporter.config.search import search
 from zope_exporter.maintenance.actions.catalog import ActionCatalog
-from zope_exporter.maintenance.jobs.execution import execute
-from zope_exporter.maintenance.jobs.job import Facts, Outcome, Task
+from zope_exporter.maintenance.jobs.execution import Recorder, execute
+from zope_exporter.maintenance.jobs.job import Catalog, Facts, Outcome, Submission, Task
 from zope_exporter.maintenance.jobs.lock import Patience
-from zope_exporter.maintenance.jobs.recorder import Recorder
 from zope_exporter.maintenance.jobs.report import RefusedError
 from zope_exporter.maintenance.jobs.store import JobStore
-from zope_exporter.maintenance.jobs.work import Catalog, Submission
 from zope_exporter.system.humanize import duration, size
 from zope_exporter.system.state import state_file
 

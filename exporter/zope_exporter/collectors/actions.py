@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from zope_exporter.maintenance.jobs.job import Job, Task
 from zope_exporter.maintenance.jobs.store import JobStore
-from zope_exporter.maintenance.jobs.tallies import Tally
+from zope_exporter.maintenance.jobs.tallies import JobTally
 from zope_exporter.metrics.metric import Metric, Sample
 
 LABELS = ("site", "database", "action")
@@ -70,16 +70,16 @@ class ActionsCollector:
         tasks = list(self._configured())
         if not tasks and not self._store.is_kept:
             return
-        self._store.bury()
-        tallies, unfinished = self._store.standing()
+        self._store.reap()
+        tallies, unfinished = self._store.summary()
         known = {tally.task: tally for tally in tallies}
         running = {job.task: job for job in unfinished if job.state == "running"}
         for task in dict.fromkeys([*tasks, *known]):
-            tally = known.get(task) or Tally(task)
+            tally = known.get(task) or JobTally(task)
             yield from _samples(tally, running.get(task))
 
 
-def _samples(tally: Tally, running: Job | None) -> Iterator[Sample]:
+def _samples(tally: JobTally, running: Job | None) -> Iterator[Sample]:
     labels = tally.task._asdict()
     yield RUNS(tally.ended, **labels)
     yield FAILURES(tally.unsuccessful, **labels)

@@ -10,8 +10,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from zope_exporter.config.actions import ACTIONS
-from zope_exporter.maintenance.jobs.running import (
-    Runner,
+from zope_exporter.maintenance.jobs.job import (
+    JobRunner,
     Submission,
     TargetError,
     UnknownTargetError,
@@ -30,7 +30,7 @@ _NUMBER = re.compile(r"[1-9][0-9]{0,17}")  # what SQLite can hold
 Found = TypeVar("Found")
 
 
-def action_routes(tokens: TokenFile, runner: Runner) -> list[Route]:
+def action_routes(tokens: TokenFile, runner: JobRunner) -> list[Route]:
     """Return the routes of all actions and of the jobs."""
     return [
         *(_action_route(tokens, runner, action) for action in ACTIONS),
@@ -38,7 +38,7 @@ def action_routes(tokens: TokenFile, runner: Runner) -> list[Route]:
     ]
 
 
-def _action_route(tokens: TokenFile, runner: Runner, action: str) -> Route:
+def _action_route(tokens: TokenFile, runner: JobRunner, action: str) -> Route:
     async def begin(request: Request, holder: TokenOwner) -> Response:
         site, database = _wanted(await read_json(request))
         work = partial(_submit, runner, action, site, database, f"token {holder.name}")
@@ -53,7 +53,7 @@ def _action_route(tokens: TokenFile, runner: Runner, action: str) -> Route:
     return Route(f"{API}actions/{action}", protected(tokens, action, begin), methods=["POST"])
 
 
-def _job_routes(tokens: TokenFile, runner: Runner) -> list[Route]:
+def _job_routes(tokens: TokenFile, runner: JobRunner) -> list[Route]:
     async def jobs(_: Request, __: TokenOwner) -> Response:
         found = await in_thread(partial(_stated, runner.jobs))
         return answer({"jobs": [job.as_json() for job in found]})
@@ -83,7 +83,7 @@ def _wanted(body: dict[str, Any]) -> tuple[str | None, str | None]:
 
 
 def _submit(
-    runner: Runner, action: str, site: str | None, database: str | None, origin: str
+    runner: JobRunner, action: str, site: str | None, database: str | None, origin: str
 ) -> Submission:
     try:
         target = choose_target(runner.targets(action), site, database)

@@ -19,7 +19,7 @@ def host(tmp_path: Path) -> Host:
     return Host(tmp_path)
 
 
-def test_a_backup_is_made_proven_and_seen_by_the_sidecar(host: Host, tmp_path: Path) -> None:
+def test_a_backup_is_made_proven_and_seen_by_the_exporter(host: Host, tmp_path: Path) -> None:
     assert host.page() == {}
     first = host.run("backup")
     assert first.returncode == 0, first.stderr

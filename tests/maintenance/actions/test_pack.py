@@ -51,20 +51,20 @@ def test_a_file_that_nobody_has_open_is_packed(tmp_path: Path) -> None:
     assert (kept_away.state, kept_away.code) == ("refused", "no_way")
 
 
-SIDECAR = """
+EXPORTER = """
 import signal, sys, threading
 from pathlib import Path
 from zope_exporter.config.load import load_config
-from zope_exporter.app.exporter import Sidecar
+from zope_exporter.app.exporter import Exporter
 ending = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: ending.set())
-sidecar = Sidecar(load_config(Path(sys.argv[1])))
-sidecar.inventory()
-submission = sidecar.runner.submit("pack", "intranet", "main", "a test")
+exporter = Exporter(load_config(Path(sys.argv[1])))
+exporter.inventory()
+submission = exporter.runner.submit("pack", "intranet", "main", "a test")
 assert submission.job, submission
 print("ready", flush=True)
 ending.wait()
-sidecar.stop()
+exporter.stop()
 """
 
 
@@ -87,17 +87,17 @@ def test_promise_11_exactly_one_pack_whoever_asks_and_dies(tmp_path: Path) -> No
     assert "goes on with it by itself" in killed.error
 
 
-def test_a_sidecar_that_is_told_to_end_leaves_a_pack_to_the_server_and_says_so(
+def test_an_exporter_that_is_told_to_end_leaves_a_pack_to_the_server_and_says_so(
     tmp_path: Path,
 ) -> None:
     with SlowServer(tmp_path) as server:
         config = configured(tmp_path / "config.yml", server.site)
         config.write_text(config.read_text() + f"state_dir: {tmp_path}\n")
-        with child(SIDECAR, str(config)) as sidecar:
-            lines_until_ready(sidecar)
+        with child(EXPORTER, str(config)) as exporter:
+            lines_until_ready(exporter)
             eventually(lambda: server.packs("started..."), DEADLINE)
-            sidecar.terminate()
-            assert sidecar.wait(DEADLINE) == 0
+            exporter.terminate()
+            assert exporter.wait(DEADLINE) == 0
         (job,) = JobStore(tmp_path / "state.sqlite3").jobs()
         assert (job.state, job.code) == ("interrupted", "stopped")
         assert any("the pack goes on in the ZEO server" in line for line in job.log)

@@ -8,12 +8,11 @@ import pytest
 
 from tests.support.jobs.jobs import MAIN, Gate, ListedWork, work
 from tests.support.programs.processes import eventually
-from zope_exporter.maintenance.jobs.job import Facts, Job, Outcome, Task
-from zope_exporter.maintenance.jobs.lock import LockPlace, Patience, locked
+from zope_exporter.maintenance.jobs.job import Facts, Job, Outcome, Task, Work
+from zope_exporter.maintenance.jobs.lock import LockPath, Patience, locked
 from zope_exporter.maintenance.jobs.report import Report, Silent
 from zope_exporter.maintenance.jobs.runner import Runner
 from zope_exporter.maintenance.jobs.store import JobStore
-from zope_exporter.maintenance.jobs.work import Work
 from zope_exporter.system.state import StateError
 
 BACKUP = Task("intranet", "main", "backup")
@@ -62,10 +61,10 @@ def ended(runner: Runner, number: int) -> Job:
 
 
 def failures(store: JobStore, task: Task = MAIN) -> int:
-    return {tally.task: tally.unsuccessful for tally in store.standing()[0]}[task]
+    return {tally.task: tally.unsuccessful for tally in store.summary()[0]}[task]
 
 
-def let_go(directory: Path, place: LockPlace) -> None:
+def let_go(directory: Path, place: LockPath) -> None:
     """Return once no life file is held; RefusedError if the lock of the database still is."""
     eventually(lambda: not list((directory / "jobs").iterdir()))
     with locked(place, Patience(), Silent()):
@@ -101,7 +100,7 @@ def test_a_thread_that_dies_before_its_job_begins_does_not_leave_it_queued(
 ) -> None:
     gate = Gate()
     works = work(tmp_path), work(tmp_path, gate, BACKUP)
-    runner = Runner(ListedWork(*works), store, step_back=Raises(death))
+    runner = Runner(ListedWork(*works), store, lower_priority=Raises(death))
     first, second = queue(runner, MAIN, BACKUP)
     gate.go_on.set()
     dead = ended(runner, first)
@@ -113,7 +112,7 @@ def test_a_thread_that_dies_before_its_job_begins_does_not_leave_it_queued(
     let_go(tmp_path, works[0].lock)
 
 
-class OddPlace(LockPlace):
+class OddPlace(LockPath):
     """One that cannot be looked up once when it is told so."""
 
     look_up: Callable[[], None] = staticmethod(lambda: None)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.faults.rights import public_directory, unprivileged
 from tests.support.programs.children import child, lines_until_ready
-from zope_exporter.maintenance.jobs.lock import LockPlace, Patience, holder, locked
+from zope_exporter.maintenance.jobs.lock import LockPath, Patience, holder, locked
 from zope_exporter.maintenance.jobs.report import RefusedError, Silent
 
 LOCKER = """
@@ -33,24 +33,24 @@ class Told(Silent):
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> LockPlace:
+def place(tmp_path: Path) -> LockPath:
     directory = tmp_path / "var"
     directory.mkdir()
-    return LockPlace(directory, tmp_path / "locks/main.lock")
+    return LockPath(directory, tmp_path / "locks/main.lock")
 
 
 def flock_gets(directory: Path) -> bool:
     return subprocess.run(["flock", "-n", directory, "true"], check=False).returncode == 0
 
 
-def test_cron_with_flock_is_kept_away_until_the_end(place: LockPlace) -> None:
+def test_cron_with_flock_is_kept_away_until_the_end(place: LockPath) -> None:
     assert place.directory is not None
     with locked(place, Patience(), Silent()):
         assert not flock_gets(place.directory)
     assert flock_gets(place.directory)
 
 
-def test_a_held_lock_is_a_refusal_that_names_the_holder(place: LockPlace) -> None:
+def test_a_held_lock_is_a_refusal_that_names_the_holder(place: LockPath) -> None:
     with (
         child(LOCKER, str(place.directory)) as other,
         ExitStack() as stack,
@@ -61,7 +61,7 @@ def test_a_held_lock_is_a_refusal_that_names_the_holder(place: LockPlace) -> Non
     assert refused.value.code == "busy"
 
 
-def test_it_is_waited_for_with_patience(place: LockPlace) -> None:
+def test_it_is_waited_for_with_patience(place: LockPath) -> None:
     told = Told()
     with child(LOCKER, str(place.directory)) as other:
         lines_until_ready(other)
@@ -75,7 +75,7 @@ def test_it_is_waited_for_with_patience(place: LockPlace) -> None:
     assert told.lines[0].startswith(f"waiting for process {other.pid} ")
 
 
-def test_it_outlives_the_exchange_of_the_data_fs(place: LockPlace) -> None:
+def test_it_outlives_the_exchange_of_the_data_fs(place: LockPath) -> None:
     assert place.directory is not None
     data_fs = place.directory / "Data.fs"
     data_fs.write_bytes(b"old")
@@ -90,7 +90,7 @@ def test_it_outlives_the_exchange_of_the_data_fs(place: LockPlace) -> None:
 def test_without_a_directory_a_file_of_ours_is_locked(
     tmp_path: Path, directory: str | None
 ) -> None:
-    place = LockPlace(tmp_path / directory if directory else None, tmp_path / "locks/main.lock")
+    place = LockPath(tmp_path / directory if directory else None, tmp_path / "locks/main.lock")
     told = Told()
     second = ExitStack()
     with locked(place, Patience(), told), pytest.raises(RefusedError, match="holds the lock"):
@@ -105,7 +105,7 @@ def test_a_directory_that_may_not_be_read_is_said_to_be_unlocked() -> None:
         (public / "var").mkdir(mode=0o311)
         (public / "locks").mkdir()
         (public / "locks").chmod(0o777)
-        place = LockPlace(public / "var", public / "locks/main.lock")
+        place = LockPath(public / "var", public / "locks/main.lock")
         with unprivileged(), locked(place, Patience(), told):
             pass
     assert ["cannot be locked (Permission denied)" in line for line in told.lines] == [True]

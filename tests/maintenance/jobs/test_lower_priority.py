@@ -6,30 +6,30 @@ import pytest
 
 from tests.support.faults.refused_by_filter import refuse
 from tests.support.programs.require import require
-from zope_exporter.maintenance.jobs.lower_priority import NICENESS, step_back
+from zope_exporter.maintenance.jobs.lower_priority import NICENESS, lower_priority
 
 
 def _seen() -> tuple[int, set[int]]:
     return os.getpriority(os.PRIO_PROCESS, 0), os.sched_getaffinity(0)
 
 
-def _stepped_back() -> tuple[tuple[int, set[int]], tuple[int, set[int]]]:
-    """What is so in a thread that stepped back, and in one that it began."""
-    step_back()
+def _lowered() -> tuple[tuple[int, set[int]], tuple[int, set[int]]]:
+    """What is so in a thread whose priority was lowered, and in one that it began."""
+    lower_priority()
     with ThreadPoolExecutor(1) as pool:
         return _seen(), pool.submit(_seen).result()
 
 
 def _alone() -> tuple[int, set[int]]:
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    step_back()
+    lower_priority()
     return _seen()
 
 
-def test_a_thread_and_those_it_begins_step_back_and_nobody_else() -> None:
+def test_a_thread_and_those_it_begins_have_a_lower_priority_and_nobody_else() -> None:
     before = _seen()
     with ThreadPoolExecutor(1) as pool:
-        own, begun = pool.submit(_stepped_back).result()
+        own, begun = pool.submit(_lowered).result()
     assert own == begun
     assert own[0] == max(before[0], NICENESS)
     assert _seen() == before
@@ -38,7 +38,7 @@ def test_a_thread_and_those_it_begins_step_back_and_nobody_else() -> None:
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is but one processor")
 def test_one_processor_is_left_alone() -> None:
     with ThreadPoolExecutor(1) as pool:
-        (_, own), _ = pool.submit(_stepped_back).result()
+        (_, own), _ = pool.submit(_lowered).result()
     allowed = os.sched_getaffinity(0)
     assert own < allowed
     assert len(own) == len(allowed) - 1
@@ -52,7 +52,7 @@ def test_the_only_processor_is_not_given_up() -> None:
 
 def _refused(*calls: str) -> tuple[int, set[int]]:
     require(refuse, *calls)
-    step_back()
+    lower_priority()
     return _seen()
 
 
@@ -78,7 +78,7 @@ def test_what_the_kernel_refuses_is_done_without_and_told(
 def test_a_thread_that_may_not_even_ask_goes_on(caplog: pytest.LogCaptureFixture) -> None:
     def step() -> None:
         require(refuse, "getpriority", "setpriority", "sched_getaffinity", "sched_setaffinity")
-        step_back()
+        lower_priority()
 
     with caplog.at_level(logging.DEBUG), ThreadPoolExecutor(1) as pool:
         pool.submit(step).result()
@@ -87,5 +87,5 @@ def test_a_thread_that_may_not_even_ask_goes_on(caplog: pytest.LogCaptureFixture
 
 def test_nothing_is_told_when_nothing_is_refused(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG), ThreadPoolExecutor(1) as pool:
-        pool.submit(step_back).result()
+        pool.submit(lower_priority).result()
     assert not caplog.records

@@ -10,8 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from tests.support.jobs.jobs import work
 from zope_exporter.maintenance.jobs.job import UNFINISHED, UNSUCCESSFUL, Job, Outcome, State, Task
 from zope_exporter.maintenance.jobs.report import RefusedError
-from zope_exporter.maintenance.jobs.store import JobStore
-from zope_exporter.maintenance.jobs.work import Pending
+from zope_exporter.maintenance.jobs.store import JobStore, Pending
 
 TASKS = [
     Task("intranet", database, action)
@@ -38,12 +37,12 @@ class Jobs(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         for pending in self.alive.values():
-            pending.life.end()
+            pending.lease.end()
         self.directory.cleanup()
 
     @rule(task=st.sampled_from(TASKS), cooldown=st.sampled_from([0.0, HOUR]))
     def request(self, task: Task, cooldown: float) -> None:
-        self.bury()  # as each request does first of all
+        self.reap()  # as each request does first of all
         refusal = ""
         if any(pending.job.task == task for pending in self.alive.values()):
             refusal = "duplicate"
@@ -75,7 +74,7 @@ class Jobs(RuleBasedStateMachine):
         pending = self.some(data)
         number = pending.job.id
         self.store.end(number, Outcome(end))
-        pending.life.end()
+        pending.lease.end()
         del self.alive[number]
         job = self.store.job(number)
         assert job is not None
@@ -87,13 +86,13 @@ class Jobs(RuleBasedStateMachine):
     def die(self, data: st.DataObject) -> None:
         """Its process is killed, which lets go of the life file and does nothing else."""
         pending = self.some(data)
-        pending.life.end()
+        pending.lease.end()
         del self.alive[pending.job.id]
         self.dead.add(pending.job.id)
 
     @rule()
-    def bury(self) -> None:
-        self.store.bury()
+    def reap(self) -> None:
+        self.store.reap()
         for number in sorted(self.dead):
             job = self.store.job(number)
             assert job is not None
@@ -114,7 +113,7 @@ class Jobs(RuleBasedStateMachine):
 
     @invariant()
     def all_ends_are_counted(self) -> None:
-        tallies, _ = self.store.standing()
+        tallies, _ = self.store.summary()
         ends = [job.state for job in self.ended.values()]
         assert sum(tally.ended for tally in tallies) == len(ends)
         unsuccessful = sum(end in UNSUCCESSFUL for end in ends)

@@ -7,8 +7,8 @@ import pytest
 from tests.support.faults.rights import NOBODY
 from tests.support.jobs.jobs import MAIN, nothing, work
 from tests.support.programs.children import child, lines_until_ready
-from zope_exporter.maintenance.jobs.job import Outcome, Places
-from zope_exporter.maintenance.jobs.lock import LockPlace, Patience, locked
+from zope_exporter.maintenance.jobs.job import Outcome, Paths
+from zope_exporter.maintenance.jobs.lock import LockPath, Patience, locked
 from zope_exporter.maintenance.jobs.report import RefusedError, Silent
 from zope_exporter.maintenance.jobs.store import KEPT, JobStore
 from zope_exporter.system.state import StateError, open_state
@@ -17,15 +17,15 @@ from zope_exporter.system.state import StateError, open_state
 RUN = """
 import sys
 from pathlib import Path
-from zope_exporter.maintenance.jobs.job import Places, Task
-from zope_exporter.maintenance.jobs.lock import LockPlace
+from zope_exporter.maintenance.jobs.job import Paths, Task
+from zope_exporter.maintenance.jobs.lock import LockPath
 from zope_exporter.maintenance.jobs.store import JobStore
-from zope_exporter.maintenance.jobs.work import Work
+from zope_exporter.maintenance.jobs.job import Work
 state, data_fs, repository, action = sys.argv[1:]
-place = LockPlace(None, Path(state + ".lock"))
-places = Places(Path(data_fs), Path(repository))
+place = LockPath(None, Path(state + ".lock"))
+paths = Paths(Path(data_fs), Path(repository))
 store = JobStore(Path(state))
-pending = store.add(Work(Task("intranet", "main", action), dict, place, places), "shell")
+pending = store.add(Work(Task("intranet", "main", action), dict, place, paths), "shell")
 store.begin(pending.job.id)
 print("ready", flush=True)
 sys.stdin.read()
@@ -65,7 +65,7 @@ def test_a_job_is_kept_as_it_goes_on(store: JobStore, clock: Clock, tmp_path: Pa
     store.progress(number, "copying", 3, 10, ["one", "two"])
     clock.now += 60
     store.end(number, Outcome("succeeded", result={"freed_bytes": 7}))
-    pending.life.end()
+    pending.lease.end()
     (job,) = store.jobs()
     assert job == store.job(number)
     assert job.as_json() == {
@@ -86,7 +86,7 @@ def test_a_job_is_kept_as_it_goes_on(store: JobStore, clock: Clock, tmp_path: Pa
         "error": "",
         "result": {"freed_bytes": 7},
     }
-    (tally,), unfinished = store.standing()
+    (tally,), unfinished = store.summary()
     assert (tally.ended, tally.unsuccessful, tally.last_duration) == (1, 0, 60)
     assert unfinished == []
 
@@ -95,9 +95,9 @@ def test_the_first_end_counts(store: JobStore, tmp_path: Path) -> None:
     pending = store.add(work(tmp_path), "shell")
     store.end(pending.job.id, Outcome("interrupted", "abandoned", "we had to go"))
     store.end(pending.job.id, Outcome("succeeded"))
-    pending.life.end()
+    pending.lease.end()
     assert [job.state for job in store.jobs()] == ["interrupted"]
-    assert [tally.ended for tally in store.standing()[0]] == [1]
+    assert [tally.ended for tally in store.summary()[0]] == [1]
 
 
 def test_the_same_twice_is_refused_by_the_name_of_the_first(
@@ -107,7 +107,7 @@ def test_the_same_twice_is_refused_by_the_name_of_the_first(
     with pytest.raises(RefusedError, match="queued already as job 1, asked for by shell") as second:
         store.add(work(tmp_path), "token deploy")
     assert second.value.code == "duplicate"
-    pending.life.end()
+    pending.lease.end()
 
 
 def test_what_began_within_the_cooldown_is_refused(
@@ -117,7 +117,7 @@ def test_what_began_within_the_cooldown_is_refused(
         pending = store.add(work(tmp_path), "shell", cooldown)
         store.begin(pending.job.id)
         store.end(pending.job.id, Outcome("failed", "failed", "no room"))
-        pending.life.end()
+        pending.lease.end()
 
     run(3600)
     clock.now += 3599
@@ -135,24 +135,24 @@ def test_a_refused_job_does_not_start_the_cooldown(store: JobStore, tmp_path: Pa
         pending = store.add(work(tmp_path), "alert ZopePackOverdue", 3600)
         store.begin(pending.job.id)
         store.end(pending.job.id, Outcome("refused", "busy", "another process has the lock"))
-        pending.life.end()
-    assert [tally.unsuccessful for tally in store.standing()[0]] == [2]
+        pending.lease.end()
+    assert [tally.unsuccessful for tally in store.summary()[0]] == [2]
 
 
 def test_counters_outlive_the_history(store: JobStore, tmp_path: Path) -> None:
     pending = store.add(work(tmp_path), "shell")
     store.end(pending.job.id, Outcome("succeeded"))
-    pending.life.end()
+    pending.lease.end()
     assert store.job(1)
     later = store.add(work(tmp_path), "shell")
     with open_state(tmp_path / "state.sqlite3") as state:  # a thousand jobs take too long
         state.execute("UPDATE jobs SET id = ? WHERE id = ?", (KEPT + 1, later.job.id))
-    later.life.end()
-    store.bury()
+    later.lease.end()
+    store.reap()
     last = store.add(work(tmp_path), "shell")
     assert [job.id for job in store.jobs()] == [KEPT + 2, KEPT + 1]
-    last.life.end()
-    assert [tally.ended for tally in store.standing()[0]] == [2]
+    last.lease.end()
+    assert [tally.ended for tally in store.summary()[0]] == [2]
 
 
 @pytest.mark.parametrize("action", ["pack", "backup", "verify"])
@@ -167,11 +167,11 @@ def test_a_killed_job_is_interrupted_and_its_remains_are_named(
     arguments = map(str, (tmp_path / "state.sqlite3", data_fs, repository, action))
     with child(RUN, *arguments) as running:
         lines_until_ready(running)
-        store.bury()
+        store.reap()
         assert [job.state for job in store.jobs()] == ["running"]
         running.kill()
         running.wait()
-    store.bury()
+    store.reap()
     (job,) = store.jobs()
     assert (job.state, job.code) == ("interrupted", "died")
     assert ("Data.fs.pack (2 kB), which the next pack overwrites" in job.error) == (
@@ -179,7 +179,7 @@ def test_a_killed_job_is_interrupted_and_its_remains_are_named(
     )
     assert ("new.tmp (3 kB)" in job.error) == (action != "pack")
     assert list((tmp_path / "jobs").iterdir()) == []
-    store.add(work(tmp_path, task=MAIN), "shell").life.end()  # and nothing stands in the way
+    store.add(work(tmp_path, task=MAIN), "shell").lease.end()  # and nothing stands in the way
 
 
 def test_a_pack_killed_between_its_renames_is_rescued_before_zope_starts(
@@ -187,9 +187,9 @@ def test_a_pack_killed_between_its_renames_is_rescued_before_zope_starts(
 ) -> None:
     (var / "Data.fs.pack").touch()
     (var / "Data.fs.old").touch()
-    pending = store.add(work(var, places=Places(var / "Data.fs")), "shell")
-    pending.life.end()
-    store.bury()
+    pending = store.add(work(var, paths=Paths(var / "Data.fs")), "shell")
+    pending.lease.end()
+    store.reap()
     (job,) = store.jobs()
     assert f"{var}/Data.fs is missing: do not start Zope or ZEO" in job.error
     assert f"first say zope-exporter recover {var}/Data.fs --rescue-pack" in job.error
@@ -223,10 +223,10 @@ def test_what_root_does_in_the_shell_does_not_lock_the_exporter_out(tmp_path: Pa
     directory.mkdir()
     if os.geteuid() == 0:
         os.chown(directory, NOBODY, NOBODY)
-    place = LockPlace(None, directory / "locks/main.lock")
+    place = LockPath(None, directory / "locks/main.lock")
     pending = JobStore(directory / "state.sqlite3").add(work(tmp_path), "shell")
     with locked(place, Patience(), Silent()):
         made = list(directory.rglob("*"))
         assert len(made) == 5
         assert {path.stat().st_uid for path in made} == {directory.stat().st_uid}
-    pending.life.end()
+    pending.lease.end()

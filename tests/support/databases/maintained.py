@@ -1,4 +1,4 @@
-"""Sites whose databases are maintained by the commands or a sidecar."""
+"""Sites whose databases are maintained by the commands or an exporter."""
 
 import os
 import subprocess
@@ -51,12 +51,12 @@ class Host:
         return JobStore(self.directory / "state.sqlite3").jobs()[::-1]
 
     def page(self) -> dict[str, float]:
-        """What a sidecar tells of the backups."""
+        """What an exporter tells of the backups."""
         labels = {"site": "intranet", "database": "main"}
         names = ("last_success", "last_verified", "covered_transaction")
         log = self.directory / "log"
-        with serving(self.directory, "--config.file", self.config, log=log) as sidecar:
-            page = sidecar.page()
+        with serving(self.directory, "--config.file", self.config, log=log) as exporter:
+            page = exporter.page()
         found = {name: f"zope_backup_{name}_timestamp_seconds" for name in names}
         return {
             name: page[full][frozenset(labels.items())]

@@ -13,7 +13,7 @@ import click
 from tests.support.jobs.jobs import Gate, ListedWork, work
 from zope_exporter.cli.foreground import ENDING
 from zope_exporter.cli.run_action import Shell
-from zope_exporter.maintenance.jobs.job import Facts, Places, Task
+from zope_exporter.maintenance.jobs.job import Facts, Paths, Task
 from zope_exporter.maintenance.jobs.report import Report
 from zope_exporter.maintenance.jobs.store import JobStore
 
@@ -30,8 +30,8 @@ def main(state: str, var: str, action: str, wait: str = "0") -> int:
             gate.go_on.set()
 
     task = Task("intranet", "main", action)
-    places = Places(Path(var, "Data.fs"), Path(var, "backups"))
-    catalog = ListedWork(work(Path(var), run, task, places))
+    paths = Paths(Path(var, "Data.fs"), Path(var, "backups"))
+    catalog = ListedWork(work(Path(var), run, task, paths))
     threading.Thread(target=listen, daemon=True).start()
     store = JobStore(Path(state, "state.sqlite3"))
     return Shell(catalog, store, float(wait), quiet=True).run(task)

@@ -5,10 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from zope_exporter.maintenance.jobs.job import Facts, Places, Task
-from zope_exporter.maintenance.jobs.lock import LockPlace
+from zope_exporter.maintenance.jobs.job import Facts, Paths, Task, Work
+from zope_exporter.maintenance.jobs.lock import LockPath
 from zope_exporter.maintenance.jobs.report import RefusedError, Report
-from zope_exporter.maintenance.jobs.work import Work
 
 MAIN = Task("intranet", "main", "pack")
 
@@ -37,12 +36,12 @@ def work(
     directory: Path,
     run: Callable[[Report], Facts] = nothing,
     task: Task = MAIN,
-    places: Places | None = None,
+    paths: Paths | None = None,
     cooldown: float = 0.0,
 ) -> Work:
     """Work on a database in `directory`."""
-    place = LockPlace(directory, directory / "fallback.lock")
-    return Work(task, run, place, places or Places(), cooldown)
+    place = LockPath(directory, directory / "fallback.lock")
+    return Work(task, run, place, paths or Paths(), cooldown)
 
 
 class ListedWork:

@@ -18,7 +18,7 @@ from tests.support.web.status import NOW, burning, healthy, inventory, observed,
 from zope_exporter.checks.limits import read_limits
 from zope_exporter.clients.agent import instance as agent
 from zope_exporter.discovery.inventory import Inventory
-from zope_exporter.maintenance.jobs.job import Job, Places, State, Task
+from zope_exporter.maintenance.jobs.job import Job, Paths, State, Task
 from zope_exporter.metrics.registry import Scrape
 from zope_exporter.web.status.page import StatusPage, routes
 from zope_exporter.web.status.page_model import compose
@@ -73,7 +73,7 @@ def job(state: State) -> Job:
     ended = NOW if state == "succeeded" else None
     task = Task("intranet", "main", "pack")
     times = NOW - 60, NOW - 50, ended
-    return Job(8, task, "http", state, *times, "copying", 25, 100, (), "", "", {}, Places())
+    return Job(8, task, "http", state, *times, "copying", 25, 100, (), "", "", {}, Paths())
 
 
 @pytest.fixture(scope="module")

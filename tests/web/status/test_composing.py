@@ -8,7 +8,7 @@ from zope_exporter.checks.limits import read_limits
 from zope_exporter.clients.agent import instance
 from zope_exporter.collectors import backup
 from zope_exporter.discovery.inventory import Inventory
-from zope_exporter.maintenance.jobs.job import Job, Places, Task
+from zope_exporter.maintenance.jobs.job import Job, Paths, Task
 from zope_exporter.metrics.registry import Scrape
 from zope_exporter.system.state import StateError
 from zope_exporter.web.status.page_model import compose
@@ -155,7 +155,7 @@ def job(**changes: object) -> Job:
         "code": "",
         "error": "",
         "result": {},
-        "places": Places(),
+        "paths": Paths(),
     }
     return Job(**(fields | changes))  # type: ignore[arg-type]  # of many types
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from zope_exporter.maintenance.jobs.running import Job, Runner, TargetError, choose_target
+from zope_exporter.maintenance.jobs.job import Job, JobRunner, TargetError, choose_target
 from zope_exporter.system.state import StateError
 
 from .handled_alerts import HandledAlerts
@@ -70,7 +70,7 @@ class AlertHandler:
 
     def __init__(
         self,
-        runner: Runner,
+        runner: JobRunner,
         ledger: HandledAlerts,
         on_alert: Mapping[str, str],
         watchdogs: Mapping[str, Callable[[], object]],

@@ -7,11 +7,10 @@ from hashlib import sha256
 from zope_exporter.config.actions import BACKUP, PACK, VERIFY, ActionSettings
 from zope_exporter.config.schema import Config
 from zope_exporter.discovery.inventory import Inventory
-from zope_exporter.maintenance.jobs.job import Places, Task
-from zope_exporter.maintenance.jobs.lock import LockPlace
+from zope_exporter.maintenance.jobs.job import Paths, Task, Work
+from zope_exporter.maintenance.jobs.lock import LockPath
 from zope_exporter.maintenance.jobs.report import RefusedError
 from zope_exporter.maintenance.jobs.store import JobStore
-from zope_exporter.maintenance.jobs.work import Work
 
 from .backup import run_backup, run_verify
 from .backups import BackupPlan, backup_plan, backup_plans
@@ -89,8 +88,8 @@ class ActionCatalog:
         else:
             run, cooldown = partial(run_verify, plan), self._settings.verify.cooldown
         data_fs = database.storage.data_fs if database.storage else None
-        places = Places(data_fs, plan.repository if plan else None)
-        return Work(task, run, self._lock(database), places, cooldown)
+        paths = Paths(data_fs, plan.repository if plan else None)
+        return Work(task, run, self._lock(database), paths, cooldown)
 
     def _nothing(self, action: str, site: str | None, database: str | None) -> RefusedError:
         """Return why there is nothing to do for the action, under these names."""
@@ -106,10 +105,10 @@ class ActionCatalog:
         remedy = "give the site a backup: section with its repository"
         return RefusedError("unconfigured", f"no {action} is configured for it", remedy)
 
-    def _lock(self, database: SiteDatabase) -> LockPlace:
+    def _lock(self, database: SiteDatabase) -> LockPath:
         directory = database.storage.data_fs.parent if database.storage else None
         name = sha256(f"{database.site}\0{database.name}".encode()).hexdigest()[:16]
-        return LockPlace(directory, self.store.directory / "locks" / f"{name}.lock")
+        return LockPath(directory, self.store.directory / "locks" / f"{name}.lock")
 
 
 def _known(names: list[str]) -> str:

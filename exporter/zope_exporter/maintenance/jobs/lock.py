@@ -22,7 +22,7 @@ POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
-class LockPlace:
+class LockPath:
     """What to lock: `directory` holds the Data.fs, None where none is on this host.
 
     `fallback` is a file of ours, for then and for file systems that lock no directories. It keeps
@@ -42,7 +42,7 @@ class Patience:
 
 
 @contextmanager
-def locked(place: LockPlace, patience: Patience, report: Report) -> Iterator[None]:
+def locked(place: LockPath, patience: Patience, report: Report) -> Iterator[None]:
     """Hold the lock of a database. Raises RefusedError `busy` if it is held for too long."""
     descriptor = _open(place, report)
     try:
@@ -74,7 +74,7 @@ def _process(pid: int) -> str:
         return f"process {pid}"
 
 
-def _open(place: LockPlace, report: Report) -> int:
+def _open(place: LockPath, report: Report) -> int:
     if place.directory is not None:
         try:
             return _lockable(place.directory, os.O_RDONLY | os.O_DIRECTORY)

@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 NICENESS = 10
 
 
-def step_back() -> None:
+def lower_priority() -> None:
     """Lower the priority of this thread, and of all threads and processes that it begins.
 
     To be called once in a thread. Where it may use several processors, it leaves one of them alone:

@@ -1,7 +1,7 @@
 """What an action tells while it runs, and how it says that it cannot go on.
 
 The engines that pack, back up, verify and restore know neither jobs nor locks nor HTTP; they are
-given a `Report`, so that the same code runs under the sidecar, a shell and a test.
+given a `Report`, so that the same code runs in the exporter, a shell and a test.
 """
 
 from typing import Protocol

@@ -9,14 +9,12 @@ from contextlib import suppress
 
 from zope_exporter.system.state import StateError
 
-from .execution import end, execute, unexpected
-from .job import Job, Outcome, Task
-from .lock import LockPlace, Patience
-from .lower_priority import step_back
-from .recorder import Recorder
+from .execution import Recorder, end, execute, unexpected
+from .job import Catalog, Job, Outcome, Submission, Task, Work
+from .lock import LockPath, Patience
+from .lower_priority import lower_priority
 from .report import RefusedError
-from .store import JobStore
-from .work import Catalog, Pending, Submission, Work
+from .store import JobStore, Pending
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +27,7 @@ STOP_SECONDS = 60.0
 class Runner:
     """Takes requests until it is stopped. `submit`, `jobs` and `job` raise StateError.
 
-    `step_back` is called once in each thread before its first job.
+    `lower_priority` is called once in each thread before its first job.
     """
 
     def __init__(
@@ -37,18 +35,18 @@ class Runner:
         catalog: Catalog,
         store: JobStore,
         patience: float = PATIENCE_SECONDS,
-        step_back: Callable[[], None] = step_back,
+        lower_priority: Callable[[], None] = lower_priority,
     ) -> None:
         self._catalog = catalog
-        self._step_back = step_back
+        self._lower_priority = lower_priority
         self._store = store
         self._stopping = threading.Event()
         self._patience = Patience(patience, self._stopping.wait)
         self._mutex = threading.Lock()
-        self._queues: dict[LockPlace, deque[Pending]] = {}
+        self._queues: dict[LockPath, deque[Pending]] = {}
         self._threads: set[threading.Thread] = set()
         with suppress(StateError):  # whoever asks for something is told
-            store.bury()
+            store.reap()
 
     def targets(self, action: str) -> Sequence[tuple[str, str]]:
         """Return the site and database of everything the action can be done to."""
@@ -64,12 +62,12 @@ class Runner:
 
     def jobs(self) -> Sequence[Job]:
         """Return the last jobs, the newest first, also those of the shell."""
-        self._store.bury()
+        self._store.reap()
         return self._store.jobs()
 
     def job(self, number: int) -> Job | None:
         """Return one of them."""
-        self._store.bury()
+        self._store.reap()
         return self._store.job(number)
 
     def stop(self, timeout: float = STOP_SECONDS) -> None:
@@ -112,7 +110,7 @@ class Runner:
             raise RefusedError("threads", f"no thread can be started: {error}") from error
         self._threads.add(thread)
 
-    def _work_off(self, place: LockPlace) -> None:
+    def _work_off(self, place: LockPath) -> None:
         try:
             self._run_all(place)
         except BaseException as error:  # no job may stay queued where nobody will get to it
@@ -122,10 +120,10 @@ class Runner:
             for pending in left:
                 self._fail(pending, error)
 
-    def _run_all(self, place: LockPlace) -> None:
+    def _run_all(self, place: LockPath) -> None:
         """Run the jobs of a queue; whatever one of them dies of, the next has its turn."""
         pending: Pending | None = self._queues[place][0]
-        prepare = self._step_back
+        prepare = self._lower_priority
         while pending is not None:
             try:
                 prepare()
@@ -140,7 +138,7 @@ class Runner:
         log.error("job %s, %s, has died", pending.job.id, pending.job.task, exc_info=error)
         end(self._store, pending, unexpected(error))
 
-    def _next(self, place: LockPlace) -> Pending | None:
+    def _next(self, place: LockPath) -> Pending | None:
         """Forget the first of the queue, which has ended, and return the one after it."""
         with self._mutex:
             queue = self._queues[place]

@@ -1,27 +1,28 @@
-"""The history of jobs in the state file, shared by the sidecar and the shell.
+"""The history of jobs in the state file, shared by the exporter and the shell.
 
-A job that shows there as queued or running holds its life file; one that does not has died, and
+A job that shows there as queued or running holds its lease; one that does not has died, and
 whoever looks next says so.
 """
 
 import json
 import logging
+import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from zope_exporter.system.humanize import duration
 from zope_exporter.system.state import StateError, open_state
 
-from . import rows, tallies
-from .job import UNFINISHED, Job, Outcome, Task
-from .lease import Lease, is_alive
-from .leftovers import remains
+from . import tallies
+from .job import PLAIN_FIELDS, UNFINISHED, Job, Outcome, Paths, Task, Work
+from .lease import Lease, is_alive, leftovers
 from .report import RefusedError
-from .tallies import Tally
-from .work import Pending, Work
+from .tallies import JobTally
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,37 @@ KEPT = 1000
 SHOWN = 100
 # The end of a job is worth waiting for whoever else writes the state file.
 END_TIMEOUT = 30.0
+TABLE = """
+CREATE TABLE IF NOT EXISTS jobs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    site TEXT NOT NULL,
+    database TEXT NOT NULL,
+    action TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    state TEXT NOT NULL,
+    queued REAL NOT NULL,
+    begun REAL,
+    ended REAL,
+    stage TEXT NOT NULL DEFAULT '',
+    done INTEGER NOT NULL DEFAULT 0,
+    total INTEGER NOT NULL DEFAULT 0,
+    log TEXT NOT NULL DEFAULT '[]',
+    code TEXT NOT NULL DEFAULT '',
+    error TEXT NOT NULL DEFAULT '',
+    result TEXT NOT NULL DEFAULT '{}',
+    data_fs BLOB,      -- a path need not be text
+    repository BLOB
+)
+"""
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A job of this process that has not ended; its lease is to be ended after it."""
+
+    job: Job
+    lease: Lease
+    work: Work
 
 
 class JobStore:
@@ -57,17 +89,17 @@ class JobStore:
         Raises RefusedError: `duplicate` if the same is under way, `cooldown` if its last run began
         less than that many seconds ago.
         """
-        self.bury()
+        self.reap()
         with ExitStack() as undo:
             with self._open() as state:
                 _refuse_duplicate(state, work.task)
                 self._refuse_within(state, work.task, cooldown)
                 number = self._insert(state, work, origin)
-                life = Lease(self._life_file(number))
-                undo.callback(life.end)
+                lease = Lease(self._lease_file(number))
+                undo.callback(lease.end)
                 job = _one(state, number)
             undo.pop_all()
-        return Pending(job, life, work)
+        return Pending(job, lease, work)
 
     def begin(self, number: int) -> None:
         """Note that a job runs now."""
@@ -81,7 +113,7 @@ class JobStore:
         with self._open() as state:
             state.execute(
                 "UPDATE jobs SET stage = ?, done = ?, total = ?, log = ? WHERE id = ?",
-                (rows.as_text(stage), done, total, json.dumps(rows.as_text(log)), number),
+                (_as_text(stage), done, total, json.dumps(_as_text(log)), number),
             )
 
     def end(self, number: int, outcome: Outcome) -> None:
@@ -91,30 +123,29 @@ class JobStore:
             if job.state in UNFINISHED:
                 self._end(state, job, outcome)
 
-    def bury(self) -> None:
+    def reap(self) -> None:
         """Note of jobs whose process died that they are interrupted, and what they left behind."""
         with self._open() as state:
-            dead = [job for job in _unfinished(state) if not is_alive(self._life_file(job.id))]
+            dead = [job for job in _unfinished(state) if not is_alive(self._lease_file(job.id))]
         for job in dead:
             # Outside of the transaction: a file system that hangs must not hold the state file.
-            told = "; ".join(["its process died, or could not note how it ended", *remains(job)])
+            told = "; ".join(["its process died, or could not note how it ended", *leftovers(job)])
             log.warning("job %s, %s, was interrupted: %s", job.id, job.task, told)
             self.end(job.id, Outcome("interrupted", "died", told))
-            self._life_file(job.id).unlink(missing_ok=True)
+            self._lease_file(job.id).unlink(missing_ok=True)
 
     def jobs(self, limit: int = SHOWN) -> list[Job]:
         """Return the newest jobs, at most `limit`, the newest first."""
         with self._open() as state:
             found = state.execute("SELECT * FROM jobs ORDER BY id DESC LIMIT ?", (limit,))
-            return [rows.job_of(row) for row in found]
+            return [_job_of(row) for row in found]
 
     def job(self, number: int) -> Job | None:
         """Return one of them."""
         with self._open() as state:
-            row = state.execute("SELECT * FROM jobs WHERE id = ?", (number,)).fetchone()
-            return None if row is None else rows.job_of(row)
+            return _find(state, number)
 
-    def standing(self) -> tuple[list[Tally], list[Job]]:
+    def summary(self) -> tuple[list[JobTally], list[Job]]:
         """Return all tallies, and the jobs that are queued or running, of one moment."""
         with self._open() as state:
             return tallies.read_tallies(state), _unfinished(state)
@@ -129,11 +160,11 @@ class JobStore:
     def _open(self, timeout: float = 5.0) -> Iterator[sqlite3.Connection]:
         with open_state(self._file, timeout) as state:
             state.row_factory = sqlite3.Row
-            state.execute(rows.TABLE)
+            state.execute(TABLE)
             state.execute(tallies.TABLE)
             yield state
 
-    def _life_file(self, number: int) -> Path:
+    def _lease_file(self, number: int) -> Path:
         return self.directory / "jobs" / f"{number}.lock"
 
     def _refuse_within(self, state: sqlite3.Connection, task: Task, cooldown: float) -> None:
@@ -146,11 +177,11 @@ class JobStore:
 
     def _insert(self, state: sqlite3.Connection, work: Work, origin: str) -> int:
         tallies.tally_request(state, work.task)
-        places = map(rows.path_bytes, (work.places.data_fs, work.places.repository))
+        paths = map(_path_bytes, (work.paths.data_fs, work.paths.repository))
         number = state.execute(
             "INSERT INTO jobs (site, database, action, origin, state, queued, data_fs, repository)"
             " VALUES (?, ?, ?, ?, 'queued', ?, ?, ?)",
-            (*work.task, origin, self._clock(), *places),
+            (*work.task, origin, self._clock(), *paths),
         ).lastrowid
         assert number is not None  # noqa: S101  always so after an INSERT
         forgotten = "DELETE FROM jobs WHERE id <= ? AND state NOT IN ('queued', 'running')"
@@ -160,7 +191,7 @@ class JobStore:
     def _end(self, state: sqlite3.Connection, job: Job, outcome: Outcome) -> None:
         now = self._clock()
         tallies.tally_end(state, job, outcome.state, now)
-        error, result = rows.as_text(outcome.error), json.dumps(rows.as_text(outcome.result))
+        error, result = _as_text(outcome.error), json.dumps(_as_text(outcome.result))
         state.execute(
             "UPDATE jobs SET state = ?, ended = ?, code = ?, error = ?, result = ? WHERE id = ?",
             (outcome.state, now, outcome.code, error, result, job.id),
@@ -174,13 +205,51 @@ def _refuse_duplicate(state: sqlite3.Connection, task: Task) -> None:
             raise RefusedError("duplicate", reason)
 
 
-def _one(state: sqlite3.Connection, number: int) -> Job:
+def _find(state: sqlite3.Connection, number: int) -> Job | None:
     row = state.execute("SELECT * FROM jobs WHERE id = ?", (number,)).fetchone()
-    if row is None:
+    return None if row is None else _job_of(row)
+
+
+def _one(state: sqlite3.Connection, number: int) -> Job:
+    job = _find(state, number)
+    if job is None:
         raise StateError(f"job {number} is no longer known: was the state file moved away?")
-    return rows.job_of(row)
+    return job
 
 
 def _unfinished(state: sqlite3.Connection) -> list[Job]:
     unfinished = "SELECT * FROM jobs WHERE state IN ('queued', 'running') ORDER BY id"
-    return [rows.job_of(row) for row in state.execute(unfinished)]
+    return [_job_of(row) for row in state.execute(unfinished)]
+
+
+def _job_of(row: sqlite3.Row) -> Job:
+    """Return the job of a row."""
+    return Job(
+        task=Task(row["site"], row["database"], row["action"]),
+        log=tuple(json.loads(row["log"])),
+        result=json.loads(row["result"]),
+        paths=Paths(_path(row["data_fs"]), _path(row["repository"])),
+        **{name: row[name] for name in PLAIN_FIELDS},
+    )
+
+
+def _as_text(value: Any) -> Any:
+    """Return what is told in terms of JSON with all its texts such as can be kept and sent.
+
+    Whoever names a file may put bytes there that are no UTF-8; they are shown escaped.
+    """
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {key: _as_text(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_text(each) for each in value]
+    return value
+
+
+def _path_bytes(path: Path | None) -> bytes | None:
+    return None if path is None else os.fsencode(path)
+
+
+def _path(path: bytes | None) -> Path | None:
+    return None if path is None else Path(os.fsdecode(path))

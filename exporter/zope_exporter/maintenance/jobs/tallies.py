@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS job_tallies (
 
 
 @dataclass(frozen=True)
-class Tally:
+class JobTally:
     """How many jobs of a task ended, and how many of these without success.
 
     `last_success` and `last_failure` are when one ended, in seconds since the epoch;
@@ -37,19 +37,13 @@ class Tally:
     last_duration: float | None = None
 
 
-def read_tallies(state: Connection) -> list[Tally]:
+def read_tallies(state: Connection) -> list[JobTally]:
     """Return the tallies of every task that was ever asked for."""
-    return [
-        Tally(
-            Task(row["site"], row["database"], row["action"]),
-            row["ended"],
-            row["unsuccessful"],
-            row["last_success"],
-            row["last_failure"],
-            row["last_duration"],
-        )
-        for row in state.execute("SELECT * FROM job_tallies")
-    ]
+    query = (
+        "SELECT site, database, action, ended, unsuccessful, last_success, last_failure,"
+        " last_duration FROM job_tallies"
+    )
+    return [JobTally(Task(*row[:3]), *row[3:]) for row in state.execute(query)]
 
 
 def last_begin(state: Connection, task: Task) -> float | None:
