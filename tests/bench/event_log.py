@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.support.programs.debian import tool  # noqa: E402
-from zope_exporter.logs.event.known_patterns import KNOWN_PATTERNS  # noqa: E402
+from zope_exporter.logs.event.patterns import KNOWN_PATTERNS  # noqa: E402
 
 OURS = """
 import json, sys

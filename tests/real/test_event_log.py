@@ -18,7 +18,7 @@ from tests.support.zopes.buildouts import Buildout
 from tests.support.zopes.environments import Environment
 from tests.support.zopes.instances import ZopeInstance
 from zope_exporter.logs.event.counter import EventCounter
-from zope_exporter.logs.event.known_patterns import KNOWN_PATTERNS
+from zope_exporter.logs.event.patterns import KNOWN_PATTERNS
 
 StartZope = Callable[..., ZopeInstance]
 

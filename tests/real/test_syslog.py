@@ -22,7 +22,7 @@ from tests.support.zopes.instances import ZopeInstance
 from zope_exporter.logs.access.counter import AccessCounter
 from zope_exporter.logs.event.counter import EventCounter
 from zope_exporter.logs.syslog.counting import Counters
-from zope_exporter.logs.syslog.route import Route, SyslogSettings
+from zope_exporter.logs.syslog.message import Route, SyslogSettings
 
 LINES = [
     '127.0.0.1 - - [22/Nov/2026:10:37:52 +0000] "GET / HTTP/1.1" 200 230',

@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 from zope_exporter.config.schema import Config
 from zope_exporter.config.types import Section, section_of
-from zope_exporter.logs.event.known_patterns import KNOWN_PATTERNS
+from zope_exporter.logs.event.patterns import KNOWN_PATTERNS
 
 
 def patterns_reference() -> str:

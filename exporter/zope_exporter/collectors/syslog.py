@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 from zope_exporter.logs.counters import COUNTED
-from zope_exporter.logs.syslog import tally
+from zope_exporter.logs.syslog import counting
 from zope_exporter.logs.syslog.receiver import SyslogReceiver
 from zope_exporter.metrics.collector import Part
 from zope_exporter.metrics.metric import Sample
@@ -14,7 +14,7 @@ class SyslogCollector:
     """The counters of logs that come by syslog are the same metrics as of those in files."""
 
     name = "syslog"
-    metrics = (*tally.METRICS, *COUNTED)
+    metrics = (*counting.METRICS, *COUNTED)
 
     def __init__(self, receivers: Sequence[SyslogReceiver]) -> None:
         self._receivers = receivers

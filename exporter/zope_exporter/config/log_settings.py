@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from zope_exporter.discovery.inventory import Inventory
-from zope_exporter.logs.syslog.route import Route, SyslogSettings
+from zope_exporter.logs.syslog.message import Route, SyslogSettings
 from zope_exporter.logs.tail.real_paths import RealPaths
 from zope_exporter.logs.tail.sources import ExtraLog, LogSource, log_sources
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from zope_exporter.logs.syslog.listen import parse_address
-from zope_exporter.logs.syslog.route import FACILITIES
+from zope_exporter.logs.syslog.message import FACILITIES
 
 from .types import FilePath, Name, Regex, Section, wrong
 

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from tests.support.logs.access_logs import HOSTILE, common_lines, hostile_lines, zope_lines
 from tests.support.logs.access_oracle import read_log
-from zope_exporter.logs.access.clf import count
-from zope_exporter.logs.access.clf_line import read_line
+from zope_exporter.logs.access.clf import count, read_line
 from zope_exporter.logs.access.requests import Request, Tally
 
 DATE = b"[22/Nov/2026:10:37:52 +0000]"

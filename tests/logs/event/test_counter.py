@@ -7,8 +7,8 @@ import pytest
 from tests.support.logs.event_counts import matches, records, unparsed
 from tests.support.logs.event_samples import PLONE, RAISED, ZOPE2, ZOPE6
 from zope_exporter.logs.event.counter import EventCounter
-from zope_exporter.logs.event.known_patterns import KNOWN_PATTERNS
-from zope_exporter.logs.event.severity import SEVERITIES
+from zope_exporter.logs.event.fields import SEVERITIES
+from zope_exporter.logs.event.patterns import KNOWN_PATTERNS
 
 
 def count(*blocks: bytes) -> EventCounter:

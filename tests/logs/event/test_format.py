@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.support.logs.event_counts import records, unparsed
 from zope_exporter.logs.event.counter import EventCounter
-from zope_exporter.logs.event.severity import severity
+from zope_exporter.logs.event.fields import severity
 
 Style = Literal["%", "{", "$"]
 

@@ -11,7 +11,7 @@ from tests.support.logs.event_counts import matches, records, unparsed
 from tests.support.logs.event_oracle import read_log
 from tests.support.logs.event_samples import PLONE, RAISED, ZOPE2, ZOPE6
 from zope_exporter.logs.event.counter import EventCounter
-from zope_exporter.logs.event.known_patterns import KNOWN_PATTERNS
+from zope_exporter.logs.event.patterns import KNOWN_PATTERNS
 
 LINES = st.sampled_from(
     [

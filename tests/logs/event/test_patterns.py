@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.support.logs.event_counts import matches
 from zope_exporter.logs.event.counter import EventCounter
-from zope_exporter.logs.event.known_patterns import KNOWN_PATTERNS
+from zope_exporter.logs.event.patterns import KNOWN_PATTERNS
 
 START = b"2026-11-22 10:37:51 INFO [n:1][t] "
 

@@ -12,9 +12,9 @@ from tests.support.logs.syslog import NOON, Heard, Lines, hearing
 from tests.support.programs.processes import eventually
 from zope_exporter.logs.access.counter import AccessCounter
 from zope_exporter.logs.event.counter import EventCounter
-from zope_exporter.logs.syslog.allowance import Allowance
 from zope_exporter.logs.syslog.counting import Counters
 from zope_exporter.logs.syslog.listen import ListenError
+from zope_exporter.logs.syslog.receiver import Allowance
 from zope_exporter.system.state import StateError
 
 REQUEST = b'<134>127.0.0.1 - - [22/Nov/2026:10:37:52 +0000] "GET / HTTP/1.1" 200 230\0'
@@ -193,3 +193,19 @@ def _messages(heard: Heard) -> list[float]:
     return [
         value for name, value in heard.values().items() if name.startswith("syslog_messages_total")
     ]
+
+
+def test_a_share_of_each_second_is_allowed() -> None:
+    now = used = 0.0
+    allowance = Allowance(0.25, lambda: now, lambda: used)
+    assert allowance.overdrawn() == 0
+    now, used = 0.2, 0.2
+    assert allowance.overdrawn() == 0
+    now, used = 0.4, 0.3
+    assert allowance.overdrawn() == 0.6
+    now, used = 1.1, 0.3
+    assert allowance.overdrawn() == 0
+    now, used = 1.2, 0.5
+    assert allowance.overdrawn() == 0
+    now, used = 1.5, 0.6
+    assert round(allowance.overdrawn(), 6) == 0.6

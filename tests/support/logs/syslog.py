@@ -6,10 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.programs.processes import eventually
-from zope_exporter.logs.syslog.allowance import Allowance
 from zope_exporter.logs.syslog.counting import Counters
-from zope_exporter.logs.syslog.receiver import SyslogReceiver
-from zope_exporter.logs.syslog.route import SyslogSettings
+from zope_exporter.logs.syslog.message import SyslogSettings
+from zope_exporter.logs.syslog.receiver import Allowance, SyslogReceiver
 from zope_exporter.logs.tail.lines import JSON
 from zope_exporter.logs.tail.store import LogStore
 from zope_exporter.metrics.metric import Metric, Sample

@@ -1,28 +1,33 @@
-"""Blocks of lines in Common or combined format, nearly all of them read many at a time by numpy.
+"""Lines in Common or combined format, as Apache, Paste and Zope 2 write them.
 
-The quotes and newlines of a block are found first. Where the first quote of a line ends a date and
-the second is followed by a status, which is so unless a request holds quotes, two windows of
-eight-byte words around them tell all there is to count. What is not exactly as expected
-there is left to `read_line`, one line at a time.
+Nearly all of them are read many at a time by numpy. The quotes and newlines of a block are found
+first. Where the first quote of a line ends a date and the second is followed by a status, which is
+so unless a request holds quotes, two windows of eight-byte words around them tell all there is to
+count. What is not exactly as expected there is left to `read_line`, one line at a time.
 """
 
+import re
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .clf_line import read_line
-from .requests import CODES, Tally
+from .requests import CODES, Request, Tally, make_request
 
 Words = NDArray[np.uint64]
 Positions = NDArray[np.intp]
 Choice = NDArray[np.bool_]
-
 _QUOTE, _NEWLINE, _BACKSLASH = b'"\n\\'
 _COMMON_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
 _STRIP = 128 * 1024
 _PIECE = 512 * 1024  # the arrays made for a piece of nothing but newlines are 40 times its size
 _WORD = np.dtype("<u8")  # so that the first byte of a text is the lowest of its word
+
+# Months are in the language of the server's locale.
+_BEFORE_REQUEST = re.compile(
+    rb'\[[0-9]{2}/[^/" \n]{1,24}/[0-9]{4}(?::[0-9]{2}){3} [+-][0-9]{4}\] "'
+)
+_AFTER_REQUEST = re.compile(rb'" ([0-9]{3}) ([0-9]+|-)(?=[ \r]|\Z)')
 
 
 class _Shape(NamedTuple):
@@ -176,3 +181,29 @@ def _sizes(words: Words) -> tuple[Words, Choice]:
     number = (number * 100 + (number >> 16)) & 0x0000FFFF0000FFFF
     number = (number * 10000 + (number >> 32)) & 0x00000000FFFFFFFF
     return number, ended & (length >= 1) & (length < 8) & (~dash | (length == 1))
+
+
+def read_line(line: bytes) -> Request | None:
+    """Read a line without its newline; None if it tells of no request.
+
+    Apache escapes quotes, Paste's translogger and Zope 2 do not, so that a client's query, referer
+    or user agent may hold what looks like the end of the request. Method, URI and version hold no
+    blank, though: the first quote that is followed by a status and a size is the real one. Before
+    the date may be anything, such as the list of addresses of a forwarded request. There is no
+    second try behind another date: that would make long lines cost the square of their length.
+    """
+    opening = _BEFORE_REQUEST.search(line)
+    if opening is None:
+        return None
+    for closing in _AFTER_REQUEST.finditer(line, opening.end()):
+        if not _is_escaped(line, closing.start()):
+            method = line[opening.end() : closing.start()].partition(b" ")[0]
+            return make_request(method, *closing.groups())
+    return None
+
+
+def _is_escaped(line: bytes, quote: int) -> bool:
+    before = quote
+    while line[before - 1] == _BACKSLASH:
+        before -= 1
+    return (quote - before) % 2 == 1

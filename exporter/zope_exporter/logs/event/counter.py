@@ -1,16 +1,15 @@
 """Counting the records of an event log by severity and by patterns."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import blake2b
 
 from zope_exporter.logs.tail.lines import JSON, UNPARSED_LINES
 from zope_exporter.metrics.metric import Metric, Sample
 
-from .duplicate_records import DoubledRecords
-from .format import record_format
-from .known_patterns import KNOWN_PATTERNS
-from .patterns import PatternCounter
-from .severity import OTHER, SEVERITIES, severity
+from .fields import OTHER, SEVERITIES, severity
+from .format import RecordFormat, record_format
+from .patterns import KNOWN_PATTERNS, PatternCounter
 
 RECORDS = Metric(
     "zope_event_log_records_total",
@@ -24,6 +23,9 @@ MATCHES = Metric(
     "Records of the event log in which a pattern is found, however often in each.",
     ("site", "log", "pattern"),
 )
+
+# Two threads may log at once, so that the copies of their records take turns.
+_REMEMBERED = 16
 
 
 class EventCounter:
@@ -53,7 +55,7 @@ class EventCounter:
         if taken := known.keys() & patterns.keys():
             raise ValueError(f"pattern {min(taken)} is built in; give yours another name")
         self._patterns = PatternCounter({**known, **patterns}, self._format.start)
-        self._doubled = DoubledRecords(self._format)
+        self._duplicates = DuplicateRecords(self._format)
         self._records = dict.fromkeys((*SEVERITIES, OTHER), 0)
         self._unparsed = 0
         self._in_record = False
@@ -65,7 +67,7 @@ class EventCounter:
             block = block.replace(b"\r\n", b"\n")
         text, begin = self._before + block, len(self._before)
         self._before = self._separator_at_end_of(text)
-        text = self._doubled.without_copies(text, begin)
+        text = self._duplicates.without_copies(text, begin)
         if not self._in_record:
             first = self._format.start.search(text)
             begin = first.start() + 1 if first else len(text)
@@ -98,7 +100,7 @@ class EventCounter:
             "in_record": self._in_record,
             "found": sorted(self._patterns.found),
             "before": self._before.decode("utf-8", "surrogateescape"),
-            "doubled": self._doubled.save(),
+            "doubled": self._duplicates.save(),
         }
 
     def load(self, state: Mapping[str, JSON]) -> None:
@@ -117,7 +119,7 @@ class EventCounter:
                 "doubled": Mapping() as doubled,
             }:
                 counts = _counts(records, self._records), _counts(matches, self._patterns.counts)
-                self._doubled.load(doubled)
+                self._duplicates.load(doubled)
             case _:
                 raise ValueError("not the state of an event log")
         self._records, self._patterns.counts = counts
@@ -143,3 +145,69 @@ def _counts(saved: Mapping[str, JSON], known: Mapping[str, int]) -> dict[str, in
             raise ValueError("not the counts of an event log")
         counts[name] = count
     return counts
+
+
+class DuplicateRecords:
+    """Finds the second copies of records of the logger waitress.
+
+    The zope.ini that Zope and Plone come with gives the handler of the event log both to that
+    logger and to the root logger, which also gets what waitress logs. A copy is a first line equal
+    to that of one of the last 16 records whose copy has not come yet. As the line has the time and
+    the thread, only a log without duplicates can lose a record by this, where one thread logs the
+    same twice within a second.
+    """
+
+    def __init__(self, records: RecordFormat) -> None:
+        self._start = records.start
+        self._waitress = records.logger_start
+        self._marks = records.logger_marks
+        self._separators = records.separators
+        self._unpaired: deque[str] = deque(maxlen=_REMEMBERED)
+        self._in_copy = False
+
+    def without_copies(self, text: bytes, begin: int) -> bytes:
+        """Take second copies out of whole lines; before `begin` is only a separator."""
+        if self._waitress is None:
+            return text
+        if not (self._in_copy or any(mark in text for mark in self._marks)):
+            return text
+        kept, kept_from = [], 0
+        if self._in_copy:
+            kept, kept_from = [text[:begin]], self._end(text, begin - 1)
+        for record in self._waitress.finditer(text):
+            if not self._is_copy(record[0]):
+                continue
+            copy = record.start() + 1
+            kept.append(text[kept_from:copy])
+            kept_from = self._end(text, copy)
+        self._in_copy = kept_from == len(text)
+        return b"".join([*kept, text[kept_from:]])
+
+    def _end(self, text: bytes, inside: int) -> int:
+        following = self._start.search(text, inside)
+        if following is None:
+            return len(text)
+        end = following.start() + 1
+        # What separates the following record from the copy belongs to it.
+        separator = next((each for each in self._separators if text.endswith(each, 0, end)), b"\n")
+        return end - len(separator) + 1
+
+    def _is_copy(self, line: bytes) -> bool:
+        digest = blake2b(line, digest_size=8).hexdigest()
+        if digest in self._unpaired:
+            self._unpaired.remove(digest)
+            return True
+        self._unpaired.append(digest)
+        return False
+
+    def save(self) -> dict[str, JSON]:
+        return {"single": list(self._unpaired), "in_copy": self._in_copy}
+
+    def load(self, state: Mapping[str, JSON]) -> None:
+        """Go on from what `save` returned. Raises ValueError for anything else."""
+        match state:
+            case {"single": Sequence() as single, "in_copy": bool() as in_copy}:
+                self._unpaired = deque(map(str, single), maxlen=_REMEMBERED)
+                self._in_copy = in_copy
+            case _:
+                raise ValueError("not the state of doubled records")

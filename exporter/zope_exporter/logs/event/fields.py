@@ -1,13 +1,39 @@
-"""Regular expressions for the fields that may stand at the beginning of a record.
+"""The fields of a record: how the formats of Python's logging name them, and what they look like.
 
-None of them matches more than one line, and none can be matched in more ways than it is long: what
-begins like a record and is none costs no more than reading it.
+None of the regular expressions for them matches more than one line, and none can be matched in more
+ways than it is long: what begins like a record and is none costs no more than reading it.
 """
 
 import re
+import string
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-from .format_string import Field
-from .severity import LEVEL_NAMES
+SEVERITIES = ("TRACE", "DEBUG", "BLATHER", "INFO", "WARNING", "ERROR", "CRITICAL")
+OTHER = "other"
+# What zLOG, Python's logging and ZConfig also call them.
+_ALIASES = {
+    "PROBLEM": "WARNING",
+    "WARN": "WARNING",
+    "PANIC": "CRITICAL",
+    "FATAL": "CRITICAL",
+    "NOTSET": "TRACE",
+}
+LEVEL_NAMES = {**{name: name for name in SEVERITIES}, **_ALIASES}
+_LEAST = ((50, "CRITICAL"), (40, "ERROR"), (30, "WARNING"), (20, "INFO"), (15, "BLATHER"))
+_NUMBER = re.compile(r"(?:Level )?(\d{1,9})")
+
+_PERCENT = re.compile(
+    r"%(?:\((?P<name>\w+)\)[#0\- +]*(?P<width>\d*)(?:\.(?P<precision>\d+))?[a-zA-Z]|(?P<literal>%))"
+)
+_BRACES_SPEC = re.compile(
+    r"(?:.?[<>^=])?[-+ ]?#?0?(?P<width>\d*)(?:\.(?P<precision>\d+))?[a-zA-Z]?"
+)
+_DOLLAR_FIELD = re.compile(r"\$\{?[a-z]")
+_NUMBERS = {"created", "levelno", "lineno", "msecs", "process", "relativeCreated", "thread"}
+# zope.conf writes control characters so, on one line.
+_ESCAPE = re.compile(r"\\([nrtbf])")
+_CONTROL = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 
 _TEXT = "{1,300}"
 _WIDEST = 80
@@ -31,6 +57,109 @@ _DIRECTIVES = {
     "z": r"(?:Z|[+-]\d\d:?\d\d)?",
     "%": "%",
 }
+
+
+def severity(level: str) -> str:
+    """Return the severity that a level's name or number stands for.
+
+    A number between two severities is the lesser one, as it is for logging itself; a name that
+    nobody knows is "other". Names may be cut short, as `%(levelname)-7.7s` does to CRITICAL.
+    """
+    for name, found in LEVEL_NAMES.items():
+        if level and name.startswith(level):
+            return found
+    number = _NUMBER.fullmatch(level)
+    return _of_number(int(number[1])) if number else OTHER
+
+
+def _of_number(number: int) -> str:
+    for least, name in _LEAST:
+        if number >= least:
+            return name
+    return "DEBUG" if number >= 10 else "TRACE"
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of the record; `padded` if blanks may surround it, cut after `precision`."""
+
+    name: str
+    padded: bool = False
+    precision: int | None = None
+
+    @property
+    def is_number(self) -> bool:
+        return self.name in _NUMBERS
+
+
+def pieces_of(text: str) -> list[str | Field]:
+    """Take a format string of style %, { or $ to literal text and fields.
+
+    No two texts are neighbours. Raises ValueError with the reason.
+    """
+    text = _ESCAPE.sub(lambda escape: _CONTROL[escape[1]], text)
+    if "%(" in text:
+        found = _percent(text)
+    elif _DOLLAR_FIELD.search(text):
+        found = _dollar(text)
+    else:
+        found = _braces(text)
+    pieces: list[str | Field] = []
+    for piece in found:
+        if isinstance(piece, str) and pieces and isinstance(pieces[-1], str):
+            pieces[-1] += piece
+        elif piece:
+            pieces.append(piece)
+    if not any(isinstance(piece, Field) for piece in pieces):
+        raise ValueError("has no field such as %(levelname)s")
+    return pieces
+
+
+def _percent(text: str) -> Iterator[str | Field]:
+    end = 0
+    for match in _PERCENT.finditer(text):
+        yield _plain(text[end : match.start()])
+        yield "%" if match["literal"] else _field(match["name"], match)
+        end = match.end()
+    yield _plain(text[end:])
+
+
+def _plain(text: str) -> str:
+    if "%" in text:
+        raise ValueError(f"has a % that begins no field, in {text!r}")
+    return text
+
+
+def _field(name: str, spec: re.Match[str]) -> Field:
+    precision = spec["precision"]
+    return Field(name, bool(spec["width"]), None if precision is None else int(precision))
+
+
+def _braces(text: str) -> Iterator[str | Field]:
+    try:
+        parsed = list(string.Formatter().parse(text))
+    except ValueError as error:
+        raise ValueError(f"is no format string: {error}") from None
+    for literal, name, spec, _ in parsed:
+        yield literal
+        if name is not None:
+            found = _BRACES_SPEC.fullmatch(spec or "")
+            if found is None:
+                raise ValueError(f"has a field of unknown form, {{{name}:{spec}}}")
+            yield _field(name, found)
+
+
+def _dollar(text: str) -> Iterator[str | Field]:
+    end = 0
+    for match in string.Template.pattern.finditer(text):
+        yield text[end : match.start()]
+        name = match["named"] or match["braced"]
+        if name:
+            yield Field(name)
+        else:
+            yield "$" if match["escaped"] else match[0]
+        end = match.end()
+    yield text[end:]
 
 
 def date_regex(date_format: str | None) -> str:

@@ -4,8 +4,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .fields import PADDING, date_regex, field_regex, level_regex, literal_regex, spaced
-from .format_string import Field, pieces_of
+from .fields import (
+    PADDING,
+    Field,
+    date_regex,
+    field_regex,
+    level_regex,
+    literal_regex,
+    pieces_of,
+    spaced,
+)
 
 # What Zope 4 and later and Plone's recipe write, and what ZConfig's handlers write by default.
 # What is cut to seven characters may as well be longer.

@@ -1,8 +1,10 @@
-"""Receiving the syslog messages of one site, in a thread."""
+"""Receiving the syslog messages of one site, in a thread that may use a share of a core."""
 
 import logging
 import os
+import select
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -12,19 +14,93 @@ from zope_exporter.logs.tail.store import LogKey, LogStore
 from zope_exporter.metrics.metric import Sample
 from zope_exporter.system.state import StateError
 
-from .allowance import Allowance
 from .counting import Counters, MessageCounter
-from .intake import BATCH, Intake
 from .listen import ListenError, listening, parse_address
-from .route import SyslogSettings
+from .message import SyslogSettings
+
+SHARE = 0.25
+WINDOW_SECONDS = 1.0
+
+# From Linux' asm-generic/socket.h and linux/sock_diag.h; Python does not name them.
+_SO_MEMINFO = 55
+_MEMINFO = struct.Struct("9I")
+_DROPS = 8
+BATCH = 64
+_LONGEST = 64 * 1024
 
 log = logging.getLogger(__name__)
-
 RETRY_SECONDS = 15.0
 # Taking several messages at a time costs a fraction; the kernel keeps hundreds for us meanwhile.
 GATHER_SECONDS = 0.01
 # What is in the socket's buffer at the end, but not for ever in a flood.
 LAST_BATCHES = 256
+
+
+class Allowance:
+    """Allows its thread a share of a core, reckoned in windows of one second."""
+
+    def __init__(
+        self,
+        share: float = SHARE,
+        clock: Callable[[], float] = time.monotonic,
+        used: Callable[[], float] = time.thread_time,
+    ) -> None:
+        self._share = share
+        self._clock = clock
+        self._used = used
+        self._began = float("-inf")
+        self._before = 0.0
+
+    def overdrawn(self) -> float:
+        """Return how many seconds of this window are left without an allowance, 0 if it lasts."""
+        now, used = self._clock(), self._used()
+        left = self._began + WINDOW_SECONDS - now
+        if left <= 0:
+            self._began, self._before = now, used
+            return 0.0
+        return left if used - self._before > self._share * WINDOW_SECONDS else 0.0
+
+
+class Intake:
+    """Reads a datagram socket; another thread can end the waiting for more."""
+
+    def __init__(self, receiver: socket.socket, wake: int) -> None:
+        self._receiver = receiver
+        self._wake = wake
+        self._buffer = bytearray(_LONGEST)
+        self._poll = select.poll()
+        self._poll.register(receiver, select.POLLIN)
+        self._poll.register(wake, select.POLLIN)
+        self._drops = self._drops_so_far()
+
+    def wait(self) -> bool:
+        """Wait for datagrams; return False when woken up instead."""
+        return all(descriptor != self._wake for descriptor, _ in self._poll.poll())
+
+    def take(self) -> tuple[list[bytes], int]:
+        """Return up to 64 datagrams and how many of them were cut at 64 KiB; never blocks."""
+        datagrams: list[bytes] = []
+        cut = 0
+        while len(datagrams) < BATCH:
+            try:
+                size, _, flags, _ = self._receiver.recvmsg_into(
+                    [self._buffer], 0, socket.MSG_DONTWAIT
+                )
+            except BlockingIOError:
+                break
+            datagrams.append(bytes(memoryview(self._buffer)[:size]))
+            cut += bool(flags & socket.MSG_TRUNC)
+        return datagrams, cut
+
+    def dropped(self) -> int:
+        """Return how many datagrams the kernel has dropped since the last call."""
+        before, self._drops = self._drops, self._drops_so_far()
+        return (self._drops - before) % 2**32
+
+    def _drops_so_far(self) -> int:
+        memory = self._receiver.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
+        drops: int = _MEMINFO.unpack(memory)[_DROPS]
+        return drops
 
 
 class SyslogReceiver:
