@@ -8,7 +8,7 @@ from tests.support.databases.repository import repozo
 from zope_exporter.collectors.backup import BackupCollector
 from zope_exporter.config.actions import BackupConfig
 from zope_exporter.discovery.inventory import Storage
-from zope_exporter.maintenance.actions.backups import BackupPlan
+from zope_exporter.maintenance.actions.databases import BackupPlan
 from zope_exporter.maintenance.backup.disk import Means
 from zope_exporter.maintenance.backup.run import backup
 from zope_exporter.maintenance.backup.target import BackupSettings, Source

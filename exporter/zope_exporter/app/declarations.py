@@ -18,7 +18,7 @@ from zope_exporter.metrics.registry import Registry
 from zope_exporter.web.scrape_limit import ScrapeLimit
 
 if TYPE_CHECKING:
-    from zope_exporter.maintenance.actions.backups import BackupPlan
+    from zope_exporter.maintenance.actions.databases import BackupPlan
 
 
 class _NoActions:

@@ -29,7 +29,7 @@ from .zeo import ZeoCollector
 from .zmi import ZmiCollector
 
 if TYPE_CHECKING:
-    from zope_exporter.maintenance.actions.backups import BackupPlan
+    from zope_exporter.maintenance.actions.databases import BackupPlan
 
 RESCAN_SECONDS = 3.0
 

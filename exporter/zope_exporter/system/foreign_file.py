@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .fsync import named
+
+CHUNK = 1 << 20
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _KINDS = {
     stat.S_IFIFO: "a FIFO",
@@ -18,6 +21,7 @@ _KINDS = {
     stat.S_IFSOCK: "a socket",
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
+    stat.S_IFLNK: "a symbolic link",
 }
 
 
@@ -25,6 +29,7 @@ class NotRegularError(OSError):
     """What has the name is not a regular file; `reason`, also its strerror, says what it is."""
 
     def __init__(self, path: Path, mode: int) -> None:
+        self.mode = mode
         self.reason = f"{_KINDS.get(stat.S_IFMT(mode), 'something else')}, not a regular file"
         super().__init__(errno.EINVAL, self.reason, str(path))
 
@@ -39,13 +44,21 @@ class ForeignFileError(Exception):
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[int]:
+def opened(path: Path, dir_fd: int | None = None, follow_links: bool = True) -> Iterator[int]:
     """Give a descriptor for reading a regular file; raises OSError, for all else NotRegularError.
 
-    It never waits for another process; only a file system that hangs can keep it.
+    It never waits for another process; only a file system that hangs can keep it. With `dir_fd`,
+    the last part of the path is looked up in that directory.
     """
-    _refuse_others(path, path.stat())
-    descriptor = os.open(path, _FLAGS)
+    name = path if dir_fd is None else path.name
+    # A look first: opening alone has effects on some devices.
+    _refuse_others(path, os.stat(name, dir_fd=dir_fd, follow_symlinks=follow_links))
+    try:
+        descriptor = os.open(name, _FLAGS | (0 if follow_links else os.O_NOFOLLOW), dir_fd=dir_fd)
+    except OSError as error:
+        if error.errno == errno.ELOOP and not follow_links:
+            raise NotRegularError(path, stat.S_IFLNK) from error
+        raise
     try:
         _refuse_others(path, os.fstat(descriptor))  # another one may have the name by now
         yield descriptor
@@ -73,6 +86,23 @@ def read(path: Path, largest: int) -> bytes:
         remedy = "correct the path, or let the exporter's user read the file"
         raise ForeignFileError(path, reason, remedy) from error
     raise ForeignFileError(path, f"larger than {largest} bytes", "is this the right file?")
+
+
+def chunks(descriptor: int, path: Path, may_grow: bool = False) -> Iterator[bytes]:
+    """Yield what is in an open file; raises OSError, also if it becomes longer meanwhile.
+
+    Else a file that grows as fast as it is read would have no end.
+    """
+    left = os.fstat(descriptor).st_size
+    while True:
+        with named(path):
+            data = os.read(descriptor, CHUNK)
+        left -= len(data)
+        if left < 0 and not may_grow:
+            raise OSError(errno.EINVAL, "it grew while it was read", str(path))
+        if not data:
+            return
+        yield data
 
 
 def _refuse_others(path: Path, status: os.stat_result) -> None:

@@ -5,8 +5,8 @@ import pytest
 from zope_exporter.config.actions import ActionsConfig, BackupConfig
 from zope_exporter.config.schema import Config, SiteConfig
 from zope_exporter.discovery.inventory import Database, Inventory, Service, Site, Storage
-from zope_exporter.maintenance.actions.backups import repository_of
 from zope_exporter.maintenance.actions.catalog import ActionCatalog
+from zope_exporter.maintenance.actions.databases import repository_of
 from zope_exporter.maintenance.jobs.job import Task
 from zope_exporter.maintenance.jobs.report import RefusedError
 from zope_exporter.maintenance.jobs.store import JobStore
@@ -66,6 +66,7 @@ def test_metrics_begin_with_what_is_configured() -> None:
     [
         (Task("internet", "main", "pack"), "no site is called internet .known: intranet, shop"),
         (Task("intranet", "mail", "pack"), "no database is called mail .known: main, catalog"),
+        (Task("intranet", "main", "repair"), "no action is called repair .known: pack, backup"),
     ],
 )
 def test_what_is_unknown_is_refused_with_what_is_known(task: Task, reason: str) -> None:

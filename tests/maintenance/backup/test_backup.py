@@ -5,7 +5,7 @@ import pytest
 from tests.support.databases.repository import Site, repozo, restored
 from tests.support.faults.disk import QuickDisk
 from zope_exporter.maintenance.backup.disk import Means
-from zope_exporter.maintenance.backup.listing import read_repository
+from zope_exporter.maintenance.backup.repository import read_repository
 from zope_exporter.maintenance.backup.run import backup
 from zope_exporter.maintenance.backup.target import BackupSettings
 from zope_exporter.maintenance.jobs.report import Silent

@@ -12,10 +12,9 @@ from ZODB.FileStorage import FileStorage
 
 from tests.support.databases.blobs import make_blobs
 from tests.support.databases.repository import Site, repozo
-from zope_exporter.maintenance.backup.database_faults import SHOWN
-from zope_exporter.maintenance.backup.listing import read_repository
+from zope_exporter.maintenance.backup.repository import read_repository
 from zope_exporter.maintenance.backup.verification import verify
-from zope_exporter.maintenance.backup.verification_record import Level
+from zope_exporter.maintenance.backup.verification_record import SHOWN, Level
 from zope_exporter.maintenance.jobs.report import Silent
 
 

@@ -8,8 +8,8 @@ import pytest
 from tests.support.databases.blobs import make_blobs
 from tests.support.databases.datafs import write
 from tests.support.databases.repository import Site, repozo, restored, tree
-from zope_exporter.maintenance.backup.listing import read_repository
 from zope_exporter.maintenance.backup.pieces import write_restored
+from zope_exporter.maintenance.backup.repository import read_repository
 from zope_exporter.maintenance.jobs.report import ActionError, Silent
 
 STAMPS = ["2026-01-01-10-00-00", "2026-01-01-11-00-00", "2026-01-02-10-00-00"]

@@ -11,8 +11,8 @@ from tests.support.databases.blobs import make_blobs
 from tests.support.databases.repository import Site, repozo, restored
 from tests.support.faults.disk import QuickDisk
 from zope_exporter.maintenance.backup.checksummed_json import seal
-from zope_exporter.maintenance.backup.listing import read_repository
 from zope_exporter.maintenance.backup.manifest import FORMAT
+from zope_exporter.maintenance.backup.repository import read_repository
 from zope_exporter.maintenance.backup.snapshots import write_blobs
 from zope_exporter.maintenance.jobs.report import ActionError, RefusedError, Silent
 

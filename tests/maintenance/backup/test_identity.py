@@ -10,7 +10,7 @@ import transaction
 from tests.support.databases.repository import Noted, repozo, tree
 from tests.support.databases.zodb import ZopeSite, change, copy_without, database, pack
 from zope_exporter.maintenance.backup.identity import OtherDatabaseError
-from zope_exporter.maintenance.backup.listing import read_repository
+from zope_exporter.maintenance.backup.repository import read_repository
 
 
 @pytest.fixture

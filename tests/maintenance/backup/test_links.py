@@ -12,7 +12,7 @@ import pytest
 from tests.support.databases.blobs import make_blobs
 from tests.support.databases.repository import Noted, Site, repozo, tree
 from tests.support.faults.disk import QuickDisk
-from zope_exporter.maintenance.backup.listing import read_repository
+from zope_exporter.maintenance.backup.repository import read_repository
 from zope_exporter.maintenance.backup.snapshots import check_blobs, write_blobs
 from zope_exporter.maintenance.jobs.report import ActionError, RefusedError, Silent
 

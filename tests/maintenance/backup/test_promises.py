@@ -14,10 +14,15 @@ from tests.support.databases.blobs import make_blobs, pack
 from tests.support.databases.datafs import storage_at, vote
 from tests.support.databases.repository import Site, repozo, restored
 from tests.support.faults.disk import QuickDisk
-from zope_exporter.maintenance.backup.listing import Backup, Repository, read_repository
-from zope_exporter.maintenance.backup.lock import exclusive, shared
 from zope_exporter.maintenance.backup.manifest import Piece
 from zope_exporter.maintenance.backup.prune import outdated
+from zope_exporter.maintenance.backup.repository import (
+    Backup,
+    Repository,
+    exclusive,
+    read_repository,
+    shared,
+)
 from zope_exporter.maintenance.backup.verification_record import Level, VerificationRecord
 from zope_exporter.maintenance.jobs.report import ActionError, RefusedError
 

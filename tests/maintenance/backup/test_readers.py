@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from tests.support.databases.datafs import write
 from tests.support.databases.repository import Site
-from zope_exporter.maintenance.backup.span import find_end
-from zope_exporter.maintenance.backup.stream_check import BrokenStructureError, Structure
+from zope_exporter.maintenance.backup.stream_check import BrokenStructureError, Structure, find_end
 from zope_exporter.storage.filestorage.datafile import FileStorageError, opened
 from zope_exporter.storage.filestorage.reader import DataFile
 

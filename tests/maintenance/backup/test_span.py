@@ -8,7 +8,7 @@ import pytest
 from ZODB.FileStorage import FileStorage
 
 from tests.support.databases.datafs import commit, storage_at, vote, write
-from zope_exporter.maintenance.backup.span import find_end
+from zope_exporter.maintenance.backup.stream_check import find_end
 from zope_exporter.storage.filestorage.datafile import FileStorageError, opened
 from zope_exporter.storage.filestorage.reader import DamagedError, DataFile
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.databases.packing import Remembered
 from tests.support.databases.repository import Site, repozo, restored
-from zope_exporter.maintenance.backup.listing import read_repository
+from zope_exporter.maintenance.backup.repository import read_repository
 from zope_exporter.maintenance.jobs.report import ActionError, RefusedError
 from zope_exporter.maintenance.restore.place import Place
 from zope_exporter.maintenance.restore.point_in_time import transaction_at

@@ -12,7 +12,7 @@ from tests.support.databases.maintained import Host
 from tests.support.databases.packing import blob_dir_of, digest
 from tests.support.databases.repository import repozo
 from tests.support.databases.restoring import file_of, opened_blobs
-from zope_exporter.maintenance.backup.listing import read_repository
+from zope_exporter.maintenance.backup.repository import read_repository
 
 Given = tuple[str | Path, ...]
 

@@ -30,7 +30,7 @@ def test_no_room_for_the_blobs_is_a_refusal_before_anything_is_written(tmp_path:
         blob = next(blob_dir_of(site.backup).rglob("*.blob"))
         blob.write_bytes(os.urandom(6 << 20))
         before = {str(path) for path in disk.rglob("*")}
-        with pytest.raises(RefusedError, match="needed on the file system of") as refused:
+        with pytest.raises(RefusedError, match="are free on the file system of") as refused:
             site.restore()
         assert refused.value.code == "room"
         assert {str(path) for path in disk.rglob("*")} == before

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from hashlib import sha256
 
-from zope_exporter.config.actions import BACKUP, PACK, VERIFY, ActionSettings
+from zope_exporter.config.actions import ACTIONS, BACKUP, PACK, VERIFY, ActionSettings
 from zope_exporter.config.schema import Config
 from zope_exporter.discovery.inventory import Inventory
 from zope_exporter.maintenance.jobs.job import Paths, Task, Work
@@ -12,10 +12,8 @@ from zope_exporter.maintenance.jobs.lock import LockPath
 from zope_exporter.maintenance.jobs.report import RefusedError
 from zope_exporter.maintenance.jobs.store import JobStore
 
-from .backup import run_backup, run_verify
-from .backups import BackupPlan, backup_plan, backup_plans
-from .databases import SiteDatabase, site_databases
-from .pack import run_pack
+from .databases import BackupPlan, SiteDatabase, backup_plan, backup_plans, site_databases
+from .run import run_backup, run_pack, run_verify
 
 
 class ActionCatalog:
@@ -85,8 +83,11 @@ class ActionCatalog:
             raise self._nothing(task.action, task.site, task.database)
         elif task.action == BACKUP:
             run, cooldown = partial(run_backup, plan), self._settings.backup.cooldown
-        else:
+        elif task.action == VERIFY:
             run, cooldown = partial(run_verify, plan), self._settings.verify.cooldown
+        else:
+            known = f"known: {', '.join(ACTIONS)}"
+            raise RefusedError("unknown", f"no action is called {task.action}", known)
         data_fs = database.storage.data_fs if database.storage else None
         paths = Paths(data_fs, plan.repository if plan else None)
         return Work(task, run, self._lock(database), paths, cooldown)

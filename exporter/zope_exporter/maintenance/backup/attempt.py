@@ -9,23 +9,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from zope_exporter import __version__
-from zope_exporter.maintenance.jobs.report import RefusedError, Report
+from zope_exporter.maintenance.jobs.report import Report
+from zope_exporter.maintenance.room import check_free
 from zope_exporter.storage.filestorage.datafile import opened
 from zope_exporter.storage.filestorage.reader import DataFile
-from zope_exporter.system.humanize import size
 
 from .commit import heal, place_blobs, publish
 from .copying import STAGE, Copier, Span
 from .disk import Disk, Means
-from .fingerprint import PLACES, make_marks
 from .identity import check_same
-from .listing import Repository, read_repository
 from .manifest import BlobList, Manifest, Piece
-from .parent import Base, BaseFinder
+from .parent import PLACES, Base, BaseFinder, make_marks
 from .prune import remove_unfinished
+from .repository import Repository, read_repository
 from .snapshots import SnapshotMaker, newest_snapshot, summed, to_copy
-from .span import find_end
 from .stamps import next_stamp, piece_name, taken_stamps, time_of
+from .stream_check import find_end
 from .target import BackupResult, BackupSettings, ChangedMeanwhileError, Source
 from .verification_record import CURRENT, current
 from .writing import Blob
@@ -213,11 +212,8 @@ class Attempt:
             )
 
     def _check_room(self) -> None:
-        room = shutil.disk_usage(self.run.repository).free
-        needed = self._needed() + HEADROOM
-        if room < needed:
-            reason = f"the backup may need {size(needed)}, and only {size(room)} are free"
-            raise RefusedError("room", f"{reason} in {self.run.repository}", "make room there")
+        free = shutil.disk_usage(self.run.repository).free
+        check_free("the backup", self._needed() + HEADROOM, free, f"in {self.run.repository}")
 
     def _needed(self) -> int:
         needed = 0 if self._adopts else self.span.end - self.span.start

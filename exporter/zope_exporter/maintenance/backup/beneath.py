@@ -1,4 +1,4 @@
-"""What is below a directory, reached so that nobody can lead us elsewhere, at whatever moment.
+"""What is below a directory in which anybody may have put something else than should be there.
 
 Each directory on the way is opened within the one before, and none of them through a link: a path
 as a whole would be looked up anew each time, and through whatever was put in place meanwhile.
@@ -7,9 +7,44 @@ as a whole would be looked up anew each time, and through whatever was put in pl
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path, PurePosixPath
 
-from .small_file import OddFileError, odd, open_regular
+from zope_exporter.system import foreign_file
+from zope_exporter.system.foreign_file import NotRegularError
+
+LINK = "it is a symbolic link, and none is followed: move what it leads to in its place"
+
+
+class OddFileError(OSError):
+    """What has the name is no regular file; to open it could hang, or lead elsewhere."""
+
+
+@contextmanager
+def opened(path: Path, dir_fd: int | None = None) -> Iterator[int]:
+    """Give a descriptor of a regular file. Raises OddFileError for all else, and OSError.
+
+    With `dir_fd`, the last part of the path is looked up in that directory.
+    """
+    try:
+        with foreign_file.opened(path, dir_fd, follow_links=False) as descriptor:
+            yield descriptor
+    except NotRegularError as error:
+        raise odd(path, error.mode) from error
+
+
+def read_small(path: Path, largest: int) -> bytes:
+    """Return what is in a regular file, at most that many bytes."""
+    with opened(path) as descriptor, os.fdopen(descriptor, "rb", closefd=False) as file:
+        return file.read(largest)
+
+
+def odd(path: Path, mode: int) -> OddFileError:
+    """Return the error of a path where there is something else than should be."""
+    reason = LINK if stat.S_ISLNK(mode) else "it is not a regular file"
+    return OddFileError(errno.EINVAL, reason, str(path))
+
 
 FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
@@ -75,9 +110,9 @@ class Beneath:
         name, directory = PurePosixPath(path).name, self.directory_of(path)
         return os.stat(name, dir_fd=directory, follow_symlinks=False)
 
-    def open(self, path: str) -> int:
-        """Open a regular file for reading."""
-        return open_regular(self.full(path), self.directory_of(path))
+    def opened(self, path: str) -> AbstractContextManager[int]:
+        """Give a descriptor of a regular file."""
+        return opened(self.full(path), self.directory_of(path))
 
     def _enter(self, name: str) -> None:
         place = self.path.joinpath(*self._names, name)

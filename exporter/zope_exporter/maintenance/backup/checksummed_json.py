@@ -5,7 +5,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from .small_file import read_small
+from .beneath import read_small
 
 LARGEST = 1 << 26
 

@@ -11,11 +11,10 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from .beneath import Beneath
-from .dat import dat_text, read_dat
+from .beneath import Beneath, odd
+from .chains import dat_text, read_dat
 from .disk import Disk
 from .manifest import SUFFIX, Manifest
-from .small_file import odd
 from .snapshots import SUFFIX as LIST_SUFFIX
 from .snapshots import listing
 from .stamps import BLOBS

@@ -5,13 +5,13 @@ import zlib
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from zope_exporter.maintenance.jobs.report import ActionError, Report
 
 from .disk import Disk
-from .pieces import Sums
-from .small_file import CHUNK
+from .pieces import Sums, bytes_between
 from .stream_check import BrokenStructureError, Structure
 
 STAGE = "copying the Data.fs"
@@ -96,28 +96,20 @@ class Copier:
         self._disk.let_go(descriptor)
 
     def _fed(self, span: Span, content: Sums, structure: Structure) -> Iterator[bytes]:
-        for data in self._chunks(span):
+        for data in bytes_between(partial(_read, span), span.start, span.end, self._report):
             content.update(data)
             structure.feed(data)
             yield data
 
-    def _chunks(self, span: Span) -> Iterator[bytes]:
-        position = span.start
-        while position < span.end:
-            self._report.check()
-            data = _read(span, min(CHUNK, span.end - position), position)
-            if not data:
-                raise _damaged(span, f"byte {position}: the file ends, which was longer")
-            yield data
-            position += len(data)
-            self._report.advance(len(data))
-
 
 def _read(span: Span, size: int, position: int) -> bytes:
     try:
-        return os.pread(span.descriptor, size, position)
+        data = os.pread(span.descriptor, size, position)
     except OSError as error:
         raise _damaged(span, f"byte {position}: {error.strerror}") from error
+    if not data:
+        raise _damaged(span, f"byte {position}: the file ends, which was longer")
+    return data
 
 
 def _deflated(chunks: Iterator[bytes], gzip: bool) -> Iterator[bytes]:

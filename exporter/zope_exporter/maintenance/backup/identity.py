@@ -53,10 +53,10 @@ from zope_exporter.storage.filestorage.format import (
 )
 from zope_exporter.storage.filestorage.reader import HEADERS_ONLY, DataFile
 
-from .fingerprint import same_file
-from .listing import Backup, Repository
 from .manifest import SUFFIX
+from .parent import same_file
 from .pieces import DamagedPieceError, contents
+from .repository import Backup, Repository
 from .stream_check import BrokenStructureError
 
 STAGE = "comparing the transactions with those of the backups"

@@ -1,21 +1,58 @@
-"""What a new backup may go on from: an earlier one whose bytes are still those of the Data.fs."""
+"""What a new backup may go on from: an earlier one whose bytes are still those of the Data.fs.
+
+By its fingerprint a Data.fs is known again without reading all of it. A pack changes the first
+bytes of nearly every transaction, or moves them: a file whose transactions are the same at many
+places, and whose last bytes are, is the same file grown.
+"""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 from zope_exporter.maintenance.jobs.report import Report
 
-from .fingerprint import make_marks, same_file
-from .listing import Backup
-from .manifest import Manifest, Mark, Piece
-from .pieces import DamagedPieceError, Sums, contents
-from .small_file import CHUNK, chunks, open_regular
+from .beneath import opened
+from .manifest import TAIL, Manifest, Mark, Piece
+from .pieces import DamagedPieceError, Sums, bytes_between, contents
+from .repository import Backup
 from .stream_check import BrokenStructureError, Structure
+from .writing import sum_of
 
+MOST_MARKS = 256
+PLACES = 64
+LENGTH = 4096
 STAGE = "comparing the last backup with the Data.fs"
+
+
+def make_marks(
+    descriptor: int, places: Iterable[int], end: int, before: Sequence[Mark] = ()
+) -> tuple[Mark, ...]:
+    """Return marks at these places and at the end, with those of an earlier manifest."""
+    kept = [mark for mark in before if mark.length <= LENGTH]
+    kept += [_mark(descriptor, place, min(LENGTH, end - place)) for place in places]
+    while len(kept) > MOST_MARKS:
+        kept = kept[::2]
+    tail = max(end - TAIL, 0)
+    return (*kept, _mark(descriptor, tail, end - tail))
+
+
+def same_file(descriptor: int, manifest: Manifest) -> bool:
+    """Tell whether an open file is still the one a manifest is of, by its inode and all marks."""
+    status = os.fstat(descriptor)
+    return (
+        (status.st_dev, status.st_ino) == (manifest.device, manifest.inode)
+        and status.st_size >= manifest.end
+        and all(_mark(descriptor, mark.position, mark.length) == mark for mark in manifest.marks)
+    )
+
+
+def _mark(descriptor: int, position: int, length: int) -> Mark:
+    data = os.pread(descriptor, length, position)
+    return Mark(position, length, sha256(data).hexdigest())
 
 
 @dataclass(frozen=True)
@@ -116,18 +153,11 @@ class BaseFinder:
             structure.feed(data)
             self._report.advance(len(data))
         found = content.digest("sha256")
-        of_file = self._sum_of_file(repository / piece.name) if piece.gzip else found
-        return replace(piece, sha256=of_file, content=found)
-
-    def _sum_of_file(self, path: Path) -> str:
-        sums = Sums(self._pool, with_md5=False)
-        descriptor = open_regular(path)
-        try:
-            for data in chunks(descriptor, path):
-                sums.update(data)
-        finally:
-            os.close(descriptor)
-        return sums.digest("sha256")
+        if not piece.gzip:
+            return replace(piece, sha256=found, content=found)
+        path = repository / piece.name
+        with opened(path) as descriptor:
+            return replace(piece, sha256=sum_of(descriptor, path), content=found)
 
 
 def sum_of_range(
@@ -135,12 +165,6 @@ def sum_of_range(
 ) -> str:
     """Return the SHA-256 of some bytes of a file, an empty text if it ends before."""
     sums = Sums(pool, with_md5=False)
-    while start < end:
-        report.check()
-        data = os.pread(descriptor, min(CHUNK, end - start), start)
-        if not data:
-            return ""
+    for data in bytes_between(partial(os.pread, descriptor), start, end, report):
         sums.update(data)
-        start += len(data)
-        report.advance(len(data))
-    return sums.digest("sha256")
+    return sums.digest("sha256") if sums.size == end - start else ""

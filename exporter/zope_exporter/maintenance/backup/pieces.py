@@ -3,18 +3,19 @@
 import gzip
 import os
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from hashlib import md5, sha256
 from io import BufferedReader, RawIOBase
 from pathlib import Path
 
 from zope_exporter.maintenance.jobs.report import ActionError, Report
+from zope_exporter.system.foreign_file import CHUNK, chunks
 
+from .beneath import opened
 from .disk import Disk
-from .listing import Backup
 from .manifest import Piece
-from .small_file import CHUNK, chunks, open_regular
+from .repository import Backup
 
 
 class DamagedPieceError(ActionError):
@@ -54,6 +55,20 @@ class Sums:
         return self._sums[name].hexdigest()
 
 
+def bytes_between(
+    read: Callable[[int, int], bytes], start: int, end: int, report: Report
+) -> Iterator[bytes]:
+    """Yield what `read` gives for a size and a position, less where that ends before."""
+    while start < end:
+        report.check()
+        data = read(min(CHUNK, end - start), start)
+        if not data:
+            return
+        yield data
+        start += len(data)
+        report.advance(len(data))
+
+
 class _Counted(RawIOBase):
     """A file that adds all that is read from it to sums."""
 
@@ -82,12 +97,9 @@ def contents(directory: Path, piece: Piece, pool: ThreadPoolExecutor) -> Iterato
     """
     path = directory / piece.name
     try:
-        descriptor = open_regular(path)
-        try:
+        with opened(path) as descriptor:
             read = _compressed if piece.gzip else _plain
             yield from read(descriptor, piece, pool)
-        finally:
-            os.close(descriptor)
     except (OSError, EOFError, zlib.error) as error:
         raise DamagedPieceError(piece.name, f"cannot be read: {error}") from error
 
@@ -129,6 +141,18 @@ def all_contents(directory: Path, pieces: Sequence[Piece]) -> Iterator[bytes]:
     with ThreadPoolExecutor(2) as pool:
         for piece in pieces:
             yield from contents(directory, piece, pool)
+
+
+def damage(directory: Path, piece: Piece, report: Report) -> str:
+    """Read all of a piece; return what is wrong with it, nothing if it is whole."""
+    report.stage(f"reading {piece.name}", piece.end - piece.start)
+    try:
+        for data in all_contents(directory, [piece]):
+            report.check()
+            report.advance(len(data))
+    except DamagedPieceError as error:
+        return error.reason
+    return ""
 
 
 def _plain(descriptor: int, piece: Piece, pool: ThreadPoolExecutor) -> Iterator[bytes]:

@@ -5,12 +5,10 @@ import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from .beneath import Beneath
-from .chains import REMOVING
-from .dat import dat_text, read_dat
+from .beneath import Beneath, OddFileError
+from .chains import REMOVING, dat_text, read_dat
 from .disk import Disk
-from .listing import Backup, Repository
-from .small_file import OddFileError
+from .repository import Backup, Repository
 from .stamps import BLOBS, DAT, INDEX, OWN, PIECE, STAMP, TEMPORARY, names_in, shown
 
 STAMPED = re.compile(STAMP)

@@ -1,8 +1,12 @@
-"""Restoring one backup to scratch, and looking at all that is in it."""
+"""Restoring one backup to scratch, and looking at all that is in it.
+
+It is also compared with the Data.fs it was made of, if that still has the same bytes.
+"""
 
 import os
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,19 +16,19 @@ from zope_exporter.maintenance.jobs.report import (
     RefusedError,
     Report,
 )
-from zope_exporter.storage.filestorage.datafile import FileStorageError
-from zope_exporter.system.humanize import size
+from zope_exporter.maintenance.room import check_free
+from zope_exporter.storage.filestorage.datafile import FileStorageError, opened
 
-from .comparison import compare_with_source
-from .database_faults import Faults
 from .disk import Disk
-from .integrity import Found
-from .judgement import Judgement, faithful, judge
-from .listing import Backup
+from .integrity import Found, Judgement, faithful, judge
+from .manifest import Manifest
+from .parent import sum_of_range
 from .pieces import DamagedPieceError, restoring
+from .repository import Backup
 from .snapshots import SUFFIX, read_listing
 from .stream_check import BrokenStructureError, Structure
 from .target import Source
+from .verification_record import Faults
 
 HEADROOM = 1 << 22
 
@@ -85,9 +89,7 @@ class RestoreTest:
     def _check_room(self) -> None:
         directory = self.backup.repository
         needed, free = self.backup.pieces[-1].end + HEADROOM, shutil.disk_usage(directory).free
-        if free < needed:
-            reason = f"to restore the backup takes {size(needed)}, and only {size(free)} are free"
-            raise RefusedError("room", f"{reason} in {directory}", "make room there")
+        check_free("restoring the backup", needed, free, f"in {directory}")
 
     def _compare(self, found: Found, structure: Structure) -> None:
         """Compare what was walked with what went by, and that with what was backed up."""
@@ -120,3 +122,36 @@ def _listed_blobs(backup: Backup) -> Collection[str] | None:
         return read_listing(path, backup.manifest.blobs).keys()
     except ActionError:
         return None
+
+
+def compare_with_source(
+    backup: Backup, source: Source, report: Report, notes: list[str]
+) -> Iterator[tuple[str, str]]:
+    """Yield each piece whose bytes in the Data.fs are others now, with the reason.
+
+    Nothing is said, but a note made, where the Data.fs is another file, as after a pack.
+    """
+    manifest = backup.manifest
+    if manifest is None:
+        return
+    try:
+        with opened(source.data_fs) as descriptor, ThreadPoolExecutor(2) as pool:
+            if not _still_holds(descriptor, manifest):
+                notes.append(f"{source.data_fs} was packed or replaced since {backup.stamp}")
+                return
+            report.stage("comparing with the Data.fs", manifest.end)
+            for piece in manifest.pieces:
+                if sum_of_range(descriptor, piece.start, piece.end, pool, report) != piece.content:
+                    yield piece.name, f"{source.data_fs} has other bytes there than were backed up"
+    except FileStorageError as error:
+        notes.append(f"not compared with the Data.fs: {error}")
+
+
+def _still_holds(descriptor: int, manifest: Manifest) -> bool:
+    """Tell whether it is the file that was backed up: the same inode and last transaction."""
+    status = os.fstat(descriptor)
+    return (
+        (status.st_dev, status.st_ino) == (manifest.device, manifest.inode)
+        and status.st_size >= manifest.end
+        and os.pread(descriptor, 8, manifest.last) == manifest.tid.to_bytes(8, "big")
+    )

@@ -10,9 +10,8 @@ from zope_exporter.storage.filestorage.datafile import FileStorageError
 from .attempt import Run
 from .disk import Disk, Means
 from .identity import check_names
-from .listing import read_repository
-from .lock import exclusive
 from .prune import clean, clean_orphans, outdated, remove_generation
+from .repository import exclusive, read_repository
 from .stamps import BLOBS
 from .target import BackupResult, BackupSettings, ChangedMeanwhileError, Source
 

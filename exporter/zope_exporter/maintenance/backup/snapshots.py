@@ -15,11 +15,10 @@ from pathlib import Path
 
 from zope_exporter.maintenance.jobs.report import ActionError, Report
 
-from .beneath import Beneath
+from .beneath import Beneath, OddFileError, odd, read_small
 from .disk import Disk
-from .listing import Backup
 from .manifest import BlobList
-from .small_file import OddFileError, odd, read_small
+from .repository import Backup
 from .stamps import BLOBS
 from .writing import Blob, Writing, sum_of
 
@@ -266,11 +265,8 @@ def _sum_once(files: Beneath, path: str, sums: dict[tuple[int, int], str]) -> st
     status = files.status(path)
     file = status.st_dev, status.st_ino
     if file not in sums:
-        descriptor = files.open(path)
-        try:
-            sums[file] = sum_of(descriptor, path)
-        finally:
-            os.close(descriptor)
+        with files.opened(path) as descriptor:
+            sums[file] = sum_of(descriptor, files.full(path))
     return sums[file]
 
 

@@ -12,8 +12,7 @@ from secrets import token_hex
 
 from zope_exporter.maintenance.jobs.report import ActionError
 
-from .beneath import Beneath
-from .small_file import OddFileError
+from .beneath import Beneath, OddFileError
 
 STAMP = "[0-9]{4}(?:-[0-9]{2}){5}"
 PIECE = re.compile(rf"({STAMP})\.(delta)?fsz?")

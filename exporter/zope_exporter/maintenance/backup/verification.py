@@ -11,15 +11,13 @@ from zope_exporter.maintenance.jobs.report import (
 )
 from zope_exporter.storage.filestorage.datafile import FileStorageError, opened
 
-from .database_faults import Faults
 from .disk import Means
 from .identity import NAMES, OtherDatabaseError, check_same, other_names
-from .listing import Backup, Repository, proven, read_repository
-from .lock import shared
-from .pieces import DamagedPieceError, all_contents
+from .pieces import damage
+from .repository import Backup, Repository, proven, read_repository, shared
 from .snapshots import SUFFIX, check_blobs, check_sizes, read_listing
 from .target import Source
-from .verification_record import VERIFIED, Level, VerificationRecord
+from .verification_record import VERIFIED, Faults, Level, VerificationRecord
 
 
 @dataclass(frozen=True)
@@ -160,8 +158,8 @@ class _Verification:
         done = {piece.name for piece in restored} if not self.bad else set()
         for backup in self.listed.complete:
             own = backup.pieces[-1]
-            if own.name not in done:
-                self._read(backup)
+            if own.name not in done and (reason := damage(backup.repository, own, self.report)):
+                self.bad[own.name] = reason
             for piece in backup.pieces:
                 if piece.name in self.bad:
                     self._fail(backup.stamp, f"{piece.name}: {self.bad[piece.name]}")
@@ -172,16 +170,6 @@ class _Verification:
                 raise
             except ActionError as error:
                 self._fail(backup.stamp, error.reason)
-
-    def _read(self, backup: Backup) -> None:
-        own = backup.pieces[-1]
-        self.report.stage(f"reading {own.name}", own.end - own.start)
-        try:
-            for data in all_contents(backup.repository, [own]):
-                self.report.check()
-                self.report.advance(len(data))
-        except DamagedPieceError as error:
-            self.bad[own.name] = error.reason
 
     def _keep(self, newest: Backup | None) -> None:
         """Note how each backup fared, unless it was looked at more thoroughly before."""

@@ -3,6 +3,7 @@
 `STAMP.verified` is how it was last verified, `STAMP.current` when it was last found to cover all.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -13,6 +14,41 @@ from .stamps import time_of_epoch
 
 VERIFIED = ".verified"
 CURRENT = ".current"
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Faults:
+    """What is wrong with a database itself, so that a faithful backup of it has the same faults.
+
+    How many there are, and a few sentences about them.
+    """
+
+    count: int = 0
+    sentences: tuple[str, ...] = ()
+
+    def __add__(self, other: "Faults") -> "Faults":
+        return Faults(self.count + other.count, self.sentences + other.sentences)
+
+
+def dangling(references: Sequence[tuple[int, int]]) -> Faults:
+    """Of references, each from an object to one that is not there."""
+    sentences = [
+        f"object {source:#x} refers to object {target:#x}, which the database does not have"
+        for source, target in references[:SHOWN]
+    ]
+    return _faults(sentences, len(references), "references lead to objects that are not there")
+
+
+def missing(blobs: Sequence[str]) -> Faults:
+    """Of the paths of blobs that objects have and that are not there."""
+    sentences = [f"the blob {path} is missing" for path in blobs[:SHOWN]]
+    return _faults(sentences, len(blobs), "blobs are missing")
+
+
+def _faults(sentences: Sequence[str], count: int, others: str) -> Faults:
+    more = [f"{count - SHOWN} more {others}"] if count > SHOWN else []
+    return Faults(count, (*sentences, *more))
 
 
 class Level(IntEnum):

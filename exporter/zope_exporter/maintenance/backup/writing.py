@@ -6,10 +6,10 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from zope_exporter.maintenance.jobs.report import Report
+from zope_exporter.system.foreign_file import chunks
 
 from .beneath import Beneath
 from .disk import Disk
-from .small_file import chunks
 
 
 class Blob(NamedTuple):
@@ -49,17 +49,13 @@ class Writing:
 
     def summed(self, path: str) -> tuple[str, int]:
         """Return the SHA-256 and the size of a file that is there."""
-        descriptor = self._files.open(path)
-        try:
-            return sum_of(descriptor, path), os.fstat(descriptor).st_size
-        finally:
-            os.close(descriptor)
+        with self._files.opened(path) as descriptor:
+            return sum_of(descriptor, self._files.full(path)), os.fstat(descriptor).st_size
 
     def copy(self, source: Beneath, path: str, report: Report) -> Blob:
         """Copy a file, with its times."""
         found, size = sha256(), 0
-        reading = source.open(path)
-        try:
+        with source.opened(path) as reading:
             writing = self._disk.create(self._files.full(path), self._place(path))
             try:
                 for data in chunks(reading, source.full(path)):
@@ -71,8 +67,6 @@ class Writing:
                 self._disk.set_times(writing, status.st_atime_ns, status.st_mtime_ns)
             finally:
                 os.close(writing)
-        finally:
-            os.close(reading)
         return Blob(found.hexdigest(), size, path)
 
     def _place(self, path: str) -> int:
@@ -85,9 +79,9 @@ class Writing:
         return self._files.directory_of(path)
 
 
-def sum_of(descriptor: int, path: str) -> str:
+def sum_of(descriptor: int, path: Path) -> str:
     """Return the SHA-256 of an open file."""
     found = sha256()
-    for data in chunks(descriptor, Path(path)):
+    for data in chunks(descriptor, path):
         found.update(data)
     return found.hexdigest()

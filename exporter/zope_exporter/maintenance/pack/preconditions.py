@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from zope_exporter.discovery.inventory import Storage
 from zope_exporter.maintenance.jobs.report import RefusedError, Report
+from zope_exporter.maintenance.room import check_free
 from zope_exporter.storage.filestorage.datafile import (
     QUIET_SECONDS,
     DataFileMissingError,
@@ -178,10 +179,5 @@ def _check_room(data_fs: Path, data_size: int, settings: PackSettings) -> None:
     if old is not None and old.st_nlink == 1:
         free += old.st_blocks * 512
     needed = max(data_size - (settings.garbage or 0), 0) + settings.headroom
-    if free < needed:
-        raise RefusedError(
-            "room",
-            f"a pack may need {size(needed)} beside {data_fs}, and only {size(free)} are free,"
-            " Data.fs.old included, which it deletes first",
-            "make room on that file system",
-        )
+    where = f"beside {data_fs}, Data.fs.old included, which it deletes first"
+    check_free("a pack", needed, free, where)

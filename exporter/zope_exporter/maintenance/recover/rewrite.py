@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from zope_exporter.maintenance.jobs.report import ActionError
-from zope_exporter.maintenance.restore.files import CHUNK
 from zope_exporter.storage.filestorage.format import (
     LENGTH,
     RECORD,
@@ -13,6 +12,7 @@ from zope_exporter.storage.filestorage.format import (
     TRANSACTION_HEADER,
     UNDONE,
 )
+from zope_exporter.system.foreign_file import CHUNK
 
 from .damaged_file import DamagedFile
 from .moved import Moves

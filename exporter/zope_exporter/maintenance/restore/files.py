@@ -3,15 +3,13 @@
 import errno
 import os
 import shutil
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
 
-from zope_exporter.maintenance.backup.small_file import open_regular
+from zope_exporter.maintenance.backup.beneath import opened
+from zope_exporter.system.foreign_file import chunks
 from zope_exporter.system.fsync import named, sync_directory, sync_file
 
-CHUNK = 1 << 20
 UNFINISHED = ".restoring"
 # Of a file system that has no hard links, or of one that is not that of the file.
 NO_LINKS = {errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES}
@@ -24,16 +22,6 @@ def is_there(path: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     return True
-
-
-def chunks(file: BinaryIO, path: Path) -> Iterator[bytes]:
-    """Give what is in a file, piece by piece."""
-    while True:
-        with named(path):
-            chunk = file.read(CHUNK)
-        if not chunk:
-            return
-        yield chunk
 
 
 def has_links(path: Path, link: Path) -> bool:
@@ -88,7 +76,7 @@ def copy(path: Path, target: Path, owner: os.stat_result) -> None:
     try:
         with (
             named(path),
-            os.fdopen(open_regular(path), "rb") as source,
+            opened(path) as source,
             named(unfinished),
             unfinished.open("xb") as writing,
         ):

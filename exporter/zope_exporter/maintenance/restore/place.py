@@ -9,7 +9,7 @@ from pathlib import Path
 
 from zope_exporter.maintenance.jobs.report import RefusedError, Report
 
-from .blob_tree import KEPT
+from .blob_directory import KEPT
 from .files import UNFINISHED, is_there
 from .rescue import explain
 

@@ -1,23 +1,29 @@
-"""A backup of a repository as what is restored, chosen by the moment whose state is wanted."""
+"""A backup of a repository as what is restored, chosen by the moment whose state is wanted.
 
-from collections.abc import Iterator, Mapping, Sequence
+Once it has turned out to be damaged, another one that is whole is looked for.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 
 from persistent.TimeStamp import TimeStamp
 
-from zope_exporter.maintenance.backup.judgement import faithful
-from zope_exporter.maintenance.backup.listing import Backup, Repository, read_repository
-from zope_exporter.maintenance.backup.lock import shared
-from zope_exporter.maintenance.backup.pieces import DamagedPieceError, write_restored
+from zope_exporter.maintenance.backup.integrity import faithful
+from zope_exporter.maintenance.backup.pieces import DamagedPieceError, damage, write_restored
+from zope_exporter.maintenance.backup.repository import Backup, Repository, read_repository, shared
 from zope_exporter.maintenance.backup.snapshots import SUFFIX, check_blobs, read_listing
-from zope_exporter.maintenance.jobs.report import ActionError, RefusedError, Report
+from zope_exporter.maintenance.jobs.report import (
+    ActionError,
+    InterruptedActionError,
+    RefusedError,
+    Report,
+)
 from zope_exporter.storage.filestorage.tail import read_tail
 
 from .point_in_time import shown
 from .source import Source, odd_ones, sizes_of
-from .whole import newest_whole
 
 STAGE = "verification"
 OTHER_DATABASES = "databases"
@@ -161,3 +167,29 @@ def end_of(backup: Backup) -> bytes:
         return backup.covered_tid.to_bytes(8, "big")
     when = datetime.fromtimestamp(backup.covered, timezone.utc)
     return bytes(TimeStamp(*when.timetuple()[:5], float(when.second)).raw())
+
+
+def newest_whole(backups: Collection[Backup], report: Report) -> Backup | None:
+    """Return the newest of the backups of which every byte can be read, each being read once."""
+    report.say("looking for another backup that is whole")
+    damaged: dict[str, str] = {}
+    sums: dict[tuple[int, int], str] = {}
+    for backup in sorted(backups, key=lambda each: each.stamp, reverse=True):
+        for piece in backup.pieces:
+            if piece.name not in damaged:
+                damaged[piece.name] = damage(backup.repository, piece, report)
+            if damaged[piece.name]:
+                break
+        else:
+            if _has_all_blobs(backup, sums, report):
+                return backup
+    return None
+
+
+def _has_all_blobs(backup: Backup, sums: dict[tuple[int, int], str], report: Report) -> bool:
+    try:
+        return not any(True for _ in check_blobs(backup, report, sums))
+    except InterruptedActionError:
+        raise
+    except ActionError:
+        return False

@@ -8,10 +8,10 @@ from typing import Protocol
 from zope_exporter.maintenance.jobs.report import ActionError, Report
 from zope_exporter.storage.filestorage.datafile import FileStorageError
 from zope_exporter.storage.filestorage.full_count import walk
+from zope_exporter.system.foreign_file import chunks
 from zope_exporter.system.fsync import named
 
-from .blob_tree import files, odd
-from .files import chunks
+from .blob_directory import files, odd
 
 
 class Source(Protocol):
@@ -80,7 +80,7 @@ class FileSource:
             named(target),
             target.open("xb") as copy,
         ):
-            for chunk in chunks(source, self._path):
+            for chunk in chunks(source.fileno(), self._path, may_grow=True):
                 report.check()
                 copy.write(chunk)
                 report.advance(len(chunk))

@@ -1,4 +1,4 @@
-"""Whether there is room for what a restore writes, looked at before anything is written."""
+"""Whether there is room for what is to be written, looked at before anything is."""
 
 import os
 from collections.abc import Iterable
@@ -24,6 +24,13 @@ class Need:
         return blocks * block, self.directories + len(self.sizes)
 
 
+def check_free(what: str, needed: int, free: int, where: str) -> None:
+    """Raise RefusedError `room` unless as many bytes are free as are needed for something."""
+    if free < needed:
+        reason = f"{what} may need {size(needed)}, and only {size(free)} are free {where}"
+        raise RefusedError("room", reason, "make room there")
+
+
 def check_room(needs: Iterable[Need]) -> None:
     """Raise RefusedError `room` unless every file system has all that is needed on it."""
     systems: dict[int, list[Need]] = {}
@@ -34,9 +41,7 @@ def check_room(needs: Iterable[Need]) -> None:
         system = os.statvfs(directory)
         takes = [need.of(system) for need in together]
         needed, free = sum(each[0] for each in takes), system.f_bavail * system.f_frsize
-        if free < needed:
-            reason = f"{size(needed)} are needed on the file system of {directory}"
-            raise RefusedError("room", f"{reason}, and {size(free)} are free", "make room there")
+        check_free("what is to be written", needed, free, f"on the file system of {directory}")
         inodes = sum(each[1] for each in takes)
         if system.f_files and system.f_favail < inodes:  # where none are counted there is no end
             reason = f"{inodes} files and directories are to be made on the file system of"

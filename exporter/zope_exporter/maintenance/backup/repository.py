@@ -1,20 +1,24 @@
-"""Which backups a repository holds, and which of them are complete, whoever made them.
+"""A repository: its lock, which backups it holds, and which of them are complete.
 
-Only names, sizes and the small files beside the pieces are read.
+Whoever made them. Only names, sizes and the small files beside the pieces are read.
 """
 
+import fcntl
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
-from .beneath import Beneath
+from zope_exporter.maintenance.jobs.lock import holder
+from zope_exporter.maintenance.jobs.report import RefusedError
+
+from .beneath import LINK, Beneath, OddFileError
 from .chains import REMOVING, Chain, indexes, read_chains
 from .checksummed_json import BrokenSealError
 from .manifest import SUFFIX, Manifest, Piece, read_manifest
-from .small_file import LINK, OddFileError
 from .stamps import BLOBS, shown, time_of
 from .verification_record import (
     CURRENT,
@@ -234,3 +238,31 @@ def _contradiction(pieces: Sequence[Piece], manifest: Manifest) -> str:
 def _seconds(stamp: str) -> float:
     moment = time_of(stamp)
     return moment.timestamp() if moment else 0.0
+
+
+@contextmanager
+def exclusive(repository: Path) -> Iterator[None]:
+    """Hold the repository alone. Raises RefusedError `busy`, and OSError."""
+    with _locked(repository, fcntl.LOCK_EX):
+        yield
+
+
+@contextmanager
+def shared(repository: Path) -> Iterator[None]:
+    """Keep away those that change the repository. Raises RefusedError `busy`, and OSError."""
+    with _locked(repository, fcntl.LOCK_SH):
+        yield
+
+
+@contextmanager
+def _locked(repository: Path, how: int) -> Iterator[None]:
+    descriptor = os.open(repository, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+        except BlockingIOError:
+            reason = f"{holder(descriptor)} works on {repository}"
+            raise RefusedError("busy", reason, "try again when it has ended") from None
+        yield
+    finally:
+        os.close(descriptor)
