@@ -6,8 +6,8 @@ import yaml
 from tests.alerts.cases import ALERTS, groups
 from tests.support.monitoring.dashboards import made
 from tests.support.programs.exporter import zope_exporter
-from zope_exporter.alerting.rules.generate import generate
-from zope_exporter.alerting.rules.thresholds import ThresholdError, fill, read_thresholds
+from zope_exporter.alerting.rules import generate
+from zope_exporter.alerting.thresholds import ThresholdError, fill, read_thresholds
 
 SHIPPED = ALERTS / "thresholds.yml"
 SHARES = {"backup_age", "slo_budget_left"}  # that only dashboards draw

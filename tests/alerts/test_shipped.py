@@ -11,9 +11,8 @@ import pytest
 from tests.alerts.cases import ALERTS
 from tests.support.monitoring.dashboards import made, steps
 from tests.support.programs.exporter import environment, zope_exporter
-from zope_exporter.alerting.dashboards.build import as_files
-from zope_exporter.alerting.dashboards.publish import for_grafana_com
-from zope_exporter.alerting.rules.generate import generate
+from zope_exporter.alerting.dashboards.build import as_files, for_grafana_com
+from zope_exporter.alerting.rules import generate
 
 TOP = ALERTS.parent
 VARIANTS = as_files(for_grafana_com(dashboard) for dashboard in made())

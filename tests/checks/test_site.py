@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from zope_exporter.alerting.thresholds import read_limits
 from zope_exporter.app.check import report, worst
 from zope_exporter.checks.finding import Finding, Severity
-from zope_exporter.checks.limits import read_limits
 from zope_exporter.checks.site import judge
 from zope_exporter.clients.agent.diagnosis import Absence
 from zope_exporter.collectors import filestorage, logs, ping, process

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from zope_exporter.alerting.thresholds import read_limits
 from zope_exporter.checks.finding import Finding, Severity, Values
-from zope_exporter.checks.limits import read_limits
 from zope_exporter.checks.zeo import judge_zeo
 from zope_exporter.clients.zeo.probe import Answer
 from zope_exporter.clients.zeo.status import StorageStatus

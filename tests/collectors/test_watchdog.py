@@ -2,9 +2,8 @@ import re
 import time
 from pathlib import Path
 
-from zope_exporter.alerting.watchdog.message import Message, TellingError
-from zope_exporter.alerting.watchdog.store import WatchdogStore
-from zope_exporter.alerting.watchdog.timer import Watchdog
+from zope_exporter.alerting.watchdog.notifier import DeliveryError, Message
+from zope_exporter.alerting.watchdog.timer import Watchdog, WatchdogStore
 from zope_exporter.collectors.watchdog import WatchdogCollector
 from zope_exporter.metrics.exposition import encode
 from zope_exporter.metrics.registry import Registry
@@ -13,7 +12,7 @@ GOLDEN = Path(__file__).with_name("golden") / "watchdog.txt"
 
 
 def _fail(_: Message) -> None:
-    raise TellingError("nobody is there")
+    raise DeliveryError("nobody is there")
 
 
 def page() -> str:

@@ -2,10 +2,8 @@ from pathlib import Path
 
 from tests.support.jobs.runner import IdleRunner
 from tests.support.monitoring.payloads import ago, alert, payload
-from zope_exporter.alerting.webhook.handled_alerts import HandledAlerts
-from zope_exporter.alerting.webhook.handler import AlertHandler
+from zope_exporter.alerting.webhook.handler import AlertHandler, HandledAlerts
 from zope_exporter.alerting.webhook.payload import parse_notification
-from zope_exporter.alerting.webhook.tally import Tally
 from zope_exporter.collectors.webhook import WebhookCollector
 from zope_exporter.metrics.exposition import encode
 from zope_exporter.metrics.registry import Registry
@@ -14,9 +12,9 @@ GOLDEN = Path(__file__).with_name("golden") / "webhook.txt"
 
 
 def page(state: Path) -> str:
-    tally = Tally()
+    collector = WebhookCollector(configured=True)
     on_alert = {"ZopePackOverdue": "pack"}
-    reception = AlertHandler(
+    handler = AlertHandler(
         IdleRunner(), HandledAlerts(state, None), on_alert, {"Watchdog": lambda: None}
     )
     for alerts in (
@@ -24,9 +22,9 @@ def page(state: Path) -> str:
         [alert(), alert(status="resolved")],
         [alert(startsAt=ago(days=30))],
     ):
-        tally.count(reception.receive(parse_notification(payload(*alerts))))
-    tally.invalid()
-    scrape = Registry([WebhookCollector(tally)]).scrape(30)
+        collector.count(handler.receive(parse_notification(payload(*alerts))))
+    collector.count_invalid()
+    scrape = Registry([collector]).scrape(30)
     assert scrape.failures == []
     samples = [sample for sample in scrape.samples if "collector" not in sample.metric.name]
     return encode(samples, "")[0].decode()
@@ -37,4 +35,4 @@ def test_golden_page(tmp_path: Path) -> None:
 
 
 def test_nothing_is_said_without_a_webhook() -> None:
-    assert list(WebhookCollector(None).collect()) == []
+    assert list(WebhookCollector(configured=False).collect()) == []

@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.monitoring.dashboards import GRAFANA, made
 from zope_exporter.alerting.dashboards.build import as_files
-from zope_exporter.alerting.dashboards.metrics import Metrics, UndeclaredError
+from zope_exporter.alerting.dashboards.queries import Metrics, UndeclaredError
 from zope_exporter.metrics.metric import Metric
 
 

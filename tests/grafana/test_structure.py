@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.monitoring.dashboards import GRAFANA, Json, load, made, panels
-from zope_exporter.alerting.dashboards.publish import for_grafana_com
+from zope_exporter.alerting.dashboards.build import for_grafana_com
 
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 GREY = "#8e8e8e"

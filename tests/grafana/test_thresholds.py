@@ -9,9 +9,8 @@ import pytest
 from tests.alerts.cases import groups
 from tests.support.monitoring.dashboards import GRAFANA, THRESHOLDS, Json, made, panels, steps
 from tests.support.programs.exporter import zope_exporter
-from zope_exporter.alerting.dashboards.thresholds import BURN_RATES
-from zope_exporter.alerting.rules.generate import generate
-from zope_exporter.alerting.rules.thresholds import read_thresholds
+from zope_exporter.alerting.rules import generate
+from zope_exporter.alerting.thresholds import BURN_RATES, read_thresholds
 
 # Of states, of answers' status codes, of parts of what the exporter itself allows, of the pool that
 # ZODB calls exhausted twice, and the burn rates, which belong to the windows beside them.

@@ -14,7 +14,7 @@ from zope_exporter.config.actions import ACTIONS
 from zope_exporter.maintenance.jobs.job import Submission, Task
 from zope_exporter.metrics.registry import Registry
 from zope_exporter.web.actions import action_routes
-from zope_exporter.web.api_auth import API
+from zope_exporter.web.api import API
 from zope_exporter.web.app import make_app
 from zope_exporter.web.scrape_limit import ScrapeLimit
 from zope_exporter.web.server import Server

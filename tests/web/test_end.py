@@ -15,9 +15,9 @@ import psutil
 import pytest
 
 from tests.support.web.server import DEADLINE, eventually, get, read_to_end, status
-from zope_exporter.web.connection_limiter import DEFAULT_LIMITS
+from zope_exporter.web.connections import DEFAULT_LIMITS
 
-CHILD = Path(__file__).parents[1] / "support" / "web_child.py"
+CHILD = Path(__file__).parents[1] / "support" / "web" / "child.py"
 
 
 class Child:

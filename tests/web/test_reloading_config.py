@@ -4,7 +4,8 @@ import bcrypt
 import pytest
 
 from zope_exporter.config.document import ConfigError
-from zope_exporter.web.reloading_config import WebConfigFile, file_state
+from zope_exporter.web.reloading_config import file_state
+from zope_exporter.web.webconfig import WebConfigFile
 
 HASH = bcrypt.hashpw(b"geheim", b"$2b$04$abcdefghijklmnopqrstuu").decode()
 USERS = f"basic_auth_users: {{alice: {HASH}}}"

@@ -22,7 +22,7 @@ from tests.support.web.server import (
     serving,
     status,
 )
-from zope_exporter.web.connection_limiter import Limits
+from zope_exporter.web.connections import ConnectionLimits
 from zope_exporter.web.server import Server
 
 PATIENCE = 0.4
@@ -32,7 +32,7 @@ SPEND = get(headers=["Connection: close"])
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with serving(limits=Limits(patience=PATIENCE)) as server:
+    with serving(limits=ConnectionLimits(patience=PATIENCE)) as server:
         yield server
 
 
@@ -162,7 +162,10 @@ def test_who_owes_us_bytes_is_cut_off(server: Server, opening: bytes, drop: byte
 
 def test_who_does_not_read_is_cut_off() -> None:
     app = app_of(Steady(20_000))
-    with serving(app, limits=Limits(patience=PATIENCE)) as server, connect(server) as peer:
+    with (
+        serving(app, limits=ConnectionLimits(patience=PATIENCE)) as server,
+        connect(server) as peer,
+    ):
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         peer.sendall(get() * 20)
         eventually(lambda: bool(server.server_state.connections))
@@ -197,7 +200,7 @@ def test_garbage_while_a_scrape_runs(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_half_open_connections_neither_last_nor_keep_a_scrape_waiting() -> None:
-    limits = Limits(patience=2.0, spared=0.1, connections=128)
+    limits = ConnectionLimits(patience=2.0, spared=0.1, connections=128)
     with serving(limits=limits) as server, ExitStack() as stack:
         half_open = [stack.enter_context(connect(server)) for _ in range(350)]
         for peer in half_open[::2]:
@@ -210,7 +213,7 @@ def test_half_open_connections_neither_last_nor_keep_a_scrape_waiting() -> None:
 
 
 def test_one_too_many_shows_out_who_was_waited_for_longest() -> None:
-    limits = Limits(patience=DEADLINE * 10, spared=0.1, connections=2)
+    limits = ConnectionLimits(patience=DEADLINE * 10, spared=0.1, connections=2)
     with serving(limits=limits) as server, ExitStack() as stack:
         first, second, third = (stack.enter_context(connect(server)) for _ in range(3))
         assert read_to_end(first) == b""

@@ -20,7 +20,7 @@ from tests.support.web.server import (
     status,
 )
 from zope_exporter.config.document import ConfigError
-from zope_exporter.web.connection_limiter import Limits
+from zope_exporter.web.connections import ConnectionLimits
 from zope_exporter.web.server import Server
 from zope_exporter.web.tls import make_context
 from zope_exporter.web.webconfig import load_web_config
@@ -164,7 +164,7 @@ def test_versions(pki: Pki, setting: str, version: str) -> None:
 
 @pytest.fixture
 def impatient(pki: Pki) -> Iterator[Server]:
-    with serving(web_config=pki.config, limits=Limits(patience=0.5)) as server:
+    with serving(web_config=pki.config, limits=ConnectionLimits(patience=0.5)) as server:
         yield server
 
 
@@ -183,7 +183,7 @@ def test_a_bad_handshake_ends_and_hurts_nobody(
 
 
 def test_half_open_handshakes_do_not_keep_a_scrape_waiting(pki: Pki) -> None:
-    limits = Limits(patience=2.0, spared=0.1, connections=64)
+    limits = ConnectionLimits(patience=2.0, spared=0.1, connections=64)
     with serving(web_config=pki.config, limits=limits) as server, ExitStack() as stack:
         half_open = [stack.enter_context(connect(server)) for _ in range(200)]
         assert httpx.get(f"{server.url}/metrics", verify=pki.client()).status_code == 200
@@ -192,7 +192,7 @@ def test_half_open_handshakes_do_not_keep_a_scrape_waiting(pki: Pki) -> None:
 
 
 def test_the_oldest_handshake_makes_room(pki: Pki) -> None:
-    limits = Limits(patience=DEADLINE * 10, spared=0.1, connections=2)
+    limits = ConnectionLimits(patience=DEADLINE * 10, spared=0.1, connections=2)
     with serving(web_config=pki.config, limits=limits) as server, ExitStack() as stack:
         first, _ = (stack.enter_context(connect(server)) for _ in range(2))
         assert httpx.get(server.url, verify=pki.client()).status_code == 200

@@ -20,9 +20,8 @@ from zope_exporter.config.actions import ActionsConfig
 from zope_exporter.config.document import ConfigError
 from zope_exporter.config.schema import Config
 from zope_exporter.metrics.registry import Registry
-from zope_exporter.web.api_auth import API, answer, protected
+from zope_exporter.web.api import API, answer, read_json, require_token
 from zope_exporter.web.app import make_app
-from zope_exporter.web.body import read_json
 from zope_exporter.web.scrape_limit import ScrapeLimit
 from zope_exporter.web.server import Server
 from zope_exporter.web.tokens import PERMISSIONS, TokenFile, TokenOwner, weaknesses
@@ -45,10 +44,10 @@ def bearer(token: str) -> dict[str, str]:
 
 def test_who_holds_which_token(tmp_path: Path) -> None:
     tokens = TokenFile(token_file(tmp_path))
-    assert tokens.holder(f"Bearer {ROOT}") == TokenOwner("line 3", frozenset(PERMISSIONS))
-    nightly = tokens.holder(f"bearer  {NIGHTLY}")
+    assert tokens.owner(f"Bearer {ROOT}") == TokenOwner("line 3", frozenset(PERMISSIONS))
+    nightly = tokens.owner(f"bearer  {NIGHTLY}")
     assert nightly == TokenOwner("nightly", frozenset({"backup", "verify"}))
-    assert tokens.holder(f"Bearer {ROOT}2") == TokenOwner("reader", frozenset())
+    assert tokens.owner(f"Bearer {ROOT}2") == TokenOwner("reader", frozenset())
 
 
 @pytest.mark.parametrize(
@@ -70,7 +69,7 @@ def test_who_holds_which_token(tmp_path: Path) -> None:
     ],
 )
 def test_everybody_else_is_nobody(tmp_path: Path, authorization: str | None) -> None:
-    assert TokenFile(token_file(tmp_path)).holder(authorization) is None
+    assert TokenFile(token_file(tmp_path)).owner(authorization) is None
 
 
 @pytest.mark.parametrize(
@@ -107,8 +106,8 @@ def test_a_missing_file_and_a_directory_are_refused_at_the_start(tmp_path: Path)
 @pytest.mark.parametrize("text", ["", "\n# nobody yet\n", "\ufeff"])
 def test_an_empty_file_lets_nobody_in(tmp_path: Path, text: str) -> None:
     tokens = TokenFile(token_file(tmp_path, text))
-    assert tokens.holder("Bearer ") is None
-    assert tokens.holder(f"Bearer {ROOT}") is None
+    assert tokens.owner("Bearer ") is None
+    assert tokens.owner(f"Bearer {ROOT}") is None
 
 
 def test_promise_19_a_broken_token_file_fails_closed_and_recovers(
@@ -117,15 +116,15 @@ def test_promise_19_a_broken_token_file_fails_closed_and_recovers(
     caplog.set_level(logging.INFO)
     path = token_file(tmp_path)
     tokens = TokenFile(path)
-    assert tokens.holder(f"Bearer {ROOT}")
+    assert tokens.owner(f"Bearer {ROOT}")
     for breaking in (path.unlink, lambda: path.write_text(f"{ROOT} {ROOT}")):
         breaking()
         for _ in range(3):
             with pytest.raises(ConfigError):
-                tokens.holder(f"Bearer {ROOT}")
+                tokens.owner(f"Bearer {ROOT}")
     token_file(tmp_path, "a: an0ther-0123456789")
-    assert tokens.holder(f"Bearer {ROOT}") is None
-    assert tokens.holder("Bearer an0ther-0123456789") == TokenOwner("a", frozenset(PERMISSIONS))
+    assert tokens.owner(f"Bearer {ROOT}") is None
+    assert tokens.owner("Bearer an0ther-0123456789") == TokenOwner("a", frozenset(PERMISSIONS))
     assert [record.levelname for record in caplog.records] == ["ERROR", "ERROR", "INFO"]
     assert ROOT not in caplog.text
 
@@ -153,7 +152,7 @@ def test_any_bytes_are_tokens_or_an_error(
         tokens = TokenFile(path)
     except ConfigError:
         return
-    assert tokens.holder("Bearer ") is None
+    assert tokens.owner("Bearer ") is None
 
 
 async def _echo(request: Request, holder: TokenOwner) -> Response:
@@ -174,8 +173,8 @@ def server(path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
     tokens = TokenFile(path)
     limit = ScrapeLimit()
     routes = [
-        Route(f"{API}pack", protected(tokens, "pack", _echo), methods=["POST"]),
-        Route(f"{API}jobs", protected(tokens, None, _echo), methods=["GET"]),
+        Route(f"{API}pack", require_token(tokens, "pack", _echo), methods=["POST"]),
+        Route(f"{API}jobs", require_token(tokens, None, _echo), methods=["GET"]),
     ]
     app = make_app(Registry([Steady(), limit]), limit, routes=routes)
     with serving(app, web_config, token_prefix=API) as server:

@@ -18,17 +18,16 @@ from hypothesis import strategies as st
 from tests.support.jobs.runner import IdleRunner
 from tests.support.monitoring.payloads import STARTED, ZERO, ago, alert, payload
 from tests.support.web.server import Steady, connect, eventually, serving
-from zope_exporter.alerting.webhook.handled_alerts import HandledAlerts
-from zope_exporter.alerting.webhook.handler import AlertHandler
-from zope_exporter.alerting.webhook.tally import ALERTS, NOTIFICATIONS, Tally
+from zope_exporter.alerting.webhook.handler import AlertHandler, HandledAlerts
+from zope_exporter.collectors.webhook import ALERTS, NOTIFICATIONS, WebhookCollector
 from zope_exporter.maintenance.jobs.job import Submission
 from zope_exporter.metrics.registry import Registry
-from zope_exporter.web.api_auth import API
+from zope_exporter.web.api import API
 from zope_exporter.web.app import make_app
 from zope_exporter.web.scrape_limit import ScrapeLimit
 from zope_exporter.web.server import Server
 from zope_exporter.web.tokens import TokenFile
-from zope_exporter.web.webhook import LOG_EVERY, Seldom, webhook_route
+from zope_exporter.web.webhook import LOG_EVERY, Throttle, webhook_route
 
 TOKEN = "t0p-s3cret-0123456789abcdef"
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
@@ -42,15 +41,15 @@ class Hook:
 
     def __init__(self, directory: Path, state: Path | None) -> None:
         self.runner = IdleRunner(SITES)
-        self.tally = Tally()
+        self.collector = WebhookCollector(configured=True)
         self.signs: list[str] = []
         token = directory / "token"
         token.write_text(f"am: {TOKEN}: alertmanager\nother: {TOKEN}2: pack\n")
         token.chmod(0o600)
         watchdogs = {"Watchdog": lambda: self.signs.append("Watchdog")}
-        ledger = HandledAlerts(state, "no directory can be written")
-        reception = AlertHandler(self.runner, ledger, ON_ALERT, watchdogs)
-        self.route = webhook_route(TokenFile(token), reception, self.tally)
+        handled = HandledAlerts(state, "no directory can be written")
+        handler = AlertHandler(self.runner, handled, ON_ALERT, watchdogs)
+        self.route = webhook_route(TokenFile(token), handler, self.collector)
         self.server: Server
 
     def post(self, *alerts: dict[str, Any], **changes: Any) -> httpx.Response:
@@ -65,7 +64,7 @@ class Hook:
         return [told["outcome"] for told in answer.json()["alerts"]]
 
     def counted(self) -> dict[str, float]:
-        samples = [s for s in self.tally.collect() if s.metric is NOTIFICATIONS and s.value]
+        samples = [s for s in self.collector.collect() if s.metric is NOTIFICATIONS and s.value]
         return {sample.labels[0]: sample.value for sample in samples}
 
 
@@ -155,7 +154,7 @@ def test_a_refused_notification_is_logged_once_a_minute(
     logged = [r.getMessage() for r in caplog.records if r.name == "zope_exporter.web.webhook"]
     assert logged == ["a notification of token am is refused: version must be '4'"]
     now = 0.0
-    seldom = Seldom(lambda: now)
+    seldom = Throttle(lambda: now)
     assert seldom.due()
     assert not seldom.due()
     now = LOG_EVERY
@@ -232,7 +231,7 @@ def test_promise_17_once_also_across_a_restart(tmp_path: Path) -> None:
 def test_what_is_stale_is_ignored_and_counted(hook: Hook, times: dict[str, str]) -> None:
     assert hook.outcomes(alert(**times)) == ["stale"]
     assert not hook.runner.begun
-    assert ALERTS(1, outcome="stale") in list(hook.tally.collect())
+    assert ALERTS(1, outcome="stale") in list(hook.collector.collect())
 
 
 @pytest.mark.parametrize(

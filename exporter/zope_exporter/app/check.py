@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
+from zope_exporter.alerting.thresholds import Limits, read_limits
 from zope_exporter.checks.finding import Finding, Severity
-from zope_exporter.checks.limits import Limits, read_limits
 from zope_exporter.checks.site import judge
 from zope_exporter.collectors import build_passing
 from zope_exporter.collectors.datafs import KeptDataFsCollector

@@ -37,7 +37,7 @@ def idle_registry() -> Registry:
     watcher.stop()
     logs = LogWatch(tuple, CounterMaker({}).of_file, LogStore(None))
     collectors = build(watcher, logs, _NoActions(), (), None)
-    alerting = WebhookCollector(None), WatchdogCollector(None)
+    alerting = WebhookCollector(configured=False), WatchdogCollector(None)
     return Registry([*collectors, *alerting, ScrapeLimit()])
 
 

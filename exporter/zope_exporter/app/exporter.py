@@ -5,11 +5,8 @@ from pathlib import Path
 
 from starlette.routing import Route
 
-from zope_exporter.alerting.watchdog.store import WatchdogStore
-from zope_exporter.alerting.watchdog.timer import Watchdog
-from zope_exporter.alerting.webhook.handled_alerts import HandledAlerts
-from zope_exporter.alerting.webhook.handler import AlertHandler
-from zope_exporter.alerting.webhook.tally import Tally
+from zope_exporter.alerting.watchdog.timer import Watchdog, WatchdogStore
+from zope_exporter.alerting.webhook.handler import AlertHandler, HandledAlerts
 from zope_exporter.collectors import build
 from zope_exporter.collectors.watchdog import WatchdogCollector
 from zope_exporter.collectors.webhook import WebhookCollector
@@ -104,11 +101,11 @@ class Alerting:
         self._config = config
         self._runner = runner
         self._handled_alerts = HandledAlerts(state, problem)
-        self._tally = Tally() if config else None
+        self._webhook = WebhookCollector(configured=config is not None)
         settings = config.watchdog if config else None
         store = WatchdogStore(state, problem)
         self._watchdog = _watchdog(settings, store) if settings else None
-        self.collectors = (WebhookCollector(self._tally), WatchdogCollector(self._watchdog))
+        self.collectors = (self._webhook, WatchdogCollector(self._watchdog))
 
     def start(self) -> None:
         if self._watchdog is not None:
@@ -120,23 +117,21 @@ class Alerting:
 
     def routes(self, tokens: TokenFile) -> list[Route]:
         """Return the route that Alertmanager delivers to."""
-        if self._config is None or self._tally is None:
+        if self._config is None:
             return []
         watchdogs = {}
         if self._watchdog is not None and self._config.watchdog is not None:
             watchdogs = dict.fromkeys(self._config.watchdog.alerts, self._watchdog.heard)
         handler = AlertHandler(self._runner, self._handled_alerts, self._config.on_alert, watchdogs)
-        return [webhook_route(tokens, handler, self._tally)]
+        return [webhook_route(tokens, handler, self._webhook)]
 
 
 def _watchdog(config: WatchdogConfig, store: WatchdogStore) -> Watchdog:
+    from zope_exporter.alerting.watchdog.channels import post, send_mail  # not for who has none
+
     channels = {}
     if config.smtp is not None:
-        from zope_exporter.alerting.watchdog.mail import send_mail
-
         channels["mail"] = partial(send_mail, config.smtp)
     if config.url is not None:
-        from zope_exporter.alerting.watchdog.post import post
-
         channels["url"] = partial(post, config.url)
     return Watchdog(config.max_silence, config.repeat, channels, store)

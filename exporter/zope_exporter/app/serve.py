@@ -10,21 +10,21 @@ from pathlib import Path
 from starlette.routing import Route
 
 from zope_exporter import __version__
-from zope_exporter.checks.limits import Limits, read_limits
+from zope_exporter.alerting.thresholds import Limits, read_limits
 from zope_exporter.config.schema import Config
 from zope_exporter.system.healthcheck import socket_name
 from zope_exporter.web.actions import action_routes
-from zope_exporter.web.api_auth import API
+from zope_exporter.web.api import API
 from zope_exporter.web.app import make_app
 from zope_exporter.web.health import HEALTHY, READY
 from zope_exporter.web.instances import instance_routes
-from zope_exporter.web.reloading_config import WebConfigFile
 from zope_exporter.web.runbooks import RUNBOOKS, runbook_routes
 from zope_exporter.web.server import Server
 from zope_exporter.web.status.page import STYLE, StatusPage
 from zope_exporter.web.status.page import routes as status_routes
 from zope_exporter.web.status.page_model import compose
 from zope_exporter.web.tokens import TokenFile
+from zope_exporter.web.webconfig import WebConfigFile
 
 from .exporter import Exporter
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import starmap
 
+from zope_exporter.alerting.thresholds import Limits
 from zope_exporter.clients.agent.databases import PACK_RUNNING
 from zope_exporter.clients.agent.diagnosis import Absence, why_absent
 from zope_exporter.clients.http.result import REASONS
@@ -16,12 +17,10 @@ from zope_exporter.metrics.metric import Metric, Sample
 from zope_exporter.metrics.registry import Failure, Scrape
 from zope_exporter.system.humanize import duration, size
 
-from .agent import judge_agent, judge_databases, judge_workers
 from .finding import Finding, Severity, Values
-from .limits import Limits
 from .maintenance import judge_actions, judge_backups, judge_packs
 from .zeo import judge_zeo
-from .zmi import judge_zmi
+from .zope import judge_agent, judge_databases, judge_workers, judge_zmi
 
 NOTHING = (
     "found no running Zope or ZEO server on this host"

@@ -68,10 +68,9 @@ class _Made:
 
 
 def _make(own: Path | None) -> _Made:
-    from zope_exporter.alerting.dashboards.build import as_files, documents
-    from zope_exporter.alerting.dashboards.publish import for_grafana_com
-    from zope_exporter.alerting.rules.generate import generate
-    from zope_exporter.alerting.rules.thresholds import read_thresholds
+    from zope_exporter.alerting.dashboards.build import as_files, documents, for_grafana_com
+    from zope_exporter.alerting.rules import generate
+    from zope_exporter.alerting.thresholds import read_thresholds
     from zope_exporter.app.declarations import declared_metrics
 
     alerts = shipped("alerts")

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from zope_exporter.alerting.rules.generate import generate
+from zope_exporter.alerting.rules import generate
 from zope_exporter.system.resources import shipped
 
 from .pace import Pace

@@ -19,8 +19,7 @@ from zope_exporter.maintenance.jobs.job import (
 )
 from zope_exporter.system.state import StateError
 
-from .api_auth import API, RefusedRequestError, answer, protected
-from .body import read_json
+from .api import API, RefusedRequestError, answer, read_json, require_token
 from .thread import in_thread
 from .tokens import TokenFile, TokenOwner
 
@@ -39,9 +38,9 @@ def action_routes(tokens: TokenFile, runner: JobRunner) -> list[Route]:
 
 
 def _action_route(tokens: TokenFile, runner: JobRunner, action: str) -> Route:
-    async def begin(request: Request, holder: TokenOwner) -> Response:
+    async def begin(request: Request, owner: TokenOwner) -> Response:
         site, database = _wanted(await read_json(request))
-        work = partial(_submit, runner, action, site, database, f"token {holder.name}")
+        work = partial(_submit, runner, action, site, database, f"token {owner.name}")
         submission = await in_thread(work)
         if submission.job is None:
             status = _STATUSES.get(submission.refusal, 409)
@@ -50,7 +49,7 @@ def _action_route(tokens: TokenFile, runner: JobRunner, action: str) -> Route:
         accepted.headers["Location"] = f"{API}jobs/{submission.job.id}"
         return accepted
 
-    return Route(f"{API}actions/{action}", protected(tokens, action, begin), methods=["POST"])
+    return Route(f"{API}actions/{action}", require_token(tokens, action, begin), methods=["POST"])
 
 
 def _job_routes(tokens: TokenFile, runner: JobRunner) -> list[Route]:
@@ -68,8 +67,8 @@ def _job_routes(tokens: TokenFile, runner: JobRunner) -> list[Route]:
         return answer(found.as_json())
 
     return [
-        Route(f"{API}jobs", protected(tokens, None, jobs), methods=["GET"]),
-        Route(f"{API}jobs/{{number}}", protected(tokens, None, job), methods=["GET"]),
+        Route(f"{API}jobs", require_token(tokens, None, jobs), methods=["GET"]),
+        Route(f"{API}jobs/{{number}}", require_token(tokens, None, job), methods=["GET"]),
     ]
 
 

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 from zope_exporter.metrics.exposition import encode
 from zope_exporter.metrics.registry import Scrape
 
-from .api_auth import API
+from .api import API
 from .health import OPEN_PATHS, health_routes
 from .scrape_limit import ScrapeLimit
 from .thread import in_thread
@@ -53,7 +53,7 @@ def make_app(
     async def metrics(request: Request) -> Response:
         if request.method == "HEAD":
             return _head_of_metrics(request)
-        with limit.place() as free:
+        with limit.slot() as free:
             if not free:
                 return PlainTextResponse("Too many scrapes are running.\n", status_code=503)
             return await in_thread(partial(_scrape, registry, request))

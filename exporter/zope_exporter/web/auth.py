@@ -15,8 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from zope_exporter.config.document import ConfigError
 
 from .health import HEALTHY, OPEN_PATHS
-from .reloading_config import WebConfigFile
 from .thread import in_thread
+from .webconfig import WebConfigFile
 
 LONGEST_PASSWORD = 72  # bytes bcrypt looks at; what follows them would count for nothing
 MOST_WAITING = 16

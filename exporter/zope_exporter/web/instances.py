@@ -13,7 +13,7 @@ from zope_exporter.clients.agent.client import AgentClient
 from zope_exporter.clients.agent.diagnosis import find_sockets, why_absent
 from zope_exporter.discovery.inventory import Inventory, Service
 
-from .api_auth import API, RefusedRequestError, answer, protected
+from .api import API, RefusedRequestError, answer, require_token
 from .thread import in_thread
 from .tokens import TokenFile, TokenOwner
 
@@ -29,7 +29,7 @@ def instance_routes(
         name, site = request.path_params["name"], request.query_params.get("site")
         return await in_thread(lambda: _long_requests(inventory(), name, site, timeout))
 
-    endpoint = protected(tokens, "requests", requests)
+    endpoint = require_token(tokens, "requests", requests)
     return [Route(f"{API}instances/{{name:path}}/requests", endpoint, methods=["GET"])]
 
 

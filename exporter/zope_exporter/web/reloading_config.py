@@ -1,14 +1,15 @@
-"""The web configuration file through its changes."""
+"""Configuration files that say who may come in, through their changes."""
 
 import logging
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
 from pathlib import Path
+from typing import ClassVar, Generic, TypeVar
 
-from zope_exporter.config.document import ConfigError, Problem
-
-from .webconfig import WebConfig, load_web_config
+from zope_exporter.config.document import ConfigError
 
 log = logging.getLogger(__name__)
+
+Content = TypeVar("Content")
 
 
 def file_state(path: Path) -> tuple[int, ...] | None:
@@ -20,8 +21,10 @@ def file_state(path: Path) -> tuple[int, ...] | None:
     return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
 
 
-class WebConfigFile:
-    """A web configuration file that is read again whenever it has changed."""
+class ReloadingConfig(ABC, Generic[Content]):
+    """A file that is read again whenever it has changed; `refused` is what a broken one costs."""
+
+    refused: ClassVar[str]
 
     def __init__(self, path: Path) -> None:
         """Read the file.
@@ -30,10 +33,10 @@ class WebConfigFile:
         """
         self.path = path
         self._state = file_state(path)
-        self._last_good = load_web_config(path)
         self._error: ConfigError | None = None
+        self._content = self._load(None)
 
-    def current(self) -> WebConfig:
+    def current(self) -> Content:
         """Return what the file says now.
 
         Raises ConfigError while it is broken or gone: nobody can tell who may come in then.
@@ -44,25 +47,17 @@ class WebConfigFile:
             self._state = state
         if self._error is not None:
             raise self._error
-        return self._last_good
+        return self._content
+
+    @abstractmethod
+    def _load(self, last_good: Content | None) -> Content:
+        """Read the file, which was `last_good` before; raises ConfigError."""
 
     def _read_again(self) -> None:
         try:
-            config = load_web_config(self.path)
-            if problems := list(_too_late(self._last_good, config)):
-                raise ConfigError(self.path, problems)
+            self._content, self._error = self._load(self._content), None
         except ConfigError as error:
             self._error = error
-            log.error("refusing every request until this is repaired: %s", error)
+            log.error("refusing %s until this is repaired: %s", self.refused, error)
         else:
-            self._error, self._last_good = None, config
             log.info("%s: read again", self.path)
-
-
-def _too_late(old: WebConfig, new: WebConfig) -> Iterator[Problem]:
-    remedy = "restart zope-exporter if you mean it"
-    if (old.tls_server_config is None) != (new.tls_server_config is None):
-        yield Problem(None, "tls_server_config", "cannot come or go while running", remedy)
-    # A file is empty for a moment when an editor writes it in place.
-    if old.basic_auth_users and not new.basic_auth_users:
-        yield Problem(None, "basic_auth_users", "cannot go while running", remedy)

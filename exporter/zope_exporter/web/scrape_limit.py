@@ -24,8 +24,8 @@ class ScrapeLimit:
         self._refused = 0
 
     @contextmanager
-    def place(self) -> Iterator[bool]:
-        """Tell whether there is a place for one more scrape, and hold it."""
+    def slot(self) -> Iterator[bool]:
+        """Tell whether one more scrape may run, and hold it."""
         free = self._running < self._most
         self._refused += not free
         self._running += free

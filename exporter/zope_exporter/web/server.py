@@ -2,29 +2,30 @@
 
 import asyncio
 import logging
+import re
 import socket
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from types import FrameType
+from urllib.parse import unquote
 
 import uvicorn
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .auth import Guard
-from .connection import Connection
-from .connection_limiter import DEFAULT_LIMITS, ConnectionLimiter, Limits
+from .connections import DEFAULT_LIMITS, Connection, ConnectionLimiter, ConnectionLimits
 from .health import HealthSocket
 from .listen import local_url
-from .reloading_config import WebConfigFile
-from .target import in_origin_form
 from .tls import Certificates
+from .webconfig import WebConfigFile
 
 log = logging.getLogger(__name__)
 
 GRACE = 1.0  # seconds a request in progress is given at the end
 LONGEST_HEAD = 16384  # bytes of a request before its body
+_ORIGIN = re.compile(rb"https?://([^/?#@\\]+)", re.IGNORECASE)
 
 
 class Server(uvicorn.Server):
@@ -39,7 +40,7 @@ class Server(uvicorn.Server):
         app: ASGIApp,
         listener: socket.socket,
         web_config: WebConfigFile | None = None,
-        limits: Limits = DEFAULT_LIMITS,
+        limits: ConnectionLimits = DEFAULT_LIMITS,
         token_prefix: str | None = None,
     ) -> None:
         """Paths of the app that begin with `token_prefix` ask for a token, not for a password.
@@ -49,7 +50,7 @@ class Server(uvicorn.Server):
         self._app = Guard(app, web_config, token_prefix) if web_config else app
         self._listener = listener
         self._limits = limits
-        self._room = ConnectionLimiter(limits)
+        self._limiter = ConnectionLimiter(limits)
         self._arrivals: set[asyncio.Task[None]] = set()
         self._accepting: asyncio.Task[None] | None = None
         self._health: HealthSocket | None = None
@@ -121,7 +122,7 @@ class Server(uvicorn.Server):
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer = _refusal(scope) or self._app
-        scope = in_origin_form(scope)
+        scope = _in_origin_form(scope)
         with suppress(asyncio.CancelledError):  # only the end of the server cancels a request
             await answer(scope, receive, send)
 
@@ -136,22 +137,22 @@ class Server(uvicorn.Server):
             return
         except OSError as error:  # out of descriptors
             log.warning("a connection could not be accepted: %s", error)
-            self._room.show_one_out()
+            self._limiter.evict_oldest()
             await asyncio.sleep(0.1)  # nothing tells when there is a descriptor again
             return
         try:
-            await self._room.place()
+            await self._limiter.admit()
         except asyncio.CancelledError:
             arrived.close()
             raise
         arrival = asyncio.create_task(self._connect(arrived))
         self._arrivals.add(arrival)
-        self._room.wait_for(arrival, arrival.cancel)
+        self._limiter.wait_for(arrival, arrival.cancel)
         arrival.add_done_callback(partial(self._settled, arrived))
 
     def _settled(self, arrived: socket.socket, arrival: asyncio.Task[None]) -> None:
         self._arrivals.discard(arrival)
-        self._room.leave(arrival)
+        self._limiter.remove(arrival)
         if arrival.cancelled():
             arrived.close()  # nobody may have taken it over yet
 
@@ -165,7 +166,7 @@ class Server(uvicorn.Server):
         with suppress(OSError):  # gone, too slow, or no TLS: all the peer's doing
             await loop.connect_accepted_socket(
                 lambda: Connection(
-                    self.config, self.server_state, self._room, self._limits.patience, since
+                    self.config, self.server_state, self._limiter, self._limits.patience, since
                 ),
                 arrived,
                 ssl=context,
@@ -183,3 +184,22 @@ def _refusal(scope: Scope) -> PlainTextResponse | None:
     if fields + len(scope["raw_path"]) + len(scope["query_string"]) > LONGEST_HEAD:
         return PlainTextResponse("The request is too long.\n", 431, {"Connection": "close"})
     return None
+
+
+def _in_origin_form(scope: Scope) -> Scope:
+    """Return the scope as if the path alone had come, and that Host, for `GET http://host/path`.
+
+    Proxies send that. RFC 9112 3.2.2 has every server accept both, and go by the target where Host
+    says otherwise.
+    """
+    origin = _ORIGIN.match(scope["raw_path"])
+    if origin is None:
+        return scope
+    raw_path = scope["raw_path"][origin.end() :] or b"/"
+    others = [(name, value) for name, value in scope["headers"] if name != b"host"]
+    return {
+        **scope,
+        "raw_path": raw_path,
+        "path": unquote(raw_path.decode("ascii")),
+        "headers": [(b"host", origin[1]), *others],
+    }

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from zope_exporter.config.document import ConfigError, Problem
 
-from .reloading_config import WebConfigFile, file_state
-from .webconfig import TLSConfig
+from .reloading_config import file_state
+from .webconfig import TLSConfig, WebConfigFile
 
 log = logging.getLogger(__name__)
 

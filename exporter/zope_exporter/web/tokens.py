@@ -12,7 +12,7 @@ from pathlib import Path
 from zope_exporter.config.actions import ACTIONS
 from zope_exporter.config.document import ConfigError, Problem
 
-from .reloading_config import file_state
+from .reloading_config import ReloadingConfig
 
 log = logging.getLogger(__name__)
 
@@ -37,62 +37,43 @@ class TokenOwner:
 @dataclass(frozen=True)
 class _Entry:
     line: int
-    holder: TokenOwner
+    owner: TokenOwner
     token: str = field(repr=False)
 
 
-class TokenFile:
-    """The tokens of a file, which is read again whenever it has changed."""
+class TokenFile(ReloadingConfig[list[tuple[bytes, TokenOwner]]]):
+    """The tokens of a file, hashed; ConfigError never shows one."""
+
+    refused = "everything that needs a token"
 
     def __init__(self, path: Path) -> None:
         """Read the file.
 
-        Raises ConfigError, which never shows a token, with all that is wrong with it.
+        Raises ConfigError with all that is wrong with it.
         """
-        self.path = path
         self._secret = secrets.token_bytes(32)
-        self._state = file_state(path)
-        self._holders = self._hashed(_load(path))
-        self._error: ConfigError | None = None
-        self._warn()
+        super().__init__(path)
 
-    def holder(self, authorization: str | None) -> TokenOwner | None:
+    def owner(self, authorization: str | None) -> TokenOwner | None:
         """Return who an `Authorization` header proves to be, None if that is nobody.
 
-        Raises ConfigError while the file is broken or gone: nobody can tell who may come in then.
+        Raises ConfigError while the file is broken or gone.
         """
-        state = file_state(self.path)
-        if state != self._state:
-            self._read_again()
-            self._state = state
-        if self._error is not None:
-            raise self._error
+        known = self.current()
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer":
             return None
         digest, found = self._digest(token.strip()), None
-        for known, holder in self._holders:  # all of them: the time must not tell which is near
-            if hmac.compare_digest(digest, known):
-                found = holder
+        for each, owner in known:  # all of them: the time must not tell which is near
+            if hmac.compare_digest(digest, each):
+                found = owner
         return found
 
-    def _read_again(self) -> None:
-        try:
-            self._holders = self._hashed(_load(self.path))
-        except ConfigError as error:
-            self._error = error
-            log.error("refusing everything that needs a token until this is repaired: %s", error)
-        else:
-            self._error = None
-            log.info("%s: read again", self.path)
-            self._warn()
-
-    def _warn(self) -> None:
-        for weakness in weaknesses(self.path):
+    def _load(self, _: object) -> list[tuple[bytes, TokenOwner]]:
+        entries = _read(self.path)
+        for weakness in _weaknesses(self.path, entries):
             log.warning("%s", weakness)
-
-    def _hashed(self, entries: list[_Entry]) -> list[tuple[bytes, TokenOwner]]:
-        return [(self._digest(entry.token), entry.holder) for entry in entries]
+        return [(self._digest(entry.token), entry.owner) for entry in entries]
 
     def _digest(self, token: str) -> bytes:
         # All of one length, so that a comparison does not tell how long a token is.
@@ -105,10 +86,12 @@ def weaknesses(path: Path) -> list[str]:
     These are no errors, since a Kubernetes secret is mounted readable for all. Raises ConfigError
     if the file cannot be used at all.
     """
-    entries = _load(path)
+    return _weaknesses(path, _read(path))
+
+
+def _weaknesses(path: Path, entries: list[_Entry]) -> list[str]:
     found = []
-    state = path.stat()
-    if state.st_mode & 0o004:
+    if path.stat().st_mode & 0o004:
         found.append(f"{path}: every user of this host can read the tokens (chmod 640 {path})")
     found += [
         f"{path}:{entry.line}: the token is short (make one with: openssl rand -hex 32)"
@@ -118,7 +101,7 @@ def weaknesses(path: Path) -> list[str]:
     return found
 
 
-def _load(path: Path) -> list[_Entry]:
+def _read(path: Path) -> list[_Entry]:
     entries: list[_Entry] = []
     problems: list[Problem] = []
     seen: set[str] = set()

@@ -1,6 +1,7 @@
 """The web configuration file, in the schema Prometheus' own exporters share."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,6 +12,8 @@ from pydantic import AfterValidator, Field, model_validator
 from zope_exporter.config.document import ConfigError, Document, Problem, read
 from zope_exporter.config.load import validate
 from zope_exporter.config.types import FilePath, Section, wrong
+
+from .reloading_config import ReloadingConfig
 
 # What the schema knows and we do not do; to pass over it in silence would drop a protection.
 _UNSUPPORTED = (
@@ -150,3 +153,24 @@ def _masked(problem: Problem) -> Problem:
     key = problem.key.removesuffix(".[key]")
     # Name and hash are easily swapped.
     return replace(problem, key="basic_auth_users" if "$" in key else key)
+
+
+class WebConfigFile(ReloadingConfig[WebConfig]):
+    """A web configuration file that is read again whenever it has changed."""
+
+    refused = "every request"
+
+    def _load(self, last_good: WebConfig | None) -> WebConfig:
+        config = load_web_config(self.path)
+        if last_good and (problems := list(_too_late(last_good, config))):
+            raise ConfigError(self.path, problems)
+        return config
+
+
+def _too_late(old: WebConfig, new: WebConfig) -> Iterator[Problem]:
+    remedy = "restart zope-exporter if you mean it"
+    if (old.tls_server_config is None) != (new.tls_server_config is None):
+        yield Problem(None, "tls_server_config", "cannot come or go while running", remedy)
+    # A file is empty for a moment when an editor writes it in place.
+    if old.basic_auth_users and not new.basic_auth_users:
+        yield Problem(None, "basic_auth_users", "cannot go while running", remedy)

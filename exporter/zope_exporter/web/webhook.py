@@ -12,10 +12,9 @@ from starlette.routing import Route
 
 from zope_exporter.alerting.webhook.handler import AlertHandler, Verdict
 from zope_exporter.alerting.webhook.payload import PayloadError, parse_notification
-from zope_exporter.alerting.webhook.tally import Tally
+from zope_exporter.collectors.webhook import WebhookCollector
 
-from .api_auth import API, RefusedRequestError, answer, protected
-from .body import read_json
+from .api import API, RefusedRequestError, answer, read_json, require_token
 from .thread import in_thread
 from .tokens import TokenFile, TokenOwner
 
@@ -25,7 +24,7 @@ LONGEST_NOTIFICATION = 1 << 20
 LOG_EVERY = 60.0  # seconds; Alertmanager repeats a refused notification for ever
 
 
-class Seldom:
+class Throttle:
     """Tells whether something was not said for a while."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -40,22 +39,22 @@ class Seldom:
         return True
 
 
-def webhook_route(tokens: TokenFile, reception: AlertHandler, tally: Tally) -> Route:
+def webhook_route(tokens: TokenFile, handler: AlertHandler, counts: WebhookCollector) -> Route:
     """Return the route that takes notifications."""
-    invalid, unavailable = Seldom(), Seldom()
+    invalid, unavailable = Throttle(), Throttle()
 
-    async def deliver(request: Request, holder: TokenOwner) -> Response:
+    async def deliver(request: Request, owner: TokenOwner) -> Response:
         try:
             body = await read_json(request, LONGEST_NOTIFICATION)
             notification = parse_notification(body)
         except (PayloadError, RefusedRequestError) as error:
-            tally.invalid()
+            counts.count_invalid()
             if invalid.due():
-                log.warning("a notification of token %s is refused: %s", holder.name, error)
+                log.warning("a notification of token %s is refused: %s", owner.name, error)
             status = error.status if isinstance(error, RefusedRequestError) else 400
             raise RefusedRequestError(status, str(error)) from None
-        verdicts = await in_thread(partial(reception.receive, notification))
-        outcome = tally.count(verdicts)
+        verdicts = await in_thread(partial(handler.receive, notification))
+        outcome = counts.count(verdicts)
         if outcome == "unavailable" and unavailable.due():
             reason = next(v.reason for v in verdicts if v.outcome == "unavailable")
             log.error("no action can be begun for an alert: %s", reason)
@@ -66,7 +65,7 @@ def webhook_route(tokens: TokenFile, reception: AlertHandler, tally: Tally) -> R
         content = {"outcome": outcome, "alerts": [_told(verdict) for verdict in verdicts]}
         return answer(content, status)
 
-    endpoint = protected(tokens, "alertmanager", deliver, LONGEST_NOTIFICATION)
+    endpoint = require_token(tokens, "alertmanager", deliver, LONGEST_NOTIFICATION)
     return Route(f"{API}alertmanager", endpoint, methods=["POST"])
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.programs.processes import eventually
-from zope_exporter.alerting.watchdog.message import Message, TellingError
-from zope_exporter.alerting.watchdog.store import WatchdogStore
-from zope_exporter.alerting.watchdog.timer import LAST_SEEN, MESSAGES, SILENT, Watchdog
+from zope_exporter.alerting.watchdog.notifier import DeliveryError, Message
+from zope_exporter.alerting.watchdog.timer import Watchdog, WatchdogStore
+from zope_exporter.collectors.watchdog import LAST_SEEN, MESSAGES, SILENT, WatchdogCollector
 from zope_exporter.metrics.metric import Sample
 
 MAX_SILENCE, REPEAT = 900.0, 14400.0
@@ -27,8 +27,12 @@ class Channel:
     def __call__(self, message: Message) -> None:
         self.tries += 1
         if self.broken:
-            raise TellingError("the mail server is away")
+            raise DeliveryError("the mail server is away")
         self.told.append(message.silent)
+
+
+def samples(watchdog: Watchdog) -> list[Sample]:
+    return list(WatchdogCollector(watchdog).collect())
 
 
 class Bench:
@@ -63,7 +67,7 @@ class Bench:
         return self.channels[0].told
 
     def samples(self) -> list[Sample]:
-        return list(self.watchdog.collect())
+        return samples(self.watchdog)
 
 
 def test_silence_is_told_once_then_seldom_then_its_end() -> None:
@@ -161,7 +165,7 @@ def test_a_channel_that_fails_in_a_way_of_its_own_is_tried_again_and_keeps_its_s
     now += MAX_SILENCE
     assert watchdog.step() == 60
     assert well.told == [True]
-    assert MESSAGES(1, channel="odd", outcome="failed") in list(watchdog.collect())
+    assert MESSAGES(1, channel="odd", outcome="failed") in samples(watchdog)
     assert "LookupError" in caplog.text
     assert "secret" not in caplog.text
 
@@ -202,8 +206,8 @@ def test_a_clock_set_meanwhile_neither_floods_nor_silences(tmp_path: Path, wall:
     store = WatchdogStore(tmp_path / "state.sqlite3")
     bench = Bench(tmp_path / "state.sqlite3")
     bench.pass_(MAX_SILENCE)
-    [teller] = bench.watchdog._tellers  # what was told, as the store takes it
-    store.told(teller, wall)
+    [notifier] = bench.watchdog.notifiers  # what was told, as the store takes it
+    store.told(notifier, wall)
     bench.restart()
     bench.pass_(REPEAT + MAX_SILENCE)
     assert 2 <= len(bench.told) <= 3
@@ -264,7 +268,7 @@ def test_a_channel_that_hangs_holds_up_neither_the_webhook_nor_the_end() -> None
     watchdog = _running(0.01, hang)
     assert begun.wait(30)
     watchdog.heard()
-    assert SILENT(0) in list(watchdog.collect()) or SILENT(1) in list(watchdog.collect())
+    assert SILENT(0) in samples(watchdog) or SILENT(1) in samples(watchdog)
     watchdog.stop()
     release.set()
     watchdog.join()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from zope_exporter.alerting.dashboards.build import documents
-from zope_exporter.alerting.rules.thresholds import read_thresholds
+from zope_exporter.alerting.thresholds import read_thresholds
 from zope_exporter.app.declarations import declared_metrics
 
 GRAFANA = Path(__file__).parents[3] / "grafana"

@@ -18,11 +18,11 @@ from zope_exporter.metrics.collector import AnyCollector
 from zope_exporter.metrics.metric import Metric, Sample
 from zope_exporter.metrics.registry import Registry
 from zope_exporter.web.app import make_app
-from zope_exporter.web.connection_limiter import DEFAULT_LIMITS, Limits
+from zope_exporter.web.connections import DEFAULT_LIMITS, ConnectionLimits
 from zope_exporter.web.listen import listen
-from zope_exporter.web.reloading_config import WebConfigFile
 from zope_exporter.web.scrape_limit import ScrapeLimit
 from zope_exporter.web.server import Server
+from zope_exporter.web.webconfig import WebConfigFile
 
 DEADLINE = 20.0  # seconds after which a test gives up, however slow the machine
 SIZE = Metric("zope_size_bytes", "gauge", "Size of a thing.", ("name",))
@@ -71,7 +71,7 @@ async def _front(_: Request) -> Response:
 def serving(
     app: ASGIApp | None = None,
     web_config: Path | None = None,
-    limits: Limits = DEFAULT_LIMITS,
+    limits: ConnectionLimits = DEFAULT_LIMITS,
     address: str = "127.0.0.1:0",
     token_prefix: str | None = None,
 ) -> Iterator[Server]:

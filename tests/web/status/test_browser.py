@@ -15,7 +15,7 @@ from starlette.routing import Route
 from tests.support.programs.browser import chromium, picture
 from tests.support.web.server import serving
 from tests.support.web.status import NOW, burning, healthy, inventory, observed, without
-from zope_exporter.checks.limits import read_limits
+from zope_exporter.alerting.thresholds import read_limits
 from zope_exporter.clients.agent import instance as agent
 from zope_exporter.discovery.inventory import Inventory
 from zope_exporter.maintenance.jobs.job import Job, Paths, State, Task

@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 
 from tests.support.web.server import serving
 from tests.support.web.status import NOW, burning, healthy, inventory, observed
-from zope_exporter.checks.limits import read_limits
+from zope_exporter.alerting.thresholds import read_limits
 from zope_exporter.discovery.inventory import Inventory
 from zope_exporter.metrics.registry import Scrape
 from zope_exporter.web.server import Server

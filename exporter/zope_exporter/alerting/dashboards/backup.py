@@ -1,14 +1,12 @@
 """Backups: what is covered, since when it is proven, and the jobs that see to it."""
 
-from .coverage import backup_age, uncovered_seconds, used_of_the_age_allowed
+from zope_exporter.alerting.thresholds import Limits
+
 from .dashboard import Dashboard, Row
-from .field_config import BYTES, COUNT, RATIO, RUNNING, rising
-from .metrics import Metrics
-from .panel import Look, Panel, Query
-from .panels import events, series, stat, states
-from .requests import RATE
+from .field_config import BYTES, COUNT, RATIO, RUNNING, Look, rising
+from .panels import Panel, Query, events, series, stat, states
+from .queries import RATE, Metrics, uncovered_seconds, used_of_the_age_allowed
 from .tables import Column, table
-from .thresholds import Limits
 
 _AGE = Look("s")
 
@@ -48,7 +46,7 @@ def _state(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "Used of the time allowed",
             "Age of what no backup covers yet, as part of the age allowed; above 100 % it is late.",
             f"max({used_of_the_age_allowed(m)})",
-            backup_age(limits),
+            rising("percentunit", limits.backup_age, 1, minimum=0, decimals=0),
             width=5,
             runbooks=("ZopeBackupOverdue",),
         ),
@@ -56,7 +54,7 @@ def _state(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "Since the last proof",
             m.help("zope_backup_last_verified_timestamp_seconds"),
             f"max(time() - {verified})",
-            rising("s", limits.verified_age_seconds),
+            rising("s", limits.backup_unverified),
             width=5,
             runbooks=("ZopeBackupUnverified",),
         ),
@@ -90,7 +88,7 @@ def _backups(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
         Column(
             "Proven",
             f"max by (site, database) (time() - {verified})",
-            rising("s", limits.verified_age_seconds),
+            rising("s", limits.backup_unverified),
         ),
         Column(
             "Faults",

@@ -1,12 +1,11 @@
 """Object caches and connection pools, of which every Zope process has its own."""
 
+from zope_exporter.alerting.thresholds import Limits
+
 from .dashboard import Dashboard, Row
-from .field_config import BYTES, COUNT, PER_SECOND, RATIO, rising
-from .metrics import Metrics
-from .panel import Look, Panel, Query
-from .panels import series
-from .requests import RATE
-from .thresholds import Limits
+from .field_config import BYTES, COUNT, PER_SECOND, RATIO, Look, rising
+from .panels import Panel, Query, series
+from .queries import RATE, Metrics
 
 _NAMED = "{{site}} {{zope}} {{database}}"
 
@@ -52,7 +51,7 @@ def _connections(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "Longest in use",
             "For how long the connection that is in use for longest has been open.",
             [Query(f"time() - {opened}", _NAMED)],
-            rising("s", limits.held_connection_seconds),
+            rising("s", limits.connection_held),
             runbooks=("ZopeConnectionHeldLong",),
         ),
         series(

@@ -1,12 +1,11 @@
 """A dashboard in Grafana's Classic JSON: the page around the panels."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from .annotations import annotations
-from .metrics import Metrics
-from .panel import Json, Panel
-from .variables import variables
+from .field_config import BLUE, GREEN, ORANGE, Json
+from .panels import DATASOURCE, Panel
+from .queries import VARIABLES, Metrics
 
 # What every Grafana from 10 to 13 reads, from files and by hand.
 SCHEMA_VERSION = 39
@@ -58,8 +57,8 @@ class Dashboard:
             "weekStart": "",
             "fiscalYearStartMonth": 0,
             "liveNow": False,
-            "templating": {"list": list(variables(metrics, self.variables, self.single))},
-            "annotations": {"list": list(annotations(metrics))},
+            "templating": {"list": list(_variables(metrics, self.variables, self.single))},
+            "annotations": {"list": list(_annotations(metrics))},
             "links": [_other_dashboards()],
             "panels": list(_laid_out(self.rows, runbook)),
         }
@@ -111,3 +110,117 @@ def _lines(panels: Iterable[Panel]) -> Iterator[list[Panel]]:
         line.append(panel)
     if line:
         yield line
+
+
+# Of each variable, a metric that is there whatever else is not.
+_SOURCES = {
+    "site": "zope_process_up",
+    "zope": "zope_process_up",
+    "database": "zope_filestorage_size_bytes",
+}
+
+
+def _variables(metrics: Metrics, shown: Collection[str], single: Collection[str]) -> Iterator[Json]:
+    """Yield the data source, then site, zope and database, of which only those in `shown` are seen.
+
+    Those in `single` are chosen one at a time.
+    """
+    yield {
+        "name": "datasource",
+        "label": "Data source",
+        "type": "datasource",
+        "query": "prometheus",
+        "current": {},
+        "hide": 0,
+        "includeAll": False,
+        "multi": False,
+        "options": [],
+        "refresh": 1,
+        "regex": "",
+    }
+    for name in VARIABLES:
+        yield _variable(name, metrics, name in shown, name in single)
+    yield _exporter(metrics)
+
+
+def _variable(name: str, metrics: Metrics, shown: bool, single: bool) -> Json:
+    narrower = {"site": [], "zope": ["site"], "database": ["site"]}[name]
+    matchers = ", ".join(f'{label}=~"${label}"' for label in narrower)
+    metric = metrics.declaration(_SOURCES[name]).name
+    query = f"label_values({metric}{{{matchers}}}, {name})"
+    every: Json = {"selected": True, "text": ["All"], "value": ["$__all"]}
+    return {
+        "name": name,
+        "label": name.capitalize(),
+        "type": "query",
+        "datasource": DATASOURCE,
+        "definition": query,
+        "query": {"query": query, "refId": f"variable-{name}"},
+        "current": {} if single else every,
+        "hide": 0 if shown else 2,
+        "includeAll": not single,
+        # Without it, "All" of a variable that finds nothing would match nothing.
+        "allValue": None if single else ".*",
+        "multi": not single,
+        "options": [],
+        "refresh": 2,
+        "regex": "",
+        "skipUrlSync": not shown,
+        "sort": 1,
+    }
+
+
+def _exporter(metrics: Metrics) -> Json:
+    # Runbooks are served by every exporter, and Prometheus knows where these are.
+    query = f"label_values({metrics.declaration('zope_exporter_info').name}, instance)"
+    return {
+        "name": "exporter",
+        "type": "query",
+        "datasource": DATASOURCE,
+        "definition": query,
+        "query": {"query": query, "refId": "variable-exporter"},
+        "current": {},
+        "hide": 2,
+        "includeAll": False,
+        "multi": False,
+        "options": [],
+        "refresh": 1,
+        "regex": "",
+        "skipUrlSync": True,
+        "sort": 1,
+    }
+
+
+def _annotations(metrics: Metrics) -> Iterator[Json]:
+    """Yield what is marked in every graph."""
+
+    def annotation(name: str, color: str, expr: str, text: str) -> Json:
+        return {
+            "name": name,
+            "datasource": DATASOURCE,
+            "enable": True,
+            "hide": False,
+            "iconColor": color,
+            "expr": expr,
+            "titleFormat": name,
+            "textFormat": text,
+            "step": "60s",
+        }
+
+    started = metrics("zope_process_start_time_seconds")
+    yield annotation("Restarts", ORANGE, _just_now(started), "{{site}} {{zope}}")
+    packed = metrics("zope_filestorage_last_pack_timestamp_seconds")
+    yield annotation("Packs", BLUE, _just_now(packed), "{{site}} {{database}}")
+    backed_up = metrics("zope_backup_last_success_timestamp_seconds")
+    yield annotation("Backups", GREEN, _just_now(backed_up), "{{site}} {{database}}")
+    config = metrics("zope_instance_config_info")
+    before = f"{config} offset 5m"
+    changed = (
+        f"({config} unless on (site, zope, config_hash) {before}) and on (site, zope) ({before})"
+    )
+    yield annotation("Deployments", "purple", changed, "{{site}} {{zope}}: other configuration")
+
+
+def _just_now(timestamp: str) -> str:
+    # Not changes(): that misses the first one, and what happened while nobody was looking.
+    return f"time() - {timestamp} < 120"

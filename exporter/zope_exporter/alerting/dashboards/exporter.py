@@ -1,13 +1,12 @@
 """The exporter itself: who watches the watchman."""
 
+from zope_exporter.alerting.thresholds import Limits
+
 from .dashboard import Dashboard, Row
-from .field_config import COUNT, SECONDS, SET, SUCCESS, UP, rising
-from .metrics import Metrics
-from .panel import Look, Panel, Query
-from .panels import events, series, states
-from .requests import RATE
+from .field_config import COUNT, SECONDS, SET, SUCCESS, UP, Look, rising
+from .panels import Panel, Query, events, series, states
+from .queries import RATE, Metrics
 from .tables import listing
-from .thresholds import Limits
 
 
 def exporter(m: Metrics, limits: Limits) -> Dashboard:
@@ -39,7 +38,7 @@ def _of_ours(m: Metrics, name: str) -> str:
 
 def _scrapes(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
     exporters = scraped(m)
-    timeout = limits.scrape_timeout_seconds
+    timeout = limits.scrape_timeout
     refused = f"increase({m('zope_exporter_scrapes_refused_total')}[{RATE}])"
     return (
         states(
@@ -80,7 +79,7 @@ def _scrapes(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
                     f"time() - {m('zope_discovery_last_success_timestamp_seconds')}", "{{instance}}"
                 )
             ],
-            rising("s", limits.search_age_seconds),
+            rising("s", limits.discovery_stale),
             width=12,
             runbooks=("ZopeDiscoveryStale",),
         ),

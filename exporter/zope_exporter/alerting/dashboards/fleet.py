@@ -1,15 +1,27 @@
 """All sites on one page, for who is responsible for many."""
 
-from .coverage import backup_age, used_of_the_age_allowed
+from zope_exporter.alerting.thresholds import Limits
+
 from .dashboard import Dashboard, Row
 from .exporter import scraped
-from .field_config import BYTES, COUNT, PROBLEMS, REQUESTS, UP, falling, rising
-from .metrics import Metrics
-from .panel import GREEN, GREY, ORANGE, RED, Look, Panel, Query, Step
-from .panels import series, stat, states
-from .requests import busy_ratio, failure_ratio, latency, requests
+from .field_config import (
+    BYTES,
+    COUNT,
+    GREEN,
+    GREY,
+    ORANGE,
+    PROBLEMS,
+    RED,
+    REQUESTS,
+    UP,
+    Look,
+    Step,
+    falling,
+    rising,
+)
+from .panels import Panel, Query, series, stat, states
+from .queries import Metrics, busy_ratio, failure_ratio, latency, requests, used_of_the_age_allowed
 from .tables import Column, table
-from .thresholds import Limits
 
 _FIRING = Look(
     "short",
@@ -68,14 +80,20 @@ def _counts(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "Backup, of the age allowed",
             "Age of what no backup covers yet, as part of the age allowed, of the worst database.",
             f"max({used_of_the_age_allowed(m)})",
-            backup_age(limits),
+            rising("percentunit", limits.backup_age, 1, minimum=0, decimals=0),
             runbooks=("ZopeBackupOverdue",),
         ),
         stat(
             "Least free space",
             "Free part of the file system of that Data.fs which has the least.",
             f"min({_free(m)})",
-            falling("percentunit", limits.disk_critical, limits.disk_warning, minimum=0, maximum=1),
+            falling(
+                "percentunit",
+                limits.disk_almost_full_critical,
+                limits.disk_almost_full,
+                minimum=0,
+                maximum=1,
+            ),
             runbooks=("ZopeDiskAlmostFull",),
         ),
     )
@@ -101,34 +119,36 @@ def _sites(m: Metrics, limits: Limits) -> Panel:
         Column(
             "95 % faster than",
             latency(m, 0.95).replace("$__rate_interval", "5m"),
-            rising("s", limits.slow_ping_seconds),
+            rising("s", limits.ping_slow),
         ),
         Column(
             "Busy",
             busy_ratio(m, "site"),
-            rising("percentunit", limits.busy_ratio, 1, decimals=0),
+            rising("percentunit", limits.workers_busy, 1, decimals=0),
         ),
         Column("Data.fs", size, BYTES),
         Column("Grown in a day", f"{size} - {size[:-1]} offset 1d)", BYTES),
         Column(
             "Free",
             f"min by (site) ({_free(m)})",
-            falling("percentunit", limits.disk_critical, limits.disk_warning, decimals=0),
+            falling(
+                "percentunit", limits.disk_almost_full_critical, limits.disk_almost_full, decimals=0
+            ),
         ),
         Column(
             "Last pack",
             f"max by (site) (time() - {packed})",
-            rising("s", limits.pack_age_seconds),
+            rising("s", limits.pack_overdue),
         ),
         Column(
             "Backup",
             f"max by (site) ({used_of_the_age_allowed(m)})",
-            backup_age(limits),
+            rising("percentunit", limits.backup_age, 1, minimum=0, decimals=0),
         ),
         Column(
             "Certificate",
             f"min by (site) ({expiry} - time())",
-            falling("s", limits.certificate_critical_seconds, limits.certificate_seconds),
+            falling("s", limits.certificate_critical, limits.certificate),
         ),
     )
     return table(

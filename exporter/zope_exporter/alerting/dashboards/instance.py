@@ -1,13 +1,12 @@
 """One Zope process: what it takes from the machine, what it is, what it does."""
 
+from zope_exporter.alerting.thresholds import Limits
+
 from .dashboard import Dashboard, Row
 from .field_config import AGO, BYTES, COUNT, PER_SECOND, RATIO, REQUESTS, SET, UP, rising
-from .metrics import Metrics
-from .panel import Panel, Query
-from .panels import series, stat, states
-from .requests import RATE, busy_ratio
+from .panels import Panel, Query, series, stat, states
+from .queries import RATE, Metrics, busy_ratio
 from .tables import listing
-from .thresholds import Limits
 
 _VERSIONS = (
     "site",
@@ -88,7 +87,7 @@ def _process(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "Memory against the limit",
             m.help("zope_process_memory_limit_bytes"),
             [Query(f"{memory} / on (site, zope) {limit}", "{{site}} {{zope}}")],
-            rising("percentunit", limits.memory_ratio, minimum=0),
+            rising("percentunit", limits.memory, minimum=0),
             runbooks=("ZopeMemoryNearLimit",),
         ),
         series(
@@ -101,7 +100,7 @@ def _process(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "Open files and sockets",
             "Part of what the process may open at most.",
             [Query(f"{files} / on (site, zope) {most}", "{{site}} {{zope}}")],
-            rising("percentunit", limits.fds_ratio, minimum=0),
+            rising("percentunit", limits.open_files, minimum=0),
             runbooks=("ZopeFileDescriptorsNearLimit",),
         ),
         series(
@@ -133,7 +132,7 @@ def _work(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "Busy workers",
             "Part of the worker threads that is busy with a request.",
             [Query(busy_ratio(m), "{{site}} {{zope}}")],
-            rising("percentunit", limits.busy_ratio, 1, minimum=0, maximum=1),
+            rising("percentunit", limits.workers_busy, 1, minimum=0, maximum=1),
             runbooks=("ZopeWorkersSaturated",),
         ),
         series(
@@ -174,7 +173,7 @@ def _work(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
                     "{{site}} {{zope}} not long, at most",
                 ),
             ],
-            rising("s", limits.stuck_request_seconds),
+            rising("s", limits.request_stuck),
             runbooks=("ZopeRequestStuck",),
         ),
         states(

@@ -1,12 +1,27 @@
 """What the logs tell and how they fare, and the probes from outside."""
 
+from zope_exporter.alerting.thresholds import Limits
+
 from .dashboard import Dashboard, Row
-from .field_config import BYTES, BYTES_PER_SECOND, REQUESTS, SECONDS, SET, UP, falling, rising
-from .metrics import Metrics
-from .panel import GREEN, GREY, ORANGE, RED, YELLOW, Look, Panel, Query, Step
-from .panels import events, series, states
-from .requests import RATE
-from .thresholds import Limits
+from .field_config import (
+    BYTES,
+    BYTES_PER_SECOND,
+    GREEN,
+    GREY,
+    ORANGE,
+    RED,
+    REQUESTS,
+    SECONDS,
+    SET,
+    UP,
+    YELLOW,
+    Look,
+    Step,
+    falling,
+    rising,
+)
+from .panels import Panel, Query, events, series, states
+from .queries import RATE, Metrics
 
 _NAMED = "{{site}} {{log}}"
 # Some servers log no request that failed: worth knowing, nothing that somebody has to repair.
@@ -93,7 +108,7 @@ def _files(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "Size",
             m.help("zope_log_size_bytes"),
             [Query(m("zope_log_size_bytes"), _NAMED)],
-            rising("bytes", limits.log_size_bytes),
+            rising("bytes", limits.log_bytes),
             runbooks=("ZopeLogTooLarge",),
         ),
         series("Oldest line", "Age of the first line.", [Query(oldest, _NAMED)], SECONDS),
@@ -143,7 +158,7 @@ def _probes(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "Duration",
             m.help("zope_ping_duration_seconds"),
             [Query(m("zope_ping_duration_seconds"), named)],
-            rising("s", limits.slow_ping_seconds),
+            rising("s", limits.ping_slow),
             runbooks=("ZopePingSlow",),
         ),
         series(
@@ -183,7 +198,7 @@ def _probes(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "Certificates expire in",
             m.help("zope_ping_certificate_expiry_timestamp_seconds"),
             [Query(f"{expiry} - time()", named)],
-            falling("s", limits.certificate_critical_seconds, limits.certificate_seconds),
+            falling("s", limits.certificate_critical, limits.certificate),
             width=12,
             runbooks=("ZopeCertificateExpiring",),
         ),

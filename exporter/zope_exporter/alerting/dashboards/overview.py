@@ -1,12 +1,11 @@
 """One site on one page: is it well, and if not, where to look."""
 
+from zope_exporter.alerting.thresholds import Limits
+
 from .dashboard import Dashboard, Row
 from .field_config import BYTES, PER_SECOND, REQUESTS, SECONDS, UP, rising
-from .metrics import Metrics
-from .panel import Panel, Query
-from .panels import events, heat, series, stat
-from .requests import RATE, busy_ratio, failure_ratio, latency, requests
-from .thresholds import Limits
+from .panels import Panel, Query, events, heat, series, stat
+from .queries import RATE, Metrics, busy_ratio, failure_ratio, latency, requests
 
 
 def overview(m: Metrics, limits: Limits) -> Dashboard:
@@ -45,21 +44,21 @@ def _signals(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "95 % are faster than",
             m.help("zope_request_duration_seconds"),
             latency(m, 0.95),
-            rising("s", limits.slow_ping_seconds),
+            rising("s", limits.ping_slow),
         ),
         stat("Requests", "Requests per second, of all Zopes.", requests(m), REQUESTS),
         stat(
             "Busy workers",
             "Part of the site's worker threads that is busy; at 100 % visitors wait.",
             busy_ratio(m, "site"),
-            rising("percentunit", limits.busy_ratio, 1, minimum=0, maximum=1),
+            rising("percentunit", limits.workers_busy, 1, minimum=0, maximum=1),
             runbooks=("ZopeWorkersSaturated",),
         ),
         stat(
             "Slowest answer to a ping",
             "Of the addresses that gave the answer they should.",
             f"max by (site) ({m('zope_ping_duration_seconds')} and {m('zope_ping_up')} == 1)",
-            rising("s", limits.slow_ping_seconds),
+            rising("s", limits.ping_slow),
             runbooks=("ZopePingSlow",),
         ),
     )
@@ -93,7 +92,7 @@ def _workers(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "Busy workers of each Zope",
             "Part of each Zope's worker threads that is busy with a request.",
             [Query(busy_ratio(m), "{{zope}}")],
-            rising("percentunit", limits.busy_ratio, 1, minimum=0, maximum=1),
+            rising("percentunit", limits.workers_busy, 1, minimum=0, maximum=1),
             runbooks=("ZopeWorkersSaturated",),
         ),
         series(
@@ -106,7 +105,7 @@ def _workers(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "Longest request",
             "For how long the oldest request in progress has been running.",
             [Query(f"time() - {started}", "{{zope}}")],
-            rising("s", limits.stuck_request_seconds),
+            rising("s", limits.request_stuck),
             runbooks=("ZopeRequestStuck",),
         ),
     )

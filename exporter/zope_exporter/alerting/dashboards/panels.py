@@ -1,12 +1,14 @@
-"""The few shapes of panels the dashboards are made of, each with the options that serve it best."""
+"""The kinds of panels the dashboards are made of, each with the options that serve it best."""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
-from .field_config import COUNT
-from .overrides import meanings
-from .panel import Look, Panel, Query
+from .field_config import COUNT, Json, Look, overrides
+
+DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
+
+Kind = Literal["bargauge", "heatmap", "stat", "state-timeline", "table", "timeseries"]
 
 _QUIET_LEGEND = {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []}
 # How far an axis reaches at least, by unit: far enough for trifles to look like trifles.
@@ -28,8 +30,76 @@ _LONG_LEGEND = {
     "sortBy": "Max",
     "sortDesc": True,
 }
-# Grafana makes no column narrower than 150 pixels unless told so: the last would be out of sight.
 _LAST = {"calcs": ["lastNotNull"], "fields": "", "values": False}
+
+
+@dataclass(frozen=True)
+class Query:
+    """One PromQL expression; `legend` names its series. An instant one asks for the end only."""
+
+    expr: str
+    legend: str = ""
+    instant: bool = False
+    format: Literal["heatmap", "table", "time_series"] = "time_series"
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One panel, without its place on the page; width in 24ths of the page, height in rows."""
+
+    kind: Kind
+    title: str
+    description: str
+    queries: tuple[Query, ...]
+    look: Look
+    width: int
+    height: int
+    options: Json = field(default_factory=dict)
+    custom: Json = field(default_factory=dict)
+    color: str = "thresholds"
+    overrides: tuple[Json, ...] = ()
+    transformations: tuple[Json, ...] = ()
+    runbooks: tuple[str, ...] = ()
+
+    def json(self, number: int, x: int, y: int, runbook: str) -> Json:
+        """Return the panel as Classic JSON, `number` its id, its upper left corner at x, y.
+
+        In its corner are links to the runbooks of the alerts in `runbooks`.
+        """
+        defaults = self.look.defaults() | {"color": {"mode": self.color}, "custom": self.custom}
+        return {
+            "id": number,
+            "type": self.kind,
+            "title": self.title,
+            "description": self.description,
+            "datasource": DATASOURCE,
+            "gridPos": {"h": self.height, "w": self.width, "x": x, "y": y},
+            "targets": [_target(query, index) for index, query in enumerate(self.queries)],
+            "fieldConfig": {"defaults": defaults, "overrides": list(self.overrides)},
+            "options": self.options,
+            "transformations": list(self.transformations),
+            "links": [_link(alert, runbook) for alert in self.runbooks],
+        }
+
+
+def _target(query: Query, index: int) -> Json:
+    return {
+        "refId": chr(ord("A") + index),
+        "datasource": DATASOURCE,
+        "expr": query.expr,
+        "legendFormat": query.legend or "__auto",
+        "format": query.format,
+        "instant": query.instant,
+        "range": not query.instant,
+    }
+
+
+def _link(alert: str, runbook: str) -> Json:
+    return {
+        "title": f"Runbook {alert}",
+        "url": runbook.replace("<alert>", alert),
+        "targetBlank": True,
+    }
 
 
 def stat(title: str, description: str, query: str, look: Look, **place: Any) -> Panel:
@@ -96,7 +166,7 @@ def series(
         options=options,
         custom=custom,
         color="palette-classic",
-        overrides=meanings(queries),
+        overrides=overrides([query.legend for query in queries]),
         **place,
     )
 

@@ -1,13 +1,12 @@
 """The objective: how much of the error budget is left, and how fast it burns."""
 
+from zope_exporter.alerting.thresholds import BURN_RATES, Limits
+
 from .dashboard import Dashboard, Row
-from .field_config import COUNT, REQUESTS
-from .metrics import Metrics
-from .panel import GREEN, ORANGE, RED, YELLOW, Look, Panel, Query, Step
-from .panels import series, stat
-from .requests import failure_ratio, failures, latency, requests
+from .field_config import COUNT, GREEN, ORANGE, RED, REQUESTS, YELLOW, Look, Step
+from .panels import Panel, Query, series, stat
+from .queries import Metrics, failure_ratio, failures, latency, requests
 from .tables import Column, table
-from .thresholds import BURN_RATES, Limits
 
 # Of what the alert fires at, the lines that are drawn.
 _BURN_STEPS = (
@@ -22,7 +21,7 @@ def slo(m: Metrics, limits: Limits) -> Dashboard:
     return Dashboard(
         "zope-slo",
         "Zope / SLO",
-        f"Requests answered without a 5xx: the objective is {limits.objective:.3%} within 30 days.",
+        f"Requests answered without a 5xx: the objective is {limits.slo:.3%} within 30 days.",
         (
             Row("Error budget", _budget(m, limits)),
             Row("Burn rate", (_burn(m, limits),)),
@@ -37,14 +36,14 @@ def _left(m: Metrics, limits: Limits, by: str = "site") -> str:
 
 
 def _left_steps(limits: Limits) -> tuple[Step, ...]:
-    return Step(0, ORANGE), Step(limits.budget_left, GREEN)
+    return Step(0, ORANGE), Step(limits.slo_budget_left, GREEN)
 
 
 def _budget(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
     left = Look("percentunit", _left_steps(limits), base=RED, maximum=1)
     served = Look(
         "percentunit",
-        (Step(limits.objective, GREEN),),
+        (Step(limits.slo, GREEN),),
         base=RED,
         decimals=3,
         maximum=1,
@@ -79,7 +78,7 @@ def _budget(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "95 % are faster than",
             m.help("zope_request_duration_seconds"),
             f"max({latency(m, 0.95)})",
-            Look("s", (Step(limits.slow_ping_seconds, ORANGE),), base=GREEN),
+            Look("s", (Step(limits.ping_slow, ORANGE),), base=GREEN),
             width=6,
             height=5,
         ),

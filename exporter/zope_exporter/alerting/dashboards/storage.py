@@ -1,12 +1,24 @@
 """Each Data.fs: how it grows, what a pack would free, and whether there is room for one."""
 
+from zope_exporter.alerting.thresholds import Limits
+
 from .dashboard import Dashboard, Row
-from .field_config import BYTES, COUNT, PER_SECOND, RATIO, RUNNING, SET, falling, rising
-from .metrics import Metrics
-from .panel import GREEN, RED, Look, Panel, Query, Step
-from .panels import bars, series, stat, states
-from .requests import RATE
-from .thresholds import Limits
+from .field_config import (
+    BYTES,
+    COUNT,
+    GREEN,
+    PER_SECOND,
+    RATIO,
+    RED,
+    RUNNING,
+    SET,
+    Look,
+    Step,
+    falling,
+    rising,
+)
+from .panels import Panel, Query, bars, series, stat, states
+from .queries import RATE, Metrics
 
 _ROOM = Look("bytes", (Step(0, GREEN),), base=RED)
 
@@ -41,7 +53,13 @@ def _state(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "Least free space",
             "Free part of the file system of that Data.fs which has the least.",
             f"min({free} / {whole})",
-            falling("percentunit", limits.disk_critical, limits.disk_warning, minimum=0, maximum=1),
+            falling(
+                "percentunit",
+                limits.disk_almost_full_critical,
+                limits.disk_almost_full,
+                minimum=0,
+                maximum=1,
+            ),
             runbooks=("ZopeDiskAlmostFull",),
         ),
         stat(
@@ -56,7 +74,7 @@ def _state(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "Since the last pack",
             "Of that database whose last pack is the longest ago.",
             f"max(time() - {packed})",
-            rising("s", limits.pack_age_seconds),
+            rising("s", limits.pack_overdue),
             runbooks=("ZopePackOverdue",),
         ),
         stat(
@@ -78,7 +96,7 @@ def _state(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "When the first file system will be full if it goes on filling as it did in the last "
             "day; no data while none fills.",
             f"min({free} / (-deriv({free}[1d]) > 0))",
-            falling("s", limits.disk_predicted_critical_seconds, limits.disk_predicted_seconds),
+            falling("s", limits.disk_predicted_critical, limits.disk_predicted),
             runbooks=("ZopeDiskFullPredicted",),
         ),
     )

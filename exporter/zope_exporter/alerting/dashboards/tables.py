@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .panel import Json, Look, Panel, Query
+from .field_config import Json, Look
+from .panels import Panel, Query
 
+# Grafana makes no column narrower than 150 pixels unless told so: the last would be out of sight.
 _CELLS = {"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False, "minWidth": 90}
 
 

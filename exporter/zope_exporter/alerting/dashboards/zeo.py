@@ -1,12 +1,11 @@
 """ZEO servers, and their clients' connections to them."""
 
+from zope_exporter.alerting.thresholds import Limits
+
 from .dashboard import Dashboard, Row
 from .field_config import COUNT, PER_SECOND, SECONDS, UP, rising
-from .metrics import Metrics
-from .panel import Panel, Query
-from .panels import series, states
-from .requests import RATE
-from .thresholds import Limits
+from .panels import Panel, Query, series, states
+from .queries import RATE, Metrics
 
 _NAMED = "{{site}} {{server}} {{storage}}"
 
@@ -89,7 +88,7 @@ def _commits(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "Commit lock held for",
             m.help("zope_zeo_lock_acquired_timestamp_seconds"),
             [Query(locked, _NAMED)],
-            rising("s", limits.commit_lock_seconds),
+            rising("s", limits.commit_lock_held),
         ),
     )
 

@@ -1,11 +1,13 @@
-"""One way to tell people, which may fail and is then tried again."""
+"""What people are told when alerting falls silent and when it is back, on one channel."""
 
 import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-from .message import TellingError
+from zope_exporter.system.humanize import duration
 
 log = logging.getLogger(__name__)
 
@@ -13,9 +15,54 @@ FIRST_RETRY = 60.0  # seconds; doubled with each failure
 LAST_RETRY = 900.0
 
 
+class DeliveryError(Exception):
+    """A message could not be delivered; the text holds no secret."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message; times are seconds since the epoch, `heard` None if that never happened."""
+
+    host: str
+    silent: bool
+    max_silence: float
+    heard: float | None
+
+    @property
+    def subject(self) -> str:
+        if self.silent:
+            return f"{self.host}: alerting is silent"
+        return f"{self.host}: alerting is back"
+
+    @property
+    def text(self) -> str:
+        if not self.silent:
+            return f"A watchdog alert has arrived at zope-exporter on {self.host} again.\n"
+        last = "None has arrived yet."
+        if self.heard is not None:
+            moment = datetime.fromtimestamp(self.heard).astimezone()
+            last = f"The last one arrived at {moment:%Y-%m-%d %H:%M:%S %z}."
+        return (
+            f"No watchdog alert has arrived at zope-exporter on {self.host} for "
+            f"{duration(self.max_silence)}. {last}\n\n"
+            "Whatever happens to Zope now, no other alert may reach you either. Look whether\n"
+            "- Prometheus runs and evaluates its rules,\n"
+            "- Alertmanager runs and is reached by Prometheus,\n"
+            "- the receiver of the watchdog alert has the right address and token.\n"
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "text": f"{self.subject}\n{self.text}",
+            "status": "silent" if self.silent else "back",
+            "host": self.host,
+            "last_seen": self.heard,
+        }
+
+
 @dataclass
 class Notifier:
-    """Tells of the silence once, again while it lasts, and of its end.
+    """Tells by one channel of the silence once, again while it lasts, and of its end.
 
     `told` is whether the silence was the last that was told, `told_at` when, by the same clock as
     all times here.
@@ -49,7 +96,7 @@ class Notifier:
             self.tell(silent)
         except Exception as error:  # whatever it is, it must not keep the others from being told
             # Only of ours is it known that the text holds no secret.
-            reason = str(error) if isinstance(error, TellingError) else type(error).__name__
+            reason = str(error) if isinstance(error, DeliveryError) else type(error).__name__
             self._note_failure(silent, now, reason)
             return False
         self.sent += 1

@@ -1,47 +1,65 @@
 """The dead-man timer: says that alerting is silent, since alerting cannot say so itself."""
 
 import logging
+import math
 import socket
+import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from pathlib import Path
 
-from zope_exporter.metrics.metric import Metric, Sample
+from zope_exporter.system.state import OptionalTable
 
-from .message import Message
-from .notifier import Notifier
-from .store import WatchdogStore
+from .notifier import Message, Notifier
 
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 60.0
 
-LAST_SEEN = Metric(
-    "zope_watchdog_last_seen_timestamp_seconds",
-    "gauge",
-    "When a watchdog alert last arrived, in seconds since the epoch; absent before the first.",
-)
-SILENT = Metric(
-    "zope_watchdog_silent",
-    "gauge",
-    "Whether watchdog alerts have stopped arriving for longer than they may (1) or not (0).",
-)
-MAX_SILENCE = Metric(
-    "zope_watchdog_max_silence_seconds",
-    "gauge",
-    "How long no watchdog alert may arrive before people are told.",
-)
-MESSAGES = Metric(
-    "zope_watchdog_messages_total",
-    "counter",
-    "Messages to people that watchdog alerts have stopped or are back; those that failed are "
-    "tried again.",
-    ("channel", "outcome"),
-)
-METRICS = (LAST_SEEN, SILENT, MAX_SILENCE, MESSAGES)
-
 Channels = Mapping[str, Callable[[Message], None]]
+
+_TABLE = (
+    "CREATE TABLE IF NOT EXISTS watchdog (name TEXT PRIMARY KEY, told INTEGER, at REAL NOT NULL)"
+)
+_SAVE = "INSERT OR REPLACE INTO watchdog (name, told, at) VALUES (?, ?, ?)"
+_HEARD = "heard"
+
+
+class WatchdogStore:
+    """When a sign of life was last heard, and what was last told; wall clock times."""
+
+    def __init__(self, file: Path | None, problem: str | None = None) -> None:
+        lost = "after a restart it is not known that the silence was told of"
+        self._table = OptionalTable(file, _TABLE, lost, problem)
+
+    def load(self, notifiers: Iterable[Notifier], now: float, wall: float) -> float | None:
+        """Have the notifiers continue where they were; return when a sign of life was heard."""
+        rows = self._table.attempt(_load) or {}
+        for notifier in notifiers:
+            told, at = rows.get(notifier.channel, (0, 0.0))
+            if told:
+                # The clock may have been set meanwhile: neither never again nor all at once.
+                notifier.told = True
+                notifier.told_at = now - min(max(wall - at, 0.0), notifier.repeat)
+        _, heard = rows.get(_HEARD, (None, None))
+        return heard
+
+    def heard(self, at: float) -> None:
+        self._table.attempt(partial(_save, (_HEARD, None, at)))
+
+    def told(self, notifier: Notifier, at: float) -> None:
+        self._table.attempt(partial(_save, (notifier.channel, int(notifier.told), at)))
+
+
+def _load(state: sqlite3.Connection) -> dict[str, tuple[int, float]]:
+    rows = state.execute("SELECT name, told, at FROM watchdog")
+    return {name: (told, at) for name, told, at in rows if math.isfinite(at)}
+
+
+def _save(row: tuple[str, int | None, float], state: sqlite3.Connection) -> None:
+    state.execute(_SAVE, row)
 
 
 class Watchdog:
@@ -59,16 +77,16 @@ class Watchdog:
         store: WatchdogStore,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._max_silence = max_silence
-        self._tellers = [
+        self.max_silence = max_silence
+        self.notifiers = [
             Notifier(name, partial(self._tell, send), repeat) for name, send in channels.items()
         ]
         self._store = store
         self._clock = clock
         self._since = clock()
         self._heard_now = False
-        self._heard_at = store.load(self._tellers, self._since, time.time())
-        self._saved_at = self._heard_at
+        self.heard_at = store.load(self.notifiers, self._since, time.time())
+        self._saved_at = self.heard_at
         self._wake = threading.Event()
         self._stopped = False
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
@@ -88,40 +106,33 @@ class Watchdog:
     def heard(self) -> None:
         """Note a sign of life."""
         self._since = self._clock()
-        self._heard_at = time.time()
+        self.heard_at = time.time()
         self._heard_now = True
         self._wake.set()
 
     def step(self) -> float:
         """Tell what has to be told now; return for how many seconds there is nothing to do."""
-        if self._heard_at is not None and self._heard_at != self._saved_at:
-            self._saved_at = self._heard_at
-            self._store.heard(self._heard_at)
-        for teller in self._tellers:
-            silent, now = self._silent(), self._clock()
-            due = silent is not None and teller.due(silent, now) <= now
-            if due and teller.attempt(bool(silent), now):
-                self._store.told(teller, time.time())
-        silent, now = self._silent(), self._clock()
-        ends = [] if silent else [self._since + self._max_silence]
-        return max(min([*ends, *(teller.due(silent, now) for teller in self._tellers)]) - now, 0)
+        if self.heard_at is not None and self.heard_at != self._saved_at:
+            self._saved_at = self.heard_at
+            self._store.heard(self.heard_at)
+        for notifier in self.notifiers:
+            silent, now = self.is_silent(), self._clock()
+            due = silent is not None and notifier.due(silent, now) <= now
+            if due and notifier.attempt(bool(silent), now):
+                self._store.told(notifier, time.time())
+        silent, now = self.is_silent(), self._clock()
+        ends = [] if silent else [self._since + self.max_silence]
+        ends += [notifier.due(silent, now) for notifier in self.notifiers]
+        return max(min(ends) - now, 0)
 
-    def collect(self) -> Iterator[Sample]:
-        yield MAX_SILENCE(self._max_silence)
-        yield SILENT(bool(self._silent()))
-        if self._heard_at is not None:
-            yield LAST_SEEN(self._heard_at)
-        for teller in self._tellers:
-            yield MESSAGES(teller.sent, channel=teller.channel, outcome="sent")
-            yield MESSAGES(teller.failed, channel=teller.channel, outcome="failed")
-
-    def _silent(self) -> bool | None:
-        if self._clock() - self._since >= self._max_silence:
+    def is_silent(self) -> bool | None:
+        """Tell whether alerting is; None while nobody can know whether a silence has ended."""
+        if self._clock() - self._since >= self.max_silence:
             return True
         return False if self._heard_now else None
 
     def _tell(self, send: Callable[[Message], None], silent: bool) -> None:
-        send(Message(socket.gethostname(), silent, self._max_silence, self._heard_at))
+        send(Message(socket.gethostname(), silent, self.max_silence, self.heard_at))
 
     def _run(self) -> None:
         while True:

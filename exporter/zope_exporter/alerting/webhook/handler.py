@@ -2,14 +2,14 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from zope_exporter.maintenance.jobs.job import Job, JobRunner, TargetError, choose_target
-from zope_exporter.system.state import StateError
+from zope_exporter.system.state import StateError, open_state
 
-from .handled_alerts import HandledAlerts
 from .payload import Alert, Notification
 
 Outcome = Literal[
@@ -41,6 +41,21 @@ _STALE = "the alert is over, older than a week, or from the future: compare the 
 _DONE = "this was done for the alert before"
 _TOGETHER = "another alert of this notification has begun it"
 
+MOST_KEPT = 10_000
+_TABLE = """
+    CREATE TABLE IF NOT EXISTS alert_action (
+        number INTEGER PRIMARY KEY,
+        fingerprint TEXT NOT NULL,
+        starts_at INTEGER NOT NULL,
+        action TEXT NOT NULL,
+        UNIQUE (fingerprint, starts_at, action)
+    )
+"""
+_CLAIM = "INSERT OR IGNORE INTO alert_action (fingerprint, starts_at, action) VALUES (?, ?, ?)"
+_RELEASE = "DELETE FROM alert_action WHERE fingerprint = ? AND starts_at = ? AND action = ?"
+# By number and not by time, so that no jump of the clock makes an action run twice.
+_PRUNE = "DELETE FROM alert_action WHERE number <= (SELECT max(number) FROM alert_action) - ?"
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -54,11 +69,46 @@ class Verdict:
 
 @dataclass(frozen=True)
 class ActionRequest:
-    """An action wanted for one database."""
+    """An action that an alert asks for, on one database."""
 
     action: str
     site: str
     database: str
+
+
+class HandledAlerts:
+    """The claims of actions, in the state file. All methods raise StateError without one."""
+
+    def __init__(self, file: Path | None, problem: str | None) -> None:
+        """`problem` says why there is no file."""
+        self._file = file
+        self._problem = problem
+
+    def claim(self, alerts: Iterable[Alert], action: str) -> list[bool]:
+        """Note that the action is about to be done for these; tell of each whether that is new.
+
+        Whoever claims and then dies leaves it undone: it runs at most once.
+        """
+        with open_state(self._path()) as state:
+            state.execute(_TABLE)
+            new = [bool(state.execute(_CLAIM, _key(alert, action)).rowcount) for alert in alerts]
+            state.execute(_PRUNE, (MOST_KEPT,))
+        return new
+
+    def release(self, alerts: Iterable[Alert], action: str) -> None:
+        """Take claims back: the action could not be begun."""
+        with open_state(self._path()) as state:
+            state.execute(_TABLE)
+            state.executemany(_RELEASE, [_key(alert, action) for alert in alerts])
+
+    def _path(self) -> Path:
+        if self._file is None:
+            raise StateError(self._problem or "no state is kept")
+        return self._file
+
+
+def _key(alert: Alert, action: str) -> tuple[str, int, str]:
+    return alert.fingerprint, alert.starts_at, action
 
 
 class AlertHandler:
@@ -71,13 +121,13 @@ class AlertHandler:
     def __init__(
         self,
         runner: JobRunner,
-        ledger: HandledAlerts,
+        handled: HandledAlerts,
         on_alert: Mapping[str, str],
         watchdogs: Mapping[str, Callable[[], object]],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._runner = runner
-        self._ledger = ledger
+        self._handled = handled
         self._on_alert = on_alert
         self._watchdogs = watchdogs
         self._clock = clock
@@ -86,16 +136,16 @@ class AlertHandler:
     def receive(self, notification: Notification) -> list[Verdict]:
         """Return what becomes of each alert. Nothing here waits for an action to end."""
         verdicts: list[Verdict] = []
-        wishes: dict[ActionRequest, list[Alert]] = {}
+        requested: dict[ActionRequest, list[Alert]] = {}
         with self._turn:  # two Alertmanagers deliver the same at the same time
             for alert in notification.alerts:
                 found = self._look(alert)
                 if isinstance(found, ActionRequest):
-                    wishes.setdefault(found, []).append(alert)
+                    requested.setdefault(found, []).append(alert)
                 else:
                     verdicts.append(found)
-            for wish, alerts in wishes.items():
-                verdicts += self._fulfil(wish, alerts)
+            for request, alerts in requested.items():
+                verdicts += self._act(request, alerts)
         return verdicts
 
     def _look(self, alert: Alert) -> Verdict | ActionRequest:
@@ -127,25 +177,25 @@ class AlertHandler:
         over = alert.ends_at is not None and now - alert.ends_at / 1e9 > CLOCKS_APART
         return over or age > OLDEST or age < -CLOCKS_APART
 
-    def _fulfil(self, wish: ActionRequest, alerts: list[Alert]) -> list[Verdict]:
+    def _act(self, request: ActionRequest, alerts: list[Alert]) -> list[Verdict]:
         try:
-            claims = list(zip(alerts, self._ledger.claim(alerts, wish.action), strict=True))
+            claims = list(zip(alerts, self._handled.claim(alerts, request.action), strict=True))
             old = [Verdict(alert, "duplicate", _DONE) for alert, new in claims if not new]
             mine = [alert for alert, new in claims if new]
-            return [*old, *(self._begin(wish, mine) if mine else ())]
+            return [*old, *(self._begin(request, mine) if mine else ())]
         except StateError as error:
             return [Verdict(alert, "unavailable", str(error)) for alert in alerts]
 
-    def _begin(self, wish: ActionRequest, alerts: list[Alert]) -> list[Verdict]:
+    def _begin(self, request: ActionRequest, alerts: list[Alert]) -> list[Verdict]:
         first, *others = alerts
         origin = f"alert {first.name}"
         try:
-            submission = self._runner.submit(wish.action, wish.site, wish.database, origin)
+            submission = self._runner.submit(request.action, request.site, request.database, origin)
         except BaseException:
-            self._ledger.release(alerts, wish.action)
+            self._handled.release(alerts, request.action)
             raise
         if submission.job is None:
-            self._ledger.release(alerts, wish.action)
+            self._handled.release(alerts, request.action)
             outcome = _REFUSALS.get(submission.refusal, "refused")
             return [Verdict(alert, outcome, submission.reason) for alert in alerts]
         return [

@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Iterator
 
+from zope_exporter.alerting.thresholds import Limits
 from zope_exporter.checks.finding import Severity, Values
-from zope_exporter.checks.limits import Limits
 from zope_exporter.checks.maintenance import (
     Known,
     covers_all,

@@ -1,4 +1,4 @@
-"""From the history of series to the small graphs of the status page."""
+"""The small graphs of the status page, drawn by the server from the history of series."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,8 +11,9 @@ from zope_exporter.metrics.metric import Metric
 from zope_exporter.system.humanize import size
 
 from .history import Course, History, increase, rate
-from .sparkline import path
 from .view import ErrorCount, Graph
+
+WIDTH, HEIGHT = 120.0, 24.0
 
 DRAWN: tuple[Metric, ...] = (
     access.REQUESTS,
@@ -30,6 +31,30 @@ _HARMLESS = frozenset({"started"})
 _LOUD = ("ERROR", "CRITICAL")
 
 
+def sparkline(course: Sequence[float | None], top: float | None = None) -> str:
+    """Return the path of an SVG: the values from left to right, with a gap where one is missing.
+
+    The lowest line of the picture is 0, its upper edge `top` or else the highest value. Empty
+    without a value.
+    """
+    known = [value for value in course if value is not None]
+    if not known:
+        return ""
+    highest = top or max(known) or 1.0
+    across = WIDTH / max(len(course) - 1, 1)
+    drawn, pen = [], "M"
+    for number, value in enumerate(course):
+        if value is None:
+            pen = "M"
+            continue
+        y = HEIGHT - min(max(value / highest, 0.0), 1.0) * HEIGHT
+        drawn.append(f"{pen}{number * across:.1f} {y:.1f}")
+        if pen == "M":
+            drawn.append("h0.1")  # a single value would not be seen
+        pen = "L"
+    return "".join(drawn)
+
+
 def graph(
     title: str, course: Course, words: Callable[[float], str], top: float | None = None
 ) -> list[Graph]:
@@ -38,7 +63,7 @@ def graph(
     if not known:
         return []
     latest = course[-1]
-    return [Graph(title, path(course, top), "no data" if latest is None else words(latest))]
+    return [Graph(title, sparkline(course, top), "no data" if latest is None else words(latest))]
 
 
 def site_graphs(history: History, site: Site) -> tuple[Graph, ...]:

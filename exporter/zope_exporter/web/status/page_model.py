@@ -1,12 +1,12 @@
 """Putting the status page together from the last look, the last hour and the jobs."""
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
-from zope_exporter.checks.agent import workers_severity
+from zope_exporter.alerting.thresholds import Limits
 from zope_exporter.checks.finding import Finding, Severity, Values
-from zope_exporter.checks.limits import Limits
 from zope_exporter.checks.site import is_near_memory_limit, is_slow, judge
+from zope_exporter.checks.zope import workers_severity
 from zope_exporter.clients.agent import instance
 from zope_exporter.collectors import ping, process
 from zope_exporter.discovery.inventory import Service, Site, Target
@@ -19,9 +19,16 @@ from zope_exporter.system.state import StateError
 from .databases import Databases
 from .graphs import errors, site_graphs, zope_graphs
 from .history import History
-from .jobs import job_views
 from .last_scrape import LastScrape, Look
 from .view import Fact, JobView, PageView, SiteView, ZopeView
+
+SHOWN_JOBS = 10
+
+_JOB_SEVERITIES = {
+    "failed": Severity.CRITICAL,
+    "interrupted": Severity.CRITICAL,
+    "refused": Severity.WARNING,
+}
 
 Jobs = Callable[[], Sequence[Job]]
 Allowed = Callable[[], Collection[tuple[str, str, str]]]
@@ -51,9 +58,34 @@ def compose(
 
 def _jobs(jobs: Jobs, now: float) -> tuple[tuple[JobView, ...], str]:
     try:
-        return tuple(job_views(jobs(), now)), ""
+        return tuple(_job_views(jobs(), now)), ""
     except StateError as error:
         return (), str(error)
+
+
+def _job_views(jobs: Sequence[Job], now: float) -> Iterator[JobView]:
+    """Yield the newest jobs; what they logged is for those who hold the token."""
+    for job in jobs[:SHOWN_JOBS]:
+        running = job.state == "running"
+        yield JobView(
+            job.id,
+            str(job.task),
+            job.state,
+            _JOB_SEVERITIES.get(job.state, Severity.OK),
+            job.stage if running else "",
+            min(100.0, round(100 * job.done / job.total, 1)) if running and job.total else None,
+            _when(job, now),
+            job.error,
+        )
+
+
+def _when(job: Job, now: float) -> str:
+    if job.ended is not None:
+        took = f", took {duration(job.ended - job.begun)}" if job.begun is not None else ""
+        return f"{duration(now - job.ended)} ago{took}"
+    if job.begun is not None:
+        return f"for {duration(now - job.begun)}"
+    return f"waiting for {duration(now - job.queued)}"
 
 
 class _Composer:

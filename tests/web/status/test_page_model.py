@@ -3,8 +3,8 @@
 from collections.abc import Collection, Sequence
 
 from tests.support.web.status import HOUR, NOW, burning, healthy, inventory, observed, without
+from zope_exporter.alerting.thresholds import read_limits
 from zope_exporter.checks.finding import Severity
-from zope_exporter.checks.limits import read_limits
 from zope_exporter.clients.agent import instance
 from zope_exporter.collectors import backup
 from zope_exporter.discovery.inventory import Inventory

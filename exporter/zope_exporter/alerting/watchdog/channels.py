@@ -1,4 +1,4 @@
-"""Messages by mail."""
+"""The channels by which people are told: a mail, or a POST to a URL such as that of a chat."""
 
 import smtplib
 import socket
@@ -8,20 +8,22 @@ from contextlib import suppress
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 
+from zope_exporter import __version__
 from zope_exporter.config.watchdog import SmtpConfig
 from zope_exporter.system.foreign_file import ForeignFileError, read
 
-from .message import Message, TellingError
+from .notifier import DeliveryError, Message
 
-PATIENCE = 10.0  # seconds for each step
-DEADLINE = 30.0  # seconds for all of it
+MAIL_STEP = 10.0  # seconds for each step of a mail
+MAIL_DEADLINE = 30.0  # seconds for all of it
+POST_DEADLINE = 20.0  # seconds, from the resolution of the name to the answer's headers
 _LONGEST_PASSWORD = 4096
 
 
-def send_mail(settings: SmtpConfig, message: Message, deadline: float = DEADLINE) -> None:
+def send_mail(settings: SmtpConfig, message: Message, deadline: float = MAIL_DEADLINE) -> None:
     """Send a message.
 
-    Raises TellingError if the mail server has not taken it for each address within `deadline`
+    Raises DeliveryError if the mail server has not taken it for each address within `deadline`
     seconds from the connection.
     """
     try:
@@ -32,11 +34,11 @@ def send_mail(settings: SmtpConfig, message: Message, deadline: float = DEADLINE
                 session.login(settings.username, _password(settings))
             refused = session.send_message(_mail(settings, message))
     except smtplib.SMTPResponseException as error:
-        raise TellingError(f"{_where(settings)} answered {error.smtp_code}") from None
+        raise DeliveryError(f"{_where(settings)} answered {error.smtp_code}") from None
     except (OSError, smtplib.SMTPException, ValueError, ForeignFileError) as error:
-        raise TellingError(f"{_where(settings)}: {_reason(error)}") from None
+        raise DeliveryError(f"{_where(settings)}: {_reason(error)}") from None
     if refused:
-        raise TellingError(f"{_where(settings)} took the mail for some addresses only")
+        raise DeliveryError(f"{_where(settings)} took the mail for some addresses only")
 
 
 class _Session(smtplib.SMTP):
@@ -48,7 +50,7 @@ class _Session(smtplib.SMTP):
         self._cut: _Cut | None = None
         # Without a name of its own it would ask the DNS for one, for as long as that takes.
         name = socket.gethostname()
-        super().__init__(settings.host, settings.port, local_hostname=name, timeout=PATIENCE)
+        super().__init__(settings.host, settings.port, local_hostname=name, timeout=MAIL_STEP)
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         peer = socket.create_connection((host, port), timeout)
@@ -120,3 +122,35 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError):
         return error.strerror or str(error) or type(error).__name__
     return type(error).__name__
+
+
+def post(url: str, message: Message, deadline: float = POST_DEADLINE) -> None:
+    """Post a message as JSON.
+
+    Raises DeliveryError unless it is taken (2xx). The URL, which may be a secret, is in no error.
+    """
+    import anyio
+    import httpx
+
+    try:
+        status = anyio.run(_post, url, message, deadline)
+    except TimeoutError:
+        raise DeliveryError(f"the URL did not answer within {deadline:g} s") from None
+    except (httpx.HTTPError, OSError) as error:
+        raise DeliveryError(f"the URL cannot be reached: {type(error).__name__}") from None
+    if not 200 <= status < 300:
+        raise DeliveryError(f"the URL answered {status}")
+
+
+async def _post(url: str, message: Message, deadline: float) -> int:
+    import anyio
+    import httpx
+
+    headers = {"User-Agent": f"zope-exporter/{__version__}"}
+    # No redirects: they could lead the message, and a password in the URL, elsewhere.
+    with anyio.fail_after(deadline):
+        async with (
+            httpx.AsyncClient(headers=headers, timeout=deadline, trust_env=False) as client,
+            client.stream("POST", url, json=message.as_json()) as response,
+        ):
+            return response.status_code

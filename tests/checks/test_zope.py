@@ -1,4 +1,4 @@
-"""What `check` says of Zopes with and without an agent."""
+"""What `check` says of Zopes with an agent, without one, and by their management pages."""
 
 import json
 from collections.abc import Mapping
@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 
 from tests.support.zopes.fake_agent import STATUS
-from zope_exporter.checks.agent import judge_agent, judge_databases, judge_workers
+from zope_exporter.alerting.thresholds import Limits, read_limits
 from zope_exporter.checks.finding import Severity, Values
-from zope_exporter.checks.limits import Limits, read_limits
+from zope_exporter.checks.zope import judge_agent, judge_databases, judge_workers, judge_zmi
 from zope_exporter.clients.agent.answer import Answer
+from zope_exporter.clients.agent.databases import CACHE_OBJECTS, CACHE_TARGET
 from zope_exporter.clients.agent.diagnosis import Absence
+from zope_exporter.clients.agent.instance import INFO
 from zope_exporter.clients.agent.package import shipped
+from zope_exporter.collectors import zmi
 from zope_exporter.collectors.agent import UP, samples_of
 from zope_exporter.discovery.inventory import Database, Service
 from zope_exporter.metrics.registry import Scrape
@@ -23,6 +26,13 @@ LIMITS = read_limits()
 ZOPE = Service("zope", "client1", Path("/srv/zope/etc/zope.conf"), threads=4)
 OURS = shipped().version
 NONE = Absence("not installed")
+
+OF = {"site": "intranet", "zope": "client1"}
+VERSIONS = {
+    **dict.fromkeys(set(INFO.labels) - set(OF), ""),
+    "zope_version": "6.3.0",
+    "python_version": "3.11.7",
+}
 
 
 def values(changes: Mapping[str, Any] = {}) -> Values:
@@ -140,3 +150,28 @@ def test_how_many_are_free_for_the_next_visitor(
 
 def test_of_workers_that_are_not_known_nothing_is_said() -> None:
     assert not list(judge_workers("intranet", ZOPE, Values(Scrape([], [])), LIMITS))
+
+
+def of_zmi(up: float | None) -> list[str]:
+    samples = [
+        INFO(1, **VERSIONS, **OF),
+        CACHE_OBJECTS(10, database="main", state="active", **OF),
+        CACHE_TARGET(5000, database="main", **OF),
+    ]
+    if up is not None:
+        samples.append(zmi.UP(up, **OF))
+    found = list(judge_zmi("intranet", "client1", Values(Scrape(samples, []))))
+    assert {each.severity for each in found} <= {Severity.OK}
+    return [each.text for each in found]
+
+
+def test_what_comes_from_the_management_pages_says_so() -> None:
+    assert of_zmi(1) == [
+        "Zope 6.3.0, Python 3.11.7 (from the ZMI, without agent)",
+        "database main: 10 objects in caches of 5000 each (from the ZMI, without agent)",
+    ]
+
+
+def test_what_comes_from_the_agent_does_not() -> None:
+    assert of_zmi(None) == []
+    assert of_zmi(0) == []

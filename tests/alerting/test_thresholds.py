@@ -9,8 +9,7 @@ import pytest
 from tests.support.databases.datafs import write
 from tests.support.programs.exporter import serving, zope_exporter
 from tests.support.programs.processes import eventually
-from zope_exporter.alerting.rules.thresholds import ThresholdError, read_thresholds
-from zope_exporter.checks.limits import Limits, read_limits
+from zope_exporter.alerting.thresholds import Limits, ThresholdError, read_limits, read_thresholds
 from zope_exporter.config.load import load_config
 from zope_exporter.system.resources import shipped
 

@@ -1,7 +1,8 @@
-"""What there is to say of a Zope by what its agent told, or of its having none."""
+"""What there is to say of a Zope: by its agent, or by its management pages where it has none."""
 
 from collections.abc import Callable, Iterator
 
+from zope_exporter.alerting.thresholds import Limits
 from zope_exporter.clients.agent.databases import (
     CACHE_OBJECTS,
     CACHE_TARGET,
@@ -11,18 +12,19 @@ from zope_exporter.clients.agent.databases import (
 )
 from zope_exporter.clients.agent.diagnosis import Absence, outdated_remedy
 from zope_exporter.clients.agent.instance import BUSY, INFO, THREADS
-from zope_exporter.collectors.agent import UP
+from zope_exporter.collectors import agent, zmi
 from zope_exporter.discovery.inventory import Service
 
 from .finding import Finding, Severity, Values
-from .limits import Limits
+
+_FROM_ZMI = "(from the ZMI, without agent)"
 
 
 def judge_agent(
     site: str, service: Service, values: Values, why_absent: Callable[[Service], Absence]
 ) -> Iterator[Finding]:
     """Say whether a running Zope has an agent that is in order, and why not."""
-    up = values.get(UP, site, service.name)
+    up = values.get(agent.UP, site, service.name)
     if up is None:
         absence = why_absent(service)
         severity = Severity.WARNING if absence.is_installed else Severity.OK
@@ -107,3 +109,18 @@ def _cache(values: Values, limits: Limits, *of: str) -> Iterator[str]:
     yield f"caches hold {active:.0f} of {room:.0f} objects"
     if active >= limits.cache_full * room:
         yield "which is full: a higher cache-size may save loads, if there is memory"
+
+
+def judge_zmi(site: str, zope: str, values: Values) -> Iterator[Finding]:
+    """Say what is known, and that it is known from there; what failed says so itself."""
+    if not values.get(zmi.UP, site, zope):
+        return
+    for of in values.labels(INFO, site, zope):
+        text = f"Zope {of['zope_version']}, Python {of['python_version']} {_FROM_ZMI}"
+        yield Finding(Severity.OK, site, zope, text)
+    for of in values.labels(CACHE_TARGET, site, zope):
+        database = of["database"]
+        active = values.get(CACHE_OBJECTS, site, zope, database, "active") or 0
+        target = values.get(CACHE_TARGET, site, zope, database) or 0
+        text = f"database {database}: {active:.0f} objects in caches of {target:.0f} each"
+        yield Finding(Severity.OK, site, zope, f"{text} {_FROM_ZMI}")

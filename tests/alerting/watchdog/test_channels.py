@@ -1,5 +1,6 @@
-"""Mail to a real SMTP server, and to peers that are none."""
+"""Mail and POST to real servers, and to peers that do not behave."""
 
+import json
 import socket
 import ssl
 import threading
@@ -11,13 +12,20 @@ from typing import Any
 
 import pytest
 import trustme
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
 
+from tests.support.hostile.server import HostileServer
 from tests.support.monitoring.smtp import receiving_mail
-from zope_exporter.alerting.watchdog.mail import send_mail
-from zope_exporter.alerting.watchdog.message import Message, TellingError
+from tests.support.web.server import serving
+from zope_exporter.alerting.watchdog.channels import post, send_mail
+from zope_exporter.alerting.watchdog.notifier import DeliveryError, Message
 from zope_exporter.config.watchdog import SmtpConfig
 
 SILENT = Message("zope1", True, 900, 1_700_000_000.0)
+NEVER_HEARD = Message("zope1", True, 900, None)
 
 
 def smtp(port: int, **keys: Any) -> SmtpConfig:
@@ -76,7 +84,7 @@ def test_a_server_that_cannot_prove_who_it_is_gets_no_password(
     tls: str, context: ssl.SSLContext, login: dict[str, Any]
 ) -> None:
     del login["ca_file"]
-    with receiving_mail(**{tls: context}) as mailbox, pytest.raises(TellingError) as caught:
+    with receiving_mail(**{tls: context}) as mailbox, pytest.raises(DeliveryError) as caught:
         send_mail(smtp(mailbox.port, tls=tls, **login), SILENT)
     assert "certificate verify failed" in str(caught.value).lower()
     assert mailbox.logins == []
@@ -85,7 +93,7 @@ def test_a_server_that_cannot_prove_who_it_is_gets_no_password(
 def test_a_server_without_starttls_gets_no_password(login: dict[str, Any]) -> None:
     with (
         receiving_mail() as mailbox,
-        pytest.raises(TellingError, match="STARTTLS extension not supported"),
+        pytest.raises(DeliveryError, match="STARTTLS extension not supported"),
     ):
         send_mail(smtp(mailbox.port, tls="starttls", **login), SILENT)
     assert mailbox.logins == []
@@ -100,7 +108,7 @@ def test_a_wrong_password_is_an_error_that_does_not_show_it(
 ) -> None:
     path = login["password_file"]
     path.write_text(content) if content else path.unlink()
-    with receiving_mail(context) as mailbox, pytest.raises(TellingError, match=reason) as caught:
+    with receiving_mail(context) as mailbox, pytest.raises(DeliveryError, match=reason) as caught:
         send_mail(smtp(mailbox.port, tls="starttls", **login), SILENT)
     assert "s3cr" not in str(caught.value)
     assert f"mail server 127.0.0.1:{mailbox.port}" in str(caught.value)
@@ -109,9 +117,9 @@ def test_a_wrong_password_is_an_error_that_does_not_show_it(
 def test_a_server_that_refuses() -> None:
     with receiving_mail() as mailbox:
         mailbox.answer = "451 try later"
-        with pytest.raises(TellingError, match="answered 451"):
+        with pytest.raises(DeliveryError, match="answered 451"):
             send_mail(smtp(mailbox.port), SILENT)
-    with pytest.raises(TellingError, match="refused"):
+    with pytest.raises(DeliveryError, match="refused"):
         send_mail(smtp(mailbox.port), SILENT)
 
 
@@ -140,6 +148,52 @@ def test_one_byte_at_a_time_ends_at_the_deadline(tls: str) -> None:
     begun = time.monotonic()
     opening = {"none": b"", "starttls": b"220 hello\r\n250-a\r\n250 STARTTLS\r\n220 go\r\n"}
     # What begins as a TLS record of 16 KB is waited for to its end.
-    with dripping(opening.get(tls, b"\x16\x03\x03\x40\x00")) as port, pytest.raises(TellingError):
+    with dripping(opening.get(tls, b"\x16\x03\x03\x40\x00")) as port, pytest.raises(DeliveryError):
         send_mail(smtp(port, tls=tls), SILENT, deadline=0.5)
     assert time.monotonic() - begun < 9, "a step may take 10 s"
+
+
+def test_a_chat_takes_it() -> None:
+    bodies = []
+
+    async def hook(request: Request) -> Response:
+        bodies.append((request.headers["content-type"], json.loads(await request.body())))
+        return Response(status_code=204)
+
+    with serving(Starlette(routes=[Route("/hook", hook, methods=["POST"])])) as server:
+        post(f"{server.url}/hook", NEVER_HEARD)
+    [(content_type, body)] = bodies
+    assert content_type == "application/json"
+    assert body["status"] == "silent"
+    assert body["last_seen"] is None
+    assert body["text"].startswith("zope1: alerting is silent\nNo watchdog alert has arrived")
+    assert "None has arrived yet." in body["text"]
+
+
+def test_a_redirect_is_not_followed_and_the_url_not_shown() -> None:
+    async def away(_: Request) -> Response:
+        return RedirectResponse("/elsewhere")
+
+    routes = [Route("/s3cret", away, methods=["POST"])]
+    with serving(Starlette(routes=routes)) as server:
+        for path, status in (("s3cret", 307), ("s3cret/nowhere", 404)):
+            with pytest.raises(DeliveryError, match=f"the URL answered {status}") as caught:
+                post(f"{server.url}/{path}", NEVER_HEARD)
+            assert "s3cret" not in str(caught.value)
+        gone = f"{server.url}/s3cret"
+    with pytest.raises(DeliveryError, match="the URL cannot be reached: ConnectError") as caught:
+        post(gone, NEVER_HEARD)
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["header-drip", "silent", "infinite-headers", "infinite-header", "continue-flood", "closed"],
+)
+def test_every_peer_ends_by_the_deadline(path: str) -> None:
+    with HostileServer() as hostile:
+        url = f"http://127.0.0.1:{hostile.ports['plain']}/{path}"
+        begun = time.monotonic()
+        with pytest.raises(DeliveryError):
+            post(url, NEVER_HEARD, deadline=0.5)
+        assert time.monotonic() - begun < 10

@@ -1,13 +1,86 @@
-"""One connection: as uvicorn serves it, but never waiting long for the peer."""
+"""Connections as uvicorn serves them, but bounded in number and never waiting long for a peer."""
 
 import asyncio
+import time
+from collections.abc import Callable, Hashable
+from contextlib import suppress
+from dataclasses import dataclass
 
 import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from .connection_limiter import ConnectionLimiter
+
+@dataclass(frozen=True)
+class ConnectionLimits:
+    """What one peer, and all of them, can take from us.
+
+    `patience` is how many seconds a peer may owe us its first request, handshake of TLS included,
+    the next one, or the reading of an answer; for the first `spared` of them it is not evicted
+    either. `connections` stays well below the usual limit of 1024 open files.
+    """
+
+    patience: float = 8.0  # so that all is over within 10, however busy we are
+    spared: float = 1.0
+    connections: int = 512
+
+
+DEFAULT_LIMITS = ConnectionLimits()
+
+
+@dataclass(frozen=True)
+class _Turn:
+    since: float
+    close: Callable[[], object]
+
+
+class ConnectionLimiter:
+    """Keeps the number of connections bounded: who has kept us waiting longest makes room."""
+
+    def __init__(
+        self, limits: ConnectionLimits, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._open: set[Hashable] = set()
+        self._waiting_for: dict[Hashable, _Turn] = {}  # longest first
+        self._closed = asyncio.Event()
+
+    async def admit(self) -> None:
+        """Return when one more may come in; those after it wait in the kernel meanwhile."""
+        while len(self._open) >= self._limits.connections:
+            spared = self.evict_oldest()
+            if spared > 0:
+                self._closed.clear()
+                with suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(self._closed.wait(), spared)
+
+    def evict_oldest(self) -> float:
+        """Close the connection waited for longest, or return how long it is still spared."""
+        for peer, turn in self._waiting_for.items():
+            spared = turn.since + self._limits.spared - self._clock()
+            if spared <= 0:
+                self.remove(peer)
+                turn.close()
+            return spared
+        return self._limits.spared
+
+    def wait_for(self, peer: Hashable, close: Callable[[], object]) -> None:
+        """Note that it is the peer's turn; `close` evicts it."""
+        self.serve(peer)
+        self._waiting_for[peer] = _Turn(self._clock(), close)
+
+    def serve(self, peer: Hashable) -> None:
+        """Note that it is our turn."""
+        self._open.add(peer)
+        self._waiting_for.pop(peer, None)
+
+    def remove(self, peer: Hashable) -> None:
+        """Forget a peer."""
+        self._open.discard(peer)
+        self._waiting_for.pop(peer, None)
+        self._closed.set()
 
 
 class Connection(H11Protocol):
@@ -22,12 +95,12 @@ class Connection(H11Protocol):
         self,
         config: uvicorn.Config,
         state: ServerState,
-        room: ConnectionLimiter,
+        limiter: ConnectionLimiter,
         patience: float,
         since: float,
     ) -> None:
         super().__init__(config, state, app_state={})
-        self._room = room
+        self._limiter = limiter
         self._patience = patience
         self._since: float | None = since
         self._deadline: asyncio.TimerHandle | None = None
@@ -41,7 +114,7 @@ class Connection(H11Protocol):
         super().connection_lost(exc)
         self.transport.close()  # closed already, but Python 3.10 does not see that over TLS
         self._stop_deadline()
-        self._room.leave(self)
+        self._limiter.remove(self)
 
     def data_received(self, data: bytes) -> None:
         if not self._answered_early:
@@ -79,11 +152,11 @@ class Connection(H11Protocol):
         if self._our_turn():
             self._since = None
             self._stop_deadline()
-            self._room.serve(self)
+            self._limiter.serve(self)
         elif self._deadline is None:
             since = self.loop.time() if self._since is None else self._since
             self._deadline = self.loop.call_at(since + self._patience, self.transport.abort)
-            self._room.wait_for(self, self.transport.abort)
+            self._limiter.wait_for(self, self.transport.abort)
 
     def _our_turn(self) -> bool:
         return (

@@ -2,8 +2,8 @@
 
 import pytest
 
+from zope_exporter.alerting.thresholds import read_limits
 from zope_exporter.checks.finding import Values
-from zope_exporter.checks.limits import read_limits
 from zope_exporter.checks.maintenance import judge_actions, judge_backups, judge_packs
 from zope_exporter.collectors import actions, backup, datafs, filestorage
 from zope_exporter.metrics.metric import Metric, Sample

@@ -1,1 +1,0 @@
-"""The shipped alerting rules, made from their sources and thresholds."""
