@@ -1,10 +1,10 @@
 """Searching this host again and again, in the background."""
 
-import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 
+from zope_exporter.system.periodic import Periodic
 from zope_exporter.system.user_error import UserError
 
 from .candidate import Looking
@@ -36,16 +36,11 @@ class Watcher:
         self._interval = interval
         self._clock = clock
         self._looking = looking or Looking()
-        self._changed = threading.Condition()
-        self._wanted = self._started = self._finished = 0
-        self._stopping = False
         self._inventory: Inventory | None = None
-        self._error: Exception | None = None
         self._last_success = self._began_at = clock()
-        self._began = time.monotonic()
         self._patient_until = time.monotonic() + patience
-        self._thread = threading.Thread(target=self._run, name="discovery", daemon=True)
-        self._thread.start()
+        self._searches = Periodic("search of this host", self._search_once, interval)
+        self._searches.start()
 
     @property
     def last_success(self) -> float:
@@ -58,15 +53,14 @@ class Watcher:
 
     def check(self, longest: float) -> None:
         """Raise SearchError if the last search failed, or this one takes more than `longest` s."""
-        with self._changed:
-            searching = self._finished < self._started
-            if searching and time.monotonic() - self._began > longest:
-                # Since when, not for how long: a text that changes would be logged at each scrape.
-                began = datetime.fromtimestamp(self._began_at, timezone.utc)
-                reason = f"the search of this host that began at {began:%Y-%m-%d %H:%M:%S} UTC"
-                raise SearchError(f"{reason} {self._stuck()}")
-            if self._error is not None:
-                raise SearchError(str(self._error)) from self._error
+        if self._searches.busy_seconds() > longest:
+            # Since when, not for how long: a text that changes would be logged at each scrape.
+            began = datetime.fromtimestamp(self._began_at, timezone.utc)
+            reason = f"the search of this host that began at {began:%Y-%m-%d %H:%M:%S} UTC"
+            raise SearchError(f"{reason} {self._stuck()}")
+        error = self._searches.error
+        if error is not None:
+            raise SearchError(str(error)) from error
 
     def _stuck(self) -> str:
         at = str(self._looking)
@@ -75,56 +69,29 @@ class Watcher:
 
     def inventory(self) -> Inventory:
         """Return the latest inventory; wait for the first one, but not past the patience."""
-        with self._changed:
-            patience = max(0.0, self._patient_until - time.monotonic())
-            self._changed.wait_for(lambda: self._finished > 0 or self._stopping, patience)
-            if self._inventory is not None:
-                return self._inventory
-            reason = f"failed: {self._error}" if self._error else self._stuck()
-            return Inventory(problems=(f"the first search of this host {reason}",))
+        self._searches.wait_for_first(max(0.0, self._patient_until - time.monotonic()))
+        if self._inventory is not None:
+            return self._inventory
+        error = self._searches.error
+        reason = f"failed: {error}" if error else self._stuck()
+        return Inventory(problems=(f"the first search of this host {reason}",))
 
     def rescan(self, timeout: float) -> Inventory:
         """Return the inventory of a search that starts after this call.
 
         Raises TimeoutError after `timeout` seconds, SearchError if the search fails.
         """
-        with self._changed:
-            wanted = self._wanted = self._started + 1
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: self._finished >= wanted or self._stopping, timeout)
-            if self._finished < wanted:
-                raise TimeoutError(f"the search of this host did not end within {timeout:g} s")
-            if self._error is not None or self._inventory is None:
-                raise SearchError(f"the search of this host failed: {self._error}") from self._error
-            return self._inventory
+        error = self._searches.refresh(timeout)
+        if error is not None or self._inventory is None:
+            raise SearchError(f"the search of this host failed: {error}") from error
+        return self._inventory
 
     def stop(self, timeout: float = 1.0) -> None:
         """End the searches; one that hangs is left behind after `timeout` seconds."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify_all()
-        self._thread.join(timeout)
+        self._searches.stop(timeout)
 
-    def _run(self) -> None:
-        while True:
-            with self._changed:
-                if self._stopping:
-                    return
-                self._started += 1
-                self._began, self._began_at = time.monotonic(), self._clock()
-            self._search_once()
-            with self._changed:
-                self._finished = self._started
-                self._changed.notify_all()
-                self._changed.wait_for(
-                    lambda: self._stopping or self._wanted > self._started, self._interval
-                )
-
-    def _search_once(self) -> None:
-        try:
-            inventory = self._search()
-        except Exception as error:  # the thread must live on; DiscoveryCollector raises this
-            self._error = error
-        else:
-            self._inventory, self._error = inventory, None
-            self._last_success = self._clock()
+    def _search_once(self) -> float:
+        self._began_at = self._clock()
+        self._inventory = self._search()
+        self._last_success = self._clock()
+        return self._interval

@@ -4,12 +4,12 @@ import logging
 import math
 import socket
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
+from zope_exporter.system.periodic import Periodic
 from zope_exporter.system.state import OptionalTable
 
 from .notifier import Message, Notifier
@@ -87,28 +87,25 @@ class Watchdog:
         self._heard_now = False
         self.heard_at = store.load(self.notifiers, self._since, time.time())
         self._saved_at = self.heard_at
-        self._wake = threading.Event()
-        self._stopped = False
-        self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
+        self._timer = Periodic("watchdog", self._step, RETRY_SECONDS)
 
     def start(self) -> None:
-        self._thread.start()
+        self._timer.start()
 
     def stop(self) -> None:
         """Have the thread end; a message under way, which has its deadline, is not waited for."""
-        self._stopped = True
-        self._wake.set()
+        self._timer.stop(timeout=0)
 
     def join(self) -> None:
         """Wait for the end of the thread."""
-        self._thread.join()
+        self._timer.stop(timeout=None)
 
     def heard(self) -> None:
         """Note a sign of life."""
         self._since = self._clock()
         self.heard_at = time.time()
         self._heard_now = True
-        self._wake.set()
+        self._timer.wake()
 
     def step(self) -> float:
         """Tell what has to be told now; return for how many seconds there is nothing to do."""
@@ -134,14 +131,7 @@ class Watchdog:
     def _tell(self, send: Callable[[Message], None], silent: bool) -> None:
         send(Message(socket.gethostname(), silent, self.max_silence, self.heard_at))
 
-    def _run(self) -> None:
-        while True:
-            self._wake.clear()
-            if self._stopped:
-                return
-            self._wake.wait(min(self._try_step(), threading.TIMEOUT_MAX))
-
-    def _try_step(self) -> float:
+    def _step(self) -> float:
         try:
             return self.step()
         except Exception:  # without this thread nobody would hear of any silence any more

@@ -1,8 +1,9 @@
 """Looking at all logs every few seconds, and whenever somebody asks."""
 
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+
+from zope_exporter.system.periodic import Periodic
 
 from .errors import LogError
 from .follower import FollowedLog
@@ -39,36 +40,26 @@ class LogWatch:
         self._interval = interval
         self._patience = patience
         self._logs: dict[LogSource, WatchedLog] = {}
-        self._changed = threading.Condition()
-        self._wanted = self._started = self._finished = 0
-        self._stopping = False
-        self._error: Exception | None = None
-        self._thread = threading.Thread(target=self._run, name="log watch", daemon=True)
+        self._rounds = Periodic("log watch", self._round, interval, self._close_all)
 
     def start(self) -> None:
-        self._thread.start()
+        self._rounds.start()
 
     def stop(self, timeout: float = 1.0) -> None:
         """End the looks; what hangs is left behind after `timeout` seconds."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify_all()
-        if self._thread.ident is not None:
-            self._thread.join(timeout)
+        self._rounds.stop(timeout)
 
     def refresh(self, timeout: float) -> None:
         """Return when all logs have been looked at since the call, but for those that hang.
 
         Raises LogError after `timeout` seconds, or if the round failed.
         """
-        with self._changed:
-            wanted = self._wanted = self._started + 1
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: self._finished >= wanted or self._stopping, timeout)
-            if self._finished < wanted:
-                raise LogError(f"the logs were not all looked at within {timeout:g} s")
-            if self._error is not None:
-                raise LogError(f"the logs were not looked at: {self._error}") from self._error
+        try:
+            error = self._rounds.refresh(timeout)
+        except TimeoutError:
+            raise LogError(f"the logs were not all looked at within {timeout:g} s") from None
+        if error is not None:
+            raise LogError(f"the logs were not looked at: {error}") from error
 
     def snapshot(self, source: LogSource) -> Snapshot:
         """Return what is known of a log, with what is wrong with it."""
@@ -79,29 +70,8 @@ class LogWatch:
             return Snapshot(problem=hangs or LogError(f"{source.path} was not looked at yet"))
         return replace(known, problem=hangs) if hangs else known
 
-    def _run(self) -> None:
-        while not self._stopping:
-            with self._changed:
-                self._started += 1
-            more = self._try_round()
-            with self._changed:
-                self._finished = self._started
-                self._changed.notify_all()
-                self._changed.wait_for(
-                    lambda: self._stopping or self._wanted > self._started,
-                    0 if more else self._interval,
-                )
-        self._close(self._logs.values())
-
-    def _try_round(self) -> bool:
-        try:
-            more, self._error = self._round(), None
-        except Exception as error:  # the thread must live on; refresh raises this
-            more, self._error = False, error
-        return more
-
-    def _round(self) -> bool:
-        """Look at each log once; return whether one of them has more to be read."""
+    def _round(self) -> float:
+        """Look at each log once; return the pause, none if one of them has more to be read."""
         self._admit(list(dict.fromkeys(map(_identity, self.sources()))))
         idle = [log for log in self._logs.values() if not log.busy]
         self._look(idle)
@@ -112,7 +82,7 @@ class LogWatch:
                 log.saved()
         for log in done:
             log.publish()
-        return any(log.more for log in done)
+        return 0.0 if any(log.more for log in done) else self._interval
 
     def _look(self, idle: Sequence[WatchedLog]) -> None:
         for log in idle:
@@ -137,6 +107,9 @@ class LogWatch:
                 logs[source].load(state)
         self._close(self._logs[source] for source in self._logs.keys() - logs.keys())
         self._logs = logs
+
+    def _close_all(self) -> None:
+        self._close(self._logs.values())
 
     def _close(self, logs: Iterable[WatchedLog]) -> None:
         for log in logs:

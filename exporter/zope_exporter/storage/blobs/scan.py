@@ -9,6 +9,8 @@ from pathlib import Path
 
 import psutil
 
+from zope_exporter.system.periodic import Periodic
+
 from .directory import BlobUsage, StoppedError, measure
 
 SHARE = 0.05
@@ -77,12 +79,10 @@ class BlobScanner:
         self._clock = clock
         self._pace: Pace | None = None
         self._stopping = threading.Event()
-        self._walked = threading.Condition()
         self._scan: BlobScan | None = None
         self._problem: Exception | None = None
-        self._walks = 0
-        self._thread = threading.Thread(target=self._run, name=f"blobs {blob_dir}", daemon=True)
-        self._thread.start()
+        self._walks = Periodic(f"blobs {blob_dir}", self._walk, MIN_PAUSE_SECONDS)
+        self._walks.start()
 
     @property
     def scan(self) -> BlobScan | None:
@@ -102,34 +102,26 @@ class BlobScanner:
 
     def wait(self, timeout: float) -> bool:
         """Wait until the first walk has ended; return whether it has."""
-        with self._walked:
-            return self._walked.wait_for(lambda: self._walks > 0, timeout)
+        return self._walks.wait_for_first(timeout)
 
     def stop(self, timeout: float = 1.0) -> None:
         """End the walks; one whose disk hangs is left behind after `timeout` seconds."""
         self._stopping.set()
-        self._thread.join(timeout)
+        self._walks.stop(timeout)
 
-    def _run(self) -> None:
+    def _walk(self) -> float:
         with suppress(OSError, psutil.Error):
             # Not the processor's priority: a thread that has to wait there may hold Python's lock.
             psutil.Process(threading.get_native_id()).ionice(psutil.IOPRIO_CLASS_IDLE)
-        while not self._stopping.is_set():
-            began = time.monotonic()
-            self._walk()
-            self._stopping.wait(pause_after(time.monotonic() - began))
-
-    def _walk(self) -> None:
-        self._pace = Pace(self._stopping, self._share)
+        began = time.monotonic()
+        self._pace = pace = Pace(self._stopping, self._share)
         try:
-            usage = measure(self._blob_dir, self._data_fs, self._pace.step, self._clock)
+            usage = measure(self._blob_dir, self._data_fs, pace.step, self._clock)
         except StoppedError:
-            return
-        except Exception as error:  # the thread must live on; BlobCollector raises this
+            pass
+        except Exception as error:  # it is not repeated sooner for that; BlobCollector raises this
             self._problem = error
         else:
             self._scan, self._problem = BlobScan(usage, self._clock()), None
         self._pace = None
-        with self._walked:
-            self._walks += 1
-            self._walked.notify_all()
+        return pause_after(time.monotonic() - began)

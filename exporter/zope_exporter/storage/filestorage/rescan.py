@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zope_exporter.system.periodic import Periodic
 from zope_exporter.system.state import StateError
 
 from .datafile import DataFileMissingError, FileStorageError, opened
@@ -141,20 +142,15 @@ class Background:
         self._make = make
         self._lock = threading.Lock()
         self._rescans: Mapping[Path, Rescan] = {}
-        self._stopping = threading.Event()
-        self._wake = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="scan Data.fs", daemon=True)
+        self._slices = Periodic("scan Data.fs", self._slice, IDLE_SECONDS, self._save)
 
     def start(self) -> None:
         """Begin to scan. Raises RuntimeError the second time."""
-        self._thread.start()
+        self._slices.start()
 
     def stop(self, timeout: float = 5.0) -> None:
         """End the scans; how far they have come is saved."""
-        self._stopping.set()
-        self._wake.set()
-        if self._thread.ident is not None:
-            self._thread.join(timeout)
+        self._slices.stop(timeout)
 
     def keep(self, paths: Iterable[Path]) -> Mapping[Path, Rescan]:
         """Scan these files, and no others, from now on; return the scan of each."""
@@ -162,22 +158,21 @@ class Background:
             known = self._rescans
             self._rescans = {path: known.get(path) or self._make(path) for path in paths}
             if self._rescans.keys() - known.keys():
-                self._wake.set()
+                self._slices.wake()
             return self._rescans
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            self._wake.clear()
-            begun = time.monotonic()
-            busy = sum(self._work(rescan) for rescan in self._rescans.values())
-            spent = time.monotonic() - begun
-            self._wake.wait(spent * PAUSES_A_SLICE if busy else IDLE_SECONDS)
+    def _slice(self) -> float:
+        begun = time.monotonic()
+        busy = sum(self._work(rescan) for rescan in self._rescans.values())
+        return (time.monotonic() - begun) * PAUSES_A_SLICE if busy else IDLE_SECONDS
+
+    def _save(self) -> None:
         for rescan in self._rescans.values():
             rescan.keep()
 
     def _work(self, rescan: Rescan) -> bool:
         until = time.monotonic() + SLICE_SECONDS
         while rescan.step():
-            if time.monotonic() >= until or self._stopping.is_set():
+            if time.monotonic() >= until or self._slices.is_stopping:
                 return True
         return False

@@ -1,13 +1,13 @@
 """Keeping what was last seen at hand, so that the status page costs no scrape of its own."""
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from zope_exporter.discovery.inventory import Inventory
 from zope_exporter.metrics.registry import Registry, Scrape
+from zope_exporter.system.periodic import Periodic
 
 from .history import STEP_SECONDS, History
 
@@ -44,8 +44,7 @@ class LastScrape:
         self._interval = interval
         self._clock = clock
         self._latest: Look | None = None
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="observer", daemon=True)
+        self._looks = Periodic("looks for the status page", self._look_if_nobody_has, interval)
         self.history = history
 
     @property
@@ -55,13 +54,11 @@ class LastScrape:
 
     def start(self) -> None:
         """Begin to look when nobody else does."""
-        self._thread.start()
+        self._looks.start()
 
     def stop(self, timeout: float = 1.0) -> None:
         """End that; a look that hangs is left behind after `timeout` seconds."""
-        self._stopping.set()
-        if self._thread.ident is not None:
-            self._thread.join(timeout)
+        self._looks.stop(timeout)
 
     def scrape(self, timeout: float) -> Scrape:
         """Scrape the registry, see Registry.scrape, and remember what came."""
@@ -72,11 +69,6 @@ class LastScrape:
     def _remember(self, look: Look) -> None:
         self._latest = look
         self.history.add(look.scrape.samples, look.time)
-
-    def _run(self) -> None:
-        wait = 0.0
-        while not self._stopping.wait(wait):
-            wait = self._look_if_nobody_has()
 
     def _look_if_nobody_has(self) -> float:
         """Return the seconds until the next look is due."""
