@@ -19,9 +19,9 @@ from pathlib import Path
 import psutil
 
 from zope_exporter.logs.access.counter import REQUESTS, AccessCounter
-from zope_exporter.logs.tail.follower import FollowedLog
 from zope_exporter.logs.tail.sources import LogSource
 from zope_exporter.logs.tail.store import LogStore
+from zope_exporter.logs.tail.tail import Tail
 from zope_exporter.logs.tail.watch import INTERVAL, LogWatch
 
 LOGS = 50
@@ -93,7 +93,7 @@ def write(directory: Path, seconds: float) -> int:
 def single(directory: Path) -> None:
     path = directory / "one.log"
     path.write_bytes(b"".join(LINE % (number, b"y") for number in range(1000)))
-    log = FollowedLog(path, AccessCounter)
+    log = Tail(path, AccessCounter)
     log.look()
     threading.Event().wait(1.5)  # until the file counts as settled
     log.look()
@@ -106,7 +106,7 @@ def single(directory: Path) -> None:
     log.close()
 
 
-def microseconds(log: FollowedLog, change: Callable[[], object]) -> float:
+def microseconds(log: Tail, change: Callable[[], object]) -> float:
     spent = []
     for _ in range(ROUNDS):
         change()

@@ -13,8 +13,8 @@ from tests.support.programs.commands import Command
 from tests.support.programs.debian import tool
 from tests.support.programs.processes import eventually
 from tests.support.programs.require import require
-from zope_exporter.logs.tail.follower import FollowedLog
 from zope_exporter.logs.tail.stale_handle import reopen_needed
+from zope_exporter.logs.tail.tail import Tail
 
 # Logs as Zope does under WSGI; the signal is what Zope 2 reopens its logs at. Writes a line every
 # millisecond between "go" and "stop", and says how many there are by now.
@@ -103,14 +103,14 @@ class Followed:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.log = FollowedLog(path, Lines)
+        self.log = Tail(path, Lines)
         eventually(path.exists)
         self.log.look()
         self._saved = self.log.save()
 
     def restart(self) -> None:
         self.stop()
-        self.log = FollowedLog(self.path, Lines)
+        self.log = Tail(self.path, Lines)
         self.log.load(self._saved)
 
     def stop(self) -> None:

@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterator
 
 from zope_exporter.discovery.inventory import Inventory
 from zope_exporter.logs.syslog.message import Route, SyslogSettings
-from zope_exporter.logs.tail.real_paths import RealPaths
-from zope_exporter.logs.tail.sources import ExtraLog, LogSource, log_sources
+from zope_exporter.logs.tail.sources import ExtraLog, LogSource, RealPaths, log_sources
 
 from .logs import SyslogRouteConfig
 from .schema import Config

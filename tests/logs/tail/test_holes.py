@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.logs.line_counter import Lines
-from zope_exporter.logs.tail.follower import FollowedLog
 from zope_exporter.logs.tail.line_reader import LONGEST_LINE
+from zope_exporter.logs.tail.tail import Tail
 
 
 class Writer:
@@ -18,7 +18,7 @@ class Writer:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.file = path.open("wb", buffering=0)
-        self.log = FollowedLog(path, Lines)
+        self.log = Tail(path, Lines)
         self.log.look()
 
     def write(self, *lines: bytes) -> None:

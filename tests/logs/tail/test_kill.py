@@ -7,9 +7,9 @@ from pathlib import Path
 
 from tests.support.logs.line_counter import Lines
 from tests.support.programs.children import child, lines_until_ready
-from zope_exporter.logs.tail.errors import LogError
-from zope_exporter.logs.tail.follower import FollowedLog
+from zope_exporter.logs.tail.file import LogError
 from zope_exporter.logs.tail.store import LogKey, LogStore
+from zope_exporter.logs.tail.tail import Tail
 
 KILLS = 25
 KEY = LogKey("intranet", "instance-access", b"Z4.log")
@@ -18,12 +18,12 @@ FOLLOWER = """
 import sys
 from pathlib import Path
 from tests.support.logs.line_counter import Lines
-from zope_exporter.logs.tail.errors import LogError
-from zope_exporter.logs.tail.follower import FollowedLog
+from zope_exporter.logs.tail.file import LogError
+from zope_exporter.logs.tail.tail import Tail
 from zope_exporter.logs.tail.store import LogKey, LogStore
 key = LogKey("intranet", "instance-access", b"Z4.log")
 store = LogStore(Path(sys.argv[2]))
-log = FollowedLog(Path(sys.argv[1]), Lines)
+log = Tail(Path(sys.argv[1]), Lines)
 state = store.load().get(key)
 if state is not None:
     log.load(state)
@@ -89,7 +89,7 @@ def test_killed_again_and_again(tmp_path: Path) -> None:
             threading.Event().wait(moment.random() * 0.1)
     writer.stop.set()
     writer.join()
-    log = FollowedLog(path, Lines)
+    log = Tail(path, Lines)
     log.load(LogStore(state).load()[KEY])
     more = True
     while more:

@@ -4,10 +4,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.logs.line_counter import Lines
-from zope_exporter.logs.tail.errors import ContentChangedError
-from zope_exporter.logs.tail.file import open_log
-from zope_exporter.logs.tail.line_reader import LineReader
-from zope_exporter.logs.tail.position import beginning
+from zope_exporter.logs.tail.file import ContentChangedError, open_log
+from zope_exporter.logs.tail.line_reader import LineReader, beginning
 
 
 @pytest.mark.parametrize("seen", [3, 5000])

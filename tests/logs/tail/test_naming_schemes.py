@@ -14,8 +14,8 @@ import pytest
 
 from tests.support.logs.line_counter import Lines
 from tests.support.logs.naming_schemes import FIRST_DAY, SCHEMES, Scheme, rotated
-from zope_exporter.logs.tail.follower import FollowedLog
-from zope_exporter.logs.tail.open_files import GRACE
+from zope_exporter.logs.tail.rotation_tracker import GRACE
+from zope_exporter.logs.tail.tail import Tail
 
 Times = Literal["true", "of one second", "of a restore", "of none"]
 STEPS = 60
@@ -27,12 +27,12 @@ class Exporter:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.now = 0.0
-        self.log: FollowedLog | None = None
+        self.log: Tail | None = None
         self.saved = "{}"
 
     def look(self, save: bool = True) -> None:
         if self.log is None:
-            self.log = FollowedLog(self.path, Lines, lambda: self.now)
+            self.log = Tail(self.path, Lines, lambda: self.now)
             if self.saved != "{}":
                 self.log.load(json.loads(self.saved))
         while self.log.look():

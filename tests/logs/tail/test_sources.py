@@ -4,8 +4,7 @@ from pathlib import Path
 
 from tests.support.programs.processes import eventually
 from zope_exporter.discovery.inventory import Inventory, Process, Service, Site
-from zope_exporter.logs.tail.real_paths import RealPaths
-from zope_exporter.logs.tail.sources import ExtraLog, LogKind, LogSource, log_sources
+from zope_exporter.logs.tail.sources import ExtraLog, LogKind, LogSource, RealPaths, log_sources
 
 ACCESS, EVENT = Path("/srv/zope/var/log/Z4.log"), Path("/srv/zope/var/log/event.log")
 LOGS: tuple[tuple[Path, LogKind], ...] = ((ACCESS, "access"), (EVENT, "event"))

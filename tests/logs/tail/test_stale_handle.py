@@ -9,7 +9,7 @@ from zope_exporter.logs.tail.stale_handle import reopen_needed
 HIDDEN = """
 import os, sys
 from pathlib import Path
-from zope_exporter.logs.tail.errors import WriterHiddenError
+from zope_exporter.logs.tail.file import WriterHiddenError
 from zope_exporter.logs.tail.stale_handle import reopen_needed
 if os.geteuid() == 0:
     os.setgid(65534)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.logs.line_counter import LINES, Lines
 from tests.support.programs.processes import eventually
-from zope_exporter.logs.tail.errors import LogError
+from zope_exporter.logs.tail.file import LogError
 from zope_exporter.logs.tail.lines import LineCounter
 from zope_exporter.logs.tail.sources import LogSource
 from zope_exporter.logs.tail.store import LogStore

@@ -9,12 +9,9 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from .archives import Archive, archives
-from .errors import LogError
-from .file import Identity, LogFile, first_bytes, open_log
-from .oldest import first_timestamp
-from .position import SAMPLE, Position
-from .seen_archives import LIMIT, SeenArchives
+from .archives import LIMIT, Archive, SeenArchives, archives
+from .file import Identity, LogError, LogFile, first_bytes, first_timestamp, open_log
+from .line_reader import SAMPLE, Position
 
 _TRIES = 5
 _HEAD = 4096

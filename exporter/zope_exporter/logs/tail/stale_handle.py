@@ -6,8 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from .archives import is_archive
-from .errors import WriterHiddenError
-from .file import Identity
+from .file import Identity, WriterHiddenError
 
 _DELETED = " (deleted)"
 

@@ -1,20 +1,97 @@
 """Looking at all logs every few seconds, and whenever somebody asks."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from zope_exporter.metrics.metric import Sample
 from zope_exporter.system.periodic import Periodic
 
-from .errors import LogError
-from .follower import FollowedLog
+from .file import Identity, LogError
 from .lines import LineCounter
 from .round import Round
 from .sources import LogSource
 from .store import LogStore, key_of
-from .tracked_log import Snapshot, WatchedLog
+from .tail import Tail
 
 INTERVAL = 5.0
 PATIENCE = 0.25
+_HANGS_AFTER = 2.0
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What was known of a log after a look: `counted` are the samples of its counter.
+
+    `current` is the file at its path; None stands for what is not known or not there.
+    """
+
+    counted: tuple[Sample, ...] = ()
+    resets: Mapping[str, int] | None = None
+    size: int | None = None
+    unread: int | None = None
+    oldest: float | None = None
+    current: Identity | None = None
+    problem: Exception | None = None
+
+
+class _WatchedLog:
+    """A log with its place among the others; it is looked at by one thread at a time.
+
+    Between `begin` and the end of `look` it belongs to that thread, which may hang.
+    """
+
+    def __init__(self, source: LogSource, tail: Tail) -> None:
+        self.source = source
+        self.tail = tail
+        self.snapshot: Snapshot | None = None
+        self.more = False
+        self._since: float | None = None
+        self._problem: Exception | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a look has begun that has not ended."""
+        return self._since is not None
+
+    def begin(self) -> None:
+        self._since = time.monotonic()
+
+    def withdraw(self) -> None:
+        """Take back a `begin` that no look followed."""
+        self._since = None
+
+    def look(self) -> None:
+        """Count what is new. Never raises: what is wrong will be in the snapshot."""
+        try:
+            self.more, self._problem = self.tail.look(), None
+        except Exception as error:  # also a counter's: the other logs have nothing to do with it
+            self.more, self._problem = False, error
+        self._since = None
+
+    def publish(self) -> None:
+        """Make what the last look brought visible."""
+        tail, source = self.tail, self.source
+        self.snapshot = Snapshot(
+            tuple(tail.counter.samples(source.site, source.log)),
+            dict(tail.resets),
+            tail.size,
+            tail.unread,
+            tail.oldest,
+            tail.current,
+            self._problem,
+        )
+
+    def hangs(self) -> LogError | None:
+        """Return what to say of a look that does not end."""
+        since = self._since
+        seconds = 0.0 if since is None else time.monotonic() - since
+        if seconds < _HANGS_AFTER:
+            return None
+        return LogError(
+            f"{self.source.path} has not let itself be read for {seconds:.0f} s: does its file"
+            " system hang?"
+        )
 
 
 class LogWatch:
@@ -39,7 +116,7 @@ class LogWatch:
         self._make_counter = make_counter
         self._interval = interval
         self._patience = patience
-        self._logs: dict[LogSource, WatchedLog] = {}
+        self._logs: dict[LogSource, _WatchedLog] = {}
         self._rounds = Periodic("log watch", self._round, interval, self._close_all)
 
     def start(self) -> None:
@@ -76,15 +153,15 @@ class LogWatch:
         idle = [log for log in self._logs.values() if not log.busy]
         self._look(idle)
         done = [log for log in idle if not log.busy]
-        unsaved = [log for log in done if log.unsaved]
-        if unsaved and self.store.save({key_of(log.source): log.state() for log in unsaved}):
+        unsaved = [log for log in done if log.tail.unsaved]
+        if unsaved and self.store.save({key_of(log.source): log.tail.save() for log in unsaved}):
             for log in unsaved:
-                log.saved()
+                log.tail.unsaved = False
         for log in done:
             log.publish()
         return 0.0 if any(log.more for log in done) else self._interval
 
-    def _look(self, idle: Sequence[WatchedLog]) -> None:
+    def _look(self, idle: Sequence[_WatchedLog]) -> None:
         for log in idle:
             log.begin()
         looks = Round([log.look for log in idle], self._patience)
@@ -104,20 +181,20 @@ class LogWatch:
         for source in new:
             state = kept.get(key_of(source))
             if state is not None:
-                logs[source].load(state)
+                logs[source].tail.load(state)
         self._close(self._logs[source] for source in self._logs.keys() - logs.keys())
         self._logs = logs
 
     def _close_all(self) -> None:
         self._close(self._logs.values())
 
-    def _close(self, logs: Iterable[WatchedLog]) -> None:
+    def _close(self, logs: Iterable[_WatchedLog]) -> None:
         for log in logs:
             if not log.busy:  # its thread may still use the file
-                log.close()
+                log.tail.close()
 
-    def _watched(self, source: LogSource) -> WatchedLog:
-        return WatchedLog(source, FollowedLog(source.path, lambda: self._make_counter(source)))
+    def _watched(self, source: LogSource) -> _WatchedLog:
+        return _WatchedLog(source, Tail(source.path, lambda: self._make_counter(source)))
 
 
 def _identity(source: LogSource) -> LogSource:

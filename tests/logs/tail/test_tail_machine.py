@@ -12,10 +12,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from tests.support.logs.line_counter import Lines
 from tests.support.logs.rotated_log import Names, RotatedLog
-from zope_exporter.logs.tail.errors import LogError
-from zope_exporter.logs.tail.follower import FollowedLog
-from zope_exporter.logs.tail.open_files import GRACE
+from zope_exporter.logs.tail.file import LogError
+from zope_exporter.logs.tail.rotation_tracker import GRACE
 from zope_exporter.logs.tail.store import LogKey, LogStore
+from zope_exporter.logs.tail.tail import Tail
 
 KEY = LogKey("intranet", "instance-access", b"Z4.log")
 PADDING = st.sampled_from([b"", b"\xff\x00\r", b"x" * 40, b"y" * 600, b"z" * 5000])
@@ -30,7 +30,7 @@ class Follower(RuleBasedStateMachine):
         self.store = LogStore(self.directory / "state.sqlite3")
         self.now = 0.0
         self.number = 0
-        self.follower: FollowedLog | None = None
+        self.follower: Tail | None = None
 
     @initialize(names=st.sampled_from(get_args(Names)), history=st.booleans())
     def begin(self, names: Names, history: bool) -> None:
@@ -47,15 +47,15 @@ class Follower(RuleBasedStateMachine):
 
     # the exporter
 
-    def start(self) -> FollowedLog:
+    def start(self) -> Tail:
         if self.follower is None:
-            self.follower = FollowedLog(self.log.path, Lines, lambda: self.now)
+            self.follower = Tail(self.log.path, Lines, lambda: self.now)
             state = self.store.load().get(KEY)
             if state is not None:
                 self.follower.load(state)
         return self.follower
 
-    def look_without_saving(self) -> FollowedLog:
+    def look_without_saving(self) -> Tail:
         follower = self.start()
         with suppress(LogError):  # missing, which the file may well be
             while follower.look():
@@ -69,11 +69,11 @@ class Follower(RuleBasedStateMachine):
         self.check(follower)
         self.log.looked_at(set(self.lines(follower)))
 
-    def lines(self, follower: FollowedLog) -> list[bytes]:
+    def lines(self, follower: Tail) -> list[bytes]:
         assert isinstance(follower.counter, Lines)
         return [line for line in follower.counter.lines if line]
 
-    def check(self, follower: FollowedLog) -> None:
+    def check(self, follower: Tail) -> None:
         counted = self.lines(follower)
         assert len(counted) == len(set(counted)), "a line was counted twice"
         assert self.log.counted <= set(counted), "what was counted was taken back"

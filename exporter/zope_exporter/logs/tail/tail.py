@@ -4,14 +4,18 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from .errors import ContentChangedError, LogError, LogMissingError, named
-from .file import Identity, first_bytes
+from .file import (
+    ContentChangedError,
+    Identity,
+    LogError,
+    LogMissingError,
+    first_bytes,
+    first_timestamp,
+    named,
+)
 from .line_reader import LineReader
 from .lines import JSON, LineCounter
-from .loss_reasons import REASONS, Reason
-from .oldest import first_timestamp
-from .open_files import OpenFiles
-from .rotation_tracker import RotationTracker
+from .rotation_tracker import REASONS, Reason, RotationTracker
 
 LOOK_BYTES = 8 << 20
 MISSING_PATIENCE = 10.0
@@ -19,13 +23,13 @@ _HEAD = 4096
 _SETTLED_NS = 1_000_000_000
 
 
-class FollowedLog:
+class Tail:
     """A log, what its lines amount to, and how far it has been read.
 
     `size` is that of the file at the path, `unread` the bytes not counted yet, also of rotated
     files, `oldest` the time of the file's first line, `current` that file itself: None where there
-    is no such file. `resets`
-    tells how often lines may have been lost. `unsaved` is set by a look that changed the state.
+    is no such file. `resets` tells how often lines may have been lost. `unsaved` is set by a look
+    that changed the state.
     """
 
     def __init__(
@@ -44,8 +48,7 @@ class FollowedLog:
         self.unsaved = False
         self._make_counter = make_counter
         self._clock = clock
-        self._readings = OpenFiles(clock)
-        self._trail = RotationTracker(path, self._readings, self._count_reset)
+        self._files = RotationTracker(path, self._count_reset, clock)
         self._unchanged: tuple[int, int, int, int] | None = None
         self._first_line_of = ""
         self._last_there: float | None = None
@@ -53,14 +56,14 @@ class FollowedLog:
     def save(self) -> dict[str, JSON]:
         """Return positions and counters together: only so is no line lost or counted twice."""
         return {
-            "trail": self._trail.save(),
+            "trail": self._files.save(),
             "resets": self.resets,
             "counter": self.counter.save(),
         }
 
     def load(self, state: Mapping[str, JSON]) -> None:
         """Go on from what `save` returned; what cannot be used of it begins anew."""
-        resets, trail, counter = (
+        resets, files, counter = (
             _mapping(state.get(key)) for key in ("resets", "trail", "counter")
         )
         self.resets |= {
@@ -74,7 +77,7 @@ class FollowedLog:
             self.counter = self._make_counter()
             self._count_reset("state")
         try:
-            self._trail.load(trail)
+            self._files.load(files)
         except ValueError:
             self._count_reset("state")
 
@@ -87,18 +90,18 @@ class FollowedLog:
         now = time.time_ns()
         status = self._status()
         self.current = status and status[:2]
-        if status == self._unchanged is not None and not self._readings.older:
+        if status == self._unchanged is not None and not self._files.older:
             return False
-        before = self._trail.save()
+        before = self._files.save()
         problem = self._update()
         try:
             more = self._read(budget, isinstance(problem, LogMissingError))
             self._describe(status)
         except OSError as error:
-            self._trail.lose_current()
+            self._files.lose_current()
             raise named(self.path, error) from error
         finally:
-            self.unsaved |= self._trail.save() != before
+            self.unsaved |= self._files.save() != before
         # Until the file system's clock has moved on, a second change would leave the same times.
         settled = status is not None and status[-1] < now - _SETTLED_NS
         self._unchanged = status if settled and not more and problem is None else None
@@ -107,7 +110,7 @@ class FollowedLog:
         raise problem
 
     def close(self) -> None:
-        self._readings.close()
+        self._files.close()
 
     def _status(self) -> tuple[int, int, int, int] | None:
         try:
@@ -118,7 +121,7 @@ class FollowedLog:
 
     def _update(self) -> LogError | None:
         try:
-            self._trail.update()
+            self._files.update()
         except LogMissingError:
             return named(self.path, FileNotFoundError())
         except LogError as error:
@@ -137,51 +140,44 @@ class FollowedLog:
         )
 
     def _read(self, budget: int, missing: bool) -> bool:
-        for reading in list(self._readings.older):
-            budget = self._read_older(reading, budget)
-        current = self._readings.current
+        for reader in list(self._files.older):
+            budget = self._read_older(reader, budget)
+        current = self._files.current
         if current is None or budget <= 0:
             return budget <= 0
         try:
-            budget = self._read_one(current, budget)
-            if missing and budget > 0 and self._readings.ended(current):
-                self._end(current)
+            budget = self._read_one(current, budget, may_end=missing)
         except ContentChangedError:
-            self._trail.truncated(current)
+            self._files.truncated(current)
             return True
         return budget <= 0
 
-    def _read_older(self, reading: LineReader, budget: int) -> int:
+    def _read_older(self, reader: LineReader, budget: int) -> int:
+        lost: Reason
         try:
-            budget = self._read_one(reading, budget)
-            if budget > 0 and self._readings.ended(reading):
-                self._end(reading)
+            return self._read_one(reader, budget, may_end=True)
         except ContentChangedError:
-            self._give_up(reading, "truncated")
+            lost = "truncated"
         except OSError:
-            self._give_up(reading, "unreadable")
+            lost = "unreadable"
+        self._count_reset(lost)
+        self._files.drop(reader)
         return budget
 
-    def _read_one(self, reading: LineReader, budget: int) -> int:
-        seen = reading.position.seen
-        budget = reading.read(self.counter, budget)
-        if reading.position.seen > seen:
-            reading.grown = self._clock()
+    def _read_one(self, reader: LineReader, budget: int, may_end: bool) -> int:
+        seen = reader.position.seen
+        budget = reader.read(self.counter, budget)
+        if reader.position.seen > seen:
+            reader.grown = self._clock()
+        if may_end and budget > 0 and self._files.ended(reader):
+            reader.finish(self.counter)
+            self._files.end(reader)
         return budget
-
-    def _end(self, reading: LineReader) -> None:
-        reading.finish(self.counter)
-        self._readings.end(reading)
-
-    def _give_up(self, reading: LineReader, reason: Reason) -> None:
-        self._count_reset(reason)
-        self._readings.drop(reading)
 
     def _describe(self, status: tuple[int, int, int, int] | None) -> None:
-        current, readings = self._readings.current, self._readings.all()
-        self.unread = sum(reading.unread() for reading in readings) if readings else None
-        there = status is not None and current and current.file.identity == status[:2]
-        if not there or current is None or status is None:
+        current, readers = self._files.current, self._files.readers()
+        self.unread = sum(reader.unread() for reader in readers) if readers else None
+        if status is None or current is None or current.file.identity != status[:2]:
             self.size = self.oldest = None
             self._first_line_of = ""
             return

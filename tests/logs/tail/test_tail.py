@@ -9,10 +9,10 @@ import pytest
 
 from tests.support.faults.rights import unprivileged
 from tests.support.logs.line_counter import Lines
-from zope_exporter.logs.tail.errors import LogError
-from zope_exporter.logs.tail.follower import FollowedLog
+from zope_exporter.logs.tail.file import LogError
 from zope_exporter.logs.tail.line_reader import LONGEST_LINE
-from zope_exporter.logs.tail.open_files import GRACE
+from zope_exporter.logs.tail.rotation_tracker import GRACE
+from zope_exporter.logs.tail.tail import Tail
 
 
 class Followed:
@@ -24,8 +24,8 @@ class Followed:
         self.log = self._new()
         self._saved = self.log.save()
 
-    def _new(self) -> FollowedLog:
-        return FollowedLog(self.path, Lines, lambda: self.now)
+    def _new(self) -> Tail:
+        return Tail(self.path, Lines, lambda: self.now)
 
     def look(self, budget: int = 1 << 30) -> list[str]:
         """All lines counted until now."""
