@@ -26,8 +26,7 @@ from zope_exporter.storage.filestorage.format import (
     VOTED,
 )
 
-from .damaged_file import DamagedFile, Header, RecordHeader, numbers
-from .stored import is_pickle
+from .damaged_file import DamagedFile, Header, RecordHeader, is_pickle, numbers
 
 KNOWN = (NORMAL, PACKED, UNDONE, VOTED)
 BLOCK = 1 << 20

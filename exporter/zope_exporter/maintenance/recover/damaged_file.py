@@ -1,7 +1,13 @@
-"""Reading a file in which anything may be wrong: what is not there is short or None, no error."""
+"""Reading a file in which anything may be wrong: what is not there is short or None, no error.
+
+The data of a record may be as a storage that wraps the FileStorage has changed them.
+"""
 
 import os
+import zlib
+from io import BytesIO
 from pathlib import Path
+from pickletools import genops
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +23,13 @@ from zope_exporter.storage.filestorage.format import (
 
 WINDOW = 1 << 16
 LARGEST_READ = 1 << 30
+
+ZLIB = b".z"  # what zc.zlibstorage puts before data that it has compressed
+LARGEST_DATA = 1 << 30  # a few bytes can stand for any number of them
+PICKLES = 2  # of a record: the class and the state
+# As a pickle of ZODB begins: PROTO and a version, or GLOBAL or MARK of the oldest.
+PYTHON_2 = (b"\x80\x01", b"\x80\x02", b"c", b"(")
+BEGINNINGS = (*PYTHON_2, b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
 
 class Header(NamedTuple):
@@ -111,3 +124,51 @@ def numbers(block: bytes) -> npt.NDArray[np.uint64]:
     """Return the eight bytes at each offset as a number."""
     count = max(len(block) - LENGTH.size + 1, 0)
     return np.ndarray((count,), ">u8", block, strides=(1,)).astype(np.uint64)
+
+
+def unpacked(data: bytes) -> bytes:
+    """Return the data without compression; zlib.error if they are not whole, or too large."""
+    if not data.startswith(ZLIB):
+        return data
+    machine = zlib.decompressobj()
+    found = machine.decompress(data[len(ZLIB) :], LARGEST_DATA)
+    if not machine.eof or machine.unused_data:
+        raise zlib.error("the compressed data do not end where the record does")
+    return found
+
+
+def is_whole(data: bytes) -> bool:
+    """Tell whether these bytes are the two pickles of a record, neither more nor less."""
+    try:
+        return _are_pickles(unpacked(data), PICKLES)
+    except (zlib.error, MemoryError):
+        return False
+
+
+def is_pickle(data: bytes) -> bool:
+    """Tell whether these bytes are one pickle."""
+    return _are_pickles(data, 1)
+
+
+def _are_pickles(data: bytes, count: int) -> bool:
+    stream = BytesIO(data)
+    try:
+        for _ in range(count):
+            for _ in genops(stream):  # takes them apart, and runs nothing
+                pass
+    except Exception:  # whatever it finds wrong with what are no pickles
+        return False
+    return stream.tell() == len(data)
+
+
+def begins_as_stored(data: bytes) -> bool:
+    """Tell a pickle or compressed pickle, damaged or not, from what is encrypted."""
+    return data.startswith((ZLIB, *BEGINNINGS))
+
+
+def is_of_python_2(data: bytes) -> bool:
+    """Tell by the version of the pickle which Python a storage is of."""
+    try:
+        return unpacked(data).startswith(PYTHON_2)
+    except zlib.error:
+        return False

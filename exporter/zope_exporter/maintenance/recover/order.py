@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from .damaged_file import DamagedFile
-from .moved import Moves
-from .survey import Survey
+from zope_exporter.system.foreign_file import CHUNK
 
-CHUNK = 1 << 20
+from .damaged_file import DamagedFile
+from .survey import Moves, Survey
+
 MINUTE = 32  # bits of an id that are below a minute
 Objects = Callable[[int], Iterable[int]]
 Numbers = npt.NDArray[np.int64]

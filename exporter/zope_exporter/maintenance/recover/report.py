@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from zope_exporter.maintenance.restore.point_in_time import shown
 from zope_exporter.system.humanize import size
 
-from .gaps import Gap
-from .positions import Positions
+from .pieces import Gap
+from .pointers import Positions
 from .salvage import LostRecord, Salvaged
 
 SHOWN = 1000

@@ -14,9 +14,8 @@ from zope_exporter.storage.filestorage.format import (
 )
 
 from .bounds import KNOWN, Bounds, texts
-from .damaged_file import DamagedFile, RecordHeader
-from .moved import Moves
-from .stored import begins_as_stored, is_whole
+from .damaged_file import DamagedFile, RecordHeader, begins_as_stored, is_whole
+from .survey import Moves
 
 BLOCK = 1 << 20
 FIELDS = 3  # of a record that repeat those of its transaction, or are always 0
@@ -67,32 +66,25 @@ class Salvaged:
         self.lost = [each for each in (*self.lost, *other.lost) if each.oid not in there]
 
 
-class Salvager:
-    """Reads the records of transactions of which it is known where they are."""
-
-    def __init__(self, file: DamagedFile, moves: Moves) -> None:
-        self._file = file
-        self._moves = moves
-
-    def read(self, bounds: Bounds, tid: int, shift: int) -> Salvaged:
-        """Return what is whole; `tid` is the id it shall have, `shift` how far it was moved."""
-        status, repaired = bounds.header.status, list(bounds.repaired)
-        if (tid,) != bounds.tids or bounds.header.tid != tid:
-            repaired.insert(0, _ids(bounds))
-        if status not in KNOWN or status == VOTED:
-            repaired.append("status")
-            status = NORMAL
-        found = Salvaged(
-            tid,
-            status,
-            texts(self._file, bounds.start, bounds.header),
-            bounds.start,
-            bounds.after,
-            shift,
-            repaired=repaired,
-        )
-        _Records(self._file, self._moves, bounds, found).read()
-        return found
+def salvaged(file: DamagedFile, moves: Moves, bounds: Bounds, tid: int, shift: int) -> Salvaged:
+    """Return what is whole; `tid` is the id it shall have, `shift` how far it was moved."""
+    status, repaired = bounds.header.status, list(bounds.repaired)
+    if (tid,) != bounds.tids or bounds.header.tid != tid:
+        repaired.insert(0, _ids(bounds))
+    if status not in KNOWN or status == VOTED:
+        repaired.append("status")
+        status = NORMAL
+    found = Salvaged(
+        tid,
+        status,
+        texts(file, bounds.start, bounds.header),
+        bounds.start,
+        bounds.after,
+        shift,
+        repaired=repaired,
+    )
+    _Records(file, moves, bounds, found).read()
+    return found
 
 
 def _ids(bounds: Bounds) -> str:
