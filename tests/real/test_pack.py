@@ -37,8 +37,7 @@ def target_of(config_path: Path, tmp_path: Path, settings: str = "") -> PackTarg
     config.write_text(settings)
     for database in site_databases(search(load_config(config), SEARCH_SECONDS)):
         if any(service.config == config_path for service, _ in database.uses):
-            way = choose(database.storage, database.uses)
-            return PackTarget(database.site, database.name, database.storage, way)
+            return PackTarget(database.storage, choose(database.storage, database.uses))
     raise AssertionError(f"{config_path} was not found")
 
 
@@ -50,8 +49,8 @@ def make_garbage(zope: ZopeInstance) -> None:
         assert deleted.status_code in (200, 302)
 
 
-def check_packed(zope: ZopeInstance, result: PackResult, way: str) -> None:
-    assert result.way == way
+def check_packed(zope: ZopeInstance, result: PackResult, engine: str) -> None:
+    assert result.engine == engine
     assert result.freed
     assert result.freed > len(TEXT)
     assert result.after.old == result.before.data
@@ -77,10 +76,10 @@ def test_through_the_agent(any_agent: Environment, start_zope: StartZope, tmp_pa
     assert report.stages[1][0] == "packing through the agent in Zope"
 
 
-def test_the_trap_of_already_packing_is_explained_and_not_entered(
+def test_a_stuck_pack_is_explained_and_not_brought_about(
     agent63: Environment, start_zope: StartZope, tmp_path: Path
 ) -> None:
-    zope = start_zope(agent63, "trapped")
+    zope = start_zope(agent63, "stuck")
     make_garbage(zope)
     target = target_of(zope.zope_conf, tmp_path)
     assert target.data_fs is not None
@@ -89,7 +88,7 @@ def test_the_trap_of_already_packing_is_explained_and_not_entered(
     with pytest.raises(RefusedError) as refused:
         pack(target, AT_ONCE, Remembered())
     assert refused.value.code == "old"
-    blind = PackTarget(target.site, target.database, None, target.way)
+    blind = PackTarget(None, target.engine)
     with pytest.raises(ActionError):
         pack(blind, AT_ONCE, Remembered())
     old.rmdir()
@@ -200,7 +199,7 @@ def test_a_relstorage_by_its_own_zodbpack(
     target = target_of(zope.zope_conf, tmp_path)
     report = Remembered()
     result = pack(target, AT_ONCE, report)
-    assert result.way == "zodbpack"
+    assert result.engine == "zodbpack"
     assert re.search(r"pack: .*(finished|complete|removed)", report.text), report.text
     assert zope.site.get("/kept").status_code == 200
     assert zope.site.get("/gone").status_code == 404
@@ -223,7 +222,7 @@ def test_a_secret_of_a_relstorage_is_on_no_command_line_and_in_no_message(
     database = Database("main", "relstorage")
     report = Watching()
     with pytest.raises(ActionError) as failed:
-        pack(PackTarget("s", "main", None, RelStorageEngine(service, database)), AT_ONCE, report)
+        pack(PackTarget(None, RelStorageEngine(service, database)), AT_ONCE, report)
     assert report.lines_seen
     assert "S3cr3tWord" not in report.text + str(failed.value) + report.lines_seen
 

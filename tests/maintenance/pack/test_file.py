@@ -14,16 +14,15 @@ from tests.support.databases.packing import (
     items,
     make_database,
     storage_of,
-    target_of,
 )
 from tests.support.faults.killing import dies_at
 from tests.support.faults.rights import NOBODY, public_directory
 from zope_exporter.maintenance.jobs.report import ActionError, InterruptedActionError, RefusedError
 from zope_exporter.maintenance.pack import offline
-from zope_exporter.maintenance.pack.file_engine import FileEngine
+from zope_exporter.maintenance.pack.choose_engine import FileEngine
 from zope_exporter.maintenance.pack.program import own_program
 from zope_exporter.maintenance.pack.run import pack
-from zope_exporter.maintenance.pack.target import PackResult
+from zope_exporter.maintenance.pack.target import PackResult, PackTarget
 from zope_exporter.system.subprocesses import run
 
 NEVER = 1 << 60
@@ -31,7 +30,7 @@ NEVER = 1 << 60
 
 def pack_file(data_fs: Path, report: Remembered | None = None) -> PackResult:
     storage = storage_of(data_fs)
-    return pack(target_of(storage, FileEngine(storage)), AT_ONCE, report or Remembered())
+    return pack(PackTarget(storage, FileEngine(storage)), AT_ONCE, report or Remembered())
 
 
 def test_what_is_superseded_is_gone_and_all_else_is_there(tmp_path: Path) -> None:

@@ -18,7 +18,6 @@ from tests.support.databases.packing import (
     Remembered,
     make_database,
     storage_of,
-    target_of,
 )
 from tests.support.programs.children import as_known, child, lines_until_ready
 from zope_exporter.discovery.inventory import Storage
@@ -45,7 +44,7 @@ sys.stdin.read()
 
 
 class Nobody:
-    """A way that would be asked last, and is not to be asked at all."""
+    """An engine that would be asked last, and is not to be asked at all."""
 
     name = "nobody"
 
@@ -60,7 +59,7 @@ class Nobody:
 
 def code(storage: Storage | None, settings: PackSettings = AT_ONCE) -> str:
     """What a pack is refused for; `reached` if for nothing."""
-    target = PackTarget("site", "main", storage, Nobody())
+    target = PackTarget(storage, Nobody())
     with pytest.raises(RefusedError) as refused:
         check(target, settings, Remembered(), time.time)
     assert refused.value.reason
@@ -188,11 +187,11 @@ def test_an_owner_that_writes_elsewhere_is_not_asked_to_pack(data_fs: Path) -> N
 
 def test_a_list_of_removed_blobs_is_told_before_it_is_lost(tmp_path: Path) -> None:
     """Facts 2.4, P3."""
-    from zope_exporter.maintenance.pack.file_engine import FileEngine
+    from zope_exporter.maintenance.pack.choose_engine import FileEngine
 
     data_fs = tmp_path / "Data.fs"
     make_database(data_fs, revisions=2, blobs=2)
     (tmp_path / "blobs/.removed").write_bytes(b"00" * 8 + b"\n")
     storage, report = storage_of(data_fs), Remembered()
-    pack(target_of(storage, FileEngine(storage)), AT_ONCE, report)
+    pack(PackTarget(storage, FileEngine(storage)), AT_ONCE, report)
     assert "lists blobs that a pack which died has not removed" in report.text

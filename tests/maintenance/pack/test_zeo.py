@@ -19,7 +19,6 @@ from tests.support.databases.packing import (
     items,
     make_database,
     storage_of,
-    target_of,
 )
 from tests.support.programs.children import as_known
 from tests.support.programs.processes import eventually
@@ -51,7 +50,7 @@ def serving(
     make_database(server.data_fs("main"), **database)
     with server:
         storage = storage_of(server.data_fs("main"), as_known(server.pid))
-        yield server, target_of(storage, ZeoEngine([f"127.0.0.1:{server.port}"], "main"))
+        yield server, PackTarget(storage, ZeoEngine([f"127.0.0.1:{server.port}"], "main"))
 
 
 def packs(server: ZeoServer, word: str) -> int:
@@ -66,7 +65,7 @@ def test_the_server_packs_the_storage_of_that_name(tmp_path: Path) -> None:
         result = pack(target, AT_ONCE, report)
         assert result.freed
         assert result.freed > 190_000
-        assert result.way == "the ZEO server"
+        assert result.engine == "the ZEO server"
         assert items(server.data_fs("main")) == before
         assert ("packing through the ZEO server", result.before.data) in report.stages
 
@@ -176,7 +175,9 @@ class KillsTheServer(Remembered):
 def test_a_server_that_is_not_there_is_a_failure_with_a_reason(tmp_path: Path) -> None:
     data_fs = tmp_path / "Data.fs"
     make_database(data_fs, revisions=2)
-    target = target_of(storage_of(data_fs), ZeoEngine([f"127.0.0.1:{free_port()}"], "1", connect=1))
+    target = PackTarget(
+        storage_of(data_fs), ZeoEngine([f"127.0.0.1:{free_port()}"], "1", connect=1)
+    )
     with pytest.raises(ActionError) as failed:
         pack(target, AT_ONCE, Remembered())
     assert "no ZEO server lets us in" in failed.value.reason
@@ -185,7 +186,7 @@ def test_a_server_that_is_not_there_is_a_failure_with_a_reason(tmp_path: Path) -
 def test_an_unknown_storage_is_a_failure_with_a_reason(tmp_path: Path) -> None:
     with serving(tmp_path / "zeo", revisions=2) as (server, target):
         assert target.storage is not None
-        wrong = target_of(
+        wrong = PackTarget(
             target.storage, ZeoEngine([f"127.0.0.1:{server.port}"], "nothing", connect=1)
         )
         with pytest.raises(ActionError) as failed:
@@ -203,7 +204,7 @@ def test_a_storage_that_says_already_packing_for_ever_is_explained(tmp_path: Pat
         assert refused.value.code == "old"
         # What our refusal keeps one from: only a pack from elsewhere gets there.
         assert target.storage is not None
-        blind = PackTarget("site", "main", None, target.way)
+        blind = PackTarget(None, target.engine)
         with pytest.raises(ActionError):
             pack(blind, AT_ONCE, Remembered())
         old.rmdir()
@@ -229,14 +230,14 @@ def test_a_server_behind_tls_is_shown_the_certificate_of_its_clients(tmp_path: P
         storage = storage_of(server.data_fs("main"), as_known(server.pid))
         address = f"127.0.0.1:{server.port}"
         tls = TlsFiles(ca, tmp_path / "client.test.pem")
-        result = pack(target_of(storage, ZeoEngine([address], "main", tls)), AT_ONCE, Remembered())
+        result = pack(PackTarget(storage, ZeoEngine([address], "main", tls)), AT_ONCE, Remembered())
         assert result.freed
         assert result.freed > 190_000
         with pytest.raises(ActionError, match="wants TLS"):
-            pack(target_of(storage, ZeoEngine([address], "main", None, 1)), AT_ONCE, Remembered())
+            pack(PackTarget(storage, ZeoEngine([address], "main", None, 1)), AT_ONCE, Remembered())
         nothing = TlsFiles(ca, tmp_path / "nothing.pem")
         with pytest.raises(ActionError, match="pem cannot be used"):
-            pack(target_of(storage, ZeoEngine([address], "main", nothing)), AT_ONCE, Remembered())
+            pack(PackTarget(storage, ZeoEngine([address], "main", nothing)), AT_ONCE, Remembered())
 
 
 def test_promise_4_a_server_without_room_has_not_packed(small_disk: Path) -> None:
@@ -248,7 +249,7 @@ def test_promise_4_a_server_without_room_has_not_packed(small_disk: Path) -> Non
         free = shutil.disk_usage(small_disk).free
         (small_disk / "filler").write_bytes(bytes(free - 500_000))
         # What our refusal keeps one from.
-        blind = PackTarget("site", "main", None, target.way)
+        blind = PackTarget(None, target.engine)
         with pytest.raises(ActionError) as failed:
             pack(blind, AT_ONCE, Remembered())
         assert "No space left" in failed.value.reason

@@ -14,7 +14,7 @@ from ZODB.FileStorage import FileStorage
 
 from zope_exporter.discovery.inventory import Process, Storage
 from zope_exporter.maintenance.jobs.report import InterruptedActionError
-from zope_exporter.maintenance.pack.target import PackEngine, PackSettings, PackTarget
+from zope_exporter.maintenance.pack.target import PackSettings
 
 AT_ONCE = PackSettings(days=0, headroom=0, poll_seconds=0.05)
 
@@ -109,7 +109,3 @@ def items(data_fs: Path) -> dict[str, bytes]:
 def storage_of(data_fs: Path, *owners: Process) -> Storage:
     blob_dir = blob_dir_of(data_fs)
     return Storage("main", data_fs, blob_dir if blob_dir.exists() else None, owners)
-
-
-def target_of(storage: Storage, way: PackEngine) -> PackTarget:
-    return PackTarget("site", storage.database, storage, way)

@@ -60,8 +60,7 @@ def run_pack(
     from zope_exporter.maintenance.pack.choose_engine import choose
     from zope_exporter.maintenance.pack.run import pack
 
-    way = choose(database.storage, database.uses)
-    target = PackTarget(database.site, database.name, database.storage, way)
+    target = PackTarget(database.storage, choose(database.storage, database.uses))
     return _facts(pack(target, _settings(config, plan, report), report))
 
 
@@ -73,7 +72,7 @@ def _settings(config: PackConfig, plan: BackupPlan | None, report: Report) -> Pa
 
 def _facts(result: PackResult) -> Facts:
     return {
-        "way": result.way,
+        "way": result.engine,
         "before_bytes": result.before.data,
         "after_bytes": result.after.data,
         "freed_bytes": result.freed,

@@ -1,21 +1,28 @@
-"""Who packs a database: whoever owns its storage, in the way that asks least of a live site."""
+"""Who packs a database: whoever owns its storage, by the engine that asks least of a live site.
+
+Where nobody has it open, that is a process of our own.
+"""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 from zope_exporter.clients.agent.client import AgentClient
 from zope_exporter.clients.agent.diagnosis import find_sockets
 from zope_exporter.discovery.inventory import Database, Service, Storage
-from zope_exporter.maintenance.jobs.report import RefusedError
+from zope_exporter.maintenance.jobs.report import RefusedError, Report
+from zope_exporter.storage.filestorage.open_files import holders
 
-from .agent_engine import AgentEngine
-from .file_engine import FileEngine
+from .program import own_program, program
 from .relstorage_engine import RelStorageEngine
-from .target import PackEngine
+from .target import PackEngine, Running
 from .zeo_engine import ZeoEngine
-from .zmi_engine import ZmiEngine
+from .zope_engines import AgentEngine, ZmiEngine
 
 AGENT_SECONDS = 10.0
+# It ends at once unless it is just exchanging the files, and that is not to be torn.
+PATIENCE_SECONDS = 60.0
 Use = tuple[Service, Database]
 
 
@@ -28,9 +35,8 @@ def choose(
 
     Raises RefusedError `no_way`.
     """
-    for ways in (_servers(uses), _sql(uses), _agents(uses), _logins(uses)):
-        for way in ways:
-            return way
+    for engine in chain(_servers(uses), _sql(uses), _agents(uses), _logins(uses)):
+        return engine
     runs = [service.name for service, database in uses if service.process and _owns(database)]
     if runs:
         raise RefusedError(
@@ -81,3 +87,33 @@ def _zopes(uses: Sequence[Use]) -> Iterator[Use]:
     for service, database in uses:
         if service.kind == "zope" and service.process and _owns(database):
             yield service, database
+
+
+class FileEngine:
+    """Packs a Data.fs, and keeps Zope from opening it meanwhile by ZODB's own lock."""
+
+    name = "the file"
+
+    def __init__(self, storage: Storage, proc: Path = Path("/proc")) -> None:
+        self._storage = storage
+        self._proc = proc
+
+    def check(self) -> None:
+        """Raise RefusedError `open` if any process has the file open."""
+        found = holders(self._storage.data_fs, self._proc)
+        if found.none:
+            return
+        who = ", ".join(f"process {pid}" for pid in found.pids) or "a process that cannot be seen"
+        raise RefusedError(
+            "open",
+            f"{who} has {self._storage.data_fs} open, and only that process can pack it",
+            "install the agent in that Zope, give zmi: for it, or stop it",
+        )
+
+    @contextmanager
+    def begin(self, days: float, report: Report) -> Iterator[Running]:
+        """Begin the pack; it ends with us, and the Data.fs is then as it was."""
+        data_fs, blob_dir = self._storage.data_fs, self._storage.blob_dir
+        command = own_program("offline", repr(days), str(data_fs), str(blob_dir or ""))
+        with program(command, report, patience=PATIENCE_SECONDS) as running:
+            yield running

@@ -25,8 +25,8 @@ from zope_exporter.storage.filestorage.full_count import walk
 from zope_exporter.system.fsync import sync_directory, sync_file
 from zope_exporter.system.subprocesses import outlive_parent
 
-from .other_user import become
-from .program import FAILED
+from .as_user import become
+from .program import failed, say
 
 NOTHING = "there was nothing to pack away"
 
@@ -46,11 +46,11 @@ def main(days: str, data_fs: str, blob_dir: str = "") -> int:
     try:
         pack(Path(data_fs), Path(blob_dir) if blob_dir else None, float(days))
     except LockError:
-        return _failed(f"another process has {data_fs} open")
+        return failed(f"another process has {data_fs} open")
     except (FileStorageError, StorageError) as error:
-        return _failed(str(error))
+        return failed(str(error))
     except OSError as error:
-        return _failed(f"{error.filename or data_fs}: {error.strerror or error}")
+        return failed(f"{error.filename or data_fs}: {error.strerror or error}")
     return 0
 
 
@@ -65,7 +65,7 @@ def pack(data_fs: Path, blob_dir: Path | None, days: float) -> None:
     _remove_old(data_fs, blob_dir)
     packed = _copy(storage, data_fs, days)
     if packed is None:
-        _say(NOTHING)
+        say(NOTHING)
         return
     end, index = packed
     _exchange(data_fs, found.st_mode)
@@ -115,15 +115,6 @@ def _save_index(data_fs: Path, index: Any, end: int) -> None:
     temporary = data_fs.with_name(data_fs.name + ".index.index_tmp")
     index.save(end, str(temporary))
     temporary.rename(data_fs.with_name(data_fs.name + ".index"))
-
-
-def _failed(reason: str) -> int:
-    _say(reason)
-    return FAILED
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(" ".join(text.split()) + "\n")
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def check(
 ) -> None:
     """Raise RefusedError for the first precondition that is not met.
 
-    Codes: days, backup, missing, unreadable, replaced, old, busy, room, and those of the way.
+    Codes: days, backup, missing, unreadable, replaced, old, busy, room, and those of the engine.
     """
     _check_days(settings.days)
     _check_backup(settings, clock())
@@ -56,7 +56,7 @@ def check(
             raise RefusedError("missing", str(error)) from error
         except FileStorageError as error:
             raise RefusedError("unreadable", str(error)) from error
-    target.way.check()
+    target.engine.check()
 
 
 def _check_storage(storage: Storage, settings: PackSettings, now: float) -> None:

@@ -10,11 +10,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from zope_exporter.maintenance.jobs.report import ActionError, Report
+from zope_exporter.maintenance.jobs.report import Report
 from zope_exporter.system.subprocesses import Child
 
-from .stuck_pack_hint import explained
-from .target import STAGE, LostError
+from .target import LostError, pack_failed, with_stuck_pack_hint
 
 FAILED = 1
 LOST = 3  # the exit status of a program that does not know what became of a pack
@@ -45,9 +44,9 @@ class RunningProgram:
         if status < 0:
             raise LostError(f"the program that packs was ended by signal {-status}")
         if status == LOST:
-            raise LostError(explained(reason))
+            raise LostError(with_stuck_pack_hint(reason))
         if status:
-            raise ActionError(STAGE, explained(reason))
+            raise pack_failed(reason)
         return True
 
     def _lines(self) -> list[str]:
@@ -80,3 +79,14 @@ def program(
 def own_program(module: str, *arguments: str) -> list[str]:
     """Return the command of a module of this package, run by this Python and nothing else."""
     return [sys.executable, "-I", "-m", f"{__package__}.{module}", *arguments]
+
+
+def failed(reason: str) -> int:
+    """Say why this program has failed; return its exit status."""
+    say(reason)
+    return FAILED
+
+
+def say(text: str) -> None:
+    """Write a line that whoever started this program passes on."""
+    sys.stdout.write(" ".join(text.split()) + "\n")

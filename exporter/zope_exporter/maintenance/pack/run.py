@@ -8,8 +8,6 @@ from zope_exporter.maintenance.jobs.report import ActionError, InterruptedAction
 from zope_exporter.storage.filestorage.datafile import FileStorageError, Identity, status
 from zope_exporter.system.humanize import duration, size
 
-from .alive import runs
-from .growth import Growth
 from .preconditions import check, settled
 from .target import (
     STAGE,
@@ -21,7 +19,7 @@ from .target import (
     Sizes,
     StillRunningError,
 )
-from .usage import blob_leftovers, leftovers, measured
+from .usage import Growth, blob_leftovers, leftovers, measured, runs
 
 
 def pack(
@@ -44,18 +42,18 @@ def pack(
     after = measured(target.storage, report)
     left = tuple(leftovers(target.storage, clock()))
     seconds = time.monotonic() - began
-    result = PackResult(target.way.name, seconds, before, after, left)
+    result = PackResult(target.engine.name, seconds, before, after, left)
     _tell(result, report)
     return result
 
 
 def _pack(target: PackTarget, settings: PackSettings, before: Sizes, report: Report) -> None:
-    report.stage(f"{STAGE} through {target.way.name}", _estimate(before, settings))
+    report.stage(f"{STAGE} through {target.engine.name}", _estimate(before, settings))
     for left in blob_leftovers(target.storage):
         report.say(left)
     was = _identity(target.data_fs)
     growth = Growth(target.data_fs, report)
-    with target.way.begin(settings.days, report) as running:
+    with target.engine.begin(settings.days, report) as running:
         try:
             _follow(running, settings, growth, report)
         except InterruptedActionError:
@@ -108,7 +106,7 @@ def _judge(target: PackTarget, was: Identity | None, growth: Growth, lost: str) 
 
 def _tell(result: PackResult, report: Report) -> None:
     before, after = result.before, result.after
-    took = f"packed through {result.way} in {duration(result.seconds)}"
+    took = f"packed through {result.engine} in {duration(result.seconds)}"
     if before.data is None or after.data is None or result.freed is None:
         report.say(f"{took}; there is no Data.fs on this host to tell what that freed")
     else:

@@ -1,17 +1,18 @@
-"""What a pack is given and what it gives back, whatever way it takes."""
+"""What a pack is given and what it gives back, whatever engine packs."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 from zope_exporter.discovery.inventory import Storage
-from zope_exporter.maintenance.jobs.report import Report, UncertainError
+from zope_exporter.maintenance.jobs.report import ActionError, Report, UncertainError
 
 STAGE = "packing"
 HEADROOM = 64 << 20
+STUCK = "already packing"
 
 
 class LostError(Exception):
@@ -20,6 +21,21 @@ class LostError(Exception):
 
 class StillRunningError(UncertainError):
     """We know no more of a pack that, for all that can be seen, goes on: do not begin another."""
+
+
+def pack_failed(reason: str) -> ActionError:
+    """Return the error of a pack that failed for that reason."""
+    return ActionError(STAGE, with_stuck_pack_hint(reason))
+
+
+def with_stuck_pack_hint(reason: str) -> str:
+    """Add what to know of an error that goes on long after the pack which caused it."""
+    if STUCK not in reason.lower():
+        return reason
+    return (
+        f"{reason}: either another pack runs, and Data.fs.pack grows; or an earlier one failed to"
+        " remove Data.fs.old, after which the storage says so until Zope or ZEO is restarted"
+    )
 
 
 class Running(Protocol):
@@ -50,18 +66,12 @@ class PackEngine(Protocol):
 class PackTarget:
     """One database and who packs it; `storage` is its Data.fs, None where none is on this host."""
 
-    site: str
-    database: str
     storage: Storage | None
-    way: PackEngine
+    engine: PackEngine
 
     @property
     def data_fs(self) -> Path | None:
         return self.storage.data_fs if self.storage else None
-
-
-def _none() -> None:
-    return None
 
 
 @dataclass(frozen=True)
@@ -75,7 +85,7 @@ class PackSettings:
 
     days: float = 1.0
     backup_max_age: float | None = None
-    proven: Callable[[], datetime | None] = field(default=_none)
+    proven: Callable[[], datetime | None] = lambda: None
     headroom: int = HEADROOM
     garbage: int | None = None
     poll_seconds: float = 0.5
@@ -95,7 +105,7 @@ class Sizes:
 class PackResult:
     """What a pack has done; `leftovers` are files nothing will use again."""
 
-    way: str
+    engine: str
     seconds: float
     before: Sizes
     after: Sizes

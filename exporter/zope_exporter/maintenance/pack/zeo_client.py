@@ -16,8 +16,8 @@ from ZEO.Exceptions import ClientDisconnected
 from zope_exporter.clients.zeo.link import ZeoError, server_name, tls_context
 from zope_exporter.discovery.inventory import TlsFiles
 
-from .program import FAILED, LOST
-from .tls_argument import decoded
+from .program import LOST, failed, say
+from .zeo_engine import tls_files
 
 CACHE_BYTES = 1 << 20
 
@@ -31,17 +31,15 @@ def main(storage: str, days: str, seconds: str, tls: str, *addresses: str) -> in
             cache_size=CACHE_BYTES,
             wait_timeout=float(seconds),
             read_only=True,  # enough for a pack
-            **_tls(decoded(tls), addresses[0]),
+            **_tls(tls_files(tls), addresses[0]),
         )
     except ZeoError as error:
-        _say(str(error))
-        return FAILED
+        return failed(str(error))
     except ClientDisconnected:
-        _say(
+        return failed(
             f"no ZEO server lets us in at {' or '.join(addresses)}: it is not running, not one of"
             f" ZEO 5 or later, wants TLS, or has no storage {storage}"
         )
-        return FAILED
     return _pack(client, float(days))
 
 
@@ -59,16 +57,11 @@ def _pack(client: ClientStorage, days: float) -> int:
     try:
         client.pack(time.time() - days * 86400, wait=True)
     except ClientDisconnected:
-        _say("the connection to the ZEO server was lost")
+        say("the connection to the ZEO server was lost")
         return LOST
     except Exception as error:  # whatever the server raised
-        _say(f"the ZEO server says: {type(error).__name__}: {error}")
-        return FAILED
+        return failed(f"the ZEO server says: {type(error).__name__}: {error}")
     return 0
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(" ".join(text.split()) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,14 +1,16 @@
 """Packing in a ZEO server, asked by a client in a process of its own."""
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
 
 from zope_exporter.discovery.inventory import TlsFiles
 from zope_exporter.maintenance.jobs.report import RefusedError, Report
 
 from .program import own_program, program
 from .target import Running
-from .tls_argument import encoded
 
 CONNECT_SECONDS = 20.0
 BEYOND_US = "the pack goes on in the ZEO server, which cannot be told to stop it"
@@ -42,8 +44,21 @@ class ZeoEngine:
     @contextmanager
     def begin(self, days: float, report: Report) -> Iterator[Running]:
         """Begin the pack; once the server has the order, it goes on whatever becomes of us."""
-        question = self._storage or "1", repr(days), repr(self._connect), encoded(self._tls)
+        question = self._storage or "1", repr(days), repr(self._connect), tls_argument(self._tls)
         command = own_program("zeo_client", *question, *self._addresses)
         with program(command, report) as running:
             running.beyond_us = BEYOND_US
             yield running
+
+
+def tls_argument(tls: TlsFiles | None) -> str:
+    """Return what a client of a TLS server needs, as one argument: paths, and no secrets."""
+    return json.dumps(tls and asdict(tls), default=str)
+
+
+def tls_files(text: str) -> TlsFiles | None:
+    fields = json.loads(text)
+    if fields is None:
+        return None
+    paths = {name: fields[name] and Path(fields[name]) for name in ("ca", "certificate", "key")}
+    return TlsFiles(**{**fields, **paths})

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from tests.support.databases.packing import Remembered
-from zope_exporter.maintenance.pack.growth import Growth
+from zope_exporter.maintenance.pack.usage import Growth
 
 
 def test_progress_is_what_the_file_of_this_pack_has_grown_by(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from tests.support.databases.packing import Remembered
 from zope_exporter.discovery.inventory import ZmiLogin
 from zope_exporter.maintenance.pack.target import LostError
-from zope_exporter.maintenance.pack.zmi_engine import ZmiEngine
+from zope_exporter.maintenance.pack.zope_engines import ZmiEngine
 
 
 def test_an_error_nobody_has_thought_of_is_no_answer_of_zope(tmp_path: Path) -> None:
