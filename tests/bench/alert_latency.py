@@ -19,7 +19,7 @@ from tests.support.programs.processes import eventually
 from tests.support.zopes.agent_installed import with_agent
 from tests.support.zopes.environments import environment
 from tests.support.zopes.pages import add_pages
-from zope_exporter.demo.pace import Pace
+from zope_exporter.demo.alerting import Pace
 
 SHIPPED = Pace(scrape=30, group=None, day=86400, thresholds={})
 EXPECTED = [mail for fault in FAULTS for mail in fault.mails]

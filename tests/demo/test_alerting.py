@@ -8,8 +8,7 @@ import yaml
 from tests.support.programs.commands import run
 from tests.support.programs.debian import tool
 from tests.support.programs.require import require
-from zope_exporter.demo.alerting import Addresses, write_configuration
-from zope_exporter.demo.pace import Pace
+from zope_exporter.demo.alerting import Addresses, Pace, write_configuration
 
 ADDRESSES = Addresses("127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3", "127.0.0.1:4")
 

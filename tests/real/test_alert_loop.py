@@ -15,7 +15,7 @@ from tests.support.monitoring.promql import selectors
 from tests.support.programs.processes import eventually
 from tests.support.zopes.environments import Environment
 from tests.support.zopes.fleet import BACKED_UP, ZEO_SITE
-from zope_exporter.demo.pace import Pace
+from zope_exporter.demo.alerting import Pace
 
 PACE = Pace(
     scrape=5,

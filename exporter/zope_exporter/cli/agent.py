@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from zope_exporter.system.user_error import UserError
+from .flags import config_flag, mistakes_told
 
 SEARCH_SECONDS = 20.0
 ASK_SECONDS = 5.0
@@ -36,12 +36,7 @@ def install(python: Path) -> None:
 
 
 @agent.command()
-@click.option(
-    "--config.file",
-    "config_file",
-    type=click.Path(path_type=Path),
-    help="Configuration file; without one, what runs on this host is found by itself.",
-)
+@config_flag
 def status(config_file: Path | None) -> None:
     """Tell which Zopes of this host have the agent, and why the others have not.
 
@@ -51,11 +46,8 @@ def status(config_file: Path | None) -> None:
     from zope_exporter.config.load import load_config
     from zope_exporter.config.search import search
 
-    try:
+    with mistakes_told():
         inventory = search(load_config(config_file), SEARCH_SECONDS)
-    except (UserError, TimeoutError) as error:
-        click.echo(f"zope-exporter: {error}", err=True)
-        sys.exit(2)
     all_well = True
     for site in inventory.sites:
         for service in site.services:

@@ -1,18 +1,16 @@
 """The commands that write out what is shipped for other programs."""
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
 from zope_exporter.system.resources import SHIPPED, shipped
 
-from .flags import mistakes_told
+from .flags import Command, mistakes_told
 
-Command = TypeVar("Command", bound=Callable[..., Any])
 _DIRECTORY = click.Path(path_type=Path, file_okay=False)
 
 

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
@@ -13,10 +12,8 @@ from zope_exporter.system.log_format import FORMATS, LEVELS, set_up_logging
 from .actions import action_command
 from .agent import agent
 from .assets import assets_command, rules_command
-from .flags import config_flag, mistakes_told
+from .flags import Command, config_flag, mistakes_told
 from .restore import recover_command, restore_command
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class ServeByDefault(click.Group):

@@ -224,8 +224,7 @@ def _run(work: Callable[[Report], int]) -> NoReturn:
             with shown() as display, ended_by_signals(stopping):
                 code = work(Stoppable(display, stopping))
         except RefusedError as error:
-            remedy = f" ({error.remedy})" if error.remedy else ""
-            click.echo(f"refused: {error.reason}{remedy}", err=True)
+            click.echo(f"refused: {error.advice}", err=True)
             code = EXIT_CODES["refused"]
         except InterruptedActionError as error:
             click.echo(f"interrupted: {error}", err=True)

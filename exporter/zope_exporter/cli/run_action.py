@@ -12,7 +12,7 @@ from zope_exporter.config.load import load_config
 from zope_exporter.config.search import search
 from zope_exporter.maintenance.actions.catalog import ActionCatalog
 from zope_exporter.maintenance.jobs.execution import Recorder, execute
-from zope_exporter.maintenance.jobs.job import Catalog, Facts, Outcome, Submission, Task
+from zope_exporter.maintenance.jobs.job import Catalog, Facts, Outcome, Task
 from zope_exporter.maintenance.jobs.lock import Patience
 from zope_exporter.maintenance.jobs.report import RefusedError
 from zope_exporter.maintenance.jobs.store import JobStore
@@ -37,7 +37,7 @@ def meant(
     try:
         return catalog.meant(action, site, database)
     except RefusedError as error:
-        click.echo(f"refused: {Submission.refused(error).reason}", err=True)
+        click.echo(f"refused: {error.advice}", err=True)
         sys.exit(EXIT_CODES["refused"])
 
 
@@ -62,7 +62,7 @@ class Shell:
             work = self._catalog.work(task)
             pending = self._store.add(work, _origin())
         except RefusedError as error:
-            click.echo(f"{task}: refused: {Submission.refused(error).reason}", err=True)
+            click.echo(f"{task}: refused: {error.advice}", err=True)
             return EXIT_CODES["refused"]
         with shown(self._quiet) as display, ended_by_signals(self._stopping):
             stopping = self._stopping.is_set

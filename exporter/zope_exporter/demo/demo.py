@@ -1,12 +1,14 @@
 """The demo from its first line to its last: prepare, show, remove."""
 
 import secrets
+import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 import httpx
 
@@ -14,7 +16,6 @@ from zope_exporter.clients.agent.package import source as agent_source
 from zope_exporter.config.schema import Config, InstanceConfig, SiteConfig
 from zope_exporter.system.subprocesses import Child
 
-from .ending import ended_by_signals, ignore_signals
 from .instance import USER, DemoError, Instance, free_port, last_words, require, require_space
 from .traffic import VISITORS, Traffic, Visitor
 
@@ -22,6 +23,7 @@ Echo = Callable[[str], None]
 
 SPACE_NEEDED = 64 << 20
 START_DEADLINE = 60.0
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True)
@@ -81,11 +83,11 @@ def demo_zope(
     the next ones do nothing until everything is gone. SIGKILL leaves no process, but the directory.
     Raises DemoError if Zope cannot be started.
     """
-    with ended_by_signals(), ExitStack() as resources:
+    with _ended_by_signals(), ExitStack() as resources:
         try:
             yield _prepare(resources, echo, _Wanted(products, parent, visitors))
         finally:
-            ignore_signals()
+            _ignore_signals()
 
 
 @dataclass(frozen=True)
@@ -151,3 +153,31 @@ def _await_answer(instance: Instance, child: Child) -> None:
     raise DemoError(
         f"Zope did not answer within {START_DEADLINE:.0f} s. {last_words(instance.log)}"
     )
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Within, the first of `SIGNALS` raises SystemExit in the main thread, the others do nothing.
+
+    A signal that is ignored already, as nohup does, stays ignored.
+    """
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, _end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _ignore_signals() -> None:
+    """Let the tidying up come to its end, however impatient somebody gets."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    _ignore_signals()
+    raise SystemExit(128 + number)

@@ -1,6 +1,7 @@
 """What alerts are made of, around the demo: Prometheus, Alertmanager and a mailbox."""
 
 import logging
+import mailbox
 import secrets
 import threading
 import time
@@ -8,26 +9,78 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
+from email.parser import BytesParser
+from email.policy import default
 from pathlib import Path
+from types import TracebackType
 
 import httpx
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from zope_exporter.clients.agent.package import source as agent_source
 from zope_exporter.config.actions import ActionsConfig, BackupConfig
 from zope_exporter.config.schema import Config, PingConfig, SiteConfig
 from zope_exporter.system.subprocesses import Child
 
-from .alerting import Addresses, write_configuration
+from .alerting import Addresses, Pace, write_configuration
 from .demo import Demo, demo_zope, tell, watched
 from .instance import DemoError, free_port, last_words
-from .mailbox import Mailbox
-from .pace import Pace
 from .programs import find_programs
 from .traffic import WELCOME
 
 Echo = Callable[[str], None]
 
 READY_DEADLINE = 60.0
+LARGEST_MAIL = 1 << 20
+
+
+class Mailbox:
+    """The inbox of the demo's administrators.
+
+    Receives mail at `address` (host:port) while it is entered as a context, into a Maildir.
+    """
+
+    def __init__(self, directory: Path, received: Callable[[EmailMessage], None]) -> None:
+        self._received = received
+        self._lock = threading.Lock()
+        self._maildir = mailbox.Maildir(directory)
+        self._mails: list[EmailMessage] = []
+        port = free_port()
+        self.address = f"127.0.0.1:{port}"
+        self._controller = Controller(
+            self, hostname="127.0.0.1", port=port, data_size_limit=LARGEST_MAIL, ready_timeout=30.0
+        )
+
+    @property
+    def mails(self) -> list[EmailMessage]:
+        """All that came so far, in that order."""
+        with self._lock:
+            return list(self._mails)
+
+    async def handle_DATA(  # noqa: N802  aiosmtpd's name
+        self, _server: SMTP, _session: Session, envelope: Envelope
+    ) -> str:
+        content = envelope.original_content or b""
+        mail = BytesParser(EmailMessage, policy=default).parsebytes(content)
+        mail["X-Envelope-To"] = ", ".join(envelope.rcpt_tos)
+        with self._lock:
+            self._maildir.add(content)
+            self._mails.append(mail)
+        self._received(mail)
+        return "250 Kept"
+
+    def __enter__(self) -> "Mailbox":
+        self._controller.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._controller.stop()
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from tests.support.programs.exporter import serving
 from tests.support.programs.require import require
 from tests.support.zopes.environments import Environment
 from tests.support.zopes.fleet import Fleet, fleet
-from zope_exporter.demo.pace import Pace
+from zope_exporter.demo.alerting import Pace
 from zope_exporter.demo.stack import Stack, alert_stack
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from zope_exporter.system.state import StateError
 
-from .job import Outcome, Submission
+from .job import Outcome
 from .lock import Patience, locked
 from .report import (
     ActionError,
@@ -127,7 +127,7 @@ def _outcome(store: JobStore, pending: Pending, recorder: Recorder, patience: Pa
             store.begin(pending.job.id)
             return Outcome("succeeded", result=pending.work.run(recorder))
     except RefusedError as error:
-        return Outcome("refused", error.code, Submission.refused(error).reason)
+        return Outcome("refused", error.code, error.advice)
     except InterruptedActionError as error:
         return Outcome("interrupted", "stopped", str(error))
     except UncertainError as error:

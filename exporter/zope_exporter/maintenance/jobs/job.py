@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
 from .lock import LockPath
-from .report import RefusedError, Report
+from .report import Report
 
 State = Literal["queued", "running", "succeeded", "failed", "refused", "interrupted"]
 
@@ -104,11 +104,6 @@ class Submission:
     job: Job | None
     refusal: str = ""
     reason: str = ""
-
-    @classmethod
-    def refused(cls, error: RefusedError) -> "Submission":
-        """Return what an error says of a request."""
-        return cls(None, error.code, error.reason + (f" ({error.remedy})" if error.remedy else ""))
 
 
 class Catalog(Protocol):

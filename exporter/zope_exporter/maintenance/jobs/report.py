@@ -33,13 +33,14 @@ class Silent:
 
 
 class ActionError(Exception):
-    """An action failed: in which stage, why, and what to do about it."""
+    """An action failed: in which stage, why, and what to do about it; `advice` is the last two."""
 
     def __init__(self, stage: str, reason: str, remedy: str = "") -> None:
         self.stage = stage
         self.reason = reason
         self.remedy = remedy
-        super().__init__(f"{stage}: {reason}" + (f" ({remedy})" if remedy else ""))
+        self.advice = reason + (f" ({remedy})" if remedy else "")
+        super().__init__(f"{stage}: {self.advice}")
 
 
 class RefusedError(ActionError):

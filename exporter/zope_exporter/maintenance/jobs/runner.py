@@ -58,7 +58,7 @@ class Runner:
             work = self._catalog.work(Task(site, database, action))
             return Submission(self._enqueue(work, origin))
         except RefusedError as error:
-            return Submission.refused(error)
+            return Submission(None, error.code, error.advice)
 
     def jobs(self) -> Sequence[Job]:
         """Return the last jobs, the newest first, also those of the shell."""

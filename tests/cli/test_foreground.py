@@ -2,7 +2,7 @@ import io
 
 import pytest
 
-from zope_exporter.cli.progress import Bar, Lines
+from zope_exporter.cli.foreground import Bar, Lines
 
 
 class Clock:
