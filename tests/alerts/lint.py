@@ -28,6 +28,7 @@ UP = Metric("up", "gauge", "Of Prometheus.")
 FIRING = Metric("ALERTS", "gauge", "Of Prometheus.", ("alertname", "alertstate", "severity"))
 DECLARED = {metric.name: metric for metric in (*declared_metrics(), *PLONE, UP, FIRING)}
 OF_TARGETS = {"job", "instance"}
+OF_ENVIRONMENTS = {"cluster", "environment", "namespace"}  # where there are several
 COMPARISONS = {"==", "!=", ">", "<", ">=", "<="}
 COUNTING = {"rate", "increase", "irate"}
 CHANGING = {"deriv", "delta", "predict_linear", "changes"}
@@ -65,7 +66,7 @@ class Linter:
                 yield f"{selector.name} of any job"
 
     def _of_joins(self, nodes: list[promql_parser.Expr]) -> Iterator[str]:
-        known = self._labels_within(nodes)
+        known = self._labels_within(nodes) | OF_ENVIRONMENTS
         for node in nodes:
             modifier = getattr(node, "modifier", None)
             matching = getattr(modifier, "matching", modifier)

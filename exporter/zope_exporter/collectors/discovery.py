@@ -1,4 +1,4 @@
-"""Whether the search for Zope and ZEO servers still works."""
+"""Whether the search for Zope and ZEO servers still works, and which sites other hosts share."""
 
 from collections.abc import Iterator
 
@@ -12,12 +12,21 @@ LAST_SUCCESS = Metric(
     " search has ended, when the exporter was started.",
 )
 
+SHARED = Metric(
+    "zope_site_shared_info",
+    "info",
+    "1 for each site that other hosts have a part in, by declaration or by a fingerprint of the ZEO"
+    " storage they share; sites of one name on two hosts are the same one only if both have the"
+    " same `by`.",
+    ("site", "by"),
+)
+
 LONGEST_SECONDS = 30.0
 
 
 class DiscoveryCollector:
     name = "discovery"
-    metrics = (LAST_SUCCESS,)
+    metrics = (LAST_SUCCESS, SHARED)
 
     def __init__(self, watcher: Watcher, longest: float = LONGEST_SECONDS) -> None:
         """A search that takes more than `longest` seconds is a failure, whatever becomes of it."""
@@ -26,4 +35,7 @@ class DiscoveryCollector:
 
     def collect(self) -> Iterator[Sample]:
         yield LAST_SUCCESS(self._watcher.last_success)
+        for site in self._watcher.inventory().sites:
+            if site.shared_by:
+                yield SHARED(site=site.name, by=site.shared_by)
         self._watcher.check(self._longest)

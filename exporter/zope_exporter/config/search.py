@@ -55,7 +55,10 @@ def declared_site(site: SiteConfig) -> Site:
         if zeo.address and not zeo.conf
     ]
     targets = tuple(Target(**ping.model_dump()) for ping in site.ping)
-    return Site(site.name, (*zopes, *servers), targets=targets, zeo=tuple(elsewhere))
+    shared_by = "declared" if site.spans_hosts else ""
+    return Site(
+        site.name, (*zopes, *servers), targets=targets, zeo=tuple(elsewhere), shared_by=shared_by
+    )
 
 
 def _zope(instance: InstanceConfig) -> Service:

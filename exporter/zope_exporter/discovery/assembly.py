@@ -29,7 +29,10 @@ def assemble(
     zeo = zeo_servers(services, {name: site.zeo for name, site in declared.items()}, sharing)
     known = _Storages(settled, sharing)
     return tuple(
-        _site(name, services[name], declared.get(name, Site(name)).targets, known, zeo[name])
+        replace(
+            _site(name, services[name], declared.get(name, Site(name)).targets, known, zeo[name]),
+            shared_by=declared.get(name, Site(name)).shared_by or sharing.shared_by(services[name]),
+        )
         for name in names
     )
 

@@ -152,13 +152,18 @@ class Target:
 
 @dataclass(frozen=True)
 class Site:
-    """All that shares one storage, or that the configuration puts under one name."""
+    """All that shares one storage, or that the configuration puts under one name.
+
+    With `shared_by` other hosts have a part in it, and the site of this name on another host is the
+    same one if it has the same there; without, it is a stranger.
+    """
 
     name: str
     services: tuple[Service, ...] = ()
     storages: tuple[Storage, ...] = ()
     targets: tuple[Target, ...] = ()
     zeo: tuple[ZeoServer, ...] = ()
+    shared_by: str = ""
 
 
 @dataclass(frozen=True)

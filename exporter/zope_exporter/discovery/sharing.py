@@ -1,8 +1,11 @@
 """Which services share a storage: one Data.fs, or one storage of one ZEO server."""
 
+import hashlib
+import ipaddress
 import os
+import re
 import socket
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import TypeVar
 
@@ -78,8 +81,29 @@ class Sharing:
         same = (server for server in here if server.rpartition(":")[2] == port)
         return next(same, f"127.0.0.1:{port}")
 
+    def elsewhere(self, service: Service) -> str:
+        """Return what names the storage of a Zope's root on other hosts too, such as
+        `zeo.example.org-8100`; "" if its ZEO server is on this host, or may be another one there.
+        """
+        root = next((each for each in service.databases if "/" in each.mount_points), None)
+        servers = sorted(root.zeo_servers) if root and service.kind == "zope" else []
+        if not root or not servers or not all(map(self._means_the_same_elsewhere, servers)):
+            return ""
+        storage = f"-{root.zeo_storage}" if root.zeo_storage not in ("", "1") else ""
+        host, port = _host(servers[0]).replace(":", "-"), servers[0].rpartition(":")[2]
+        return f"{host}-{port}{storage}"
+
+    def shared_by(self, services: Iterable[Service]) -> str:
+        """Return a fingerprint of the storage that other hosts may use too, "" for none."""
+        names = sorted(filter(None, map(self.elsewhere, services)))
+        return hashlib.sha256(names[0].encode()).hexdigest()[:8] if names else ""
+
+    def _means_the_same_elsewhere(self, address: str) -> bool:
+        local = "/" in address or self._is_local(address)
+        return not local and means_the_same_everywhere(_host(address))
+
     def _is_local(self, address: str) -> bool:
-        host = address.rpartition(":")[0].strip("[]")
+        host = _host(address)
         return host.startswith("127.") or host == "::1" or host in self._local_hosts
 
 
@@ -94,6 +118,40 @@ def connected(items: Iterable[tuple[T, frozenset[StorageKey]]]) -> list[list[T]]
         groups = [group for group in groups if group not in linked]
         groups.insert(first, ([*members, item], shared))
     return [members for members, _ in groups]
+
+
+def _host(address: str) -> str:
+    return address.rpartition(":")[0].strip("[]")
+
+
+# Addresses that container engines give out by themselves, on each host the same ones.
+_OF_ENGINES = ipaddress.ip_network("172.16.0.0/12")
+_ENGINES_OWN = (".docker.internal", ".containers.internal", ".local", ".localdomain")
+
+
+def means_the_same_everywhere(host: str) -> bool:
+    """Tell whether a host name or address leads to the same host from each other one.
+
+    Names without a dot do not: `zeo` or `db` is another container in each composition.
+    """
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return "." in host and not host.endswith(_ENGINES_OWN)
+    return not (address.is_loopback or address.is_link_local or address in _OF_ENGINES)
+
+
+# What a container runtime calls a container says nothing, and changes when that is made anew; of a
+# pod of a Deployment that is the end of its name only.
+_CONTAINER = re.compile(r"[0-9a-f]{12}|[0-9a-f]{64}")
+_OF_A_POD = re.compile(r"-[0-9a-f]{6,10}-[a-z0-9]{5}$")
+
+
+def own_name(hostname: Callable[[], str] = socket.gethostname) -> str:
+    """Return what people call this host, or "" for a container that nobody has named."""
+    name = hostname().lower().rstrip(".")
+    name = name.encode("utf-8", "replace").decode()
+    return "" if name == "localhost" or _CONTAINER.fullmatch(name) else _OF_A_POD.sub("", name)
 
 
 def local_hosts(hosts_file: Path = Path("/etc/hosts")) -> frozenset[str]:

@@ -3,6 +3,7 @@
 Names come out of the directories that sites and services live in.
 """
 
+import re
 from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, count
@@ -15,12 +16,23 @@ from .sharing import Sharing, connected
 # Where a Data.fs lies in an instance says nothing about which instance it is.
 _LAYOUT = frozenset({"var", "filestorage", "etc"})
 
+# What installers, images and recipes call the directory of a Zope, on each host the same.
+_OF_TOOLS = re.compile(
+    "z?instance|zeocluster|zeoserver|zeo|standalone|app|backend|buildout|(client|plone|zope)[0-9]*"
+)
+
 
 def settle(
-    members: Sequence[Candidate], declared_sites: Collection[str], sharing: Sharing
+    members: Sequence[Candidate],
+    declared_sites: Collection[str],
+    sharing: Sharing,
+    host: str = "",
 ) -> tuple[Candidate, ...]:
-    """Give every member its sites and its name; the first of equals gets the shortest name."""
-    sites = _Sites(members, declared_sites, sharing).assign()
+    """Give every member its sites and its name; the first of equals gets the shortest name.
+
+    `host` is what people call this host.
+    """
+    sites = _Sites(members, declared_sites, sharing, host).assign()
     names = _names(members, sites)
     return tuple(
         replace(member, service=replace(member.service, name=name), sites=tuple(sites[index]))
@@ -32,10 +44,15 @@ class _Sites:
     """Finds the sites of all members, which are known here by their index."""
 
     def __init__(
-        self, members: Sequence[Candidate], declared_sites: Collection[str], sharing: Sharing
+        self,
+        members: Sequence[Candidate],
+        declared_sites: Collection[str],
+        sharing: Sharing,
+        host: str,
     ) -> None:
         self._members = members
         self._declared_sites = declared_sites
+        self._sharing, self._host = sharing, host
         self._keys = [sharing.service_keys(member.service) for member in members]
         self._taken = {member.site for member in members if member.site} | set(declared_sites)
         self._sites: dict[int, list[str]] = {}
@@ -85,7 +102,8 @@ class _Sites:
     def _new(self, member: Candidate) -> str:
         # A site that the configuration calls the same is meant to be the same.
         taken = self._taken - set(self._declared_sites)
-        name = first_free(site_names(member.service), taken)
+        elsewhere = self._sharing.elsewhere(member.service)
+        name = first_free(site_names(member.service, elsewhere, self._host), taken)
         self._taken.add(name)
         return name
 
@@ -128,14 +146,21 @@ def service_names(service: Service) -> Iterator[str]:
     return _widening(parts)
 
 
-def site_names(service: Service) -> Iterator[str]:
+def site_names(service: Service, elsewhere: str = "", host: str = "") -> Iterator[str]:
     """Names for the site of which this is the first service, best first, without end.
 
     Every buildout calls its parts instance, client1, zeoserver; what an administrator calls the
-    site is the directory of the buildout.
+    site is the directory of the buildout. A directory that a tool has named is no name on two
+    hosts: there it is the storage `elsewhere` that tells sites apart, as all of its clients know
+    it, else this `host`.
     """
     parts = _directory(service)
-    return _widening(parts[:-2] if _is_part(parts) else parts)
+    parts = parts[:-2] if _is_part(parts) else parts
+    if not _OF_TOOLS.fullmatch(parts[-1].lower()):
+        return _widening(parts)
+    if elsewhere:
+        return numbered(elsewhere)
+    return (f"{host}-{name}" if host else name for name in _widening(parts))
 
 
 def first_free(names: Iterable[str], taken: Container[str]) -> str:

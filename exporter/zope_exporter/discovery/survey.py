@@ -14,7 +14,7 @@ from .inventory import Inventory, Process, Service, Site
 from .memory import Memory, Remembered
 from .processes import Processes, find_processes, process_of
 from .services import ServiceReader, process_file, with_given
-from .sharing import Sharing, local_hosts
+from .sharing import Sharing, local_hosts, own_name
 from .sites import settle
 
 # What says where data lies; a password or a DSN has no such shape, and none may be written down.
@@ -36,13 +36,14 @@ class Survey:
         discover: bool = True,
         find: Callable[[], Processes] | None = None,
         hosts: Callable[[], Collection[str]] = local_hosts,
+        host: Callable[[], str] = own_name,
     ) -> None:
         self.looking = Looking()
         self._memory = memory
         self._declared = {site.name: site for site in declared}
         self._discover = discover
         self._find = find or partial(find_processes, looking=self.looking)
-        self._hosts = hosts
+        self._hosts, self._host = hosts, host
         self._reader = ServiceReader(self.looking)
 
     def __call__(self) -> Inventory:
@@ -52,7 +53,7 @@ class Survey:
         self._reader.drop_unasked()
         candidates = gathering.candidates
         sharing = Sharing([each.service for each in candidates], self._hosts(), self.looking)
-        settled = settle(candidates, self._declared, sharing)
+        settled = settle(candidates, self._declared, sharing, self._host())
         if self._discover:
             self._remember(settled, gathering.forgotten)
         problems = [*processes.problems, *filter(None, [self._memory.problem])]
