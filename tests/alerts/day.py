@@ -96,6 +96,7 @@ def _of_exporter() -> Series:
     yield "zope_watchdog_silent", always(0)
     yield 'zope_webhook_notifications_total{outcome="unavailable"}', always(1)
     yield "zope_discovery_last_success_timestamp_seconds", lambda m: 60 * m + 2
+    yield 'zope_site_shared_info{site="busy", by="declared"}', always(1)
 
 
 def _of_site(day: Day) -> Series:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from zope_exporter.discovery.assembly import assemble
 from zope_exporter.discovery.candidate import Candidate, Source
 from zope_exporter.discovery.inventory import Database, Process, Service, Site, Target
-from zope_exporter.discovery.sharing import Sharing
+from zope_exporter.discovery.sharing import Sharing, own_name
 from zope_exporter.discovery.sites import settle
 
 HERE = frozenset({"zeo.example.com", "192.0.2.7"})
@@ -336,3 +336,92 @@ def test_every_data_fs_is_in_one_place(services: list[Service]) -> None:
     assert len(files) == len(set(files))
     assert len(labels) == len(set(labels))
     assert set(files) == {d.data_fs for s in services for d in s.databases if d.data_fs}
+
+
+TOOLS = (
+    "/app",
+    "/opt/plone/instance",
+    "/usr/local/Plone/zinstance",
+    "/srv/zeocluster/parts/client1",
+)
+SHARED = client("zeo.example.org:8100")
+
+
+def on_host(host: str, *services: Service) -> list[str]:
+    """The names of the sites that an exporter on this host finds."""
+    found = [member(service) for service in services]
+    sharing = Sharing(services, HERE)
+    return [site.name for site in assemble(settle(found, {}, sharing, host), {}, sharing)]
+
+
+@pytest.mark.parametrize("home", TOOLS)
+def test_no_two_hosts_have_a_site_of_one_name_for_a_tool_has_named_its_directory(home: str) -> None:
+    (one,), (other,) = on_host("web1", zope(home)), on_host("web2", zope(home))
+    assert one != other
+    assert one.startswith("web1-")
+    assert other.startswith("web2-")
+
+
+def test_what_a_person_has_called_a_directory_is_the_name_of_its_site_on_every_host() -> None:
+    assert on_host("web1", zope("/srv/intranet"), zope("/srv/shop/parts/instance")) == [
+        "intranet",
+        "shop",
+    ]
+
+
+def test_two_of_one_name_on_one_host_are_told_apart_by_what_they_are_in() -> None:
+    assert on_host("web1", zope("/srv/a/instance"), zope("/srv/b/instance")) == [
+        "web1-instance",
+        "web1-b-instance",
+    ]
+
+
+def test_clients_of_one_zeo_server_are_one_site_on_every_host() -> None:
+    assert on_host("web1", zope("/app", SHARED)) == ["zeo.example.org-8100"]
+    assert on_host("web2", zope("/opt/plone/instance", SHARED)) == ["zeo.example.org-8100"]
+    blog = client("[2001:db8::7]:8100", "blog")
+    assert on_host("web1", zope("/app", blog)) == ["2001-db8--7-8100-blog"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["zeo:8100", "127.0.0.1:8100", "172.18.0.2:8100", "zeo.example.com:8100", "/run/zeo.sock",
+     "host.docker.internal:8100"],
+)  # fmt: skip
+def test_an_address_that_may_lead_elsewhere_on_another_host_names_no_site(address: str) -> None:
+    service = zope("/app", client(address))
+    assert on_host("web1", service) == ["web1-app"]
+    assert Sharing([service], HERE).shared_by([service]) == ""
+
+
+def test_sites_are_known_to_be_one_by_the_storage_they_share() -> None:
+    def shared_by(*databases: Database) -> str:
+        (site,) = made(members(zope("/srv/intranet", *databases)))
+        return site.shared_by
+
+    assert shared_by(SHARED) == shared_by(SHARED, data_fs("/d/catalog", "other"))
+    assert len(shared_by(SHARED)) == 8
+    different = {shared_by(client("zeo.example.org:8100", name)) for name in ("1", "main", "blog")}
+    assert len(different) == 3
+    assert shared_by(data_fs("/d/x")) == ""
+
+
+def test_a_site_that_is_declared_to_span_hosts_is_one_whatever_it_shares() -> None:
+    site = Site("intranet", shared_by="declared")
+    (found,) = assemble((), {"intranet": site}, Sharing([], HERE))
+    assert found.shared_by == "declared"
+
+
+@pytest.mark.parametrize(
+    ("hostname", "name"),
+    [
+        ("Web1", "web1"),
+        ("web1.example.org", "web1.example.org"),
+        ("3f2a9c1b7d10", ""),
+        ("localhost", ""),
+        ("plone-0", "plone-0"),
+        ("plone-backend-6d5f7c9b8f-x2x4q", "plone-backend"),
+    ],
+)
+def test_a_host_is_called_what_people_call_it(hostname: str, name: str) -> None:
+    assert own_name(lambda: hostname) == name

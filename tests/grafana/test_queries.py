@@ -22,6 +22,7 @@ LEFT_OUT = {
     "zope_blob_scan_files": "progress of one walk, for whoever waits for it",
     "zope_blob_scan_timestamp_seconds": "says how fresh the sizes of blobs are; they change slowly",
     "zope_relstorage_cache_sets_total": "hits and misses tell what the cache is worth",
+    "zope_site_shared_info": "by it rules and dashboards tell one site from strangers of its name",
     "zope_zeo_client_cache_added_bytes_total": "the objects added are shown",
     "zope_zeo_client_cache_evicted_bytes_total": "follows from what is added to a full cache",
     "zope_zeo_client_cache_evictions_total": "follows from what is added to a full cache",

@@ -155,18 +155,18 @@ def test_clients_of_one_zeo_storage_are_one_site_with_one_data_fs(
     tmp_path: Path,
 ) -> None:
     zeo = start_zeo(zope63, "storehouse")
-    for name in ("client1", "client2"):
+    for name in ("front1", "front2"):
         start_zope(zope63, name, storage=zeo.client())
     with serving(tmp_path / "state", log=tmp_path / "exporter.log") as exporter:
-        everything = {"client1": 1, "client2": 1, "storehouse": 1}
-        eventually(lambda: services(exporter, "client1") == everything)
+        everything = {"front1": 1, "front2": 1, "storehouse": 1}
+        eventually(lambda: services(exporter, "front1") == everything)
         sizes = exporter.page()["zope_filestorage_size_bytes"]
         ours = [
             dict(labels) for labels, size in sizes.items() if size == zeo.data_fs().stat().st_size
         ]
-        assert {"site": "client1", "database": "main"} in ours
+        assert {"site": "front1", "database": "main"} in ours
         zeo.stop()
-        assert exporter.value("zope_process_up", site="client1", zope="storehouse") == 0
+        assert exporter.value("zope_process_up", site="front1", zope="storehouse") == 0
 
 
 @pytest.mark.parametrize("zeo", [True, False], ids=["zeo", "filestorage"])
