@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from zope_exporter.clients.agent import databases, instance
 from zope_exporter.clients.http.result import REASONS
 from zope_exporter.collectors import (
     actions,
@@ -21,6 +20,7 @@ from zope_exporter.collectors import (
     process,
     zeo,
 )
+from zope_exporter.collectors.agent import databases, instance
 from zope_exporter.discovery.inventory import (
     Database,
     Inventory,
@@ -198,7 +198,8 @@ MOVING = (
           {"certificate": "20d"}, "warning"),
     State("ZopeCertificateExpiring", {(ping.CERTIFICATE_EXPIRY, HOME): NOW + 2 * DAY}, "critical",
           {"certificate_critical": "1d"}, "warning"),
-    State("ZopeWorkersSaturated", {(instance.BUSY, ZOPE): 9}, "warning", {"workers_busy": "0.95"}),
+    State("ZopeWorkersSaturated", {(instance.BUSY, ZOPE): 9}, "warning",
+          {"workers_busy": "0.95"}),
     State("ZopeMemoryNearLimit", {(process.RESIDENT, ZOPE): 95e6}, "warning", {"memory": "0.97"}),
     State("ZopeZeoCommitLockHeld", {(zeo.LOCK_ACQUIRED, STORAGE): NOW - 400}, "warning",
           {"commit_lock_held": "10m"}),

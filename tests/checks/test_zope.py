@@ -13,12 +13,12 @@ from zope_exporter.alerting.thresholds import Limits, read_limits
 from zope_exporter.checks.finding import Severity, Values
 from zope_exporter.checks.zope import judge_agent, judge_databases, judge_workers, judge_zmi
 from zope_exporter.clients.agent.answer import Answer
-from zope_exporter.clients.agent.databases import CACHE_OBJECTS, CACHE_TARGET
 from zope_exporter.clients.agent.diagnosis import Absence
-from zope_exporter.clients.agent.instance import INFO
 from zope_exporter.clients.agent.package import shipped
 from zope_exporter.collectors import zmi
 from zope_exporter.collectors.agent import UP, samples_of
+from zope_exporter.collectors.agent.databases import CACHE_OBJECTS, CACHE_TARGET
+from zope_exporter.collectors.agent.instance import INFO
 from zope_exporter.discovery.inventory import Database, Service
 from zope_exporter.metrics.registry import Scrape
 

@@ -11,8 +11,7 @@ import pytest
 
 from tests.support.programs.children import WAIT, as_known, child, lines_until_ready
 from tests.support.zopes.fake_agent import STATUS, answering, fake_agent, http
-from zope_exporter.clients.agent import instance
-from zope_exporter.collectors.agent import UP, AgentCollector
+from zope_exporter.collectors.agent import UP, AgentCollector, instance
 from zope_exporter.discovery.inventory import Inventory, Process, Service, Site
 from zope_exporter.metrics.exposition import encode
 from zope_exporter.metrics.registry import Registry, Scrape

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from zope_exporter.config.document import MAX_BYTES
-from zope_exporter.config.load import ConfigError, load_config
+from zope_exporter.config.load import MAX_BYTES, ConfigError, load_config
 
 Write = Callable[[str], Path]
 

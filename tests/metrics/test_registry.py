@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from zope_exporter.metrics.collector import Part
-from zope_exporter.metrics.metric import Metric, Sample
+from zope_exporter.metrics.metric import Metric, Part, Sample
 from zope_exporter.metrics.registry import Registry, Scrape
 
 ONE = Metric("zope_one", "gauge", "One.", ("source",))

@@ -3,7 +3,7 @@ from pathlib import Path
 import bcrypt
 import pytest
 
-from zope_exporter.config.document import ConfigError
+from zope_exporter.config.load import ConfigError
 from zope_exporter.web.reloading_config import file_state
 from zope_exporter.web.webconfig import WebConfigFile
 

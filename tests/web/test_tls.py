@@ -19,7 +19,7 @@ from tests.support.web.server import (
     serving,
     status,
 )
-from zope_exporter.config.document import ConfigError
+from zope_exporter.config.load import ConfigError
 from zope_exporter.web.connections import ConnectionLimits
 from zope_exporter.web.server import Server
 from zope_exporter.web.tls import make_context

@@ -17,7 +17,7 @@ from tests.support.web.server import Steady, serving
 from zope_exporter.app.check import findings
 from zope_exporter.checks.finding import Severity
 from zope_exporter.config.actions import ActionsConfig
-from zope_exporter.config.document import ConfigError
+from zope_exporter.config.load import ConfigError
 from zope_exporter.config.schema import Config
 from zope_exporter.metrics.registry import Registry
 from zope_exporter.web.api import API, answer, read_json, require_token

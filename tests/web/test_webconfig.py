@@ -4,7 +4,7 @@ from pathlib import Path
 import bcrypt
 import pytest
 
-from zope_exporter.config.document import ConfigError
+from zope_exporter.config.load import ConfigError
 from zope_exporter.web.webconfig import load_web_config
 
 Write = Callable[[str], Path]

@@ -10,11 +10,10 @@ from zope_exporter.alerting.webhook.handler import AlertHandler, HandledAlerts
 from zope_exporter.collectors import build
 from zope_exporter.collectors.watchdog import WatchdogCollector
 from zope_exporter.collectors.webhook import WebhookCollector
-from zope_exporter.config.actions import ACTIONS, ActionsConfig
+from zope_exporter.config.actions import ACTIONS, ActionsConfig, WatchdogConfig
 from zope_exporter.config.log_settings import known_logs, log_patterns, syslog_settings
 from zope_exporter.config.schema import Config
 from zope_exporter.config.search import watch
-from zope_exporter.config.watchdog import WatchdogConfig
 from zope_exporter.discovery.inventory import Inventory
 from zope_exporter.logs.counters import CounterMaker
 from zope_exporter.logs.syslog.receiver import SyslogReceiver

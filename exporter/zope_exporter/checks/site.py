@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from itertools import starmap
 
 from zope_exporter.alerting.thresholds import Limits
-from zope_exporter.clients.agent.databases import PACK_RUNNING
 from zope_exporter.clients.agent.diagnosis import Absence, why_absent
 from zope_exporter.clients.http.result import REASONS
 from zope_exporter.clients.http.url import without_credentials
 from zope_exporter.collectors import actions, filestorage, logs, ping, process
+from zope_exporter.collectors.agent.databases import PACK_RUNNING
 from zope_exporter.config.actions import PACK
 from zope_exporter.discovery.inventory import Inventory, Service, Site, Storage, Target
 from zope_exporter.logs.access.pipeline import explain_gaps

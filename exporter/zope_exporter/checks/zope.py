@@ -3,16 +3,16 @@
 from collections.abc import Callable, Iterator
 
 from zope_exporter.alerting.thresholds import Limits
-from zope_exporter.clients.agent.databases import (
+from zope_exporter.clients.agent.diagnosis import Absence, outdated_remedy
+from zope_exporter.collectors import agent, zmi
+from zope_exporter.collectors.agent.databases import (
     CACHE_OBJECTS,
     CACHE_TARGET,
     CONNECTIONS,
     LEAKED,
     POOL_SIZE,
 )
-from zope_exporter.clients.agent.diagnosis import Absence, outdated_remedy
-from zope_exporter.clients.agent.instance import BUSY, INFO, THREADS
-from zope_exporter.collectors import agent, zmi
+from zope_exporter.collectors.agent.instance import BUSY, INFO, THREADS
 from zope_exporter.discovery.inventory import Service
 
 from .finding import Finding, Severity, Values

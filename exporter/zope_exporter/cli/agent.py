@@ -49,12 +49,10 @@ def status(config_file: Path | None) -> None:
     with mistakes_told():
         inventory = search(load_config(config_file), SEARCH_SECONDS)
     all_well = True
-    for site in inventory.sites:
-        for service in site.services:
-            if service.kind == "zope":
-                found = agent_status(service, ASK_SECONDS)
-                all_well = all_well and found.is_well
-                click.echo(f"{site.name}/{service.name}: {found.text}")
+    for site, zope in inventory.zopes():
+        found = agent_status(zope, ASK_SECONDS)
+        all_well = all_well and found.is_well
+        click.echo(f"{site}/{zope.name}: {found.text}")
     if not inventory.sites:
         click.echo("found no running Zope on this host")
     sys.exit(0 if all_well else 1)

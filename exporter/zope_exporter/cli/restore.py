@@ -205,8 +205,7 @@ def _nobody_else(
 
     report.stage("looking for processes")
     config = load_config(config_file)
-    sites = search(config, SEARCH_SECONDS).sites
-    services = [service for site in sites for service in site.services]
+    services = [service for _, service in search(config, SEARCH_SECONDS).services()]
     check_stopped(place.data_fs, services, go_by_lock, blob_dir=place.blob_dir)
     fallback = state_directory(config.state_dir) / "locks" / "restore.lock"
     with locked(LockPath(place.data_fs.parent, fallback), Patience(), report):

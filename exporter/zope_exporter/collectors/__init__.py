@@ -10,7 +10,7 @@ from zope_exporter.logs.syslog.receiver import SyslogReceiver
 from zope_exporter.logs.tail.watch import LogWatch
 from zope_exporter.maintenance.jobs.job import Task
 from zope_exporter.maintenance.jobs.store import JobStore
-from zope_exporter.metrics.collector import AnyCollector
+from zope_exporter.metrics.metric import AnyCollector
 
 from .actions import ActionsCollector
 from .agent import AgentCollector

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from zope_exporter.maintenance.backup.identity import CONTENTS, NAMES, begins_later, other_names
 from zope_exporter.maintenance.backup.repository import Repository, read_repository
-from zope_exporter.metrics.collector import Part
-from zope_exporter.metrics.metric import Metric, Sample
+from zope_exporter.metrics.metric import Metric, Part, Sample
 from zope_exporter.storage.filestorage.format import time_of
 
 if TYPE_CHECKING:

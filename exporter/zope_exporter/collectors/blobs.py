@@ -6,8 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from zope_exporter.discovery.inventory import Inventory, Storage
-from zope_exporter.metrics.collector import Part
-from zope_exporter.metrics.metric import Metric, Sample
+from zope_exporter.metrics.metric import Metric, Part, Sample
 from zope_exporter.storage.blobs.scan import BlobScanner
 
 LABELS = ("site", "database")
@@ -74,9 +73,8 @@ class BlobCollector:
 
     def parts(self) -> Iterable[Part]:
         found = [
-            (site.name, storage, storage.blob_dir)
-            for site in self._inventory().sites
-            for storage in site.storages
+            (site, storage, storage.blob_dir)
+            for site, storage in self._inventory().storages()
             if storage.blob_dir is not None
         ]
         with self._lock:

@@ -6,8 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from zope_exporter.discovery.inventory import Inventory
-from zope_exporter.metrics.collector import Part
-from zope_exporter.metrics.metric import Metric, Sample
+from zope_exporter.metrics.metric import Metric, Part, Sample
 from zope_exporter.storage.filestorage.datafile import (
     DataFileMissingError,
     FileStorageError,
@@ -111,9 +110,7 @@ class DataFsCollector:
         self._background.stop()
 
     def parts(self) -> Iterable[Part]:
-        storages = [
-            (site.name, storage) for site in self._inventory().sites for storage in site.storages
-        ]
+        storages = list(self._inventory().storages())
         rescans = self._background.keep([storage.data_fs for _, storage in storages])
         return [
             Part(
@@ -162,12 +159,11 @@ class KeptDataFsCollector:
     def collect(self) -> Iterator[Sample]:
         if self._state is None:
             return
-        for site in self._inventory().sites:
-            for storage in site.storages:
-                known = Store(self._state, storage.data_fs).load()
-                if known.identity == _identity(storage.data_fs):  # else it was packed since
-                    labels = {"site": site.name, "database": storage.database}
-                    yield from _known(known, storage.data_fs, labels)
+        for site, storage in self._inventory().storages():
+            known = Store(self._state, storage.data_fs).load()
+            if known.identity == _identity(storage.data_fs):  # else it was packed since
+                labels = {"site": site, "database": storage.database}
+                yield from _known(known, storage.data_fs, labels)
 
 
 def _known(known: Known, path: Path, labels: dict[str, str]) -> Iterator[Sample]:

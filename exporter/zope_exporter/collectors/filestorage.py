@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from zope_exporter.discovery.inventory import Inventory, Storage
-from zope_exporter.metrics.collector import Part
-from zope_exporter.metrics.metric import Metric, Sample
+from zope_exporter.metrics.metric import Metric, Part, Sample
 from zope_exporter.storage.filestorage import datafile
 from zope_exporter.storage.filestorage.datafile import (
     DataFileMissingError,
@@ -105,11 +104,10 @@ class FileStorageCollector:
     def parts(self) -> Iterable[Part]:
         return [
             Part(
-                f"{site.name}/{storage.database}",
-                partial(self._collect, storage, {"site": site.name, "database": storage.database}),
+                f"{site}/{storage.database}",
+                partial(self._collect, storage, {"site": site, "database": storage.database}),
             )
-            for site in self._inventory().sites
-            for storage in site.storages
+            for site, storage in self._inventory().storages()
         ]
 
     def _collect(self, storage: Storage, labels: dict[str, str]) -> Iterator[Sample]:

@@ -8,8 +8,7 @@ from zope_exporter.logs.tail.lines import UNPARSED_LINES
 from zope_exporter.logs.tail.sources import LogSource
 from zope_exporter.logs.tail.stale_handle import reopen_needed
 from zope_exporter.logs.tail.watch import LogWatch, Snapshot
-from zope_exporter.metrics.collector import Part
-from zope_exporter.metrics.metric import Metric, Sample
+from zope_exporter.metrics.metric import Metric, Part, Sample
 
 _LABELS = ("site", "log")
 

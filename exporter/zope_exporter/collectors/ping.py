@@ -6,8 +6,7 @@ from functools import partial
 from zope_exporter.clients.http.probe import Prober
 from zope_exporter.clients.http.result import REASONS, Result
 from zope_exporter.discovery.inventory import Inventory, Target
-from zope_exporter.metrics.collector import Part
-from zope_exporter.metrics.metric import Metric, Sample
+from zope_exporter.metrics.metric import Metric, Part, Sample
 
 _TARGET = ("site", "target")
 
@@ -81,10 +80,8 @@ class PingCollector:
         self._probe = probe or Prober().probe
 
     def parts(self) -> Iterable[Part]:
-        for site in self._inventory().sites:
-            for target in site.targets:
-                source = f"{site.name}/{target.name}"
-                yield Part(source, partial(self._collect, site.name, target))
+        for site, target in self._inventory().targets():
+            yield Part(f"{site}/{target.name}", partial(self._collect, site, target))
 
     def _collect(self, site: str, target: Target) -> Iterator[Sample]:
         result = self._probe(target)

@@ -25,11 +25,10 @@ class PipelineCollector:
         self._inventory = inventory
 
     def collect(self) -> Iterator[Sample]:
-        for site in self._inventory().sites:
-            for service in site.services:
-                complete = _complete(service)
-                if complete is not None:
-                    yield ACCESS_LOG_COMPLETE(complete, site=site.name, zope=service.name)
+        for site, service in self._inventory().services():
+            complete = _complete(service)
+            if complete is not None:
+                yield ACCESS_LOG_COMPLETE(complete, site=site, zope=service.name)
 
 
 def _complete(service: Service) -> bool | None:

@@ -8,8 +8,7 @@ from pathlib import Path
 import psutil
 
 from zope_exporter.discovery.inventory import Inventory, Process, Service
-from zope_exporter.metrics.collector import Part
-from zope_exporter.metrics.metric import Metric, Sample
+from zope_exporter.metrics.metric import Metric, Part, Sample
 from zope_exporter.system.cgroup import memory_limit
 
 LABELS = ("site", "zope")
@@ -90,9 +89,7 @@ class ProcessCollector:
         self._found: dict[Process, psutil.Process] = {}
 
     def parts(self) -> Iterable[Part]:
-        services = [
-            (site.name, service) for site in self._inventory().sites for service in site.services
-        ]
+        services = list(self._inventory().services())
         for gone in set(self._found) - {service.process for _, service in services}:
             self._found.pop(gone, None)  # an overlapping scrape may have been first
         return [
@@ -171,14 +168,9 @@ class ProcessCollector:
         return None if soft == "unlimited" else int(soft)
 
 
-def _process(inventory: Inventory, site: str, service: str) -> Process | None:
-    found = (
-        candidate.process
-        for place in inventory.sites
-        for candidate in place.services
-        if (place.name, candidate.name) == (site, service)
-    )
-    return next(found, None)
+def _process(inventory: Inventory, site: str, name: str) -> Process | None:
+    same = (each.process for of, each in inventory.services() if (of, each.name) == (site, name))
+    return next(same, None)
 
 
 def _limit(metric: Metric, limit: int | None, labels: dict[str, str]) -> list[Sample]:

@@ -6,8 +6,7 @@ from functools import partial
 from zope_exporter.logs.counters import COUNTED
 from zope_exporter.logs.syslog import counting
 from zope_exporter.logs.syslog.receiver import SyslogReceiver
-from zope_exporter.metrics.collector import Part
-from zope_exporter.metrics.metric import Sample
+from zope_exporter.metrics.metric import Part, Sample
 
 
 class SyslogCollector:

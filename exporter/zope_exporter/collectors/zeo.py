@@ -7,8 +7,7 @@ from zope_exporter.clients.zeo.link import ZeoError
 from zope_exporter.clients.zeo.probe import Answer, ZeoProber
 from zope_exporter.clients.zeo.status import StorageStatus
 from zope_exporter.discovery.inventory import Inventory, ZeoServer
-from zope_exporter.metrics.collector import Part
-from zope_exporter.metrics.metric import Metric, Sample
+from zope_exporter.metrics.metric import Metric, Part, Sample
 from zope_exporter.system.ttl_cache import TtlCache
 
 _STORAGE = ("site", "server", "storage")
@@ -127,7 +126,7 @@ class ZeoCollector:
         self._rounds = TtlCache(probe or ZeoProber().probe, pause, key=_whereabouts)
 
     def parts(self) -> Iterable[Part]:
-        servers = [(site.name, server) for site in self._inventory().sites for server in site.zeo]
+        servers = list(self._inventory().zeo_servers())
         self._rounds.keep([server for _, server in servers])
         return [
             Part(f"{site}/{server.name}", partial(self._collect, site, server))

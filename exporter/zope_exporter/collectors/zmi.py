@@ -3,15 +3,15 @@
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
-from zope_exporter.clients.agent.databases import CACHE_OBJECTS, CACHE_TARGET, CACHE_TARGET_BYTES
 from zope_exporter.clients.agent.diagnosis import find_sockets
-from zope_exporter.clients.agent.instance import DEBUG_MODE, INFO, ZOPE
 from zope_exporter.clients.zmi.pages import Caches, Panel, ZmiError
 from zope_exporter.clients.zmi.visit import Account, Visited, ZmiVisitor, visited
 from zope_exporter.discovery.inventory import Inventory
-from zope_exporter.metrics.collector import Part
-from zope_exporter.metrics.metric import Metric, Sample
+from zope_exporter.metrics.metric import Metric, Part, Sample
 from zope_exporter.system.ttl_cache import TtlCache
+
+from .agent.databases import CACHE_OBJECTS, CACHE_TARGET, CACHE_TARGET_BYTES
+from .agent.instance import DEBUG_MODE, INFO, ZOPE
 
 # Each visit takes a worker thread and a connection of Zope for a moment, as any request does.
 PAUSE = 60.0
@@ -42,9 +42,8 @@ class ZmiCollector:
 
     def parts(self) -> Iterable[Part]:
         zopes = [
-            (site.name, service.name, zope)
-            for site in self._inventory().sites
-            for service in site.services
+            (site, service.name, zope)
+            for site, service in self._inventory().services()
             if (zope := visited(service)) and not find_sockets(service)
         ]
         self._rounds.keep([zope for *_, zope in zopes])

@@ -4,6 +4,7 @@ Discovery makes an inventory anew every few seconds; it is never changed afterwa
 read it without a lock.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -168,7 +169,25 @@ class Site:
 
 @dataclass(frozen=True)
 class Inventory:
-    """All sites, and what kept discovery from seeing more."""
+    """All sites, and what kept discovery from seeing more.
+
+    Its methods give everything of one kind, each with the name of its site.
+    """
 
     sites: tuple[Site, ...] = ()
     problems: tuple[str, ...] = ()
+
+    def services(self) -> Iterator[tuple[str, Service]]:
+        return ((site.name, service) for site in self.sites for service in site.services)
+
+    def zopes(self) -> Iterator[tuple[str, Service]]:
+        return ((site, service) for site, service in self.services() if service.kind == "zope")
+
+    def storages(self) -> Iterator[tuple[str, Storage]]:
+        return ((site.name, storage) for site in self.sites for storage in site.storages)
+
+    def targets(self) -> Iterator[tuple[str, Target]]:
+        return ((site.name, target) for site in self.sites for target in site.targets)
+
+    def zeo_servers(self) -> Iterator[tuple[str, ZeoServer]]:
+        return ((site.name, server) for site in self.sites for server in site.zeo)

@@ -1,14 +1,14 @@
-"""Metric declarations and the samples they make.
+"""Metric declarations, the samples they make, and the collectors that make them.
 
 A metric is declared once, as a module constant beside the code that fills it, with its full name
 in one string literal. Exposition, the README's reference and the naming lint read that declaration.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from math import inf
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 Kind = Literal["counter", "gauge", "info", "histogram"]
 
@@ -84,3 +84,35 @@ def encodable(text: str) -> str:
     One of them would make a whole page unencodable.
     """
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+class Collector(Protocol):
+    """Reads one kind of thing: `collect` is plain blocking code and either returns or raises."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def metrics(self) -> Sequence[Metric]: ...
+    def collect(self) -> Iterable[Sample]: ...
+
+
+@dataclass(frozen=True)
+class Part:
+    """One source of a collector that can fail or hang without the others, such as one Data.fs."""
+
+    source: str
+    collect: Callable[[], Iterable[Sample]]
+
+
+@runtime_checkable
+class PartedCollector(Protocol):
+    """A collector of several independent sources; `parts` itself must not block."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def metrics(self) -> Sequence[Metric]: ...
+    def parts(self) -> Iterable[Part]: ...
+
+
+AnyCollector = Collector | PartedCollector

@@ -10,8 +10,7 @@ from functools import partial
 
 from zope_exporter.system.workers import Task, Workers
 
-from .collector import AnyCollector, Part, PartedCollector
-from .metric import Metric, Sample
+from .metric import AnyCollector, Metric, Part, PartedCollector, Sample
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from zope_exporter.config.document import ConfigError
+from zope_exporter.config.load import ConfigError
 
 from .tokens import TokenFile, TokenOwner
 

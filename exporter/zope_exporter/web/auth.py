@@ -12,7 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from zope_exporter.config.document import ConfigError
+from zope_exporter.config.load import ConfigError
 
 from .health import HEALTHY, OPEN_PATHS
 from .thread import in_thread

@@ -52,10 +52,9 @@ def _long_requests(
 
 def _find(inventory: Inventory, name: str, site_name: str | None) -> tuple[str, Service]:
     found = [
-        (site.name, service)
-        for site in inventory.sites
-        for service in site.services
-        if service.kind == "zope" and service.name == name and site_name in (None, site.name)
+        (site, zope)
+        for site, zope in inventory.zopes()
+        if zope.name == name and site_name in (None, site)
     ]
     if not found:
         raise RefusedRequestError(404, "there is no Zope of this name")

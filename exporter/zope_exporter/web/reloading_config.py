@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
-from zope_exporter.config.document import ConfigError
+from zope_exporter.config.load import ConfigError
 
 log = logging.getLogger(__name__)
 

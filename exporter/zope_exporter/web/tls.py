@@ -4,7 +4,7 @@ import logging
 import ssl
 from pathlib import Path
 
-from zope_exporter.config.document import ConfigError, Problem
+from zope_exporter.config.load import ConfigError, Problem
 
 from .reloading_config import file_state
 from .webconfig import TLSConfig, WebConfigFile

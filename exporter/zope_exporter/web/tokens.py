@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from zope_exporter.config.actions import ACTIONS
-from zope_exporter.config.document import ConfigError, Problem
+from zope_exporter.config.load import ConfigError, Problem
 
 from .reloading_config import ReloadingConfig
 

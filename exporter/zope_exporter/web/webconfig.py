@@ -9,8 +9,7 @@ from typing import Annotated, Literal
 import bcrypt
 from pydantic import AfterValidator, Field, model_validator
 
-from zope_exporter.config.document import ConfigError, Document, Problem, read
-from zope_exporter.config.load import validate
+from zope_exporter.config.load import ConfigError, Document, Problem, read, validate
 from zope_exporter.config.types import FilePath, Section, wrong
 
 from .reloading_config import ReloadingConfig

@@ -22,7 +22,7 @@ from tests.support.monitoring.smtp import receiving_mail
 from tests.support.web.server import serving
 from zope_exporter.alerting.watchdog.channels import post, send_mail
 from zope_exporter.alerting.watchdog.notifier import DeliveryError, Message
-from zope_exporter.config.watchdog import SmtpConfig
+from zope_exporter.config.actions import SmtpConfig
 
 SILENT = Message("zope1", True, 900, 1_700_000_000.0)
 NEVER_HEARD = Message("zope1", True, 900, None)

@@ -13,7 +13,7 @@ from tests.support.zopes.fake_agent import STATUS
 from zope_exporter.clients.agent.answer import MOST_DATABASES, AgentError, Answer
 from zope_exporter.collectors.agent import AgentCollector, samples_of
 from zope_exporter.discovery.inventory import Inventory
-from zope_exporter.metrics.collector import Part
+from zope_exporter.metrics.metric import Part
 from zope_exporter.metrics.registry import Registry
 
 JSON: st.SearchStrategy[Any] = st.recursive(

@@ -14,8 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from zope_exporter.metrics.collector import AnyCollector
-from zope_exporter.metrics.metric import Metric, Sample
+from zope_exporter.metrics.metric import AnyCollector, Metric, Sample
 from zope_exporter.metrics.registry import Registry
 from zope_exporter.web.app import make_app
 from zope_exporter.web.connections import DEFAULT_LIMITS, ConnectionLimits

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from zope_exporter.clients.agent import instance
 from zope_exporter.clients.http.result import REASONS
 from zope_exporter.collectors import backup, datafs, filestorage, ping, process
+from zope_exporter.collectors.agent import instance
 from zope_exporter.discovery.inventory import Database, Inventory, Service, Site, Storage, Target
 from zope_exporter.logs.event import counter as event
 from zope_exporter.metrics.metric import Metric, Sample

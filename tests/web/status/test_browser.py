@@ -16,7 +16,7 @@ from tests.support.programs.browser import chromium, picture
 from tests.support.web.server import serving
 from tests.support.web.status import NOW, burning, healthy, inventory, observed, without
 from zope_exporter.alerting.thresholds import read_limits
-from zope_exporter.clients.agent import instance as agent
+from zope_exporter.collectors.agent import instance as agent
 from zope_exporter.discovery.inventory import Inventory
 from zope_exporter.maintenance.jobs.job import Job, Paths, State, Task
 from zope_exporter.metrics.registry import Scrape

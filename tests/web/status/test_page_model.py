@@ -5,8 +5,8 @@ from collections.abc import Collection, Sequence
 from tests.support.web.status import HOUR, NOW, burning, healthy, inventory, observed, without
 from zope_exporter.alerting.thresholds import read_limits
 from zope_exporter.checks.finding import Severity
-from zope_exporter.clients.agent import instance
 from zope_exporter.collectors import backup
+from zope_exporter.collectors.agent import instance
 from zope_exporter.discovery.inventory import Inventory
 from zope_exporter.maintenance.jobs.job import Job, Paths, Task
 from zope_exporter.metrics.registry import Scrape
@@ -76,7 +76,14 @@ def test_what_burns_comes_first() -> None:
 
 
 def test_without_the_agent_nothing_is_made_up() -> None:
-    view = page(without(healthy(inventory()), instance.THREADS, instance.BUSY, instance.RESPONSES))
+    view = page(
+        without(
+            healthy(inventory()),
+            instance.THREADS,
+            instance.BUSY,
+            instance.RESPONSES,
+        )
+    )
     assert texts(zope(view))["Worker threads"][0] == "4; only the agent knows who is busy"
     assert [graph.title for graph in zope(view).graphs] == ["Memory"]
 

@@ -9,7 +9,7 @@ from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 
 from zope_exporter import __version__
-from zope_exporter.config.watchdog import SmtpConfig
+from zope_exporter.config.actions import SmtpConfig
 from zope_exporter.system.foreign_file import ForeignFileError, read
 
 from .notifier import DeliveryError, Message

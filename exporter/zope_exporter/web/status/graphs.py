@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from zope_exporter.clients.agent import instance
 from zope_exporter.collectors import filestorage, ping, process
+from zope_exporter.collectors.agent import instance
 from zope_exporter.discovery.inventory import Service, Site
 from zope_exporter.logs.access import counter as access
 from zope_exporter.logs.event import counter as event

@@ -7,8 +7,8 @@ from zope_exporter.alerting.thresholds import Limits
 from zope_exporter.checks.finding import Finding, Severity, Values
 from zope_exporter.checks.site import is_near_memory_limit, is_slow, judge
 from zope_exporter.checks.zope import workers_severity
-from zope_exporter.clients.agent import instance
 from zope_exporter.collectors import ping, process
+from zope_exporter.collectors.agent import instance
 from zope_exporter.discovery.inventory import Service, Site, Target
 from zope_exporter.logs.event import counter as event
 from zope_exporter.maintenance.jobs.job import Job

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from zope_exporter.clients.agent import databases, instance
 from zope_exporter.clients.agent.answer import AgentError, Answer
 from zope_exporter.clients.agent.client import AgentClient
 from zope_exporter.clients.agent.diagnosis import find_sockets
 from zope_exporter.discovery.inventory import Inventory, Service
-from zope_exporter.metrics.collector import Part
-from zope_exporter.metrics.metric import Metric, Sample
+from zope_exporter.metrics.metric import Metric, Part, Sample
+
+from . import databases, instance
 
 UP = Metric(
     "zope_agent_up",
@@ -48,11 +48,8 @@ class AgentCollector:
         self._timeout = timeout
 
     def parts(self) -> Iterable[Part]:
-        for site in self._inventory().sites:
-            for service in site.services:
-                if service.kind == "zope":
-                    collect = partial(self._collect, site.name, service)
-                    yield Part(f"{site.name}/{service.name}", collect)
+        for site, zope in self._inventory().zopes():
+            yield Part(f"{site}/{zope.name}", partial(self._collect, site, zope))
 
     def _collect(self, site: str, service: Service) -> Iterator[Sample]:
         for socket in find_sockets(service):

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from itertools import product
 
+from zope_exporter.clients.agent.answer import Answer
 from zope_exporter.metrics.metric import Metric, Sample
 
-from .answer import Answer
 from .instance import numbers_of
 
 DATABASE = ("site", "zope", "database")

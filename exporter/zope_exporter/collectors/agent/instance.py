@@ -3,9 +3,8 @@
 import re
 from collections.abc import Iterator, Mapping
 
+from zope_exporter.clients.agent.answer import Answer
 from zope_exporter.metrics.metric import Metric, Sample
-
-from .answer import Answer
 
 ZOPE = ("site", "zope")
 OTHER = "other"
