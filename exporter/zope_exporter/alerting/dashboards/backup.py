@@ -3,12 +3,12 @@
 from zope_exporter.alerting.thresholds import Limits
 
 from .dashboard import Dashboard, Row
-from .field_config import BYTES, COUNT, RATIO, RUNNING, Look, rising
-from .panels import Panel, Query, events, series, stat, states
-from .queries import RATE, Metrics, uncovered_seconds, used_of_the_age_allowed
+from .field_config import BYTES, COUNT, RATIO, RUNNING, FieldConfig, rising
+from .panels import Panel, Query, events, series, series_of, stat, states
+from .queries import Metrics, uncovered_seconds, used_of_the_age_allowed
 from .tables import Column, table
 
-_AGE = Look("s")
+_AGE = FieldConfig("s")
 
 
 def backup(m: Metrics, limits: Limits) -> Dashboard:
@@ -28,7 +28,6 @@ def backup(m: Metrics, limits: Limits) -> Dashboard:
 
 
 def _state(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
-    verified = m("zope_backup_last_verified_timestamp_seconds")
     avail = m("zope_backup_repository_avail_bytes")
     databases = m("zope_filestorage_size_bytes")
     backed_up = m("zope_backup_last_success_timestamp_seconds")
@@ -53,7 +52,7 @@ def _state(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
         stat(
             "Since the last proof",
             m.help("zope_backup_last_verified_timestamp_seconds"),
-            f"max(time() - {verified})",
+            f"max({m.since('zope_backup_last_verified_timestamp_seconds')})",
             rising("s", limits.backup_unverified),
             width=5,
             runbooks=("ZopeBackupUnverified",),
@@ -77,18 +76,16 @@ def _state(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
 
 
 def _backups(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
-    success = m("zope_backup_last_success_timestamp_seconds")
-    verified = m("zope_backup_last_verified_timestamp_seconds")
+    made = m.since("zope_backup_last_success_timestamp_seconds")
+    verified = m.since("zope_backup_last_verified_timestamp_seconds")
     deadline = m("zope_backup_max_age_seconds")
     size, files = m("zope_backup_size_bytes"), m("zope_backup_files")
     columns = (
-        Column("Last backup", f"max by (site, database) (time() - {success})", _AGE),
+        Column("Last backup", f"max by (site, database) ({made})", _AGE),
         Column("Not covered for", f"max by (site, database) ({uncovered_seconds(m)})", _AGE),
         Column("Allowed", f"max by (site, database) ({deadline})", _AGE),
         Column(
-            "Proven",
-            f"max by (site, database) (time() - {verified})",
-            rising("s", limits.backup_unverified),
+            "Proven", f"max by (site, database) ({verified})", rising("s", limits.backup_unverified)
         ),
         Column(
             "Faults",
@@ -134,39 +131,24 @@ def _backups(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
 def _jobs(m: Metrics) -> tuple[Panel, ...]:
     running = f"max by (site, database, action) ({m('zope_action_running')})"
     named = "{{site}} {{database}} {{action}}"
-    ran = f"increase({m('zope_action_runs_total')}[{RATE}])"
-    failed = f"increase({m('zope_action_failures_total')}[{RATE}])"
-    success = m("zope_action_last_success_timestamp_seconds")
-    failure = m("zope_action_last_failure_timestamp_seconds")
+    ran = m.increase("zope_action_runs_total")
+    failed = m.increase("zope_action_failures_total")
+    success = m.since("zope_action_last_success_timestamp_seconds")
+    failure = m.since("zope_action_last_failure_timestamp_seconds")
     return (
         states("Running", m.help("zope_action_running"), Query(running, named), RUNNING),
-        series(
-            "Progress",
-            m.help("zope_action_progress_ratio"),
-            [Query(m("zope_action_progress_ratio"), named)],
-            RATIO,
-            width=12,
-        ),
+        series_of(m, "zope_action_progress_ratio", "Progress", named, RATIO, width=12),
         events(
             "Runs and failures",
             "Jobs that ended within each step of the graph.",
             [Query(f"{ran} > 0", f"{named} runs"), Query(f"{failed} > 0", f"{named} failures")],
             width=12,
         ),
-        series(
-            "Duration",
-            m.help("zope_action_last_duration_seconds"),
-            [Query(m("zope_action_last_duration_seconds"), named)],
-            _AGE,
-            width=12,
-        ),
+        series_of(m, "zope_action_last_duration_seconds", "Duration", named, _AGE, width=12),
         series(
             "Since the last success and failure",
             m.help("zope_action_last_failure_timestamp_seconds"),
-            [
-                Query(f"time() - {success}", f"{named} success"),
-                Query(f"time() - {failure}", f"{named} failure"),
-            ],
+            [Query(success, f"{named} success"), Query(failure, f"{named} failure")],
             _AGE,
             width=12,
             runbooks=("ZopeActionFailed",),

@@ -3,9 +3,9 @@
 from zope_exporter.alerting.thresholds import Limits
 
 from .dashboard import Dashboard, Row
-from .field_config import BYTES, COUNT, PER_SECOND, RATIO, Look, rising
-from .panels import Panel, Query, series
-from .queries import RATE, Metrics
+from .field_config import BYTES, COUNT, PER_SECOND, RATIO, FieldConfig, rising
+from .panels import Panel, Query, rate_of, series, series_of
+from .queries import Metrics
 
 _NAMED = "{{site}} {{zope}} {{database}}"
 
@@ -29,7 +29,7 @@ def cache(m: Metrics, limits: Limits) -> Dashboard:
 def _connections(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
     pool = m("zope_connection_pool_size")
     in_use = m("zope_connections", state="in_use")
-    opened = m("zope_connection_oldest_open_timestamp_seconds")
+    opened = m.since("zope_connection_oldest_open_timestamp_seconds")
     return (
         series(
             "Connections",
@@ -50,7 +50,7 @@ def _connections(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
         series(
             "Longest in use",
             "For how long the connection that is in use for longest has been open.",
-            [Query(f"time() - {opened}", _NAMED)],
+            [Query(opened, _NAMED)],
             rising("s", limits.connection_held),
             runbooks=("ZopeConnectionHeldLong",),
         ),
@@ -65,13 +65,7 @@ def _connections(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             width=12,
             runbooks=("ZopePoolSmallerThanThreads",),
         ),
-        series(
-            "Connections closed",
-            m.help("zope_connection_closes_total"),
-            [Query(f"rate({m('zope_connection_closes_total')}[{RATE}])", _NAMED)],
-            PER_SECOND,
-            width=12,
-        ),
+        rate_of(m, "zope_connection_closes_total", "Connections closed", _NAMED, width=12),
     )
 
 
@@ -79,16 +73,10 @@ def _caches(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
     active = m("zope_cache_objects", state="active")
     target = m("zope_cache_target_objects")
     connections = f"sum without (state) ({m('zope_connections')})"
-    loads, stores = m("zope_object_loads_total"), m("zope_object_stores_total")
-    closes, writes = m("zope_connection_closes_total"), m("zope_write_transactions_total")
-    each = f"rate({loads}[{RATE}]) / (rate({closes}[{RATE}]) > 0)"
+    loads, stores = m.rate("zope_object_loads_total"), m.rate("zope_object_stores_total")
+    each = f"{loads} / ({m.rate('zope_connection_closes_total')} > 0)"
     return (
-        series(
-            "Objects",
-            m.help("zope_cache_objects"),
-            [Query(m("zope_cache_objects"), f"{_NAMED} {{{{state}}}}")],
-            COUNT,
-        ),
+        series_of(m, "zope_cache_objects", "Objects", f"{_NAMED} {{{{state}}}}", COUNT),
         series(
             "Filled",
             "Active objects as part of what the caches of all connections are brought down to.",
@@ -115,23 +103,15 @@ def _caches(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
         series(
             "Loads and stores",
             "Objects a second.",
-            [
-                Query(f"rate({loads}[{RATE}])", f"{_NAMED} loads"),
-                Query(f"rate({stores}[{RATE}])", f"{_NAMED} stores"),
-            ],
+            [Query(loads, f"{_NAMED} loads"), Query(stores, f"{_NAMED} stores")],
             PER_SECOND,
         ),
-        series(
-            "Transactions that wrote",
-            m.help("zope_write_transactions_total"),
-            [Query(f"rate({writes}[{RATE}])", _NAMED)],
-            PER_SECOND,
-        ),
+        rate_of(m, "zope_write_transactions_total", "Transactions that wrote", _NAMED),
     )
 
 
 def _conflicts(m: Metrics) -> tuple[Panel, ...]:
-    conflicts = f"sum by (site, zope, kind, outcome) (rate({m('zope_conflicts_total')}[{RATE}]))"
+    conflicts = f"sum by (site, zope, kind, outcome) ({m.rate('zope_conflicts_total')})"
     return (
         series(
             "Conflicts",
@@ -146,10 +126,10 @@ def _conflicts(m: Metrics) -> tuple[Panel, ...]:
 
 def _storages(m: Metrics) -> tuple[Panel, ...]:
     zeo, relstorage = "zope_zeo_client_cache", "zope_relstorage_cache"
-    hits = f"rate({m(f'{relstorage}_hits_total')}[{RATE}])"
-    misses = f"rate({m(f'{relstorage}_misses_total')}[{RATE}])"
-    found = f"rate({m(f'{zeo}_hits_total')}[{RATE}])"
-    added = f"rate({m(f'{zeo}_adds_total')}[{RATE}])"
+    hits = m.rate(f"{relstorage}_hits_total")
+    misses = m.rate(f"{relstorage}_misses_total")
+    found = m.rate(f"{zeo}_hits_total")
+    added = m.rate(f"{zeo}_adds_total")
     return (
         series(
             "Found in the cache",
@@ -158,7 +138,7 @@ def _storages(m: Metrics) -> tuple[Panel, ...]:
                 Query(f"{found} / ({found} + {added} > 0)", f"{_NAMED} ZEO client"),
                 Query(f"{hits} / ({hits} + {misses} > 0)", f"{_NAMED} RelStorage"),
             ],
-            Look("percentunit", minimum=0, maximum=1),
+            FieldConfig("percentunit", minimum=0, maximum=1),
             width=12,
         ),
         series(

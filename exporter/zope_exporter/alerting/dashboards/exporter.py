@@ -3,9 +3,9 @@
 from zope_exporter.alerting.thresholds import Limits
 
 from .dashboard import Dashboard, Row
-from .field_config import COUNT, SECONDS, SET, SUCCESS, UP, Look, rising
-from .panels import Panel, Query, events, series, states
-from .queries import RATE, Metrics
+from .field_config import COUNT, SECONDS, SET, SUCCESS, UP, rising
+from .panels import Panel, Query, events, events_of, rate_of, series, series_of, states, states_of
+from .queries import Metrics
 from .tables import listing
 
 
@@ -39,7 +39,6 @@ def _of_ours(m: Metrics, name: str) -> str:
 def _scrapes(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
     exporters = scraped(m)
     timeout = limits.scrape_timeout
-    refused = f"increase({m('zope_exporter_scrapes_refused_total')}[{RATE}])"
     return (
         states(
             "Exporters",
@@ -65,20 +64,13 @@ def _scrapes(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             width=6,
             height=6,
         ),
-        events(
-            "Scrapes refused",
-            m.help("zope_exporter_scrapes_refused_total"),
-            [Query(f"{refused} > 0", "{{instance}}")],
-            width=12,
+        events_of(
+            m, "zope_exporter_scrapes_refused_total", "Scrapes refused", "{{instance}}", width=12
         ),
         series(
             "Last search of the host",
             m.help("zope_discovery_last_success_timestamp_seconds"),
-            [
-                Query(
-                    f"time() - {m('zope_discovery_last_success_timestamp_seconds')}", "{{instance}}"
-                )
-            ],
+            [Query(m.since("zope_discovery_last_success_timestamp_seconds"), "{{instance}}")],
             rising("s", limits.discovery_stale),
             width=12,
             runbooks=("ZopeDiscoveryStale",),
@@ -98,10 +90,11 @@ def _collectors(m: Metrics) -> tuple[Panel, ...]:
             height=10,
             runbooks=("ZopeCollectorFailing",),
         ),
-        series(
+        series_of(
+            m,
+            "zope_collector_duration_seconds",
             "Duration",
-            m.help("zope_collector_duration_seconds"),
-            [Query(m("zope_collector_duration_seconds"), "{{instance}} {{collector}}")],
+            "{{instance}} {{collector}}",
             SECONDS,
             beside=True,
             top=0.1,
@@ -112,26 +105,12 @@ def _collectors(m: Metrics) -> tuple[Panel, ...]:
 
 
 def _webhook(m: Metrics) -> tuple[Panel, ...]:
-    seen = f"time() - {m('zope_watchdog_last_seen_timestamp_seconds')}"
-    told = f"increase({m('zope_watchdog_messages_total')}[{RATE}])"
-
-    def increase(name: str) -> list[Query]:
-        expr = f"increase({m(name)}[{RATE}]) > 0"
-        return [Query(expr, "{{instance}} {{outcome}}")]
+    seen = m.since("zope_watchdog_last_seen_timestamp_seconds")
+    by_outcome = "{{instance}} {{outcome}}"
 
     return (
-        events(
-            "Notifications",
-            m.help("zope_webhook_notifications_total"),
-            increase("zope_webhook_notifications_total"),
-            width=6,
-        ),
-        events(
-            "Alerts in them",
-            m.help("zope_webhook_alerts_total"),
-            increase("zope_webhook_alerts_total"),
-            width=6,
-        ),
+        events_of(m, "zope_webhook_notifications_total", "Notifications", by_outcome, width=6),
+        events_of(m, "zope_webhook_alerts_total", "Alerts in them", by_outcome, width=6),
         series(
             "Since the last watchdog alert",
             f"{m.help('zope_watchdog_last_seen_timestamp_seconds')} "
@@ -143,18 +122,14 @@ def _webhook(m: Metrics) -> tuple[Panel, ...]:
             SECONDS,
             width=6,
         ),
-        states(
-            "Alerting is silent",
-            m.help("zope_watchdog_silent"),
-            Query(m("zope_watchdog_silent"), "{{instance}}"),
-            SET,
-            width=6,
-            height=8,
+        states_of(
+            m, "zope_watchdog_silent", "Alerting is silent", "{{instance}}", SET, width=6, height=8
         ),
-        events(
+        events_of(
+            m,
+            "zope_watchdog_messages_total",
             "Messages to people about it",
-            m.help("zope_watchdog_messages_total"),
-            [Query(f"{told} > 0", "{{instance}} {{channel}} {{outcome}}")],
+            "{{instance}} {{channel}} {{outcome}}",
             width=24,
             height=5,
         ),
@@ -162,17 +137,11 @@ def _webhook(m: Metrics) -> tuple[Panel, ...]:
 
 
 def _syslog(m: Metrics) -> tuple[Panel, ...]:
-    messages = f"rate({m('zope_syslog_messages_total')}[{RATE}])"
-    dropped = f"increase({m('zope_syslog_dropped_messages_total')}[{RATE}])"
-    cut = f"increase({m('zope_syslog_truncated_messages_total')}[{RATE}])"
-    last = f"time() - {m('zope_syslog_last_message_timestamp_seconds')}"
+    dropped = m.increase("zope_syslog_dropped_messages_total")
+    cut = m.increase("zope_syslog_truncated_messages_total")
+    last = m.since("zope_syslog_last_message_timestamp_seconds")
     return (
-        series(
-            "Messages",
-            m.help("zope_syslog_messages_total"),
-            [Query(messages, "{{site}} {{outcome}}")],
-            Look("ops"),
-        ),
+        rate_of(m, "zope_syslog_messages_total", "Messages", "{{site}} {{outcome}}"),
         events(
             "Messages lost",
             f"{m.help('zope_syslog_dropped_messages_total')} "

@@ -20,7 +20,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Look:
+class FieldConfig:
     """How values are shown: unit as Grafana calls it, thresholds from low to high, names of values.
 
     `base` is the colour below the first step. `names` gives single values a text and a colour.
@@ -69,34 +69,36 @@ YES_NO = {1.0: ("yes", GREEN), 0.0: ("no", RED)}
 UP_DOWN = {1.0: ("up", GREEN), 0.0: ("down", RED)}
 ILL_IF_SET = {0.0: ("no", GREEN), 1.0: ("yes", RED)}
 
-COUNT = Look("short", decimals=0)
-BYTES = Look("bytes")
-BYTES_PER_SECOND = Look("Bps")
-SECONDS = Look("s")
-PER_SECOND = Look("ops")
-REQUESTS = Look("reqps")
-RATIO = Look("percentunit", minimum=0)
-AGO = Look("dateTimeFromNow")
-PROBLEMS = Look("short", (Step(1, RED),), base=GREEN, decimals=0)
-UP = Look("short", (Step(1, GREEN),), base=RED, names=UP_DOWN)
-SUCCESS = Look("short", (Step(1, GREEN),), base=RED, names=YES_NO)
-SET = Look("short", (Step(1, RED),), base=GREEN, names=ILL_IF_SET)
-RUNNING = Look("short", (Step(1, BLUE),), base=GREY, names={0.0: ("no", GREY), 1.0: ("yes", BLUE)})
+COUNT = FieldConfig("short", decimals=0)
+BYTES = FieldConfig("bytes")
+BYTES_PER_SECOND = FieldConfig("Bps")
+SECONDS = FieldConfig("s")
+PER_SECOND = FieldConfig("ops")
+REQUESTS = FieldConfig("reqps")
+RATIO = FieldConfig("percentunit", minimum=0)
+AGO = FieldConfig("dateTimeFromNow")
+PROBLEMS = FieldConfig("short", (Step(1, RED),), base=GREEN, decimals=0)
+UP = FieldConfig("short", (Step(1, GREEN),), base=RED, names=UP_DOWN)
+SUCCESS = FieldConfig("short", (Step(1, GREEN),), base=RED, names=YES_NO)
+SET = FieldConfig("short", (Step(1, RED),), base=GREEN, names=ILL_IF_SET)
+RUNNING = FieldConfig(
+    "short", (Step(1, BLUE),), base=GREY, names={0.0: ("no", GREY), 1.0: ("yes", BLUE)}
+)
 
 
-def rising(unit: str, warning: float, critical: float | None = None, **more: float) -> Look:
-    """Return a look for what gets worse as it grows."""
+def rising(unit: str, warning: float, critical: float | None = None, **more: float) -> FieldConfig:
+    """Return the configuration of what gets worse as it grows."""
     if critical is None:
         steps = [Step(warning, YELLOW)]
     else:  # Grafana wants them in order, whatever somebody has made of the thresholds
         steps = [Step(min(warning, critical), ORANGE), Step(critical, RED)]
-    return Look(unit, tuple(steps), base=GREEN, **more)  # type: ignore[arg-type]  # minimum, maximum
+    return FieldConfig(unit, tuple(steps), base=GREEN, **more)  # type: ignore[arg-type]  # minimum, maximum
 
 
-def falling(unit: str, critical: float, warning: float, **more: float) -> Look:
-    """Return a look for what gets worse as it shrinks."""
+def falling(unit: str, critical: float, warning: float, **more: float) -> FieldConfig:
+    """Return the configuration of what gets worse as it shrinks."""
     steps = (Step(critical, ORANGE), Step(max(warning, critical), GREEN))
-    return Look(unit, steps, base=RED, **more)  # type: ignore[arg-type]  # minimum, maximum
+    return FieldConfig(unit, steps, base=RED, **more)  # type: ignore[arg-type]  # minimum, maximum
 
 
 # By what a legend ends with: ends of names, and the colour of the lines that have them.

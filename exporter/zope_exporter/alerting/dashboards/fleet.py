@@ -14,7 +14,7 @@ from .field_config import (
     RED,
     REQUESTS,
     UP,
-    Look,
+    FieldConfig,
     Step,
     falling,
     rising,
@@ -23,7 +23,7 @@ from .panels import Panel, Query, series, stat, states
 from .queries import Metrics, busy_ratio, failure_ratio, latency, requests, used_of_the_age_allowed
 from .tables import Column, table
 
-_FIRING = Look(
+_FIRING = FieldConfig(
     "short",
     (Step(1, ORANGE), Step(2, RED)),
     base=GREY,
@@ -105,7 +105,7 @@ def _free(m: Metrics) -> str:
 
 def _sites(m: Metrics, limits: Limits) -> Panel:
     size = f"sum by (site) ({m('zope_filestorage_size_bytes')})"
-    packed = m("zope_filestorage_last_pack_timestamp_seconds")
+    packed = m.since("zope_filestorage_last_pack_timestamp_seconds")
     expiry = m("zope_ping_certificate_expiry_timestamp_seconds")
     columns = (
         Column("Up", f"max by (site) ({m('zope_ping_up')})", UP),
@@ -122,9 +122,7 @@ def _sites(m: Metrics, limits: Limits) -> Panel:
             rising("s", limits.ping_slow),
         ),
         Column(
-            "Busy",
-            busy_ratio(m, "site"),
-            rising("percentunit", limits.workers_busy, 1, decimals=0),
+            "Busy", busy_ratio(m, "site"), rising("percentunit", limits.workers_busy, 1, decimals=0)
         ),
         Column("Data.fs", size, BYTES),
         Column("Grown in a day", f"{size} - {size[:-1]} offset 1d)", BYTES),
@@ -135,11 +133,7 @@ def _sites(m: Metrics, limits: Limits) -> Panel:
                 "percentunit", limits.disk_almost_full_critical, limits.disk_almost_full, decimals=0
             ),
         ),
-        Column(
-            "Last pack",
-            f"max by (site) (time() - {packed})",
-            rising("s", limits.pack_overdue),
-        ),
+        Column("Last pack", f"max by (site) ({packed})", rising("s", limits.pack_overdue)),
         Column(
             "Backup",
             f"max by (site) ({used_of_the_age_allowed(m)})",
@@ -197,7 +191,7 @@ def _timelines(m: Metrics) -> tuple[Panel, ...]:
             "Failed part of the requests by site",
             "Part of the requests that were answered with 5xx.",
             [Query(f"{failure_ratio(m)}", "{{site}}")],
-            Look("percentunit", (), base=GREEN, minimum=0),
+            FieldConfig("percentunit", (), base=GREEN, minimum=0),
             top=0.05,
             width=12,
         ),

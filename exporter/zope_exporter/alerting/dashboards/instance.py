@@ -4,8 +4,8 @@ from zope_exporter.alerting.thresholds import Limits
 
 from .dashboard import Dashboard, Row
 from .field_config import AGO, BYTES, COUNT, PER_SECOND, RATIO, REQUESTS, SET, UP, rising
-from .panels import Panel, Query, series, stat, states
-from .queries import RATE, Metrics, busy_ratio
+from .panels import Panel, Query, series, series_of, stat, states, states_of
+from .queries import Metrics, busy_ratio
 from .tables import listing
 
 _VERSIONS = (
@@ -40,14 +40,7 @@ def instance(m: Metrics, limits: Limits) -> Dashboard:
 
 def _state(m: Metrics) -> tuple[Panel, ...]:
     return (
-        states(
-            "Running",
-            m.help("zope_process_up"),
-            Query(m("zope_process_up"), "{{site}} {{zope}}"),
-            UP,
-            width=12,
-            height=5,
-        ),
+        states_of(m, "zope_process_up", "Running", "{{site}} {{zope}}", UP, width=12, height=5),
         stat(
             "Last start",
             "When that Zope was started which runs for the shortest time.",
@@ -93,7 +86,7 @@ def _process(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
         series(
             "Processor",
             "Processors' worth of time that each process takes; Python rarely gets past 1.",
-            [Query(f"rate({m('zope_process_cpu_seconds_total')}[{RATE}])", "{{site}} {{zope}}")],
+            [Query(m.rate("zope_process_cpu_seconds_total"), "{{site}} {{zope}}")],
             RATIO,
         ),
         series(
@@ -103,12 +96,7 @@ def _process(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             rising("percentunit", limits.open_files, minimum=0),
             runbooks=("ZopeFileDescriptorsNearLimit",),
         ),
-        series(
-            "Threads",
-            m.help("zope_process_threads"),
-            [Query(m("zope_process_threads"), "{{site}} {{zope}}")],
-            COUNT,
-        ),
+        series_of(m, "zope_process_threads", "Threads", "{{site}} {{zope}}", COUNT),
         series(
             "Client connections",
             m.help("zope_http_connections"),
@@ -122,11 +110,9 @@ def _process(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
 
 
 def _work(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
-    exceptions = (
-        f"sum by (site, zope, exception) (rate({m('zope_request_exceptions_total')}[{RATE}]))"
-    )
+    exceptions = f"sum by (site, zope, exception) ({m.rate('zope_request_exceptions_total')})"
     long = m("zope_requests_long")
-    started = m("zope_request_oldest_start_timestamp_seconds")
+    started = m.since("zope_request_oldest_start_timestamp_seconds")
     return (
         series(
             "Busy workers",
@@ -150,7 +136,7 @@ def _work(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             m.help("zope_wsgi_responses_total"),
             [
                 Query(
-                    f"sum by (site, zope) (rate({m('zope_wsgi_responses_total')}[{RATE}]))",
+                    f"sum by (site, zope) ({m.rate('zope_wsgi_responses_total')})",
                     "{{site}} {{zope}}",
                 )
             ],
@@ -167,10 +153,9 @@ def _work(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "For how long the oldest request in progress has been running, and after how long "
             "Zope counts one as long.",
             [
-                Query(f"time() - {started}", "{{site}} {{zope}}"),
+                Query(started, "{{site}} {{zope}}"),
                 Query(
-                    m("zope_request_long_threshold_seconds"),
-                    "{{site}} {{zope}} not long, at most",
+                    m("zope_request_long_threshold_seconds"), "{{site}} {{zope}} not long, at most"
                 ),
             ],
             rising("s", limits.request_stuck),

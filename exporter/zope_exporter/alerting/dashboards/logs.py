@@ -15,22 +15,22 @@ from .field_config import (
     SET,
     UP,
     YELLOW,
-    Look,
+    FieldConfig,
     Step,
     falling,
     rising,
 )
-from .panels import Panel, Query, events, series, states
-from .queries import RATE, Metrics
+from .panels import Panel, Query, events, events_of, series, series_of, states, states_of
+from .queries import Metrics
 
 _NAMED = "{{site}} {{log}}"
 # Some servers log no request that failed: worth knowing, nothing that somebody has to repair.
-_COMPLETE = Look(
+_COMPLETE = FieldConfig(
     "short", (Step(1, GREEN),), base=YELLOW, names={1.0: ("yes", GREEN), 0.0: ("no", YELLOW)}
 )
-_STATUS = Look("none", (Step(200, GREEN), Step(400, ORANGE), Step(500, RED)), base=GREY)
-_FAILURE = Look("short", (Step(1, RED),), base=GREY, names={1.0: ("failed", RED)})
-_CONTENT = Look(
+_STATUS = FieldConfig("none", (Step(200, GREEN), Step(400, ORANGE), Step(500, RED)), base=GREY)
+_FAILURE = FieldConfig("short", (Step(1, RED),), base=GREY, names={1.0: ("failed", RED)})
+_CONTENT = FieldConfig(
     "short", (Step(1, GREEN),), base=RED, names={1.0: ("as wanted", GREEN), 0.0: ("other", RED)}
 )
 
@@ -51,8 +51,8 @@ def logs(m: Metrics, limits: Limits) -> Dashboard:
 
 
 def _events(m: Metrics) -> tuple[Panel, ...]:
-    records = f"sum by (site, severity) (increase({m('zope_event_log_records_total')}[{RATE}]))"
-    matches = f"sum by (site, pattern) (increase({m('zope_event_log_matches_total')}[{RATE}]))"
+    records = f"sum by (site, severity) ({m.increase('zope_event_log_records_total')})"
+    matches = f"sum by (site, pattern) ({m.increase('zope_event_log_matches_total')})"
     return (
         events(
             "Records by severity",
@@ -71,9 +71,8 @@ def _events(m: Metrics) -> tuple[Panel, ...]:
 
 
 def _access(m: Metrics) -> tuple[Panel, ...]:
-    requests = f"sum by (site, log, code) (rate({m('zope_http_requests_total')}[{RATE}]))"
-    sent = f"sum by (site, log) (rate({m('zope_http_response_bytes_total')}[{RATE}]))"
-    complete = m("zope_access_log_complete")
+    requests = f"sum by (site, log, code) ({m.rate('zope_http_requests_total')})"
+    sent = f"sum by (site, log) ({m.rate('zope_http_response_bytes_total')})"
     return (
         series(
             "Requests as logged",
@@ -88,10 +87,11 @@ def _access(m: Metrics) -> tuple[Panel, ...]:
             [Query(sent, _NAMED)],
             BYTES_PER_SECOND,
         ),
-        states(
+        states_of(
+            m,
+            "zope_access_log_complete",
             "Access log has the failed requests",
-            m.help("zope_access_log_complete"),
-            Query(complete, "{{site}} {{zope}}"),
+            "{{site}} {{zope}}",
             _COMPLETE,
             width=8,
             height=8,
@@ -100,43 +100,30 @@ def _access(m: Metrics) -> tuple[Panel, ...]:
 
 
 def _files(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
-    oldest = f"time() - {m('zope_log_oldest_line_timestamp_seconds')}"
-    resets = f"increase({m('zope_log_resets_total')}[{RATE}])"
-    unparsed = f"increase({m('zope_log_unparsed_lines_total')}[{RATE}])"
+    oldest = m.since("zope_log_oldest_line_timestamp_seconds")
     return (
-        series(
+        series_of(
+            m,
+            "zope_log_size_bytes",
             "Size",
-            m.help("zope_log_size_bytes"),
-            [Query(m("zope_log_size_bytes"), _NAMED)],
+            _NAMED,
             rising("bytes", limits.log_bytes),
             runbooks=("ZopeLogTooLarge",),
         ),
         series("Oldest line", "Age of the first line.", [Query(oldest, _NAMED)], SECONDS),
-        states(
+        states_of(
+            m,
+            "zope_log_reopen_needed",
             "Written to a renamed file",
-            m.help("zope_log_reopen_needed"),
-            Query(m("zope_log_reopen_needed"), _NAMED),
+            _NAMED,
             SET,
             width=8,
             height=8,
             runbooks=("ZopeLogReopenNeeded",),
         ),
-        series(
-            "Not read yet",
-            m.help("zope_log_unread_bytes"),
-            [Query(m("zope_log_unread_bytes"), _NAMED)],
-            BYTES,
-        ),
-        events(
-            "Lines of another format",
-            m.help("zope_log_unparsed_lines_total"),
-            [Query(f"{unparsed} > 0", _NAMED)],
-        ),
-        events(
-            "Lines lost",
-            m.help("zope_log_resets_total"),
-            [Query(f"{resets} > 0", f"{_NAMED} {{{{reason}}}}")],
-        ),
+        series_of(m, "zope_log_unread_bytes", "Not read yet", _NAMED, BYTES),
+        events_of(m, "zope_log_unparsed_lines_total", "Lines of another format", _NAMED),
+        events_of(m, "zope_log_resets_total", "Lines lost", f"{_NAMED} {{{{reason}}}}"),
     )
 
 
@@ -145,19 +132,14 @@ def _probes(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
     phases = f"avg by (phase) ({m('zope_ping_phase_duration_seconds')})"
     expiry = m("zope_ping_certificate_expiry_timestamp_seconds")
     return (
-        states(
-            "Answers",
-            m.help("zope_ping_up"),
-            Query(m("zope_ping_up"), named),
-            UP,
-            width=8,
-            height=8,
-            runbooks=("ZopeTargetDown",),
+        states_of(
+            m, "zope_ping_up", "Answers", named, UP, width=8, height=8, runbooks=("ZopeTargetDown",)
         ),
-        series(
+        series_of(
+            m,
+            "zope_ping_duration_seconds",
             "Duration",
-            m.help("zope_ping_duration_seconds"),
-            [Query(m("zope_ping_duration_seconds"), named)],
+            named,
             rising("s", limits.ping_slow),
             runbooks=("ZopePingSlow",),
         ),
@@ -177,23 +159,17 @@ def _probes(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             width=12,
             height=8,
         ),
-        states(
+        states_of(
+            m,
+            "zope_ping_status_code",
             "Status code",
-            m.help("zope_ping_status_code"),
-            Query(m("zope_ping_status_code"), named),
+            named,
             _STATUS,
             value="auto",
             width=12,
             height=8,
         ),
-        states(
-            "Content",
-            m.help("zope_ping_content_match"),
-            Query(m("zope_ping_content_match"), named),
-            _CONTENT,
-            width=12,
-            height=8,
-        ),
+        states_of(m, "zope_ping_content_match", "Content", named, _CONTENT, width=12, height=8),
         series(
             "Certificates expire in",
             m.help("zope_ping_certificate_expiry_timestamp_seconds"),

@@ -4,7 +4,7 @@ from zope_exporter.alerting.thresholds import Limits
 
 from .dashboard import Dashboard, Row
 from .field_config import BYTES, PER_SECOND, REQUESTS, SECONDS, UP, rising
-from .panels import Panel, Query, events, heat, series, stat
+from .panels import Panel, Query, events, heat, series, series_of, stat
 from .queries import RATE, Metrics, busy_ratio, failure_ratio, latency, requests
 
 
@@ -65,7 +65,7 @@ def _signals(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
 
 
 def _visitors(m: Metrics) -> tuple[Panel, ...]:
-    answers = f"sum by (code) (rate({m('zope_wsgi_responses_total')}[{RATE}])) > 0"
+    answers = f"sum by (code) ({m.rate('zope_wsgi_responses_total')}) > 0"
     quantiles = [Query(latency(m, q), f"{q:.0%}") for q in (0.5, 0.95, 0.99)]
     buckets = m.buckets("zope_request_duration_seconds")
     return (
@@ -86,7 +86,7 @@ def _visitors(m: Metrics) -> tuple[Panel, ...]:
 
 
 def _workers(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
-    started = m("zope_request_oldest_start_timestamp_seconds")
+    started = m.since("zope_request_oldest_start_timestamp_seconds")
     return (
         series(
             "Busy workers of each Zope",
@@ -95,16 +95,13 @@ def _workers(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             rising("percentunit", limits.workers_busy, 1, minimum=0, maximum=1),
             runbooks=("ZopeWorkersSaturated",),
         ),
-        series(
-            "Requests that wait",
-            m.help("zope_request_queue_length"),
-            [Query(m("zope_request_queue_length"), "{{zope}}")],
-            rising("short", 1),
+        series_of(
+            m, "zope_request_queue_length", "Requests that wait", "{{zope}}", rising("short", 1)
         ),
         series(
             "Longest request",
             "For how long the oldest request in progress has been running.",
-            [Query(f"time() - {started}", "{{zope}}")],
+            [Query(started, "{{zope}}")],
             rising("s", limits.request_stuck),
             runbooks=("ZopeRequestStuck",),
         ),
@@ -114,7 +111,7 @@ def _workers(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
 def _data(m: Metrics) -> tuple[Panel, ...]:
     old, free = m("zope_filestorage_old_size_bytes"), m("zope_filesystem_avail_bytes")
     size = m("zope_filestorage_size_bytes")
-    conflicts = m("zope_conflicts_total")
+    conflicts = m.rate("zope_conflicts_total")
     records = m("zope_event_log_records_total", "=~", severity="WARNING|ERROR|CRITICAL")
     return (
         series(
@@ -131,12 +128,7 @@ def _data(m: Metrics) -> tuple[Panel, ...]:
         series(
             "Conflicts",
             m.help("zope_conflicts_total"),
-            [
-                Query(
-                    f"sum by (kind, outcome) (rate({conflicts}[{RATE}]))",
-                    "{{kind}} {{outcome}}",
-                )
-            ],
+            [Query(f"sum by (kind, outcome) ({conflicts})", "{{kind}} {{outcome}}")],
             PER_SECOND,
             runbooks=("ZopeConflictsHigh",),
         ),

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from .field_config import COUNT, Json, Look, overrides
+from .field_config import COUNT, PER_SECOND, FieldConfig, Json, overrides
+from .queries import Metrics
 
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 
@@ -51,7 +52,7 @@ class Panel:
     title: str
     description: str
     queries: tuple[Query, ...]
-    look: Look
+    config: FieldConfig
     width: int
     height: int
     options: Json = field(default_factory=dict)
@@ -66,7 +67,7 @@ class Panel:
 
         In its corner are links to the runbooks of the alerts in `runbooks`.
         """
-        defaults = self.look.defaults() | {"color": {"mode": self.color}, "custom": self.custom}
+        defaults = self.config.defaults() | {"color": {"mode": self.color}, "custom": self.custom}
         return {
             "id": number,
             "type": self.kind,
@@ -102,7 +103,7 @@ def _link(alert: str, runbook: str) -> Json:
     }
 
 
-def stat(title: str, description: str, query: str, look: Look, **place: Any) -> Panel:
+def stat(title: str, description: str, query: str, config: FieldConfig, **more: Any) -> Panel:
     """Return one number in its colour: as it is now.
 
     Of a query over time Grafana would show the last value there was, in green for as long as the
@@ -119,9 +120,9 @@ def stat(title: str, description: str, query: str, look: Look, **place: Any) -> 
         "percentChangeColorMode": "standard",
         "showPercentChange": False,
     }
-    place = {"width": 4, "height": 4} | place
+    more = {"width": 4, "height": 4} | more
     return Panel(
-        "stat", title, description, (Query(query, instant=True),), look, options=options, **place
+        "stat", title, description, (Query(query, instant=True),), config, options=options, **more
     )
 
 
@@ -129,12 +130,12 @@ def series(
     title: str,
     description: str,
     queries: Sequence[Query],
-    look: Look,
+    config: FieldConfig,
     *,
     stacked: bool = False,
     top: float | None = None,
     beside: bool = False,
-    **place: Any,
+    **more: Any,
 ) -> Panel:
     """Return lines over time, their thresholds drawn where there are any.
 
@@ -149,34 +150,34 @@ def series(
         "showPoints": "auto",  # a value without neighbours is no line
         "spanNulls": False,  # a gap is something that was not known
         "stacking": {"mode": "normal" if stacked else "none", "group": "A"},
-        "thresholdsStyle": {"mode": "dashed" if look.steps else "off"},
+        "thresholdsStyle": {"mode": "dashed" if config.steps else "off"},
         "axisSoftMin": 0,
         # Grafana draws nothing but zeros on an axis up to 100, which is 10 000 % of a ratio.
-        "axisSoftMax": _TOPS[look.unit] if top is None else top,
+        "axisSoftMax": _TOPS[config.unit] if top is None else top,
     }
     legend = _LONG_LEGEND if beside else _QUIET_LEGEND
     options = {"legend": legend, "tooltip": {"mode": "multi", "sort": "desc"}}
-    place = {"width": 8, "height": 8} | place
+    more = {"width": 8, "height": 8} | more
     return Panel(
         "timeseries",
         title,
         description,
         tuple(queries),
-        look,
+        config,
         options=options,
         custom=custom,
         color="palette-classic",
         overrides=overrides([query.legend for query in queries]),
-        **place,
+        **more,
     )
 
 
-def events(title: str, description: str, queries: Sequence[Query], **place: Any) -> Panel:
+def events(title: str, description: str, queries: Sequence[Query], **more: Any) -> Panel:
     """Return bars over time: how many there were within each step of the graph.
 
     A single event would be a line of no length.
     """
-    panel = series(title, description, queries, COUNT, stacked=True, **place)
+    panel = series(title, description, queries, COUNT, stacked=True, **more)
     drawn = {"drawStyle": "bars", "fillOpacity": 80, "lineWidth": 0}
     return replace(panel, custom=panel.custom | drawn)
 
@@ -185,10 +186,10 @@ def states(
     title: str,
     description: str,
     query: Query | Sequence[Query],
-    look: Look,
+    config: FieldConfig,
     *,
     value: str = "never",
-    **place: Any,
+    **more: Any,
 ) -> Panel:
     """Return a bar over time for each series, coloured by its state.
 
@@ -203,20 +204,46 @@ def states(
         "tooltip": {"mode": "single", "sort": "none"},
     }
     custom = {"fillOpacity": 80, "lineWidth": 0, "spanNulls": False}
-    place = {"width": 24, "height": 6} | place
+    more = {"width": 24, "height": 6} | more
     return Panel(
         "state-timeline",
         title,
         description,
         (query,) if isinstance(query, Query) else tuple(query),
-        look,
+        config,
         options=options,
         custom=custom,
-        **place,
+        **more,
     )
 
 
-def heat(title: str, description: str, buckets: str, **place: Any) -> Panel:
+def series_of(
+    m: Metrics, name: str, title: str, legend: str, config: FieldConfig, **more: Any
+) -> Panel:
+    """Return the lines of one metric as it is, in the exporter's own words."""
+    return series(title, m.help(name), [Query(m(name), legend)], config, **more)
+
+
+def rate_of(
+    m: Metrics, name: str, title: str, legend: str, config: FieldConfig = PER_SECOND, **more: Any
+) -> Panel:
+    """Return the lines of one counter, by the second."""
+    return series(title, m.help(name), [Query(m.rate(name), legend)], config, **more)
+
+
+def events_of(m: Metrics, name: str, title: str, legend: str, **more: Any) -> Panel:
+    """Return the bars of one counter: what there was, for nothing needs no bar."""
+    return events(title, m.help(name), [Query(f"{m.increase(name)} > 0", legend)], **more)
+
+
+def states_of(
+    m: Metrics, name: str, title: str, legend: str, config: FieldConfig, **more: Any
+) -> Panel:
+    """Return the states of one metric as it is."""
+    return states(title, m.help(name), Query(m(name), legend), config, **more)
+
+
+def heat(title: str, description: str, buckets: str, **more: Any) -> Panel:
     """Return where the observations of a histogram lie, over time; `buckets` by `le`."""
     options = {
         "calculate": False,
@@ -230,12 +257,12 @@ def heat(title: str, description: str, buckets: str, **place: Any) -> Panel:
         "filterValues": {"le": 1e-9},
     }
     query = Query(buckets, "{{le}}", format="heatmap")
-    place = {"width": 8, "height": 8} | place
-    look = Look("reqps")
-    return Panel("heatmap", title, description, (query,), look, options=options, **place)
+    more = {"width": 8, "height": 8} | more
+    config = FieldConfig("reqps")
+    return Panel("heatmap", title, description, (query,), config, options=options, **more)
 
 
-def bars(title: str, description: str, query: Query, look: Look, **place: Any) -> Panel:
+def bars(title: str, description: str, query: Query, config: FieldConfig, **more: Any) -> Panel:
     """Return a bar for each series, the longest first where the query sorts."""
     options = {
         "displayMode": "basic",
@@ -249,5 +276,5 @@ def bars(title: str, description: str, query: Query, look: Look, **place: Any) -
         "minVizHeight": 16,
         "maxVizHeight": 300,
     }
-    place = {"width": 8, "height": 8} | place
-    return Panel("bargauge", title, description, (query,), look, options=options, **place)
+    more = {"width": 8, "height": 8} | more
+    return Panel("bargauge", title, description, (query,), config, options=options, **more)

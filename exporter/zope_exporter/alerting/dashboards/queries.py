@@ -34,6 +34,18 @@ class Metrics:
         """Return a selector of the buckets of a histogram; raises UndeclaredError."""
         return self._select(self.declaration(name), f"{name}_bucket", "=", {})
 
+    def rate(self, name: str) -> str:
+        """Return by how much the series of a counter grow each second; raises UndeclaredError."""
+        return f"rate({self(name)}[{RATE}])"
+
+    def increase(self, name: str) -> str:
+        """Return by how much they grow within a step of the graph; raises UndeclaredError."""
+        return f"increase({self(name)}[{RATE}])"
+
+    def since(self, name: str) -> str:
+        """Return the seconds since the timestamps of `name`; raises UndeclaredError."""
+        return f"time() - {self(name)}"
+
     def help(self, name: str) -> str:
         """Return what the exporter says of a metric; raises UndeclaredError."""
         return self.declaration(name).help

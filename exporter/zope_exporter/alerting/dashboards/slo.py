@@ -3,7 +3,7 @@
 from zope_exporter.alerting.thresholds import BURN_RATES, Limits
 
 from .dashboard import Dashboard, Row
-from .field_config import COUNT, GREEN, ORANGE, RED, REQUESTS, YELLOW, Look, Step
+from .field_config import COUNT, GREEN, ORANGE, RED, REQUESTS, YELLOW, FieldConfig, Step
 from .panels import Panel, Query, series, stat
 from .queries import Metrics, failure_ratio, failures, latency, requests
 from .tables import Column, table
@@ -40,14 +40,8 @@ def _left_steps(limits: Limits) -> tuple[Step, ...]:
 
 
 def _budget(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
-    left = Look("percentunit", _left_steps(limits), base=RED, maximum=1)
-    served = Look(
-        "percentunit",
-        (Step(limits.slo, GREEN),),
-        base=RED,
-        decimals=3,
-        maximum=1,
-    )
+    left = FieldConfig("percentunit", _left_steps(limits), base=RED, maximum=1)
+    served = FieldConfig("percentunit", (Step(limits.slo, GREEN),), base=RED, decimals=3, maximum=1)
     return (
         stat(
             "Left of the budget",
@@ -78,7 +72,7 @@ def _budget(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "95 % are faster than",
             m.help("zope_request_duration_seconds"),
             f"max({latency(m, 0.95)})",
-            Look("s", (Step(limits.ping_slow, ORANGE),), base=GREEN),
+            FieldConfig("s", (Step(limits.ping_slow, ORANGE),), base=GREEN),
             width=6,
             height=5,
         ),
@@ -99,7 +93,7 @@ def _burn(m: Metrics, limits: Limits) -> Panel:
         "How many times faster than allowed the budget is used, over windows of different length; "
         f"at 1 it lasts exactly 30 days. Pages come at {pages}, tickets at {tickets}.",
         queries,
-        Look("short", _BURN_STEPS, base=GREEN),
+        FieldConfig("short", _BURN_STEPS, base=GREEN),
         top=15,
         width=24,
         height=9,
@@ -108,10 +102,10 @@ def _burn(m: Metrics, limits: Limits) -> Panel:
 
 
 def _sites(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
-    left = Look("percentunit", _left_steps(limits), base=RED, decimals=1)
+    left = FieldConfig("percentunit", _left_steps(limits), base=RED, decimals=1)
     columns = (
-        Column("Requests", f"{requests(m, window='30d')} * 30 * 86400", Look("short")),
-        Column("Failed", failure_ratio(m, window="30d"), Look("percentunit", decimals=3)),
+        Column("Requests", f"{requests(m, window='30d')} * 30 * 86400", FieldConfig("short")),
+        Column("Failed", failure_ratio(m, window="30d"), FieldConfig("percentunit", decimals=3)),
         Column("Left of the budget", _left(m, limits), left),
     )
     return (

@@ -7,20 +7,20 @@ from .field_config import (
     BYTES,
     COUNT,
     GREEN,
-    PER_SECOND,
     RATIO,
     RED,
     RUNNING,
     SET,
-    Look,
+    FieldConfig,
     Step,
     falling,
     rising,
 )
-from .panels import Panel, Query, bars, series, stat, states
-from .queries import RATE, Metrics
+from .panels import Panel, Query, bars, rate_of, series, series_of, stat, states
+from .queries import Metrics
 
-_ROOM = Look("bytes", (Step(0, GREEN),), base=RED)
+_NAMED = "{{site}} {{database}}"
+_ROOM = FieldConfig("bytes", (Step(0, GREEN),), base=RED)
 
 
 def storage(m: Metrics, limits: Limits) -> Dashboard:
@@ -47,7 +47,6 @@ def _room(m: Metrics) -> str:
 
 def _state(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
     free, whole = m("zope_filesystem_avail_bytes"), m("zope_filesystem_size_bytes")
-    packed = m("zope_filestorage_last_pack_timestamp_seconds")
     return (
         stat(
             "Least free space",
@@ -73,7 +72,7 @@ def _state(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
         stat(
             "Since the last pack",
             "Of that database whose last pack is the longest ago.",
-            f"max(time() - {packed})",
+            f"max({m.since('zope_filestorage_last_pack_timestamp_seconds')})",
             rising("s", limits.pack_overdue),
             runbooks=("ZopePackOverdue",),
         ),
@@ -104,15 +103,13 @@ def _state(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
 
 def _data(m: Metrics) -> tuple[Panel, ...]:
     size = m("zope_filestorage_size_bytes")
-    transactions = f"rate({m('zope_filestorage_transactions_total')}[{RATE}])"
-    garbage = m("zope_filestorage_garbage_bytes")
     classes = f"sort_desc(sum by (class) ({m('zope_filestorage_class_bytes')}))"
     return (
         series(
             "Size",
             "Data.fs, and what the last pack has left as Data.fs.old.",
             [
-                Query(size, "{{site}} {{database}}"),
+                Query(size, _NAMED),
                 Query(m("zope_filestorage_old_size_bytes"), "{{site}} {{database}} old"),
             ],
             BYTES,
@@ -120,20 +117,16 @@ def _data(m: Metrics) -> tuple[Panel, ...]:
         series(
             "Growth in a day",
             "Difference to the same time of the day before; a pack makes it negative.",
-            [Query(f"{size} - ({size} offset 1d)", "{{site}} {{database}}")],
+            [Query(f"{size} - ({size} offset 1d)", _NAMED)],
             BYTES,
             runbooks=("ZopeStorageGrowthHigh",),
         ),
-        series(
-            "Transactions",
-            m.help("zope_filestorage_transactions_total"),
-            [Query(transactions, "{{site}} {{database}}")],
-            PER_SECOND,
-        ),
-        series(
+        rate_of(m, "zope_filestorage_transactions_total", "Transactions", _NAMED),
+        series_of(
+            m,
+            "zope_filestorage_garbage_bytes",
             "Garbage",
-            m.help("zope_filestorage_garbage_bytes"),
-            [Query(garbage, "{{site}} {{database}} {{kind}}")],
+            f"{_NAMED} {{{{kind}}}}",
             BYTES,
             stacked=True,
             runbooks=("ZopeGarbageHigh",),
@@ -144,12 +137,7 @@ def _data(m: Metrics) -> tuple[Panel, ...]:
             Query(classes, "{{class}}", instant=True),
             BYTES,
         ),
-        series(
-            "Objects",
-            m.help("zope_filestorage_objects"),
-            [Query(m("zope_filestorage_objects"), "{{site}} {{database}}")],
-            COUNT,
-        ),
+        series_of(m, "zope_filestorage_objects", "Objects", _NAMED, COUNT),
     )
 
 
@@ -158,7 +146,7 @@ def _packs(m: Metrics) -> tuple[Panel, ...]:
         states(
             "Packs by Zope",
             m.help("zope_pack_running"),
-            Query(f"max by (site, database) ({m('zope_pack_running')})", "{{site}} {{database}}"),
+            Query(f"max by (site, database) ({m('zope_pack_running')})", _NAMED),
             RUNNING,
             width=12,
         ),
@@ -175,10 +163,11 @@ def _packs(m: Metrics) -> tuple[Panel, ...]:
             height=6,
             runbooks=("ZopeNoRoomForPack",),
         ),
-        series(
+        series_of(
+            m,
+            "zope_filestorage_scan_progress_ratio",
             "Background scan",
-            m.help("zope_filestorage_scan_progress_ratio"),
-            [Query(m("zope_filestorage_scan_progress_ratio"), "{{site}} {{database}}")],
+            _NAMED,
             RATIO,
             width=12,
             height=6,
@@ -186,13 +175,8 @@ def _packs(m: Metrics) -> tuple[Panel, ...]:
         series(
             "Last background scan",
             m.help("zope_filestorage_scan_timestamp_seconds"),
-            [
-                Query(
-                    f"time() - {m('zope_filestorage_scan_timestamp_seconds')}",
-                    "{{site}} {{database}}",
-                )
-            ],
-            Look("s"),
+            [Query(m.since("zope_filestorage_scan_timestamp_seconds"), _NAMED)],
+            FieldConfig("s"),
             width=12,
             height=6,
         ),
@@ -205,21 +189,17 @@ def _blobs(m: Metrics) -> tuple[Panel, ...]:
             "Size of blobs",
             m.help("zope_blob_size_bytes"),
             [
-                Query(m("zope_blob_size_bytes"), "{{site}} {{database}}"),
+                Query(m("zope_blob_size_bytes"), _NAMED),
                 Query(m("zope_blob_old_size_bytes"), "{{site}} {{database}} old"),
             ],
             BYTES,
         ),
-        series(
-            "Blob files",
-            m.help("zope_blob_files"),
-            [Query(m("zope_blob_files"), "{{site}} {{database}}")],
-            COUNT,
-        ),
-        series(
+        series_of(m, "zope_blob_files", "Blob files", _NAMED, COUNT),
+        series_of(
+            m,
+            "zope_blob_leftover_bytes",
             "Blobs nobody will use again",
-            m.help("zope_blob_leftover_bytes"),
-            [Query(m("zope_blob_leftover_bytes"), "{{site}} {{database}} {{kind}}")],
+            "{{site}} {{database}} {{kind}}",
             BYTES,
         ),
     )

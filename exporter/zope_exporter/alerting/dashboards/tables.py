@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .field_config import Json, Look
+from .field_config import FieldConfig, Json
 from .panels import Panel, Query
 
 # Grafana makes no column narrower than 150 pixels unless told so: the last would be out of sight.
@@ -17,7 +17,7 @@ class Column:
 
     title: str
     expr: str
-    look: Look
+    config: FieldConfig
 
 
 def table(
@@ -26,7 +26,7 @@ def table(
     labels: Sequence[str],
     columns: Sequence[Column],
     link: tuple[str, str] | None = None,
-    **place: Any,
+    **more: Any,
 ) -> Panel:
     """Return a table with a row for each set of values of `labels`.
 
@@ -45,13 +45,13 @@ def table(
     overrides = [_column(column) for column in columns]
     if link is not None:
         overrides.append(_linked(*link))
-    place = {"width": 24, "height": 8} | place
+    more = {"width": 24, "height": 8} | more
     return Panel(
         "table",
         title,
         description,
         queries,
-        Look("string"),
+        FieldConfig("string"),
         options={"showHeader": True, "cellHeight": "sm", "footer": {"show": False}},
         custom=_CELLS,
         overrides=tuple(overrides),
@@ -59,15 +59,15 @@ def table(
             {"id": "merge", "options": {}},
             {"id": "organize", "options": organize},
         ),
-        **place,
+        **more,
     )
 
 
 def _column(column: Column) -> Json:
-    defaults = column.look.defaults()
+    defaults = column.config.defaults()
     kept = ("unit", "decimals", "min", "max", "thresholds", "mappings", "noValue")
     properties = [{"id": key, "value": defaults[key]} for key in kept if key in defaults]
-    if column.look.steps or column.look.names:
+    if column.config.steps or column.config.names:
         properties.append({"id": "custom.cellOptions", "value": {"type": "color-text"}})
     return {"matcher": {"id": "byName", "options": column.title}, "properties": properties}
 
@@ -85,7 +85,7 @@ def _linked(label: str, uid: str) -> Json:
     }
 
 
-def listing(title: str, description: str, query: str, labels: Sequence[str], **place: Any) -> Panel:
+def listing(title: str, description: str, query: str, labels: Sequence[str], **more: Any) -> Panel:
     """Return a table of what an info metric says: its labels, without the value."""
     hidden = {"Time": True, "Value": True, "__name__": True, "instance": True, "job": True}
     organize = {
@@ -93,15 +93,15 @@ def listing(title: str, description: str, query: str, labels: Sequence[str], **p
         "indexByName": {name: index for index, name in enumerate(labels)},
         "renameByName": {label: _heading(label) for label in labels},
     }
-    place = {"width": 24, "height": 6} | place
+    more = {"width": 24, "height": 6} | more
     return Panel(
         "table",
         title,
         description,
         (Query(query, instant=True, format="table"),),
-        Look("string"),
+        FieldConfig("string"),
         options={"showHeader": True, "cellHeight": "sm", "footer": {"show": False}},
         custom=_CELLS,
         transformations=({"id": "organize", "options": organize},),
-        **place,
+        **more,
     )

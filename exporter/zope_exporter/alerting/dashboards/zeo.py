@@ -4,8 +4,8 @@ from zope_exporter.alerting.thresholds import Limits
 
 from .dashboard import Dashboard, Row
 from .field_config import COUNT, PER_SECOND, SECONDS, UP, rising
-from .panels import Panel, Query, series, states
-from .queries import RATE, Metrics
+from .panels import Panel, Query, series, series_of, states, states_of
+from .queries import Metrics
 
 _NAMED = "{{site}} {{server}} {{storage}}"
 
@@ -26,7 +26,7 @@ def zeo(m: Metrics, limits: Limits) -> Dashboard:
 
 
 def _connected(m: Metrics) -> tuple[Panel, ...]:
-    reconnected = f"increase({m('zope_zeo_client_connections_total')}[{RATE}])"
+    reconnected = m.increase("zope_zeo_client_connections_total")
     return (
         states(
             "Servers",
@@ -36,18 +36,20 @@ def _connected(m: Metrics) -> tuple[Panel, ...]:
             width=12,
             runbooks=("ZopeZeoServerDown",),
         ),
-        states(
+        states_of(
+            m,
+            "zope_zeo_client_connected",
             "Clients",
-            m.help("zope_zeo_client_connected"),
-            Query(m("zope_zeo_client_connected"), "{{site}} {{zope}} {{database}}"),
+            "{{site}} {{zope}} {{database}}",
             UP,
             width=12,
             runbooks=("ZopeZeoClientDisconnected",),
         ),
-        series(
+        series_of(
+            m,
+            "zope_zeo_clients",
             "Clients of each storage",
-            m.help("zope_zeo_clients"),
-            [Query(m("zope_zeo_clients"), _NAMED)],
+            _NAMED,
             COUNT,
             width=12,
             runbooks=("ZopeZeoClientsMissing",),
@@ -63,14 +65,14 @@ def _connected(m: Metrics) -> tuple[Panel, ...]:
 
 
 def _commits(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
-    locked = f"time() - {m('zope_zeo_lock_acquired_timestamp_seconds')}"
+    locked = m.since("zope_zeo_lock_acquired_timestamp_seconds")
     return (
         series(
             "Commits and aborts",
             "Transactions a second.",
             [
-                Query(f"rate({m('zope_zeo_commits_total')}[{RATE}])", f"{_NAMED} commits"),
-                Query(f"rate({m('zope_zeo_aborts_total')}[{RATE}])", f"{_NAMED} aborts"),
+                Query(m.rate("zope_zeo_commits_total"), f"{_NAMED} commits"),
+                Query(m.rate("zope_zeo_aborts_total"), f"{_NAMED} aborts"),
             ],
             PER_SECOND,
         ),
@@ -94,15 +96,16 @@ def _commits(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
 
 
 def _traffic(m: Metrics) -> tuple[Panel, ...]:
-    conflicts, resolved = m("zope_zeo_conflicts_total"), m("zope_zeo_conflicts_resolved_total")
-    last = f"time() - {m('zope_zeo_last_transaction_timestamp_seconds')}"
+    conflicts = m.rate("zope_zeo_conflicts_total")
+    resolved = m.rate("zope_zeo_conflicts_resolved_total")
+    last = m.since("zope_zeo_last_transaction_timestamp_seconds")
     return (
         series(
             "Loads and stores",
             "Objects a second that go from and to the server.",
             [
-                Query(f"rate({m('zope_zeo_loads_total')}[{RATE}])", f"{_NAMED} loads"),
-                Query(f"rate({m('zope_zeo_stores_total')}[{RATE}])", f"{_NAMED} stores"),
+                Query(m.rate("zope_zeo_loads_total"), f"{_NAMED} loads"),
+                Query(m.rate("zope_zeo_stores_total"), f"{_NAMED} stores"),
             ],
             PER_SECOND,
             width=12,
@@ -110,10 +113,7 @@ def _traffic(m: Metrics) -> tuple[Panel, ...]:
         series(
             "Conflicts",
             m.help("zope_zeo_conflicts_total"),
-            [
-                Query(f"rate({conflicts}[{RATE}])", f"{_NAMED} conflicts"),
-                Query(f"rate({resolved}[{RATE}])", f"{_NAMED} resolved"),
-            ],
+            [Query(conflicts, f"{_NAMED} conflicts"), Query(resolved, f"{_NAMED} resolved")],
             PER_SECOND,
             width=12,
         ),
