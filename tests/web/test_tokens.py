@@ -20,7 +20,7 @@ from zope_exporter.config.actions import ActionsConfig
 from zope_exporter.config.load import ConfigError
 from zope_exporter.config.schema import Config
 from zope_exporter.metrics.registry import Registry
-from zope_exporter.web.api import API, answer, read_json, require_token
+from zope_exporter.web.api import API, json_response, read_json, require_token
 from zope_exporter.web.app import make_app
 from zope_exporter.web.scrape_limit import ScrapeLimit
 from zope_exporter.web.server import Server
@@ -156,7 +156,7 @@ def test_any_bytes_are_tokens_or_an_error(
 
 
 async def _echo(request: Request, holder: TokenOwner) -> Response:
-    return answer({"holder": holder.name, "body": await read_json(request)})
+    return json_response({"holder": holder.name, "body": await read_json(request)})
 
 
 @pytest.fixture(scope="module")

@@ -68,14 +68,14 @@ def judge_databases(
     """
     threads = values.get(THREADS, site, service.name) or service.threads or 0
     pools: dict[str, float] = {each.name: each.pool_size for each in service.databases}
-    for told in values.labels(POOL_SIZE, site, service.name):
-        of = site, service.name, told["database"]
-        pools[told["database"]] = values.get(POOL_SIZE, *of) or 0
+    for labels in values.labels(POOL_SIZE, site, service.name):
+        of = site, service.name, labels["database"]
+        pools[labels["database"]] = values.get(POOL_SIZE, *of) or 0
         facts = [*_connections(values, *of), *_cache(values, limits, *of)]
-        text = f"database {told['database']}: {', '.join(facts)}"
+        text = f"database {labels['database']}: {', '.join(facts)}"
         yield Finding(Severity.OK, site, service.name, text)
         for severity, text in _exhausted(values, limits, *of):
-            yield Finding(severity, site, service.name, f"database {told['database']}: {text}")
+            yield Finding(severity, site, service.name, f"database {labels['database']}: {text}")
     for name, size in pools.items():
         if size < threads:
             text = f"database {name}: pool-size {size:.0f} is less than {threads:.0f} threads"

@@ -19,7 +19,7 @@ from zope_exporter.maintenance.jobs.job import (
 )
 from zope_exporter.system.state import StateError
 
-from .api import API, RefusedRequestError, answer, read_json, require_token
+from .api import API, RefusedRequestError, json_response, read_json, require_token
 from .thread import in_thread
 from .tokens import TokenFile, TokenOwner
 
@@ -44,8 +44,8 @@ def _action_route(tokens: TokenFile, runner: JobRunner, action: str) -> Route:
         submission = await in_thread(work)
         if submission.job is None:
             status = _STATUSES.get(submission.refusal, 409)
-            return answer({"error": submission.reason, "code": submission.refusal}, status)
-        accepted = answer(submission.job.as_json(), 202)
+            return json_response({"error": submission.reason, "code": submission.refusal}, status)
+        accepted = json_response(submission.job.as_json(), 202)
         accepted.headers["Location"] = f"{API}jobs/{submission.job.id}"
         return accepted
 
@@ -54,17 +54,17 @@ def _action_route(tokens: TokenFile, runner: JobRunner, action: str) -> Route:
 
 def _job_routes(tokens: TokenFile, runner: JobRunner) -> list[Route]:
     async def jobs(_: Request, __: TokenOwner) -> Response:
-        found = await in_thread(partial(_stated, runner.jobs))
-        return answer({"jobs": [job.as_json() for job in found]})
+        found = await in_thread(partial(_from_state, runner.jobs))
+        return json_response({"jobs": [job.as_json() for job in found]})
 
     async def job(request: Request, _: TokenOwner) -> Response:
         number = request.path_params["number"]
         if not _NUMBER.fullmatch(number):
             raise RefusedRequestError(404, "no such job")
-        found = await in_thread(partial(_stated, partial(runner.job, int(number))))
+        found = await in_thread(partial(_from_state, partial(runner.job, int(number))))
         if found is None:
             raise RefusedRequestError(404, "no such job")
-        return answer(found.as_json())
+        return json_response(found.as_json())
 
     return [
         Route(f"{API}jobs", require_token(tokens, None, jobs), methods=["GET"]),
@@ -95,8 +95,8 @@ def _submit(
         raise RefusedRequestError(503, str(error)) from None
 
 
-def _stated(look: Callable[[], Found]) -> Found:
+def _from_state(read: Callable[[], Found]) -> Found:
     try:
-        return look()
+        return read()
     except StateError as error:
         raise RefusedRequestError(503, str(error)) from None

@@ -29,7 +29,7 @@ class RefusedRequestError(Exception):
         super().__init__(reason)
 
 
-def answer(content: object, status: int = 200) -> Response:
+def json_response(content: object, status: int = 200) -> Response:
     """Return an answer of the API."""
     return JSONResponse(content, status, headers=_HEADERS)
 
@@ -49,7 +49,7 @@ def require_token(
             _check_origin(request)
             return await handler(request, _owner(tokens, permission, request))
         except RefusedRequestError as error:
-            refusal = answer({"error": error.reason}, error.status)
+            refusal = json_response({"error": error.reason}, error.status)
             if error.status == 401:
                 refusal.headers.update(_CHALLENGE)
             return refusal

@@ -13,7 +13,7 @@ from zope_exporter.clients.agent.client import AgentClient
 from zope_exporter.clients.agent.diagnosis import find_sockets, why_absent
 from zope_exporter.discovery.inventory import Inventory, Service
 
-from .api import API, RefusedRequestError, answer, require_token
+from .api import API, RefusedRequestError, json_response, require_token
 from .thread import in_thread
 from .tokens import TokenFile, TokenOwner
 
@@ -47,7 +47,7 @@ def _long_requests(
     except AgentError as error:
         raise RefusedRequestError(502, f"{site}/{name}: {error}") from None
     requests = [asdict(request) for request in found]
-    return answer({"site": site, "zope": name, "requests": requests})
+    return json_response({"site": site, "zope": name, "requests": requests})
 
 
 def _find(inventory: Inventory, name: str, site_name: str | None) -> tuple[str, Service]:

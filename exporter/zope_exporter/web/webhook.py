@@ -14,7 +14,7 @@ from zope_exporter.alerting.webhook.handler import AlertHandler, Verdict
 from zope_exporter.alerting.webhook.payload import PayloadError, parse_notification
 from zope_exporter.collectors.webhook import WebhookCollector
 
-from .api import API, RefusedRequestError, answer, read_json, require_token
+from .api import API, RefusedRequestError, json_response, read_json, require_token
 from .thread import in_thread
 from .tokens import TokenFile, TokenOwner
 
@@ -62,15 +62,15 @@ def webhook_route(tokens: TokenFile, handler: AlertHandler, counts: WebhookColle
             if verdict.outcome == "accepted" and verdict.job is not None:
                 log.info("alert %s has begun job %s", verdict.alert.name, verdict.job.id)
         status = {"accepted": 202, "unavailable": 503}.get(outcome, 200)
-        content = {"outcome": outcome, "alerts": [_told(verdict) for verdict in verdicts]}
-        return answer(content, status)
+        content = {"outcome": outcome, "alerts": [_result(verdict) for verdict in verdicts]}
+        return json_response(content, status)
 
     endpoint = require_token(tokens, "alertmanager", deliver, LONGEST_NOTIFICATION)
     return Route(f"{API}alertmanager", endpoint, methods=["POST"])
 
 
-def _told(verdict: Verdict) -> dict[str, Any]:
-    told = {"fingerprint": verdict.alert.fingerprint, "outcome": verdict.outcome}
+def _result(verdict: Verdict) -> dict[str, Any]:
+    result = {"fingerprint": verdict.alert.fingerprint, "outcome": verdict.outcome}
     if verdict.reason:
-        told["reason"] = verdict.reason
-    return told | ({"job": verdict.job.id} if verdict.job else {})
+        result["reason"] = verdict.reason
+    return result | ({"job": verdict.job.id} if verdict.job else {})

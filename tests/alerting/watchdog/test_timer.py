@@ -207,7 +207,7 @@ def test_a_clock_set_meanwhile_neither_floods_nor_silences(tmp_path: Path, wall:
     bench = Bench(tmp_path / "state.sqlite3")
     bench.pass_(MAX_SILENCE)
     [notifier] = bench.watchdog.notifiers  # what was told, as the store takes it
-    store.told(notifier, wall)
+    store.save_notified(notifier, wall)
     bench.restart()
     bench.pass_(REPEAT + MAX_SILENCE)
     assert 2 <= len(bench.told) <= 3

@@ -45,22 +45,9 @@ def table(
     overrides = [_column(column) for column in columns]
     if link is not None:
         overrides.append(_linked(*link))
-    more = {"width": 24, "height": 8} | more
-    return Panel(
-        "table",
-        title,
-        description,
-        queries,
-        FieldConfig("string"),
-        options={"showHeader": True, "cellHeight": "sm", "footer": {"show": False}},
-        custom=_CELLS,
-        overrides=tuple(overrides),
-        transformations=(
-            {"id": "merge", "options": {}},
-            {"id": "organize", "options": organize},
-        ),
-        **more,
-    )
+    merge = {"id": "merge", "options": {}}, {"id": "organize", "options": organize}
+    more = {"height": 8, "overrides": tuple(overrides), "transformations": merge} | more
+    return _table(title, description, queries, **more)
 
 
 def _column(column: Column) -> Json:
@@ -93,15 +80,12 @@ def listing(title: str, description: str, query: str, labels: Sequence[str], **m
         "indexByName": {name: index for index, name in enumerate(labels)},
         "renameByName": {label: _heading(label) for label in labels},
     }
-    more = {"width": 24, "height": 6} | more
-    return Panel(
-        "table",
-        title,
-        description,
-        (Query(query, instant=True, format="table"),),
-        FieldConfig("string"),
-        options={"showHeader": True, "cellHeight": "sm", "footer": {"show": False}},
-        custom=_CELLS,
-        transformations=({"id": "organize", "options": organize},),
-        **more,
-    )
+    queries = (Query(query, instant=True, format="table"),)
+    more = {"height": 6, "transformations": ({"id": "organize", "options": organize},)} | more
+    return _table(title, description, queries, **more)
+
+
+def _table(title: str, description: str, queries: tuple[Query, ...], **more: Any) -> Panel:
+    options = {"showHeader": True, "cellHeight": "sm", "footer": {"show": False}}
+    more = {"width": 24, "options": options, "custom": _CELLS} | more
+    return Panel("table", title, description, queries, FieldConfig("string"), **more)

@@ -64,15 +64,15 @@ class Message:
 class Notifier:
     """Tells by one channel of the silence once, again while it lasts, and of its end.
 
-    `told` is whether the silence was the last that was told, `told_at` when, by the same clock as
-    all times here.
+    `notified` is whether the silence was the last that was told, `notified_at` when, by the same
+    clock as all times here.
     """
 
     channel: str
-    tell: Callable[[bool], None]
+    send: Callable[[bool], None]
     repeat: float
-    told: bool = False
-    told_at: float = -math.inf
+    notified: bool = False
+    notified_at: float = -math.inf
     sent: int = 0
     failed: int = 0
     _failures: int = 0
@@ -85,22 +85,22 @@ class Notifier:
         """
         wanted = math.inf
         if silent:
-            wanted = self.told_at + self.repeat if self.told else now
-        elif silent is False and self.told:
+            wanted = self.notified_at + self.repeat if self.notified else now
+        elif silent is False and self.notified:
             wanted = now
         return max(wanted, self._not_before)
 
     def attempt(self, silent: bool, now: float) -> bool:
         """Tell; whether that went well. After a failure it takes a while to be due again."""
         try:
-            self.tell(silent)
+            self.send(silent)
         except Exception as error:  # whatever it is, it must not keep the others from being told
             # Only of ours is it known that the text holds no secret.
             reason = str(error) if isinstance(error, DeliveryError) else type(error).__name__
             self._note_failure(silent, now, reason)
             return False
         self.sent += 1
-        self.told, self.told_at = silent, now
+        self.notified, self.notified_at = silent, now
         self._failures, self._not_before = 0, -math.inf
         return True
 

@@ -41,16 +41,16 @@ class WatchdogStore:
             told, at = rows.get(notifier.channel, (0, 0.0))
             if told:
                 # The clock may have been set meanwhile: neither never again nor all at once.
-                notifier.told = True
-                notifier.told_at = now - min(max(wall - at, 0.0), notifier.repeat)
+                notifier.notified = True
+                notifier.notified_at = now - min(max(wall - at, 0.0), notifier.repeat)
         _, heard = rows.get(_HEARD, (None, None))
         return heard
 
-    def heard(self, at: float) -> None:
+    def save_heard(self, at: float) -> None:
         self._table.attempt(partial(_save, (_HEARD, None, at)))
 
-    def told(self, notifier: Notifier, at: float) -> None:
-        self._table.attempt(partial(_save, (notifier.channel, int(notifier.told), at)))
+    def save_notified(self, notifier: Notifier, at: float) -> None:
+        self._table.attempt(partial(_save, (notifier.channel, int(notifier.notified), at)))
 
 
 def _load(state: sqlite3.Connection) -> dict[str, tuple[int, float]]:
@@ -79,7 +79,7 @@ class Watchdog:
     ) -> None:
         self.max_silence = max_silence
         self.notifiers = [
-            Notifier(name, partial(self._tell, send), repeat) for name, send in channels.items()
+            Notifier(name, partial(self._send, send), repeat) for name, send in channels.items()
         ]
         self._store = store
         self._clock = clock
@@ -111,12 +111,12 @@ class Watchdog:
         """Tell what has to be told now; return for how many seconds there is nothing to do."""
         if self.heard_at is not None and self.heard_at != self._saved_at:
             self._saved_at = self.heard_at
-            self._store.heard(self.heard_at)
+            self._store.save_heard(self.heard_at)
         for notifier in self.notifiers:
             silent, now = self.is_silent(), self._clock()
             due = silent is not None and notifier.due(silent, now) <= now
             if due and notifier.attempt(bool(silent), now):
-                self._store.told(notifier, time.time())
+                self._store.save_notified(notifier, time.time())
         silent, now = self.is_silent(), self._clock()
         ends = [] if silent else [self._since + self.max_silence]
         ends += [notifier.due(silent, now) for notifier in self.notifiers]
@@ -128,7 +128,7 @@ class Watchdog:
             return True
         return False if self._heard_now else None
 
-    def _tell(self, send: Callable[[Message], None], silent: bool) -> None:
+    def _send(self, send: Callable[[Message], None], silent: bool) -> None:
         send(Message(socket.gethostname(), silent, self.max_silence, self.heard_at))
 
     def _step(self) -> float:

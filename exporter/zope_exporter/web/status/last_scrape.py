@@ -17,7 +17,7 @@ SCRAPE_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
-class Look:
+class Observation:
     """What there was to see at one time, in seconds since the epoch."""
 
     inventory: Inventory
@@ -26,9 +26,9 @@ class Look:
 
 
 class LastScrape:
-    """Scrapes for Prometheus and remembers it; while nobody does, it looks for itself.
+    """Scrapes for Prometheus and remembers it; while nobody does, it scrapes by itself.
 
-    Beside a Prometheus that scrapes as often as `interval` (seconds) it never takes a look.
+    Beside a Prometheus that scrapes as often as `interval` (seconds) it never does.
     """
 
     def __init__(
@@ -43,40 +43,37 @@ class LastScrape:
         self._inventory = inventory
         self._interval = interval
         self._clock = clock
-        self._latest: Look | None = None
-        self._looks = Periodic("looks for the status page", self._look_if_nobody_has, interval)
+        self._latest: Observation | None = None
+        self._scrapes = Periodic("status page scrapes", self._scrape_if_nobody_has, interval)
         self.history = history
 
     @property
-    def latest(self) -> Look | None:
+    def latest(self) -> Observation | None:
         """What was seen last, None before the first scrape."""
         return self._latest
 
     def start(self) -> None:
-        """Begin to look when nobody else does."""
-        self._looks.start()
+        """Begin to scrape when nobody else does."""
+        self._scrapes.start()
 
     def stop(self, timeout: float = 1.0) -> None:
-        """End that; a look that hangs is left behind after `timeout` seconds."""
-        self._looks.stop(timeout)
+        """End that; a scrape that hangs is left behind after `timeout` seconds."""
+        self._scrapes.stop(timeout)
 
     def scrape(self, timeout: float) -> Scrape:
         """Scrape the registry, see Registry.scrape, and remember what came."""
         scrape = self._registry.scrape(timeout)
-        self._remember(Look(self._inventory(), scrape, self._clock()))
+        self._latest = Observation(self._inventory(), scrape, self._clock())
+        self.history.add(scrape.samples, self._latest.time)
         return scrape
 
-    def _remember(self, look: Look) -> None:
-        self._latest = look
-        self.history.add(look.scrape.samples, look.time)
-
-    def _look_if_nobody_has(self) -> float:
-        """Return the seconds until the next look is due."""
+    def _scrape_if_nobody_has(self) -> float:
+        """Return the seconds until the next scrape is due."""
         age = self._interval if self._latest is None else self._clock() - self._latest.time
         if 0 <= age < self._interval:
             return self._interval - age
         try:
             self.scrape(SCRAPE_SECONDS)
-        except Exception:  # the thread must live on; the page says how old its look is
-            log.exception("looking for the status page failed")
+        except Exception:  # the thread must live on; the page says how old its data is
+            log.exception("the scrape for the status page failed")
         return self._interval

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 STYLE, SCRIPT = "/-/page.css", "/-/page.js"
 
-# More than two looks missed.
+# More than two scrapes missed.
 STALE_SECONDS = 90.0
 
 WORDS = {"OK": "well", "WARNING": "warning", "CRITICAL": "critical", "UNKNOWN": "not known"}

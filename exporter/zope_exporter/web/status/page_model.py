@@ -1,4 +1,4 @@
-"""Putting the status page together from the last look, the last hour and the jobs."""
+"""Putting the status page together from the last scrape, the last hour and the jobs."""
 
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -19,7 +19,7 @@ from zope_exporter.system.state import StateError
 from .databases import Databases
 from .graphs import errors, site_graphs, zope_graphs
 from .history import History
-from .last_scrape import LastScrape, Look
+from .last_scrape import LastScrape, Observation
 from .view import Fact, JobView, PageView, SiteView, ZopeView
 
 SHOWN_JOBS = 10
@@ -35,25 +35,25 @@ Allowed = Callable[[], Collection[tuple[str, str, str]]]
 
 
 def compose(
-    observer: LastScrape,
+    last_scrape: LastScrape,
     limits: Limits,
     jobs: Jobs,
     allowed: Allowed,
     clock: Callable[[], float] = time.time,
 ) -> PageView:
-    """Return what there is to show now; it takes no look of its own."""
+    """Return what there is to show now; it does not scrape."""
     now = clock()
     shown, problem = _jobs(jobs, now)
-    look = observer.latest
-    if look is None:
+    observation = last_scrape.latest
+    if observation is None:
         return PageView(Severity.UNKNOWN, None, (), (), shown, problem)
-    findings = judge(look.inventory, look.scrape, limits, lambda: look.time)
-    composer = _Composer(look, limits, observer.history, findings, allowed())
-    sites = tuple(composer.site(site) for site in look.inventory.sites)
-    names = {site.name for site in look.inventory.sites}
+    findings = judge(observation.inventory, observation.scrape, limits, lambda: observation.time)
+    composer = _Composer(observation, limits, last_scrape.history, findings, allowed())
+    sites = tuple(composer.site(site) for site in observation.inventory.sites)
+    names = {site.name for site in observation.inventory.sites}
     remarks = tuple(f for f in findings if f.site not in names and f.severity)
     worst = max((finding.severity for finding in findings), default=Severity.OK)
-    return PageView(worst, max(0.0, now - look.time), sites, remarks, shown, problem)
+    return PageView(worst, max(0.0, now - observation.time), sites, remarks, shown, problem)
 
 
 def _jobs(jobs: Jobs, now: float) -> tuple[tuple[JobView, ...], str]:
@@ -89,22 +89,22 @@ def _when(job: Job, now: float) -> str:
 
 
 class _Composer:
-    """Makes the views of sites from one look."""
+    """Makes the views of sites from one scrape."""
 
     def __init__(
         self,
-        look: Look,
+        observation: Observation,
         limits: Limits,
         history: History,
         findings: Sequence[Finding],
         allowed: Collection[tuple[str, str, str]],
     ) -> None:
-        self._look = look
+        self._observation = observation
         self._limits = limits
         self._history = history
         self._findings = findings
-        self._values = Values(look.scrape)
-        self._databases = Databases(self._values, limits, history, allowed, look.time)
+        self._values = Values(observation.scrape)
+        self._databases = Databases(self._values, limits, history, allowed, observation.time)
 
     def site(self, site: Site) -> SiteView:
         reasons = [f for f in self._findings if f.site == site.name and f.severity]
@@ -112,7 +112,7 @@ class _Composer:
         name = encodable(site.name)
         event_series = [
             (sample.metric, sample.labels)
-            for sample in self._look.scrape.samples
+            for sample in self._observation.scrape.samples
             if sample.metric in (event.RECORDS, event.MATCHES) and sample.labels[0] == name
         ]
         return SiteView(
@@ -132,7 +132,7 @@ class _Composer:
         started = self._values.get(process.START_TIME, site, service.name)
         memory = self._values.get(process.RESIDENT, site, service.name)
         if started is not None:
-            facts.append(Fact("Up for", duration(self._look.time - started)))
+            facts.append(Fact("Up for", duration(self._observation.time - started)))
         if memory is not None:
             near = is_near_memory_limit(site, service.name, self._values, self._limits)
             severity = Severity.WARNING if near else Severity.OK

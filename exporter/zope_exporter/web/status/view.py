@@ -96,7 +96,7 @@ class JobView:
 
 @dataclass(frozen=True)
 class PageView:
-    """All of it. `age` are the seconds since what is shown was seen; None before the first look."""
+    """All of it. `age` are the seconds since the scrape that is shown; None before the first."""
 
     severity: Severity
     age: float | None
