@@ -87,5 +87,8 @@ def listing(title: str, description: str, query: str, labels: Sequence[str], **m
 
 def _table(title: str, description: str, queries: tuple[Query, ...], **more: Any) -> Panel:
     options = {"showHeader": True, "cellHeight": "sm", "footer": {"show": False}}
-    more = {"width": 24, "options": options, "custom": _CELLS} | more
-    return Panel("table", title, description, queries, FieldConfig("string"), **more)
+    more = {"width": 24} | more
+    string = FieldConfig("string")
+    return Panel(
+        "table", title, description, queries, string, options=options, custom=_CELLS, **more
+    )
