@@ -50,8 +50,8 @@ scan = Scan((0, 0), path.stat().st_size)
 for _ in scan.steps(file):
     if scan.contents is not None:
         break
-ledger = scan.census.ledger()
-result = ledger.transactions, ledger.objects, ledger.superseded
+totals = scan.full_count.totals()
+result = totals.transactions, totals.objects, totals.superseded
 """
 EVERYTHING = """
 descriptor = os.open(path, os.O_RDONLY)
@@ -60,7 +60,7 @@ longest, begun = 0.0, time.process_time()
 for _ in scan.steps(DataFile(path, descriptor)):
     now = time.process_time()
     longest, begun = max(longest, now - begun), now
-superseded = scan.census.ledger().superseded
+superseded = scan.full_count.totals().superseded
 top = max(scan.contents.classes.items(), key=lambda item: item[1])
 garbage = superseded + scan.contents.unreachable
 result = f"frees {garbage}, {top}, longest slice {longest * 1e3:.0f} ms"
@@ -90,7 +90,7 @@ followed.look()
 """
 LOOK = """
 known, problems = followed.look()
-result = known.ledger.transactions, known.ledger.objects, known.ledger.superseded
+result = known.totals.transactions, known.totals.objects, known.totals.superseded
 assert not problems
 """
 CUT = """

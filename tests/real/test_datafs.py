@@ -102,23 +102,23 @@ def test_numbers_are_those_of_the_zope_that_wrote_it(
     known = reader.scan()
     assert known.findings is not None
     assert known.findings.classes["OFS.DTMLMethod.DTMLMethod"] > 20 * 9000
-    assert known.ledger is not None
-    assert known.ledger.packed
+    assert known.totals is not None
+    assert known.totals.packed
 
     copy = tmp_path / "copy.fs"
     shutil.copy(data_fs, copy)
     theirs(any_zope, copy, "undo")
     copy.with_name("copy.fs.index").rename(tmp_path / "undone.fs.index")
     scan = scanned(copy)
-    ledger, contents = scan.census.ledger(), scan.contents
+    totals, contents = scan.full_count.totals(), scan.contents
     assert contents is not None
     assert contents.unreachable is not None
     for action, garbage in [
-        ("keep", ledger.superseded),
-        ("collect", ledger.superseded + contents.unreachable),
+        ("keep", totals.superseded),
+        ("collect", totals.superseded + contents.unreachable),
     ]:
         packed = tmp_path / f"{action}.fs"
         shutil.copy(copy, packed)
-        assert theirs(any_zope, packed, action) == [ledger.transactions, ledger.objects, garbage]
+        assert theirs(any_zope, packed, action) == [totals.transactions, totals.objects, garbage]
     shutil.copy(copy, tmp_path / "undone.fs")
-    assert scanned(tmp_path / "undone.fs").census.ledger() == ledger
+    assert scanned(tmp_path / "undone.fs").full_count.totals() == totals

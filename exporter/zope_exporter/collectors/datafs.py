@@ -169,10 +169,10 @@ class KeptDataFsCollector:
 def _known(known: Known, path: Path, labels: dict[str, str]) -> Iterator[Sample]:
     if known.counted is not None:
         yield TRANSACTIONS(known.counted.transactions, **labels)
-    if known.ledger is not None:
-        yield OBJECTS(known.ledger.objects, **labels)
-        yield GARBAGE(known.ledger.superseded, kind="superseded", **labels)
-        yield from _last_pack(path, known.ledger.packed, labels)
+    if known.totals is not None:
+        yield OBJECTS(known.totals.objects, **labels)
+        yield GARBAGE(known.totals.superseded, kind="superseded", **labels)
+        yield from _last_pack(path, known.totals.packed, labels)
     if known.findings is not None:
         yield from _found(known.findings, labels)
 

@@ -119,15 +119,15 @@ def counted(known: Known) -> int:
 
 
 def agrees(known: Known, path: Path) -> bool:
-    assert known.ledger is not None
-    return numbers(known.ledger) == zodb_numbers(path)
+    assert known.totals is not None
+    return numbers(known.totals) == zodb_numbers(path)
 
 
 def test_nothing_is_known_before_the_first_scan(path: Path) -> None:
     datafs.write(path, 3)
     reader = Reader(path)
     known = reader.known()
-    assert (known.counted, known.ledger, known.findings) == (None, None, None)
+    assert (known.counted, known.totals, known.findings) == (None, None, None)
     assert reader.rescan.progress == 0
     known = reader.scan()
     assert counted(known) == 3
@@ -181,12 +181,12 @@ def test_pack_does_not_count(path: Path, state: Path) -> None:
         history.store([(1, 7, [])])
         known = reader.known()
         assert counted(known) == 21
-        assert (known.ledger, known.findings) == (None, None)
+        assert (known.totals, known.findings) == (None, None)
         known = reader.scan()
         assert counted(known) == 21
-        assert known.ledger is not None
-        assert known.ledger.transactions == 2
-        assert known.ledger.packed
+        assert known.totals is not None
+        assert known.totals.transactions == 2
+        assert known.totals.packed
         assert agrees(known, path)
 
 
@@ -362,8 +362,8 @@ def test_live_writer(path: Path) -> None:
             [commits] = lines_until_ready(writer)
             known = reader.scan()
             assert agrees(known, path)
-            assert known.ledger is not None
-            assert known.ledger.superseded == scanned(path).census.ledger().superseded
+            assert known.totals is not None
+            assert known.totals.superseded == scanned(path).full_count.totals().superseded
             assert len(set(seen)) > 10
             assert seen == sorted(seen)
             assert counted(known) <= int(commits)

@@ -11,8 +11,7 @@ import pytest
 from tests.support.databases import datafs
 from tests.support.databases.counting import numbers, scanned
 from tests.support.databases.history import History, zodb_numbers
-from zope_exporter.storage.filestorage import contents
-from zope_exporter.storage.filestorage import full_count as census
+from zope_exporter.storage.filestorage import contents, full_count
 from zope_exporter.storage.filestorage.datafile import FileStorageError, opened
 from zope_exporter.storage.filestorage.follow import Followed
 from zope_exporter.storage.filestorage.reader import DataFile
@@ -62,14 +61,14 @@ def test_interrupted_after_any_step(path: Path) -> None:
                 break
             interruptions += 1
             scan = restored(scan.parts(), file, IDENTITY)
-            assert scan is not None or not last.census.start
+            assert scan is not None or not last.full_count.start
             scan = scan or last
     assert interruptions > 3
     assert progress == sorted(progress)
     assert len(set(progress)) > 5
     assert last.contents is not None
     assert whole.contents is not None
-    assert numbers(last.census.ledger()) == zodb_numbers(path)
+    assert numbers(last.full_count.totals()) == zodb_numbers(path)
     assert last.contents.unreachable == whole.contents.unreachable
     assert dict(last.contents.classes) == dict(whole.contents.classes)
 
@@ -93,11 +92,11 @@ def test_not_taken_up_for_another_file_or_from_another_version(path: Path) -> No
 
 @pytest.mark.parametrize("at_once", [1, 999, 4000])
 def test_merges_change_nothing(path: Path, at_once: int) -> None:
-    count = census.FullCount(merged_at_once=at_once)
+    count = full_count.FullCount(merged_at_once=at_once)
     with file_of(path) as file:
         for _ in count.steps(file):
             pass
-    assert numbers(count.ledger()) == zodb_numbers(path)
+    assert numbers(count.totals()) == zodb_numbers(path)
 
 
 class Clock:

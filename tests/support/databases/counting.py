@@ -22,18 +22,18 @@ def scanned(path: Path, window: int = 1 << 20) -> Scan:
 
 
 def scanned_numbers(path: Path, window: int = 1 << 20) -> Numbers:
-    return numbers(scanned(path, window).census.ledger())
+    return numbers(scanned(path, window).full_count.totals())
 
 
-def followed_numbers(path: Path, ledger: Totals | None = None, window: int = 1 << 20) -> Numbers:
-    """What it comes to from commit to commit, from the first or those of a ledger on."""
-    ledger = ledger or Totals()
+def followed_numbers(path: Path, totals: Totals | None = None, window: int = 1 << 20) -> Numbers:
+    """What it comes to from commit to commit, from the first or those of a totals on."""
+    totals = totals or Totals()
     with opened(path) as descriptor:
         file = DataFile(path, descriptor, window)
-        for transaction in file.transactions(ledger.position, ledger.tid):
-            ledger.add(file, transaction)
-    return numbers(ledger)
+        for transaction in file.transactions(totals.position, totals.tid):
+            totals.add(file, transaction)
+    return numbers(totals)
 
 
-def numbers(ledger: Totals) -> Numbers:
-    return Numbers(ledger.transactions, ledger.objects, ledger.superseded)
+def numbers(totals: Totals) -> Numbers:
+    return Numbers(totals.transactions, totals.objects, totals.superseded)

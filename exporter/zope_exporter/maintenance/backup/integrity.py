@@ -64,14 +64,14 @@ def examine(path: Path, blobs: Iterable[str] | None, report: Report) -> Found:
     with opened(path) as descriptor:
         file = DataFile(path, descriptor)
         report.stage("walking the restored Data.fs", file.size())
-        census, passed = FullCount(), 0
-        for _ in census.steps(file):
+        full_count, passed = FullCount(), 0
+        for _ in full_count.steps(file):
             report.check()
-            report.advance(census.position - passed)
-            passed = census.position
-        columns = census.current.columns
+            report.advance(full_count.position - passed)
+            passed = full_count.position
+        columns = full_count.columns
         objects = _Objects(columns)
-        contents = Contents(columns, census.overheads)
+        contents = Contents(columns, full_count.overheads)
         contents.references = objects
         report.stage("looking at every object", contents.total)
         done = 0
@@ -83,10 +83,10 @@ def examine(path: Path, blobs: Iterable[str] | None, report: Report) -> Found:
         dangling = _dangling(file, columns, objects, reached)
         missing: Iterable[tuple[str, str]] = ()
         if blobs is not None:
-            missing = _missing_blobs(file, census, objects, reached, set(blobs))
+            missing = _missing_blobs(file, full_count, objects, reached, set(blobs))
         needed = sum(bool(reached[row]) for row in objects.blobs)
-        counts = len(census.starts), len(columns.oids), needed
-        return Found(census.position, census.tid, *counts, tuple(dangling), tuple(missing))
+        counts = len(full_count.starts), len(columns.oids), needed
+        return Found(full_count.position, full_count.tid, *counts, tuple(dangling), tuple(missing))
 
 
 class _Objects(References):
@@ -155,15 +155,15 @@ def _references(file: DataFile, columns: Columns, row: int) -> set[int]:
 
 def _missing_blobs(
     file: DataFile,
-    census: FullCount,
+    full_count: FullCount,
     objects: _Objects,
     reached: npt.NDArray[np.bool_],
     blobs: set[str],
 ) -> Iterator[tuple[str, str]]:
-    columns = census.current.columns
+    columns = full_count.columns
     for row in objects.blobs:
         if reached[row]:
-            oid, start = int(columns.oids[row]), census.starts[int(columns.transactions[row])]
+            oid, start = int(columns.oids[row]), full_count.starts[int(columns.transactions[row])]
             name = f"0x{file.transaction(start).tid:016x}.blob"
             bushy = "/".join(f"0x{byte:02x}" for byte in oid.to_bytes(8, "big"))
             paths = f"{bushy}/{name}", f"{oid_repr(p64(oid))}/{name}"

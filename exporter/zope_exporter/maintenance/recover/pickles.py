@@ -71,12 +71,12 @@ def _add(found: dict[str, Any], losses: "Losses") -> None:
 
 def main(data_fs: str) -> int:
     path = Path(data_fs)
-    census = walk(path)
-    _limit(resource.RLIMIT_AS, MEMORY + MEMORY_AN_OBJECT * len(census.current.columns.oids))
+    full_count = walk(path)
+    _limit(resource.RLIMIT_AS, MEMORY + MEMORY_AN_OBJECT * len(full_count.columns.oids))
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_NOFILE, OPEN_FILES)
     with opened(path) as descriptor:
-        _go_through(DataFile(path, descriptor), census)
+        _go_through(DataFile(path, descriptor), full_count)
     return 0
 
 
@@ -86,8 +86,8 @@ def _limit(what: int, most: int) -> None:
     resource.setrlimit(what, (min(least), min(least)))
 
 
-def _go_through(file: DataFile, census: FullCount) -> None:
-    columns = census.current.columns
+def _go_through(file: DataFile, full_count: FullCount) -> None:
+    columns = full_count.columns
     walk = _Walk(file, columns.oids[columns.data > 0])
     for oid, data, size in _rows(columns):
         walk.look(oid, data, size - RECORD_HEADER.size)

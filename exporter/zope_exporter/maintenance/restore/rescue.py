@@ -105,5 +105,5 @@ def _said(found: FullCount | str) -> str:
     return found if isinstance(found, str) else f"whole, to {_end(found)}"
 
 
-def _end(census: FullCount) -> str:
-    return shown(census.tid.to_bytes(8, "big")) if census.tid else "its beginning, empty"
+def _end(full_count: FullCount) -> str:
+    return shown(full_count.tid.to_bytes(8, "big")) if full_count.tid else "its beginning, empty"

@@ -43,7 +43,7 @@ class Columns:
     transactions: Places = field(default_factory=lambda: np.zeros(0, np.uint32))
 
 
-class Current:
+class CurrentRecords:
     """Collects records in the order of the file; the last one of an object is its current one.
 
     What is `added` is four numbers a record, as the four columns have them.

@@ -62,7 +62,7 @@ class Followed:
                 self._refresh()
             return self._known, list(self._problems.values())
 
-    def adopt(self, identity: Identity, ledger: Totals) -> None:
+    def adopt(self, identity: Identity, totals: Totals) -> None:
         """Go on from the totals of a scan, unless the file has been replaced since.
 
         Those that were carried on from commit to commit are put right by that, should a writer
@@ -70,11 +70,11 @@ class Followed:
         """
         with self._lock:
             known = self._known
-            reached = known.ledger.position if known.ledger else 0
-            if known.identity == identity and reached < ledger.position + LOOK_BYTES:
-                counted = known.counted or Counted(ledger.transactions, ledger.tid)
+            reached = known.totals.position if known.totals else 0
+            if known.identity == identity and reached < totals.position + LOOK_BYTES:
+                counted = known.counted or Counted(totals.transactions, totals.tid)
                 self._known = replace(
-                    known, ledger=ledger, counted=counted if self._loaded else None
+                    known, totals=totals, counted=counted if self._loaded else None
                 )
                 self._seen = None
                 self._save()
@@ -106,9 +106,9 @@ class Followed:
             file = DataFile(self.path, descriptor)
             found = os.fstat(descriptor)
             self._recognise(file, found)
-            counted, ledger = self._known.counted, self._known.ledger
+            counted, totals = self._known.counted, self._known.totals
             try:
-                whole = self._catch_up(file, ledger) if ledger else self._count_new(file)
+                whole = self._catch_up(file, totals) if totals else self._count_new(file)
             finally:
                 self._keep(counted)
             if whole:
@@ -116,30 +116,30 @@ class Followed:
 
     def _recognise(self, file: DataFile, found: os.stat_result) -> None:
         """Forget all but the count of commits if this is not the file that was followed."""
-        identity, ledger = (found.st_dev, found.st_ino), self._known.ledger
-        if identity != self._known.identity or (ledger and not _holds(file, ledger)):
+        identity, totals = (found.st_dev, found.st_ino), self._known.totals
+        if identity != self._known.identity or (totals and not _holds(file, totals)):
             self._known = Known(self._known.counted, identity)
             self.behind = False
 
-    def _catch_up(self, file: DataFile, ledger: Totals) -> bool:
+    def _catch_up(self, file: DataFile, totals: Totals) -> bool:
         """Go on to the last committed transaction; False if there is more than that."""
-        end = ledger.position + LOOK_BYTES
+        end = totals.position + LOOK_BYTES
         self.behind = False
-        for transaction in file.transactions(ledger.position, ledger.tid):
-            ledger.add(file, transaction)
+        for transaction in file.transactions(totals.position, totals.tid):
+            totals.add(file, transaction)
             counted = self._known.counted
             if counted and transaction.tid > counted.tid:
                 number = counted.transactions + (transaction.status != UNDONE)
                 self._known = replace(self._known, counted=Counted(number, transaction.tid))
-            if ledger.position >= end:
+            if totals.position >= end:
                 self.behind = True
                 return False
-        if ledger.position == file.size():
+        if totals.position == file.size():
             return True
         last = self._last()
-        following = file.transactions(ledger.position, ledger.tid)
-        if last is not None and last.start >= ledger.position and next(following, None) is None:
-            raise file.damaged(ledger.position, "a transaction before others is unfinished")
+        following = file.transactions(totals.position, totals.tid)
+        if last is not None and last.start >= totals.position and next(following, None) is None:
+            raise file.damaged(totals.position, "a transaction before others is unfinished")
         return False
 
     def _count_new(self, file: DataFile) -> bool:
@@ -174,19 +174,19 @@ class Followed:
                 self._problems["state"] = problem
             else:
                 self._loaded = True
-                self._saved = self._known.ledger.position if self._known.ledger else 0
+                self._saved = self._known.totals.position if self._known.totals else 0
 
     def _keep(self, before: Counted | None) -> None:
-        ledger = self._known.ledger
-        if ledger and ledger.position - self._saved >= CHECKPOINT_BYTES:
+        totals = self._known.totals
+        if totals and totals.position - self._saved >= CHECKPOINT_BYTES:
             self._save()
         elif self.store and self._known.counted not in (None, before):
             self._try(self.store.save_counted, self._known.counted)
 
     def _save(self) -> None:
-        ledger = self._known.ledger
-        if self.store and self._loaded and ledger:
-            self._saved = ledger.position
+        totals = self._known.totals
+        if self.store and self._loaded and totals:
+            self._saved = totals.position
             self._try(self.store.save, self._known)
 
     def _try(self, save: Callable[..., None], what: object) -> None:
@@ -202,8 +202,8 @@ def _state(found: os.stat_result) -> tuple[int, ...]:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _holds(file: DataFile, ledger: Totals) -> bool:
+def _holds(file: DataFile, totals: Totals) -> bool:
     """Tell whether a file has not been changed otherwise than by commits."""
-    if ledger.position > file.size():
+    if totals.position > file.size():
         return False
-    return not ledger.start or file.transaction(ledger.start).tid == ledger.tid
+    return not totals.start or file.transaction(totals.start).tid == totals.tid

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .current_records import Columns, Current, Sweep
+from .current_records import Columns, CurrentRecords, Sweep
 from .datafile import TornTailError, opened
 from .format import FIRST_TRANSACTION, LENGTH, PACKED, RECORD_HEADER, UNDONE, Transaction
 from .index import read_index
@@ -35,8 +35,13 @@ class FullCount:
     packed: int = 0
     starts: "array[int]" = field(default_factory=lambda: array("Q"))
     overheads: "array[int]" = field(default_factory=lambda: array("I"))
-    current: Current = field(default_factory=Current)
+    current: CurrentRecords = field(default_factory=CurrentRecords)
     merged_at_once: int = RECORDS_A_MERGE
+
+    @property
+    def columns(self) -> Columns:
+        """The current records up to the last merge."""
+        return self.current.columns
 
     def steps(self, file: DataFile) -> Iterator[None]:
         """Count on to the last committed transaction, giving way after each step."""
@@ -61,9 +66,9 @@ class FullCount:
                     added = self.current.added
                 yield
 
-    def ledger(self) -> Totals:
+    def totals(self) -> Totals:
         """Return the totals, from which the count goes on commit by commit."""
-        columns = self.current.columns
+        columns = self.columns
         holding = columns.transactions[columns.sizes > 0]
         live = np.bincount(holding, minlength=len(self.starts)).astype(np.uint32)
         starts = np.frombuffer(self.starts, np.uint64)[live > 0]
@@ -96,24 +101,25 @@ def indexed(file: DataFile, path: Path) -> Generator[None, None, FullCount]:
     Raises UnusableIndexError for an index that is not one of this file, and DamagedError.
     """
     index = read_index(path)
-    census = FullCount()
+    full_count = FullCount()
     ends, last_filled = array("Q"), -1
     headers = DataFile(file.path, file.descriptor, HEADERS_ONLY)
-    for number, transaction in enumerate(headers.transactions(census.position, census.tid)):
+    for number, transaction in enumerate(headers.transactions(full_count.position, full_count.tid)):
         if transaction.start >= index.end:
             break
         if transaction.status != UNDONE:
             ends.append(transaction.end - LENGTH.size)
             if transaction.records < transaction.end - LENGTH.size:
-                last_filled = len(census.starts)
-        census.passed(transaction)
+                last_filled = len(full_count.starts)
+        full_count.passed(transaction)
         if number % TRANSACTIONS_A_STEP == 0:
             yield
-    sweep = Sweep(file, index, census.starts, ends)
+    sweep = Sweep(file, index, full_count.starts, ends)
     yield from sweep.steps()
-    sweep.check_end(census.position, last_filled)
-    census.current = Current(Columns(index.oids, sweep.data, sweep.sizes, sweep.transactions))
-    return census
+    sweep.check_end(full_count.position, last_filled)
+    columns = Columns(index.oids, sweep.data, sweep.sizes, sweep.transactions)
+    full_count.current = CurrentRecords(columns)
+    return full_count
 
 
 def walk(path: Path, seen: Callable[[int], object] = lambda _: None) -> FullCount:
@@ -123,16 +129,16 @@ def walk(path: Path, seen: Callable[[int], object] = lambda _: None) -> FullCoun
     """
     with opened(path) as descriptor:
         file = DataFile(path, descriptor)
-        census, passed = FullCount(), 0
-        for _ in census.steps(file):
-            seen(census.position - passed)
-            passed = census.position
+        full_count, passed = FullCount(), 0
+        for _ in full_count.steps(file):
+            seen(full_count.position - passed)
+            passed = full_count.position
         size = file.size()
         seen(size - passed)
-        if census.position != size:
+        if full_count.position != size:
             raise TornTailError(
-                f"{path} has {size - census.position} bytes after its last whole transaction, at"
-                f" byte {census.position}",
+                f"{path} has {size - full_count.position} bytes after its last whole transaction,"
+                f" at byte {full_count.position}",
                 path.stat().st_mtime,
             )
-        return census
+        return full_count

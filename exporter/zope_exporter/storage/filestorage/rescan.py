@@ -73,7 +73,7 @@ class Rescan:
         if now < self._not_before:
             return False
         findings = known.findings
-        return known.ledger is None or not findings or now - findings.scanned >= RESCAN_SECONDS
+        return known.totals is None or not findings or now - findings.scanned >= RESCAN_SECONDS
 
     def _all_steps(self) -> Iterator[None]:
         # numpy costs more memory than all else here, and most of the time nothing is scanned.
@@ -97,7 +97,7 @@ class Rescan:
                 if self.followed.known.identity != identity:
                     return
                 if scan.contents is not None and not adopted:
-                    self.followed.adopt(identity, scan.census.ledger())
+                    self.followed.adopt(identity, scan.full_count.totals())
                     adopted = True
                 if self._clock() - saved >= SAVE_SECONDS:
                     self.keep()

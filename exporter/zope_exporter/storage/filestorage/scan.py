@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from .contents import Contents
-from .current_records import Columns, Current
+from .current_records import Columns, CurrentRecords
 from .datafile import FileStorageError, Identity
 from .format import FIRST_TRANSACTION
 from .full_count import FullCount, indexed
@@ -17,11 +17,11 @@ _PLACE = ("position", "tid", "start", "packed")
 
 
 class Scan:
-    """Counts everything (`census`), then reads the current records (`contents`, None till then)."""
+    """Counts all (`full_count`), then reads the current records (`contents`, None till then)."""
 
     def __init__(self, identity: Identity, size: int) -> None:
         self.identity = identity
-        self.census = FullCount()
+        self.full_count = FullCount()
         self.contents: Contents | None = None
         self._size = size
 
@@ -29,40 +29,37 @@ class Scan:
     def progress(self) -> float:
         """How much is done, from 0 to 1."""
         if self.contents is None:
-            return 0.5 * min(1.0, self.census.position / max(self._size, 1))
+            return 0.5 * min(1.0, self.full_count.position / max(self._size, 1))
         return 0.5 + 0.5 * self.contents.done / max(self.contents.total, 1)
 
     def steps(self, file: DataFile) -> Iterator[None]:
         if self.contents is None:
-            if self.census.position == FIRST_TRANSACTION:
+            if self.full_count.position == FIRST_TRANSACTION:
                 yield from self._count_indexed(file)
-            yield from self.census.steps(file)
-            self.contents = Contents(self.census.current.columns, self.census.overheads)
+            yield from self.full_count.steps(file)
+            self.contents = Contents(self.full_count.columns, self.full_count.overheads)
         yield
         yield from self.contents.steps(file)
 
     def _count_indexed(self, file: DataFile) -> Iterator[None]:
         try:
-            self.census = yield from indexed(file, file.path.with_name(file.path.name + ".index"))
+            index = file.path.with_name(file.path.name + ".index")
+            self.full_count = yield from indexed(file, index)
         except FileStorageError:
             # The walk from the first transaction on needs no index, and tells what is damaged.
             return
 
     def parts(self) -> dict[str, bytes]:
         """Return all that `restored` needs."""
-        census = self.census
-        census.current.merge()
-        columns = census.current.columns
-        place = {name: getattr(census, name) for name in _PLACE}
+        full_count = self.full_count
+        full_count.current.merge()
+        place = {name: getattr(full_count, name) for name in _PLACE}
         parts = {
             "place": json.dumps(place | {"identity": self.identity}).encode(),
-            "starts": census.starts.tobytes(),
-            "overheads": census.overheads.tobytes(),
-            "oids": columns.oids.tobytes(),
-            "data": columns.data.tobytes(),
-            "sizes": columns.sizes.tobytes(),
-            "transactions": columns.transactions.tobytes(),
+            "starts": full_count.starts.tobytes(),
+            "overheads": full_count.overheads.tobytes(),
         }
+        parts |= {name: column.tobytes() for name, column in vars(full_count.columns).items()}
         if self.contents is not None:
             read = {"done": self.contents.done, "classes": self.contents.classes}
             parts["contents"] = json.dumps(read).encode()
@@ -87,8 +84,8 @@ def restored(parts: Mapping[str, bytes], file: DataFile, identity: Identity) -> 
             np.frombuffer(parts["transactions"], np.uint32),
         )
         starts, overheads = array("Q", parts["starts"]), array("I", parts["overheads"])
-        scan.census = FullCount(
-            **place, starts=starts, overheads=overheads, current=Current(columns)
+        scan.full_count = FullCount(
+            **place, starts=starts, overheads=overheads, current=CurrentRecords(columns)
         )
         if "contents" in parts:
             scan.contents = contents = Contents(columns, overheads)

@@ -60,11 +60,11 @@ class Findings:
 
 @dataclass(frozen=True)
 class Known:
-    """What an earlier run left; `identity` says of which file the ledger and the findings are."""
+    """What an earlier run left; `identity` says of which file the totals and the findings are."""
 
     counted: Counted | None = None
     identity: Identity | None = None
-    ledger: Totals | None = None
+    totals: Totals | None = None
     findings: Findings | None = None
 
 
@@ -84,12 +84,12 @@ class Store:
             ).fetchone()
         if row is None:
             return Known()
-        counted, ledger, starts, live, findings = row
+        counted, totals, starts, live, findings = row
         try:
             known = Known(Counted(**json.loads(counted)))
-            if ledger is None:
+            if totals is None:
                 return known
-            sums = json.loads(ledger)
+            sums = json.loads(totals)
             identity = sums.pop("device"), sums.pop("inode")
             whole = Totals(**sums, starts=array("Q", starts), live=array("I", live))
             found = Findings(**json.loads(findings)) if findings else None
@@ -107,11 +107,11 @@ class Store:
 
     def save(self, known: Known) -> None:
         """Keep count, totals and findings in one transaction, unless there is no count yet."""
-        ledger = known.ledger
-        if ledger is None or known.counted is None or known.identity is None:
+        totals = known.totals
+        if totals is None or known.counted is None or known.identity is None:
             return
         device, inode = known.identity
-        sums = {name: getattr(ledger, name) for name in _SUMS} | {"device": device, "inode": inode}
+        sums = {name: getattr(totals, name) for name in _SUMS} | {"device": device, "inode": inode}
         with self._open() as state:
             state.execute(
                 "INSERT OR REPLACE INTO data_fs VALUES (?, ?, ?, ?, ?, ?)",
@@ -119,8 +119,8 @@ class Store:
                     self._key,
                     json.dumps(vars(known.counted)),
                     json.dumps(sums),
-                    ledger.starts.tobytes(),
-                    ledger.live.tobytes(),
+                    totals.starts.tobytes(),
+                    totals.live.tobytes(),
                     json.dumps(vars(known.findings)) if known.findings else None,
                 ),
             )
