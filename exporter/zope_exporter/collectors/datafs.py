@@ -7,15 +7,12 @@ from pathlib import Path
 
 from zope_exporter.discovery.inventory import Inventory
 from zope_exporter.metrics.metric import Metric, Part, Sample
-from zope_exporter.storage.filestorage.datafile import (
-    DataFileMissingError,
-    FileStorageError,
-    Identity,
-)
+from zope_exporter.storage.filestorage.datafile import DataFileMissingError, FileStorageError
 from zope_exporter.storage.filestorage.follow import Followed
 from zope_exporter.storage.filestorage.format import time_of
 from zope_exporter.storage.filestorage.rescan import Background, Rescan
 from zope_exporter.storage.filestorage.state import Findings, Known, Store
+from zope_exporter.system.open_files import Identity
 
 LABELS = ("site", "database")
 

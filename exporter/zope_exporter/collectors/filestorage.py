@@ -15,15 +15,15 @@ from zope_exporter.storage.filestorage import datafile
 from zope_exporter.storage.filestorage.datafile import (
     DataFileMissingError,
     FileStorageError,
-    Identity,
     OwnerHiddenError,
     TornTailError,
     files_beside,
     leftover_bytes,
 )
 from zope_exporter.storage.filestorage.format import Transaction, time_of
-from zope_exporter.storage.filestorage.open_files import OpenFile, open_files, writes_elsewhere
+from zope_exporter.storage.filestorage.open_files import open_files, writes_elsewhere
 from zope_exporter.storage.filestorage.tail import read_tail
+from zope_exporter.system.open_files import Identity, OpenFile
 
 Found = TypeVar("Found")
 

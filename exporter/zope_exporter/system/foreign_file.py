@@ -93,7 +93,8 @@ def chunks(descriptor: int, path: Path, may_grow: bool = False) -> Iterator[byte
 
     Else a file that grows as fast as it is read would have no end.
     """
-    left = os.fstat(descriptor).st_size
+    with named(path):
+        left = os.fstat(descriptor).st_size
     while True:
         with named(path):
             data = os.read(descriptor, CHUNK)

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from zope_exporter.maintenance.jobs.report import ActionError, InterruptedActionError, Report
-from zope_exporter.storage.filestorage.datafile import FileStorageError, Identity, status
+from zope_exporter.storage.filestorage.datafile import FileStorageError, status
 from zope_exporter.system.humanize import duration, size
+from zope_exporter.system.open_files import Identity
 
 from .preconditions import check, settled
 from .target import (

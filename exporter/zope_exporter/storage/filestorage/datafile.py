@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from zope_exporter.system import foreign_file
-
-Identity = tuple[int, int]  # device and inode
+from zope_exporter.system.open_files import Identity
 
 UNFINISHED = (".pack", ".index.index_tmp")
 CUT_OFF = re.compile(r"\.tr\d+")

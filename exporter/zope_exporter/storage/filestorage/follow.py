@@ -7,16 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from zope_exporter.system.open_files import Identity
 from zope_exporter.system.state import StateError
 
-from .datafile import (
-    DataFileMissingError,
-    FileStorageError,
-    Identity,
-    TornTailError,
-    opened,
-    status,
-)
+from .datafile import DataFileMissingError, FileStorageError, TornTailError, opened, status
 from .format import UNDONE, Transaction
 from .reader import DataFile
 from .state import Counted, Findings, Known, Store

@@ -6,24 +6,15 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
+from zope_exporter.system import open_files as system
 from zope_exporter.system.foreign_file import NotRegularError, opened
+from zope_exporter.system.open_files import Identity, OpenFile
 
-from .datafile import Identity, OwnerHiddenError
+from .datafile import OwnerHiddenError
 
-DELETED = " (deleted)"
 INODE = "ino:"
-NOT_THERE = (FileNotFoundError, ProcessLookupError)
 SUFFIXES = ("", ".old", ".pack", ".lock", ".index.index_tmp")
-
-
-class OpenFile(NamedTuple):
-    """A file an owner has open: its path now, which file it is, whether it may be written."""
-
-    path: str
-    identity: Identity
-    writable: bool
 
 
 def open_files(pid: int, data_fs: Path, proc: Path = Path("/proc")) -> list[OpenFile]:
@@ -31,14 +22,9 @@ def open_files(pid: int, data_fs: Path, proc: Path = Path("/proc")) -> list[Open
 
     A process that is gone has none. Raises OwnerHiddenError without the rights to look.
     """
+    paths = _paths(data_fs)
     try:
-        directory = os.open(proc / str(pid) / "fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            return list(_open_files(directory, _paths(data_fs)))
-        finally:
-            os.close(directory)
-    except (FileNotFoundError, ProcessLookupError):
-        return []
+        return system.open_files(proc / str(pid), lambda path, _: path in paths)
     except PermissionError as error:
         raise OwnerHiddenError(
             f"which files process {pid} has open cannot be seen: run the exporter as the same user"
@@ -53,20 +39,8 @@ def writes_elsewhere(files: Iterable[OpenFile], current: Identity) -> bool:
     start, an end and a pack have a moment without.
     """
     written = [file for file in files if file.writable]
-    locked = any(file.path.removesuffix(DELETED).endswith(".lock") for file in written)
+    locked = any(file.path.endswith(".lock") for file in written)
     return locked and all(file.identity != current for file in written)
-
-
-def _open_files(directory: int, paths: frozenset[str]) -> Iterable[OpenFile]:
-    for number in os.listdir(directory):
-        with suppress(FileNotFoundError):  # closed meanwhile
-            path = os.readlink(number, dir_fd=directory)
-            if path.removesuffix(DELETED) in paths:
-                found = os.stat(number, dir_fd=directory)
-                link = os.stat(number, dir_fd=directory, follow_symlinks=False)
-                # The link's own permissions are the mode the file was opened with.
-                writable = bool(link.st_mode & 0o200)
-                yield OpenFile(path, (found.st_dev, found.st_ino), writable)
 
 
 def _paths(data_fs: Path) -> frozenset[str]:
@@ -119,16 +93,11 @@ def _identities(paths: set[Path]) -> Iterator[Identity]:
 
 
 def _holds(process: Path, names: set[str], inodes: set[int], identities: set[Identity]) -> bool:
-    with suppress(*NOT_THERE):
-        for link in (process / "fd").iterdir():
-            with suppress(*NOT_THERE):
-                path = str(link.readlink()).removesuffix(DELETED)
-                # First without a look at the file: to stat one on a file system that hangs, hangs.
-                if Path(path).name in names or _inode(process / "fdinfo" / link.name) in inodes:
-                    status = link.stat()
-                    if (status.st_dev, status.st_ino) in identities:
-                        return True
-    return False
+    def is_wanted(path: str, fdinfo: Path) -> bool:
+        # First without a look at the file: to stat one on a file system that hangs, hangs.
+        return Path(path).name in names or _inode(fdinfo) in inodes
+
+    return any(file.identity in identities for file in system.open_files(process, is_wanted))
 
 
 def _inode(fdinfo: Path) -> int | None:

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from zope_exporter.system.open_files import Identity
+
 from .contents import Contents
 from .current_records import Columns, CurrentRecords
-from .datafile import FileStorageError, Identity
+from .datafile import FileStorageError
 from .format import FIRST_TRANSACTION
 from .full_count import FullCount, indexed
 from .reader import DataFile

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from sqlite3 import Connection
 
+from zope_exporter.system.open_files import Identity
 from zope_exporter.system.state import open_state
 
-from .datafile import Identity
 from .totals import Totals
 
 _TABLES = (
