@@ -7,7 +7,7 @@ import pytest
 from zope_exporter.alerting.thresholds import read_limits
 from zope_exporter.checks.finding import Finding, Severity, Values
 from zope_exporter.checks.zeo import judge_zeo
-from zope_exporter.clients.zeo.probe import Answer
+from zope_exporter.clients.zeo.probe import ZeoResult
 from zope_exporter.clients.zeo.status import StorageStatus
 from zope_exporter.collectors.zeo import ZeoCollector
 from zope_exporter.discovery.inventory import Inventory, Site, ZeoServer
@@ -17,13 +17,13 @@ NOW = 1800000000.0
 SITE = Site("intranet", zeo=(ZeoServer("zeo", "127.0.0.1:8100", ("1",)),))
 
 
-def judge(answer: Answer) -> list[Finding]:
+def judge(answer: ZeoResult) -> list[Finding]:
     registry = Registry([ZeoCollector(lambda: Inventory((SITE,)), lambda _: answer)])
     return list(judge_zeo(SITE, Values(registry.scrape(30)), NOW, read_limits()))
 
 
 def judge_status(**told: Any) -> list[Finding]:
-    return judge(Answer(True, {"1": StorageStatus(**told)}))
+    return judge(ZeoResult(True, {"1": StorageStatus(**told)}))
 
 
 def finding(severity: Severity, text: str) -> Finding:
@@ -40,7 +40,7 @@ def test_a_server_that_is_well() -> None:
 
 
 def test_a_server_that_does_not_answer() -> None:
-    assert judge(Answer(False)) == [
+    assert judge(ZeoResult(False)) == [
         finding(
             Severity.CRITICAL,
             "no ZEO server answers at 127.0.0.1:8100 (start it, or see its log)",
@@ -49,7 +49,7 @@ def test_a_server_that_does_not_answer() -> None:
 
 
 def test_a_server_without_the_storage() -> None:
-    found = judge(Answer(True, {"other": StorageStatus(clients=1)}))
+    found = judge(ZeoResult(True, {"other": StorageStatus(clients=1)}))
     assert [(each.severity, each.text) for each in found] == [
         (
             Severity.CRITICAL,
@@ -60,7 +60,7 @@ def test_a_server_without_the_storage() -> None:
 
 
 def test_an_old_server_that_tells_nothing() -> None:
-    [only] = judge(Answer(True))
+    [only] = judge(ZeoResult(True))
     assert only.text.endswith("and tells no more (set monitor-address in zeo.conf)")
 
 
@@ -72,4 +72,4 @@ def test_a_commit_that_does_not_end(held: float, severity: Severity | None) -> N
 
 
 def test_a_server_that_cannot_be_asked_is_left_to_the_failure_that_says_why() -> None:
-    assert judge(Answer(None, problem="127.0.0.1:8100 TLS fails")) == []
+    assert judge(ZeoResult(None, problem="127.0.0.1:8100 TLS fails")) == []

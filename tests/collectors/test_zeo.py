@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from zope_exporter.clients.zeo.probe import Answer
+from zope_exporter.clients.zeo.probe import ZeoResult
 from zope_exporter.clients.zeo.status import StorageStatus
 from zope_exporter.collectors.zeo import UP, ZeoCollector
 from zope_exporter.discovery.inventory import Inventory, Site, ZeoServer
@@ -26,11 +26,11 @@ BUSY = StorageStatus(
 )
 OLD = StorageStatus(clients=1, commits=5, aborts=0, loads=7, stores=9, conflicts=0)
 ANSWERS = {
-    "here": Answer(True, {"1": BUSY, "other": StorageStatus(clients=0), "shop": BUSY}),
-    "old": Answer(True, {"1": OLD}),
-    "older": Answer(True),
-    "down": Answer(False),
-    "unknown": Answer(False),
+    "here": ZeoResult(True, {"1": BUSY, "other": StorageStatus(clients=0), "shop": BUSY}),
+    "old": ZeoResult(True, {"1": OLD}),
+    "older": ZeoResult(True),
+    "down": ZeoResult(False),
+    "unknown": ZeoResult(False),
 }
 INVENTORY = Inventory(
     (
@@ -50,7 +50,7 @@ INVENTORY = Inventory(
 )
 
 
-def scrape(answer: Answer, *servers: ZeoServer) -> Scrape:
+def scrape(answer: ZeoResult, *servers: ZeoServer) -> Scrape:
     inventory = Inventory((Site("intranet", zeo=servers),))
     return Registry([ZeoCollector(lambda: inventory, lambda _: answer)]).scrape(30)
 
@@ -68,7 +68,7 @@ def test_golden_page() -> None:
 
 @pytest.mark.parametrize("up", [False, None])
 def test_what_is_wrong_is_named_and_what_cannot_be_known_is_absent(up: bool | None) -> None:
-    answer = Answer(up, problem="127.0.0.1:8100 speaks another protocol than ZEO")
+    answer = ZeoResult(up, problem="127.0.0.1:8100 speaks another protocol than ZEO")
     page = scrape(answer, ZeoServer("zeo", "127.0.0.1:8100", ("1",)))
     assert [str(failure) for failure in page.failures] == [
         "zeo intranet/zeo: 127.0.0.1:8100 speaks another protocol than ZEO"
@@ -77,12 +77,12 @@ def test_what_is_wrong_is_named_and_what_cannot_be_known_is_absent(up: bool | No
 
 
 def test_a_server_that_cannot_be_asked_says_why() -> None:
-    page = scrape(Answer(True), ZeoServer("zeo", "127.0.0.1:8100", ("1",), problem="wants TLS"))
+    page = scrape(ZeoResult(True), ZeoServer("zeo", "127.0.0.1:8100", ("1",), problem="wants TLS"))
     assert [str(failure) for failure in page.failures] == ["zeo intranet/zeo: wants TLS"]
     assert ups(page) == {}
 
 
 def test_silence_is_a_result_and_no_failure() -> None:
-    page = scrape(Answer(False), ZeoServer("zeo", "127.0.0.1:8100", ("1", "catalog")))
+    page = scrape(ZeoResult(False), ZeoServer("zeo", "127.0.0.1:8100", ("1", "catalog")))
     assert page.failures == []
     assert ups(page) == {"1": 0, "catalog": 0}

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from zope_exporter.clients.zmi.pages import Caches, Panel
-from zope_exporter.clients.zmi.visit import Account, Visited
+from zope_exporter.clients.zmi.probe import ZmiResult, ZmiTarget
 from zope_exporter.collectors.zmi import UP, ZmiCollector
 from zope_exporter.discovery.inventory import Database, Inventory, Process, Service, Site, ZmiLogin
 from zope_exporter.metrics.exposition import encode
@@ -17,11 +17,11 @@ from zope_exporter.metrics.registry import Registry
 LOGIN = ZmiLogin("http://127.0.0.1:8080", "admin", Path("/run/password"))
 OLD_LOGIN = ZmiLogin("http://127.0.0.1:8081", "admin", Path("/run/password"))
 ACCOUNTS = {
-    LOGIN: Account(
+    LOGIN: ZmiResult(
         Panel("6.3.0", "3.11.7", 42, debug_mode=True),
         {"main": Caches(10, 7, 5000, 0), "temporary": Caches(0, 0, 300, 1048576)},
     ),
-    OLD_LOGIN: Account(Panel("2.13.30", "2.7.18", 43, None), {"main": Caches(5, 0, 400, 0)}),
+    OLD_LOGIN: ZmiResult(Panel("2.13.30", "2.7.18", 43, None), {"main": Caches(5, 0, 400, 0)}),
 }
 INVENTORY = Inventory(
     (
@@ -45,10 +45,10 @@ def test_golden_page() -> None:
 
 
 def test_what_is_wrong_is_named_beside_what_is_known() -> None:
-    def visit(zope: Visited) -> Account:
-        return Account(ACCOUNTS[zope.login].panel, problem="no Cache Name")
+    def probe(zope: ZmiTarget) -> ZmiResult:
+        return ZmiResult(ACCOUNTS[zope.login].panel, problem="no Cache Name")
 
-    scrape = Registry([ZmiCollector(lambda: INVENTORY, visit)]).scrape(30)
+    scrape = Registry([ZmiCollector(lambda: INVENTORY, probe)]).scrape(30)
     assert [str(failure) for failure in scrape.failures] == [
         "zmi intranet/client1: no Cache Name",
         "zmi intranet/old: no Cache Name",
@@ -58,33 +58,33 @@ def test_what_is_wrong_is_named_beside_what_is_known() -> None:
 
 
 def test_a_zope_with_an_agent_is_never_visited(tmp_path: Path) -> None:
-    visits = []
+    probed = []
 
-    def visit(zope: Visited) -> Account:
-        visits.append(zope)
+    def probe(zope: ZmiTarget) -> ZmiResult:
+        probed.append(zope)
         return ACCOUNTS[zope.login]
 
     me = Process(os.getpid(), psutil.Process().create_time())
     service = Service("zope", "client1", None, agent_home=tmp_path, process=me, zmi=LOGIN)
-    registry = Registry([ZmiCollector(lambda: Inventory((Site("s", (service,)),)), visit)])
+    registry = Registry([ZmiCollector(lambda: Inventory((Site("s", (service,)),)), probe)])
     with socket.socket(socket.AF_UNIX) as agent:
         agent.bind(str(tmp_path / f"zope-exporter-{me.pid}.sock"))
         assert not [each for each in registry.scrape(30).samples if "zope" in each.metric.labels]
-    assert visits == []
+    assert probed == []
     (tmp_path / f"zope-exporter-{me.pid}.sock").unlink()
     assert [each for each in registry.scrape(30).samples if "zope" in each.metric.labels]
-    assert len(visits) == 1
+    assert len(probed) == 1
 
 
 @pytest.mark.parametrize("kind", ["relstorage", "other"])
 def test_databases_whose_page_may_cost_a_query_are_left_out(kind: str) -> None:
     databases = Database("main", "zeo"), Database("sql", kind)  # type: ignore[arg-type]  # of the parameters
     service = Service("zope", "client1", None, databases=databases, zmi=LOGIN)
-    asked: list[Visited] = []
+    asked: list[ZmiTarget] = []
 
-    def visit(zope: Visited) -> Account:
+    def probe(zope: ZmiTarget) -> ZmiResult:
         asked.append(zope)
-        return Account()
+        return ZmiResult()
 
-    Registry([ZmiCollector(lambda: Inventory((Site("s", (service,)),)), visit)]).scrape(30)
+    Registry([ZmiCollector(lambda: Inventory((Site("s", (service,)),)), probe)]).scrape(30)
     assert [zope.databases for zope in asked] == [("main",)]

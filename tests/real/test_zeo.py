@@ -19,7 +19,7 @@ from tests.support.zeo.clients import ZeoClient
 from tests.support.zeo.servers import ZeoServer
 from tests.support.zopes.environments import Environment
 from tests.support.zopes.instances import ZopeInstance
-from zope_exporter.clients.zeo.probe import Answer, ZeoProber
+from zope_exporter.clients.zeo.probe import ZeoProber, ZeoResult
 from zope_exporter.clients.zeo.status import StorageStatus
 from zope_exporter.discovery.inventory import ZeoServer as Asked
 
@@ -29,7 +29,7 @@ StartZeo = Callable[..., ZeoServer]
 PATIENCE = 20.0
 
 
-def probe(zeo: ZeoServer, monitor: str = "", timeout: float = PATIENCE) -> Answer:
+def probe(zeo: ZeoServer, monitor: str = "", timeout: float = PATIENCE) -> ZeoResult:
     return ZeoProber(timeout).probe(Asked("zeo", zeo.address, monitor=monitor))
 
 
@@ -117,7 +117,7 @@ def test_a_server_that_is_stopped_and_started_under_load(
     writer.tell("write")
     eventually(lambda: (status(zeo).commits or 0) > 150)
     zeo.stop(signal.SIGKILL)
-    assert probe(zeo) == Answer(False)
+    assert probe(zeo) == ZeoResult(False)
     zeo.start()
     assert (status(zeo).commits or 0) < 150
     # The client comes back by itself.
@@ -128,7 +128,7 @@ def test_a_server_that_hangs_is_not_up(zope63: Environment, start_zeo: StartZeo)
     zeo = start_zeo(zope63)
     os.kill(zeo.pid, signal.SIGSTOP)
     try:
-        assert probe(zeo, timeout=0.5) == Answer(False)
+        assert probe(zeo, timeout=0.5) == ZeoResult(False)
     finally:
         os.kill(zeo.pid, signal.SIGCONT)
     assert probe(zeo).up

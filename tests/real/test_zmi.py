@@ -14,7 +14,7 @@ from tests.support.zopes.environments import Environment
 from tests.support.zopes.instances import ZopeInstance
 from tests.support.zopes.manager import MANAGER
 from zope_exporter.clients.zmi.pages import Caches
-from zope_exporter.clients.zmi.visit import Account, Visited, ZmiVisitor
+from zope_exporter.clients.zmi.probe import ZmiProber, ZmiResult, ZmiTarget
 from zope_exporter.discovery.inventory import Process, ZmiLogin
 
 StartZope = Callable[..., ZopeInstance]
@@ -31,12 +31,12 @@ def password_file(tmp_path: Path) -> Path:
     return file
 
 
-def visit(
+def probe(
     zope: ZopeInstance, password_file: Path, *, pid: int = 0, timeout: float = PATIENCE
-) -> Account:
+) -> ZmiResult:
     login = ZmiLogin(zope.site.url, USER, password_file)
-    visited = Visited(login, ("main", "catalog"), Process(pid or zope.pid, 1.0))
-    return ZmiVisitor(timeout).visit(visited)
+    target = ZmiTarget(login, ("main", "catalog"), Process(pid or zope.pid, 1.0))
+    return ZmiProber(timeout).probe(target)
 
 
 def catalog(home: Path) -> str:
@@ -59,27 +59,27 @@ def test_the_pages_tell_what_is_so(
     zope = start_zope(any_zope, threads=1, settings=catalog(tmp_path))
     names = [f"page{number}" for number in range(20)]
     zope.site.commit(names)
-    account = visit(zope, password_file)
-    assert account.problem == ""
-    assert account.panel is not None
-    assert account.panel.zope_version == VERSIONS[any_zope.name]
-    assert account.panel.python_version.startswith(f"{2 if any_zope.name == 'zope213' else 3}.")
-    assert account.panel.pid == zope.pid
-    assert account.panel.debug_mode is (None if any_zope.name == "zope213" else False)
-    main, other = account.caches["main"], account.caches["catalog"]
+    result = probe(zope, password_file)
+    assert result.problem == ""
+    assert result.panel is not None
+    assert result.panel.zope_version == VERSIONS[any_zope.name]
+    assert result.panel.python_version.startswith(f"{2 if any_zope.name == 'zope213' else 3}.")
+    assert result.panel.pid == zope.pid
+    assert result.panel.debug_mode is (None if any_zope.name == "zope213" else False)
+    main, other = result.caches["main"], result.caches["catalog"]
     assert (main.target_objects, main.target_bytes) == (5000, 0)
     assert other.active <= 1, "nothing but the root object"
     assert other == Caches(other.active, 0, 77, 1 << 20)
 
     for name in names:
         zope.site.get(f"/{name}")
-    full = visit(zope, password_file).caches["main"]
+    full = probe(zope, password_file).caches["main"]
     # What answering the page itself loads comes and goes.
     assert full.active == pytest.approx(loaded(zope), abs=3)
     assert full.active >= len(names)
     minimized = zope.site.post("/Control_Panel/Database/main/manage_minimize", {"value": "1"})
     assert minimized.status_code < 400
-    emptied = visit(zope, password_file).caches["main"]
+    emptied = probe(zope, password_file).caches["main"]
     assert emptied.active <= full.active - len(names)
     assert emptied.active + emptied.ghosts <= full.active + full.ghosts
 
@@ -88,7 +88,7 @@ def test_no_other_page_is_visited_and_none_by_post(
     any_zope: Environment, start_zope: StartZope, password_file: Path, tmp_path: Path
 ) -> None:
     zope = start_zope(any_zope, settings=catalog(tmp_path))
-    visit(zope, password_file)
+    probe(zope, password_file)
     old = any_zope.name == "zope213"
     log = zope.home / ("log/Z2.log" if old else "var/log/Z4.log")
     page = "manage_cacheParameters" if old else "manage_main"
@@ -110,13 +110,13 @@ def test_a_wrong_password_a_plain_visitor_and_the_wrong_zope(
     any_zope: Environment, start_zope: StartZope, password_file: Path, tmp_path: Path
 ) -> None:
     zope = start_zope(any_zope, settings=catalog(tmp_path))
-    assert "is that of process" in visit(zope, password_file, pid=1).problem
+    assert "is that of process" in probe(zope, password_file, pid=1).problem
     password_file.write_text("wrong")
-    account = visit(zope, password_file)
-    assert account == Account(problem=account.problem)
-    assert "refuses the login" in account.problem
+    result = probe(zope, password_file)
+    assert result == ZmiResult(problem=result.problem)
+    assert "refuses the login" in result.problem
     password_file.write_text(PASSWORD)
-    assert visit(zope, password_file).problem == ""
+    assert probe(zope, password_file).problem == ""
 
 
 def test_a_zope_that_hangs_is_left_in_time(
@@ -125,10 +125,10 @@ def test_a_zope_that_hangs_is_left_in_time(
     zope = start_zope(zope63)
     os.kill(zope.pid, signal.SIGSTOP)
     try:
-        account = visit(zope, password_file, timeout=1)
+        result = probe(zope, password_file, timeout=1)
     finally:
         os.kill(zope.pid, signal.SIGCONT)
-    assert account == Account(problem="the ZMI does not answer in time")
+    assert result == ZmiResult(problem="the ZMI does not answer in time")
 
 
 def test_check_says_where_it_knows_it_from_and_never_the_password(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from zope_exporter.clients.zeo.link import ZeoError
-from zope_exporter.clients.zeo.probe import Answer, ZeoProber
+from zope_exporter.clients.zeo.probe import ZeoProber, ZeoResult
 from zope_exporter.clients.zeo.status import StorageStatus
 from zope_exporter.discovery.inventory import Inventory, ZeoServer
 from zope_exporter.metrics.metric import Metric, Part, Sample
@@ -119,7 +119,7 @@ class ZeoCollector:
     def __init__(
         self,
         inventory: Callable[[], Inventory],
-        probe: Callable[[ZeoServer], Answer] | None = None,
+        probe: Callable[[ZeoServer], ZeoResult] | None = None,
         pause: float = PAUSE,
     ) -> None:
         self._inventory = inventory
@@ -148,13 +148,13 @@ def _whereabouts(server: ZeoServer) -> tuple[object, ...]:
     return server.address, server.monitor, server.tls
 
 
-def _storages(server: ZeoServer, answer: Answer) -> list[str]:
+def _storages(server: ZeoServer, answer: ZeoResult) -> list[str]:
     told = answer.storages or {}
     others = [] if server.elsewhere is None else [s for s in told if s not in server.elsewhere]
     return list(dict.fromkeys([*server.storages, *others])) or [_UNNAMED]
 
 
-def _samples(answer: Answer, *, site: str, server: str, storage: str) -> Iterator[Sample]:
+def _samples(answer: ZeoResult, *, site: str, server: str, storage: str) -> Iterator[Sample]:
     of = {"site": site, "server": server, "storage": storage}
     if answer.up is not None:
         yield UP(answer.up and (answer.storages is None or storage in answer.storages), **of)

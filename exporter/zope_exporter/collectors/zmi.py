@@ -5,7 +5,7 @@ from functools import partial
 
 from zope_exporter.clients.agent.diagnosis import find_sockets
 from zope_exporter.clients.zmi.pages import Caches, Panel, ZmiError
-from zope_exporter.clients.zmi.visit import Account, Visited, ZmiVisitor, visited
+from zope_exporter.clients.zmi.probe import ZmiProber, ZmiResult, ZmiTarget, zmi_target
 from zope_exporter.discovery.inventory import Inventory
 from zope_exporter.metrics.metric import Metric, Part, Sample
 from zope_exporter.system.ttl_cache import TtlCache
@@ -34,17 +34,17 @@ class ZmiCollector:
     def __init__(
         self,
         inventory: Callable[[], Inventory],
-        visit: Callable[[Visited], Account] | None = None,
+        probe: Callable[[ZmiTarget], ZmiResult] | None = None,
         pause: float = PAUSE,
     ) -> None:
         self._inventory = inventory
-        self._rounds = TtlCache(visit or ZmiVisitor().visit, pause)
+        self._rounds = TtlCache(probe or ZmiProber().probe, pause)
 
     def parts(self) -> Iterable[Part]:
         zopes = [
             (site, service.name, zope)
             for site, service in self._inventory().services()
-            if (zope := visited(service)) and not find_sockets(service)
+            if (zope := zmi_target(service)) and not find_sockets(service)
         ]
         self._rounds.keep([zope for *_, zope in zopes])
         return [
@@ -52,16 +52,16 @@ class ZmiCollector:
             for site, name, zope in zopes
         ]
 
-    def _collect(self, site: str, name: str, zope: Visited) -> Iterator[Sample]:
-        account = self._rounds.answer(zope)
+    def _collect(self, site: str, name: str, zope: ZmiTarget) -> Iterator[Sample]:
+        result = self._rounds.answer(zope)
         of = {"site": site, "zope": name}
-        yield UP(not account.problem, **of)
-        if account.panel is not None:
-            yield from _instance(account.panel, of)
-        for database, caches in account.caches.items():
+        yield UP(not result.problem, **of)
+        if result.panel is not None:
+            yield from _instance(result.panel, of)
+        for database, caches in result.caches.items():
             yield from _database(caches, {**of, "database": database})
-        if account.problem:
-            raise ZmiError(account.problem)
+        if result.problem:
+            raise ZmiError(result.problem)
 
 
 def _instance(panel: Panel, of: dict[str, str]) -> Iterator[Sample]:

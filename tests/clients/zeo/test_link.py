@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.zeo.fake_server import GREETING
-from zope_exporter.clients.zeo.link import Link, NoAnswerError, NonsenseError
+from zope_exporter.clients.zeo.link import InvalidAnswerError, Link, NoAnswerError
 from zope_exporter.clients.zeo.status import ask_ruok, frame
 
 
@@ -57,7 +57,7 @@ def test_an_answer_in_any_pieces_is_the_same(places: list[int]) -> None:
 @given(st.integers(1, 40))
 def test_an_answer_cut_off_anywhere_is_none(length: int) -> None:
     stream = GREETING + frame(b'{"1": {"commits": 5}}' + b" " * 20)
-    with pytest.raises(NonsenseError, match="in the middle"):
+    with pytest.raises(InvalidAnswerError, match="in the middle"):
         ask_ruok(link(Pieces(stream[:length])))
 
 
@@ -69,7 +69,7 @@ def test_an_end_before_the_first_byte_is_silence() -> None:
 @given(st.binary(min_size=1, max_size=100))
 def test_other_protocols_are_named_and_never_answered(stream: bytes) -> None:
     peer = Pieces(stream)
-    with pytest.raises(NonsenseError):
+    with pytest.raises(InvalidAnswerError):
         ask_ruok(link(peer))
     assert peer.sent == b""
 

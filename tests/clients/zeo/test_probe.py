@@ -14,7 +14,7 @@ from tests.support.programs.server import free_port
 from tests.support.zeo.fake_server import GREETING, MONITOR, Serve, answering, fake_zeo, well
 from tests.support.zopes.fake_agent import fake_agent
 from zope_exporter.clients.http.resolve import Resolver
-from zope_exporter.clients.zeo.probe import Answer, ZeoProber
+from zope_exporter.clients.zeo.probe import ZeoProber, ZeoResult
 from zope_exporter.clients.zeo.status import frame
 from zope_exporter.discovery.inventory import ZeoServer
 
@@ -24,11 +24,11 @@ SOON = 0.3
 LATER = 2.0  # enough to be heard at all
 
 
-def probe(address: str, monitor: str = "", timeout: float = PATIENCE) -> Answer:
+def probe(address: str, monitor: str = "", timeout: float = PATIENCE) -> ZeoResult:
     return ZeoProber(timeout).probe(ZeoServer("zeo", address, monitor=monitor))
 
 
-def commits(answer: Answer) -> int | None:
+def commits(answer: ZeoResult) -> int | None:
     assert (answer.up, answer.problem) == (True, "")
     assert answer.storages is not None
     return answer.storages["1"].commits
@@ -42,8 +42,8 @@ def test_over_tcp() -> None:
 def test_over_a_unix_socket(tmp_path: Path) -> None:
     with fake_agent(tmp_path / "zeo.sock", well()) as path:
         assert commits(probe(str(path))) == 15
-    assert probe(str(path)) == Answer(False)
-    assert probe(str(tmp_path / "nowhere/zeo.sock")) == Answer(False)
+    assert probe(str(path)) == ZeoResult(False)
+    assert probe(str(tmp_path / "nowhere/zeo.sock")) == ZeoResult(False)
 
 
 def test_over_a_unix_socket_whose_path_is_longer_than_the_kernel_takes(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_a_unix_socket_that_may_not_be_used_says_nothing_of_the_server() -> None
 
 
 def test_nobody_there() -> None:
-    assert probe(f"127.0.0.1:{free_port()}") == Answer(False)
+    assert probe(f"127.0.0.1:{free_port()}") == ZeoResult(False)
 
 
 def drip(link: socket.socket) -> None:
@@ -104,7 +104,7 @@ SILENT: dict[str, Serve] = {
 @pytest.mark.parametrize("serve", SILENT.values(), ids=SILENT)
 def test_silence_is_no_answer(serve: Serve) -> None:
     with fake_zeo(serve) as address:
-        assert probe(address, timeout=SOON) == Answer(False)
+        assert probe(address, timeout=SOON) == ZeoResult(False)
 
 
 NONSENSE: dict[str, tuple[Serve, str]] = {
@@ -143,7 +143,7 @@ def test_a_port_that_takes_no_connection_costs_no_more_than_the_timeout() -> Non
             each.setblocking(False)
             each.connect_ex((host, port))
         began = time.monotonic()
-        assert probe(f"{host}:{port}", timeout=SOON) == Answer(False)
+        assert probe(f"{host}:{port}", timeout=SOON) == ZeoResult(False)
         assert time.monotonic() - began < PATIENCE
         for each in waiting:
             each.close()
@@ -165,7 +165,7 @@ def test_a_name_without_address_is_no_answer() -> None:
     def fail(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    assert resolving(fail).probe(ZeoServer("zeo", "zeo.test:8100")) == Answer(False)
+    assert resolving(fail).probe(ZeoServer("zeo", "zeo.test:8100")) == ZeoResult(False)
 
 
 def test_a_resolver_that_hangs_costs_no_more_than_the_timeout() -> None:
@@ -176,7 +176,7 @@ def test_a_resolver_that_hangs_costs_no_more_than_the_timeout() -> None:
         return []
 
     prober = ZeoProber(SOON, Resolver(hang))
-    assert prober.probe(ZeoServer("zeo", "zeo.test:8100")) == Answer(False)
+    assert prober.probe(ZeoServer("zeo", "zeo.test:8100")) == ZeoResult(False)
     released.set()
 
 
@@ -185,7 +185,7 @@ def test_what_this_process_lacks_says_nothing_of_the_server() -> None:
         raise OSError(errno.EMFILE, "Too many open files")
 
     answer = resolving(fail).probe(ZeoServer("zeo", "zeo.test:8100"))
-    assert answer == Answer(None, problem="zeo.test:8100 Too many open files")
+    assert answer == ZeoResult(None, problem="zeo.test:8100 Too many open files")
 
 
 def test_the_monitor_port_of_zope_2() -> None:
@@ -205,7 +205,7 @@ def test_a_monitor_port_that_is_gone_is_not_the_server() -> None:
 
 def test_a_server_of_zodb3_without_monitor_port_is_up() -> None:
     with fake_zeo(lambda link: link.sendall(frame(b"Z3101"))) as address:
-        assert probe(address) == Answer(True)
+        assert probe(address) == ZeoResult(True)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.zeo.fake_server import MONITOR, STATUS
-from zope_exporter.clients.zeo.link import NonsenseError
+from zope_exporter.clients.zeo.link import InvalidAnswerError
 from zope_exporter.clients.zeo.status import StorageStatus, parse_monitor, parse_status
 
 NOTHING_COMMITTED = "0" * 16
@@ -74,7 +74,7 @@ def test_conflicts_that_are_not_counted_are_not_none() -> None:
     ids=str,
 )
 def test_what_cannot_be_is_refused(change: dict[str, Any]) -> None:
-    with pytest.raises(NonsenseError, match="cannot be"):
+    with pytest.raises(InvalidAnswerError, match="cannot be"):
         parse(**change)
 
 
@@ -96,7 +96,7 @@ def test_what_cannot_be_is_refused(change: dict[str, Any]) -> None:
     ids=lambda answer: repr(answer[:20]),
 )
 def test_an_answer_of_another_shape_is_refused(answer: bytes) -> None:
-    with pytest.raises(NonsenseError):
+    with pytest.raises(InvalidAnswerError):
         parse_status(answer)
 
 
@@ -104,7 +104,7 @@ def test_an_answer_of_another_shape_is_refused(answer: bytes) -> None:
 def test_whatever_comes_is_read_or_refused(answer: bytes) -> None:
     try:
         storages = parse_status(answer)
-    except NonsenseError:
+    except InvalidAnswerError:
         return
     assert all(name.isprintable() for name in storages)
 
@@ -113,7 +113,7 @@ def test_whatever_comes_is_read_or_refused(answer: bytes) -> None:
 def test_whatever_a_storage_is_said_to_have_is_read_or_refused(told: dict[str, object]) -> None:
     try:
         status = parse_status(json.dumps({"1": told}).encode())["1"]
-    except NonsenseError:
+    except InvalidAnswerError:
         return
     assert all(value is None or value >= 0 for value in vars(status).values())
 
@@ -160,12 +160,12 @@ def test_two_storages_and_no_lock() -> None:
     ],
 )
 def test_a_monitor_that_tells_what_cannot_be_is_refused(old: str, new: str) -> None:
-    with pytest.raises(NonsenseError):
+    with pytest.raises(InvalidAnswerError):
         parse_monitor(MONITOR.replace(old, new).encode(), NOW)
 
 
 def test_a_text_that_is_none_is_refused() -> None:
-    with pytest.raises(NonsenseError, match="no text"):
+    with pytest.raises(InvalidAnswerError, match="no text"):
         parse_monitor(b"\xff\xfe", NOW)
 
 
@@ -173,6 +173,6 @@ def test_a_text_that_is_none_is_refused() -> None:
 def test_whatever_follows_the_title_is_read_or_refused(rest: str) -> None:
     try:
         storages = parse_monitor(f"ZEO monitor server version 3\n\n{rest}".encode(), NOW)
-    except NonsenseError:
+    except InvalidAnswerError:
         return
     assert storages

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 from tests.support.faults.odd_files import ODD
 from tests.support.zeo.fake_server import fake_zeo, well
 from tests.support.zopes.fake_agent import fake_agent
-from zope_exporter.clients.zeo.probe import Answer, ZeoProber
+from zope_exporter.clients.zeo.probe import ZeoProber, ZeoResult
 from zope_exporter.discovery.inventory import TlsFiles, ZeoServer
 
 PATIENCE = 20.0
@@ -31,7 +31,7 @@ class Tls:
     files: TlsFiles
     directory: Path
 
-    def probe(self, **changes: object) -> Answer:
+    def probe(self, **changes: object) -> ZeoResult:
         files = replace(self.files, **changes)  # type: ignore[arg-type]  # of the tests' own making
         return ZeoProber(PATIENCE).probe(ZeoServer("zeo", self.address, tls=files))
 
@@ -96,7 +96,7 @@ def test_the_name_in_its_certificate(tls: Tls, changes: dict[str, str], up: bool
 def test_a_unix_socket_has_no_name_to_go_by(tls: Tls, tmp_path: Path) -> None:
     with fake_agent(tmp_path / "zeo.sock", well()) as path:
         answer = replace(tls, address=str(path)).probe()
-    assert answer == Answer(
+    assert answer == ZeoResult(
         None, problem=f"{path} needs server_hostname under zeo: to verify its certificate"
     )
 

@@ -6,17 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zope_exporter.logs.access.apache_format import ApacheFormat
-from zope_exporter.logs.access.requests import Tally
+from zope_exporter.logs.access.requests import RequestCounts
 
 DATE = "[22/Nov/2026:10:37:52 +0000]"
 OWN = r"%t %a \"%r\" %>s %B %D \"%{Referer}i\""
 LINE = f'{DATE} 192.0.2.1 "GET /?a=\\"b\\" HTTP/1.1" 200 17 1234 "-"'.encode()
 
 
-def counted(form: str, *lines: bytes) -> Tally:
-    tally = Tally()
-    ApacheFormat(form).count(b"".join(line + b"\n" for line in lines), tally)
-    return tally
+def counted(form: str, *lines: bytes) -> RequestCounts:
+    counts = RequestCounts()
+    ApacheFormat(form).count(b"".join(line + b"\n" for line in lines), counts)
+    return counts
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,9 @@ def counted(form: str, *lines: bytes) -> Tally:
 )
 def test_lines_of_a_format(form: str, line: str, method: str, code: int, size: int) -> None:
     for ending in (b"", b"\r"):
-        assert counted(form, line.encode() + ending) == Tally(Counter({(method, code): 1}), size)
+        assert counted(form, line.encode() + ending) == RequestCounts(
+            Counter({(method, code): 1}), size
+        )
 
 
 @pytest.mark.parametrize(
@@ -57,7 +59,7 @@ def test_lines_of_a_format(form: str, line: str, method: str, code: int, size: i
     ],
 )
 def test_other_lines_are_unparsed_and_the_next_is_counted(line: bytes) -> None:
-    assert counted(OWN, line, LINE) == Tally(Counter({("GET", 200): 1}), 17, unparsed=1)
+    assert counted(OWN, line, LINE) == RequestCounts(Counter({("GET", 200): 1}), 17, unparsed=1)
 
 
 @pytest.mark.parametrize(
@@ -90,9 +92,9 @@ def test_lines_are_judged_as_the_library_judges_them(parts: list[str]) -> None:
         parsed = 1
     except InvalidEntryError:
         parsed = 0
-    tally = counted(OWN, line.encode("latin-1"), LINE)
-    assert sum(tally.requests.values()) == parsed + 1
-    assert tally.unparsed == 1 - parsed
+    counts = counted(OWN, line.encode("latin-1"), LINE)
+    assert sum(counts.requests.values()) == parsed + 1
+    assert counts.unparsed == 1 - parsed
 
 
 def test_no_line_costs_more_than_its_length_allows() -> None:
@@ -102,4 +104,4 @@ def test_no_line_costs_more_than_its_length_allows() -> None:
         LINE.replace(b"GET", b" " * 300_000)[:-1],
         DATE.encode() + b" " * 300_000,
     ]
-    assert counted(OWN, *lines, LINE) == Tally(Counter({("GET", 200): 1}), 17, unparsed=3)
+    assert counted(OWN, *lines, LINE) == RequestCounts(Counter({("GET", 200): 1}), 17, unparsed=3)

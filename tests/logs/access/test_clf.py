@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.support.logs.access_logs import HOSTILE, common_lines, hostile_lines, zope_lines
 from tests.support.logs.access_oracle import read_log
 from zope_exporter.logs.access.clf import count, read_line
-from zope_exporter.logs.access.requests import Request, Tally
+from zope_exporter.logs.access.requests import Request, RequestCounts
 
 DATE = b"[22/Nov/2026:10:37:52 +0000]"
 SENTINEL = b"::1 - - " + DATE + b' "GET /sentinel HTTP/1.1" 299 7'
@@ -47,15 +47,15 @@ NEARLY = st.tuples(LINES, LINES, LINES, LINES).map(
 )
 
 
-def counted(lines: list[bytes]) -> Tally:
-    tally = Tally()
-    count(b"".join(line + b"\n" for line in lines), tally)
-    return tally
+def counted(lines: list[bytes]) -> RequestCounts:
+    counts = RequestCounts()
+    count(b"".join(line + b"\n" for line in lines), counts)
+    return counts
 
 
-def expected(lines: list[bytes]) -> Tally:
+def expected(lines: list[bytes]) -> RequestCounts:
     found = read_log(lines)
-    return Tally(found.requests, found.response_bytes, found.unparsed)
+    return RequestCounts(found.requests, found.response_bytes, found.unparsed)
 
 
 @given(st.lists(st.one_of(LINES, NEARLY, st.sampled_from(HOSTILE[:-2])), max_size=20))
@@ -63,13 +63,13 @@ def expected(lines: list[bytes]) -> Tally:
 @example([SENTINEL])
 @example([])
 def test_a_block_is_read_like_its_lines_and_the_line_after_is_counted(lines: list[bytes]) -> None:
-    tally = counted([*lines, SENTINEL])
-    one_by_one = Tally()
+    counts = counted([*lines, SENTINEL])
+    one_by_one = RequestCounts()
     for line in [*lines, SENTINEL]:
         one_by_one.add(read_line(line))
-    assert tally == one_by_one == expected([*lines, SENTINEL])
-    assert sum(tally.requests.values()) + tally.unparsed == len(lines) + 1
-    assert tally.requests["GET", 299] >= 1
+    assert counts == one_by_one == expected([*lines, SENTINEL])
+    assert sum(counts.requests.values()) + counts.unparsed == len(lines) + 1
+    assert counts.requests["GET", 299] >= 1
 
 
 @given(st.data())
@@ -85,9 +85,9 @@ def test_one_changed_byte_is_judged_alike_everywhere(data: st.DataObject) -> Non
 @pytest.mark.parametrize("make", [common_lines, zope_lines, hostile_lines])
 def test_logs_as_servers_write_them(make: Callable[[int], Iterator[bytes]]) -> None:
     lines = list(islice(make(7), 20_000))
-    tally = counted(lines)
-    assert tally == expected(lines)
-    assert tally.requests["GET", 200] > 5000
+    counts = counted(lines)
+    assert counts == expected(lines)
+    assert counts.requests["GET", 200] > 5000
 
 
 @pytest.mark.parametrize("line", HOSTILE, ids=lambda line: repr(line[:60]))
@@ -108,7 +108,7 @@ def test_no_line_costs_more_than_its_length_allows() -> None:
         DATE + b' "x" 200 ' + b"1" * many + b"x",
         b" " * many + b'""',
     ]
-    assert counted(lines) == Tally(unparsed=len(lines))
+    assert counted(lines) == RequestCounts(unparsed=len(lines))
 
 
 @pytest.mark.parametrize(
@@ -132,8 +132,8 @@ def test_the_answer_is_the_first_that_can_be_one(line: bytes, request_: Request 
     whole = b"192.0.2.1, 10.0.0.1 - Anonymous " + DATE + b' "' + line
     assert read_line(whole) == request_
     kinds = Counter({request_[:2]: 1} if request_ else {})
-    tally = Tally(kinds, request_.size if request_ else 0, 0 if request_ else 1)
-    assert counted([whole]) == tally
+    counts = RequestCounts(kinds, request_.size if request_ else 0, 0 if request_ else 1)
+    assert counted([whole]) == counts
 
 
 def test_a_second_date_is_not_tried() -> None:

@@ -14,7 +14,7 @@ from zope_exporter.logs.access.counter import AccessCounter
 from zope_exporter.logs.event.counter import EventCounter
 from zope_exporter.logs.syslog.counting import Counters
 from zope_exporter.logs.syslog.listen import ListenError
-from zope_exporter.logs.syslog.receiver import Allowance
+from zope_exporter.logs.syslog.receiver import CpuQuota
 from zope_exporter.system.state import StateError
 
 REQUEST = b'<134>127.0.0.1 - - [22/Nov/2026:10:37:52 +0000] "GET / HTTP/1.1" 200 230\0'
@@ -116,7 +116,7 @@ def test_a_state_that_cannot_be_saved_is_an_error_after_the_samples(tmp_path: Pa
 
 def test_every_message_of_a_flood_is_counted_received_or_dropped() -> None:
     sent = 40_000
-    with hearing(allowance=Allowance(share=-1, clock=lambda: 0.0)) as heard:
+    with hearing(quota=CpuQuota(share=-1, clock=lambda: 0.0)) as heard:
         heard.send(*[b"<14>" + b"x" * 200] * sent)
         assert heard.values()["syslog_dropped_messages_total/buffer"] > 0
     assert heard.messages() == sent
@@ -125,7 +125,7 @@ def test_every_message_of_a_flood_is_counted_received_or_dropped() -> None:
 def test_a_flood_never_blocks_the_senders_of_a_unix_socket(tmp_path: Path) -> None:
     path = str(tmp_path / "log.sock")
     with (
-        hearing(f"unix:{path}", allowance=Allowance(share=-1, clock=lambda: 0.0)) as heard,
+        hearing(f"unix:{path}", quota=CpuQuota(share=-1, clock=lambda: 0.0)) as heard,
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender,
     ):
         heard.receiver.bound(30)
@@ -197,15 +197,15 @@ def _messages(heard: Heard) -> list[float]:
 
 def test_a_share_of_each_second_is_allowed() -> None:
     now = used = 0.0
-    allowance = Allowance(0.25, lambda: now, lambda: used)
-    assert allowance.overdrawn() == 0
+    quota = CpuQuota(0.25, lambda: now, lambda: used)
+    assert quota.exceeded() == 0
     now, used = 0.2, 0.2
-    assert allowance.overdrawn() == 0
+    assert quota.exceeded() == 0
     now, used = 0.4, 0.3
-    assert allowance.overdrawn() == 0.6
+    assert quota.exceeded() == 0.6
     now, used = 1.1, 0.3
-    assert allowance.overdrawn() == 0
+    assert quota.exceeded() == 0
     now, used = 1.2, 0.5
-    assert allowance.overdrawn() == 0
+    assert quota.exceeded() == 0
     now, used = 1.5, 0.6
-    assert round(allowance.overdrawn(), 6) == 0.6
+    assert round(quota.exceeded(), 6) == 0.6

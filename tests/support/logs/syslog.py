@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.support.programs.processes import eventually
 from zope_exporter.logs.syslog.counting import Counters
 from zope_exporter.logs.syslog.message import SyslogSettings
-from zope_exporter.logs.syslog.receiver import Allowance, SyslogReceiver
+from zope_exporter.logs.syslog.receiver import CpuQuota, SyslogReceiver
 from zope_exporter.logs.tail.lines import JSON
 from zope_exporter.logs.tail.store import LogStore
 from zope_exporter.metrics.metric import Metric, Sample
@@ -96,14 +96,14 @@ def hearing(
     counters: Counters | None = None,
     settings: SyslogSettings | None = None,
     state: Path | None = None,
-    allowance: Allowance | None = None,
+    quota: CpuQuota | None = None,
 ) -> Iterator[Heard]:
     receiver = SyslogReceiver(
         "intranet",
         settings or SyslogSettings(listen),
         counters or Counters(Lines(), Lines()),
         LogStore(state),
-        allowance,
+        quota,
         clock=lambda: NOON,
     )
     try:

@@ -1,7 +1,7 @@
 """What an agent answers: JSON from a process that may be broken, believed number by number."""
 
 import json
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 PROTOCOL = 1
 _LARGEST = 2.0**63
@@ -11,6 +11,7 @@ _MOST_PROBLEMS = 20
 MOST_DATABASES = 100
 _LONGEST_NAME = 100
 Step = str | int
+T = TypeVar("T")
 
 
 class AgentError(Exception):
@@ -51,12 +52,7 @@ class Answer:
 
     def flag(self, *path: Step) -> bool | None:
         """True or false."""
-        value = self._at(path)
-        if isinstance(value, bool):
-            return value
-        if value is not None:
-            self._wrong(path, "is neither true nor false")
-        return None
+        return self._of_kind(bool, path, "is neither true nor false")
 
     def text(self, *path: Step) -> str | None:
         """A text of at most 4096 characters."""
@@ -69,12 +65,7 @@ class Answer:
 
     def keys(self, *path: Step) -> tuple[str, ...]:
         """The keys of an object, none if it is not there."""
-        value = self._at(path)
-        if isinstance(value, dict):
-            return tuple(value)
-        if value is not None:
-            self._wrong(path, "is no object")
-        return ()
+        return tuple(self._of_kind(dict, path, "is no object") or ())
 
     def databases(self) -> tuple[str, ...]:
         """The names of the databases, as far as they can be names and not too many."""
@@ -88,12 +79,8 @@ class Answer:
 
     def length(self, *path: Step) -> int | None:
         """How many items a list has."""
-        value = self._at(path)
-        if isinstance(value, list):
-            return len(value)
-        if value is not None:
-            self._wrong(path, "is no list")
-        return None
+        value = self._of_kind(list, path, "is no list")
+        return None if value is None else len(value)
 
     def numbers(self, *path: Step) -> list[float] | None:
         """The numbers of a list; None if one of them is none."""
@@ -112,6 +99,14 @@ class Answer:
         """Note what cannot be."""
         if len(self.problems) < _MOST_PROBLEMS and problem not in self.problems:
             self.problems.append(problem)
+
+    def _of_kind(self, kind: type[T], path: tuple[Step, ...], problem: str) -> T | None:
+        value = self._at(path)
+        if isinstance(value, kind):
+            return value
+        if value is not None:
+            self._wrong(path, problem)
+        return None
 
     def _at(self, path: tuple[Step, ...]) -> Any:
         value: Any = self._document

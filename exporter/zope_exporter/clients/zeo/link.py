@@ -27,7 +27,7 @@ class NoAnswerError(ZeoError):
     """Nobody is there, or whoever is there says nothing at all."""
 
 
-class NonsenseError(ZeoError):
+class InvalidAnswerError(ZeoError):
     """What is there does not answer as a ZEO server does."""
 
 
@@ -51,7 +51,7 @@ class Link:
             if not piece and not self._heard:
                 raise NoAnswerError("closes the connection without an answer")
             if not piece:
-                raise NonsenseError("closes the connection in the middle of its answer")
+                raise InvalidAnswerError("closes the connection in the middle of its answer")
             received += piece
         return bytes(received)
 
@@ -61,7 +61,7 @@ class Link:
         while piece := self._receive(_PIECE):
             received += piece
             if len(received) > most:
-                raise NonsenseError(f"gives an answer of more than {most} bytes")
+                raise InvalidAnswerError(f"gives an answer of more than {most} bytes")
         return bytes(received)
 
     def _receive(self, most: int) -> bytes:
@@ -70,7 +70,7 @@ class Link:
             piece = self._connection.recv(most)
         except (TimeoutError, ConnectionError):
             if self._heard:
-                raise NonsenseError("does not finish its answer") from None
+                raise InvalidAnswerError("does not finish its answer") from None
             raise
         self._heard = self._heard or bool(piece)
         return piece

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from zope_exporter.clients.http.resolve import Resolver
 from zope_exporter.discovery.inventory import ZeoServer
 
-from .link import NoAnswerError, NonsenseError, ZeoError, connected
+from .link import InvalidAnswerError, NoAnswerError, ZeoError, connected
 from .status import LARGEST, Storages, ask_ruok, parse_monitor
 
 TIMEOUT = 3.0
 
 
 @dataclass(frozen=True)
-class Answer:
+class ZeoResult:
     """What a probe found out; `up` is None where it could not find out anything.
 
     `storages` is None where the server does not tell of them. With a `problem` something is wrong
@@ -39,16 +39,16 @@ class ZeoProber:
         self._resolver = resolver or Resolver()
         self._clock = clock
 
-    def probe(self, server: ZeoServer) -> Answer:
+    def probe(self, server: ZeoServer) -> ZeoResult:
         """Whatever the server does is the answer."""
         try:
-            return Answer(True, self._ask(server, time.monotonic() + self._timeout))
+            return ZeoResult(True, self._ask(server, time.monotonic() + self._timeout))
         except NoAnswerError:
-            return Answer(False)
-        except NonsenseError as error:
-            return Answer(False, problem=f"{server.address} {error}")
+            return ZeoResult(False)
+        except InvalidAnswerError as error:
+            return ZeoResult(False, problem=f"{server.address} {error}")
         except ZeoError as error:
-            return Answer(None, problem=f"{server.address} {error}")
+            return ZeoResult(None, problem=f"{server.address} {error}")
 
     def _ask(self, server: ZeoServer, deadline: float) -> Storages | None:
         # First where it costs no line in the log of the server. Later ones than ZODB3 ignore the

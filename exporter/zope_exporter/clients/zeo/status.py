@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 
 from zope_exporter.storage.filestorage.format import time_of
 
-from .link import Link, NonsenseError
+from .link import InvalidAnswerError, Link
 
 # Far more than any server has, and few enough to be label values.
 _MOST_STORAGES = 100
@@ -74,16 +74,16 @@ _COUNTS = {
 
 
 def parse_status(answer: bytes, counts_resolved: bool = True) -> Storages:
-    """Read the JSON that a server answers to `ruok`; raises NonsenseError.
+    """Read the JSON that a server answers to `ruok`; raises InvalidAnswerError.
 
     A server that does not count the conflicts it resolves says 0 all the same.
     """
     try:
         document = json.loads(answer)
     except (ValueError, RecursionError):
-        raise NonsenseError("gives an answer that is no JSON") from None
+        raise InvalidAnswerError("gives an answer that is no JSON") from None
     if not isinstance(document, dict) or len(document) > _MOST_STORAGES:
-        raise NonsenseError("gives an answer that does not tell of storages")
+        raise InvalidAnswerError("gives an answer that does not tell of storages")
     storages = {_name(name): _status(told) for name, told in document.items()}
     if counts_resolved:
         return storages
@@ -91,24 +91,24 @@ def parse_status(answer: bytes, counts_resolved: bool = True) -> Storages:
 
 
 def _name(name: str) -> str:
-    """Return the name of a storage if it can be one; raises NonsenseError."""
+    """Return the name of a storage if it can be one; raises InvalidAnswerError."""
     if not name or not name.isprintable() or len(name) > _LONGEST_NAME:
-        raise NonsenseError("names a storage that can have no such name")
+        raise InvalidAnswerError("names a storage that can have no such name")
     return name
 
 
 def _count(value: object, what: str) -> int | None:
-    """Return a number of things if it can be one; raises NonsenseError."""
+    """Return a number of things if it can be one; raises InvalidAnswerError."""
     if value is None:
         return None
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 63:
-        raise NonsenseError(f"gives a number of {what} that cannot be")
+        raise InvalidAnswerError(f"gives a number of {what} that cannot be")
     return value
 
 
 def _status(told: object) -> StorageStatus:
     if not isinstance(told, dict):
-        raise NonsenseError("gives an answer that does not tell of storages")
+        raise InvalidAnswerError("gives an answer that does not tell of storages")
     counts = {name: _count(told.get(key), key) for name, key in _COUNTS.items()}
     return StorageStatus(
         **counts,
@@ -121,7 +121,7 @@ def _moment(value: object) -> float | None:
     if value is None:
         return None
     if not isinstance(value, int | float) or not 1 < value < 1e11:
-        raise NonsenseError("gives a lock_time that cannot be")
+        raise InvalidAnswerError("gives a lock_time that cannot be")
     return float(value)
 
 
@@ -131,17 +131,17 @@ def _time_of(tid: object) -> float | None:
     try:
         return time_of(bytes.fromhex(tid))  # type: ignore[arg-type]  # else TypeError
     except (ValueError, TypeError):
-        raise NonsenseError("gives a last-transaction that cannot be") from None
+        raise InvalidAnswerError("gives a last-transaction that cannot be") from None
 
 
 def parse_monitor(text: bytes, now: float) -> Storages:
-    """Read the text, given at `now` (seconds since the epoch); raises NonsenseError."""
+    """Read the text, given at `now` (seconds since the epoch); raises InvalidAnswerError."""
     try:
         title, *blocks = re.split(r"^Storage: ", text.decode(), flags=re.MULTILINE)
     except UnicodeDecodeError:
-        raise NonsenseError("gives an answer that is no text") from None
+        raise InvalidAnswerError("gives an answer that is no text") from None
     if not title.startswith(_TITLE) or not 0 < len(blocks) <= _MOST_STORAGES:
-        raise NonsenseError("is no monitor of a ZEO server")
+        raise InvalidAnswerError("is no monitor of a ZEO server")
     return dict(_storage(block, now) for block in blocks)
 
 
@@ -159,7 +159,7 @@ def _numbers(lines: list[str]) -> Iterator[tuple[str, int]]:
         key, _, value = line.partition(": ")
         if key in _FIELDS or key == _LOCK_HELD:
             if not _NUMBER.fullmatch(value):
-                raise NonsenseError(f"gives a number of {key} that cannot be")
+                raise InvalidAnswerError(f"gives a number of {key} that cannot be")
             yield key, int(value)
 
 
@@ -170,7 +170,7 @@ def ask_ruok(link: Link) -> Storages | None:
     """
     greeting = _GREETING.fullmatch(_receive(link, _LONGEST_GREETING))
     if greeting is None:
-        raise NonsenseError("speaks another protocol than ZEO")
+        raise InvalidAnswerError("speaks another protocol than ZEO")
     protocol = int(greeting[1])
     if protocol >= _FIRST_OF_ZODB3:
         return None
@@ -185,5 +185,5 @@ def frame(content: bytes) -> bytes:
 def _receive(link: Link, most: int) -> bytes:
     (length,) = _LENGTH.unpack(link.read(_LENGTH.size))
     if length > most:
-        raise NonsenseError("speaks another protocol than ZEO")
+        raise InvalidAnswerError("speaks another protocol than ZEO")
     return link.read(length)

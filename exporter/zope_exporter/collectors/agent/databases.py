@@ -106,90 +106,6 @@ ZEO_CONNECTED = Metric(
     "Whether the ZEO client is connected to a server (1) or not (0).",
     DATABASE,
 )
-ZEO_CONNECTIONS = Metric(
-    "zope_zeo_client_connections_total",
-    "counter",
-    "Times the ZEO client has connected to a server.",
-    DATABASE,
-)
-ZEO_CACHE_OBJECTS = Metric(
-    "zope_zeo_client_cache_objects", "gauge", "Objects in the ZEO client's cache.", DATABASE
-)
-ZEO_CACHE_HITS = Metric(
-    "zope_zeo_client_cache_hits_total",
-    "counter",
-    "Objects that were found in the ZEO client's cache.",
-    DATABASE,
-)
-ZEO_CACHE_ADDS = Metric(
-    "zope_zeo_client_cache_adds_total",
-    "counter",
-    "Objects that were put into the ZEO client's cache, as every one is that it lacked.",
-    DATABASE,
-)
-ZEO_CACHE_ADDED = Metric(
-    "zope_zeo_client_cache_added_bytes_total",
-    "counter",
-    "Bytes that were put into the ZEO client's cache.",
-    DATABASE,
-)
-ZEO_CACHE_EVICTIONS = Metric(
-    "zope_zeo_client_cache_evictions_total",
-    "counter",
-    "Objects that had to leave the ZEO client's cache for others.",
-    DATABASE,
-)
-ZEO_CACHE_EVICTED = Metric(
-    "zope_zeo_client_cache_evicted_bytes_total",
-    "counter",
-    "Bytes that had to leave the ZEO client's cache for others.",
-    DATABASE,
-)
-ZEO_CACHE_LIMIT = Metric(
-    "zope_zeo_client_cache_max_bytes", "gauge", "Size of the ZEO client's cache.", DATABASE
-)
-REL_CACHE_HITS = Metric(
-    "zope_relstorage_cache_hits_total",
-    "counter",
-    "Objects that were found in RelStorage's cache.",
-    DATABASE,
-)
-REL_CACHE_MISSES = Metric(
-    "zope_relstorage_cache_misses_total",
-    "counter",
-    "Objects that were not in RelStorage's cache.",
-    DATABASE,
-)
-REL_CACHE_SETS = Metric(
-    "zope_relstorage_cache_sets_total",
-    "counter",
-    "Objects that were put into RelStorage's cache.",
-    DATABASE,
-)
-REL_CACHE_OBJECTS = Metric(
-    "zope_relstorage_cache_objects", "gauge", "Objects in RelStorage's cache.", DATABASE
-)
-REL_CACHE_SIZE = Metric(
-    "zope_relstorage_cache_size_bytes", "gauge", "Size of RelStorage's cache.", DATABASE
-)
-REL_CACHE_LIMIT = Metric(
-    "zope_relstorage_cache_max_bytes",
-    "gauge",
-    "Size that RelStorage's cache may grow to.",
-    DATABASE,
-)
-REL_STORES = Metric(
-    "zope_relstorage_store_connections",
-    "gauge",
-    "Connections for writing that RelStorage has to its database, the pooled ones included.",
-    DATABASE,
-)
-REL_STORES_POOLED = Metric(
-    "zope_relstorage_store_connections_pooled",
-    "gauge",
-    "Connections for writing that RelStorage has to its database and does not use at the moment.",
-    DATABASE,
-)
 
 _NUMBERS = {
     LEAKED: ("connections", "leaked"),
@@ -210,22 +126,97 @@ _STATES = {
     "ghost": (CACHE_OBJECTS, ("cache", "ghosts")),
 }
 _STORAGE_NUMBERS = {
-    ZEO_CONNECTIONS: ("zeo", "generation"),
-    ZEO_CACHE_OBJECTS: ("zeo", "cache", "objects"),
-    ZEO_CACHE_HITS: ("zeo", "cache", "hits"),
-    ZEO_CACHE_ADDS: ("zeo", "cache", "adds"),
-    ZEO_CACHE_ADDED: ("zeo", "cache", "added_bytes"),
-    ZEO_CACHE_EVICTIONS: ("zeo", "cache", "evictions"),
-    ZEO_CACHE_EVICTED: ("zeo", "cache", "evicted_bytes"),
-    ZEO_CACHE_LIMIT: ("zeo", "cache", "max_bytes"),
-    REL_CACHE_HITS: ("relstorage", "cache", "hits"),
-    REL_CACHE_MISSES: ("relstorage", "cache", "misses"),
-    REL_CACHE_SETS: ("relstorage", "cache", "sets"),
-    REL_CACHE_OBJECTS: ("relstorage", "cache", "objects"),
-    REL_CACHE_SIZE: ("relstorage", "cache", "bytes"),
-    REL_CACHE_LIMIT: ("relstorage", "cache", "limit_bytes"),
-    REL_STORES: ("relstorage", "store_connections", "open"),
-    REL_STORES_POOLED: ("relstorage", "store_connections", "pooled"),
+    Metric(
+        "zope_zeo_client_connections_total",
+        "counter",
+        "Times the ZEO client has connected to a server.",
+        DATABASE,
+    ): ("zeo", "generation"),
+    Metric(
+        "zope_zeo_client_cache_objects", "gauge", "Objects in the ZEO client's cache.", DATABASE
+    ): ("zeo", "cache", "objects"),
+    Metric(
+        "zope_zeo_client_cache_hits_total",
+        "counter",
+        "Objects that were found in the ZEO client's cache.",
+        DATABASE,
+    ): ("zeo", "cache", "hits"),
+    Metric(
+        "zope_zeo_client_cache_adds_total",
+        "counter",
+        "Objects that were put into the ZEO client's cache, as every one is that it lacked.",
+        DATABASE,
+    ): ("zeo", "cache", "adds"),
+    Metric(
+        "zope_zeo_client_cache_added_bytes_total",
+        "counter",
+        "Bytes that were put into the ZEO client's cache.",
+        DATABASE,
+    ): ("zeo", "cache", "added_bytes"),
+    Metric(
+        "zope_zeo_client_cache_evictions_total",
+        "counter",
+        "Objects that had to leave the ZEO client's cache for others.",
+        DATABASE,
+    ): ("zeo", "cache", "evictions"),
+    Metric(
+        "zope_zeo_client_cache_evicted_bytes_total",
+        "counter",
+        "Bytes that had to leave the ZEO client's cache for others.",
+        DATABASE,
+    ): ("zeo", "cache", "evicted_bytes"),
+    Metric(
+        "zope_zeo_client_cache_max_bytes", "gauge", "Size of the ZEO client's cache.", DATABASE
+    ): ("zeo", "cache", "max_bytes"),
+    Metric(
+        "zope_relstorage_cache_hits_total",
+        "counter",
+        "Objects that were found in RelStorage's cache.",
+        DATABASE,
+    ): ("relstorage", "cache", "hits"),
+    Metric(
+        "zope_relstorage_cache_misses_total",
+        "counter",
+        "Objects that were not in RelStorage's cache.",
+        DATABASE,
+    ): ("relstorage", "cache", "misses"),
+    Metric(
+        "zope_relstorage_cache_sets_total",
+        "counter",
+        "Objects that were put into RelStorage's cache.",
+        DATABASE,
+    ): ("relstorage", "cache", "sets"),
+    Metric(
+        "zope_relstorage_cache_objects",
+        "gauge",
+        "Objects in RelStorage's cache.",
+        DATABASE,
+    ): ("relstorage", "cache", "objects"),
+    Metric(
+        "zope_relstorage_cache_size_bytes",
+        "gauge",
+        "Size of RelStorage's cache.",
+        DATABASE,
+    ): ("relstorage", "cache", "bytes"),
+    Metric(
+        "zope_relstorage_cache_max_bytes",
+        "gauge",
+        "Size that RelStorage's cache may grow to.",
+        DATABASE,
+    ): ("relstorage", "cache", "limit_bytes"),
+    Metric(
+        "zope_relstorage_store_connections",
+        "gauge",
+        "Connections for writing that RelStorage has to its database, the pooled ones included.",
+        DATABASE,
+    ): ("relstorage", "store_connections", "open"),
+    Metric(
+        "zope_relstorage_store_connections_pooled",
+        "gauge",
+        "Connections for writing that RelStorage has to its database and does not use at the"
+        " moment.",
+        DATABASE,
+    ): ("relstorage", "store_connections", "pooled"),
 }
 METRICS = (
     *(CONNECTIONS, LEAKED, POOL_SIZE, OLDEST_OPEN, CACHE_OBJECTS, CACHE_TARGET, CACHE_SIZE),

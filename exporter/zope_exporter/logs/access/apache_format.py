@@ -6,7 +6,7 @@ import re2
 from apachelogs import Error
 from apachelogs.directives import format2regex
 
-from .requests import Request, Tally, make_request
+from .requests import Request, RequestCounts, make_request
 
 # Whatever surrounds it, a line with this in it is read like one in Common Log Format.
 _COMMON_PART = re.compile(r'(^|[^\[]* )%t "%r" %>?s %[bBO]( .*)?')
@@ -42,10 +42,10 @@ class ApacheFormat:
         self.is_common = _COMMON_PART.fullmatch(written) is not None
         self.has_size = self._size is not None
 
-    def count(self, block: bytes, tally: Tally) -> None:
-        """Add what the lines of `block`, each ending in a newline, tell to `tally`."""
+    def count(self, block: bytes, counts: RequestCounts) -> None:
+        """Add what the lines of `block`, each ending in a newline, tell to `counts`."""
         for line in block.split(b"\n")[:-1]:
-            tally.add(self._read(line.rstrip(b"\r")))
+            counts.add(self._read(line.rstrip(b"\r")))
 
     def _read(self, line: bytes) -> Request | None:
         found = self._line.fullmatch(line)

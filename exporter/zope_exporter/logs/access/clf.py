@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .requests import CODES, Request, Tally, make_request
+from .requests import CODES, Request, RequestCounts, make_request
 
 Words = NDArray[np.uint64]
 Positions = NDArray[np.intp]
@@ -69,23 +69,23 @@ class _Lines(NamedTuple):
     closing: Positions
 
 
-def count(block: bytes, tally: Tally) -> None:
-    """Add what the lines of `block`, each ending in a newline, tell to `tally`."""
+def count(block: bytes, counts: RequestCounts) -> None:
+    """Add what the lines of `block`, each ending in a newline, tell to `counts`."""
     start = 0
     while start < len(block):
         end = start + _PIECE
         if end < len(block):
             end = block.rfind(b"\n", start, end) + 1 or block.index(b"\n", end) + 1
-        _count(memoryview(block)[start:end], tally)
+        _count(memoryview(block)[start:end], counts)
         start = end
 
 
-def _count(block: memoryview, tally: Tally) -> None:
+def _count(block: memoryview, counts: RequestCounts) -> None:
     lines, others = _find_lines(block)
-    tally.unparsed += others
-    plain = _count_plain(block, lines, tally)
+    counts.unparsed += others
+    plain = _count_plain(block, lines, counts)
     for line in np.flatnonzero(~plain):
-        tally.add(read_line(bytes(block[lines.begin[line] : lines.end[line]])))
+        counts.add(read_line(bytes(block[lines.begin[line] : lines.end[line]])))
 
 
 def _find_lines(block: memoryview) -> tuple[_Lines, int]:
@@ -113,7 +113,7 @@ def _find_marks(text: NDArray[np.uint8]) -> Positions:
     return np.concatenate(found)
 
 
-def _count_plain(block: memoryview, lines: _Lines, tally: Tally) -> Choice:
+def _count_plain(block: memoryview, lines: _Lines, counts: RequestCounts) -> Choice:
     """Count the lines that are exactly as expected; return which they are."""
     if len(block) < _DATE_WINDOW:
         return np.zeros(len(lines.begin), bool)
@@ -139,8 +139,8 @@ def _count_plain(block: memoryview, lines: _Lines, tally: Tally) -> Choice:
     kinds = np.bincount(method[plain] * CODES.stop + code[plain].astype(np.intp))
     for kind in np.flatnonzero(kinds):
         method_number, seen = divmod(int(kind), CODES.stop)
-        tally.requests[_COMMON_METHODS[method_number], seen] += int(kinds[kind])
-    tally.response_bytes += int(size[plain].sum())
+        counts.requests[_COMMON_METHODS[method_number], seen] += int(kinds[kind])
+    counts.response_bytes += int(size[plain].sum())
     return plain
 
 

@@ -7,7 +7,7 @@ from itertools import product
 from zope_exporter.logs.tail.lines import JSON, UNPARSED_LINES
 from zope_exporter.metrics.metric import Metric, Sample
 
-from .requests import CODES, METHODS, OTHER, Tally
+from .requests import CODES, METHODS, OTHER, RequestCounts
 
 REQUESTS = Metric(
     "zope_http_requests_total",
@@ -49,41 +49,41 @@ class AccessCounter:
             self._has_size = own.has_size
             if not own.is_common:
                 self._count = own.count
-        self._tally = Tally()
+        self._counts = RequestCounts()
         self.metrics = (REQUESTS, *[RESPONSE_BYTES] * self._has_size, UNPARSED_LINES)
 
     def feed(self, block: bytes) -> None:
-        self._count(block, self._tally)
+        self._count(block, self._counts)
 
     def skip(self) -> None:
-        self._tally.unparsed += 1
+        self._counts.unparsed += 1
 
     def save(self) -> Mapping[str, JSON]:
         return {
             "requests": {
-                f"{method} {code}": count for (method, code), count in self._tally.requests.items()
+                f"{method} {code}": count for (method, code), count in self._counts.requests.items()
             },
-            "response_bytes": self._tally.response_bytes,
-            "unparsed": self._tally.unparsed,
+            "response_bytes": self._counts.response_bytes,
+            "unparsed": self._counts.unparsed,
         }
 
     def load(self, state: Mapping[str, JSON]) -> None:
         requests = state.get("requests")
         if not isinstance(requests, Mapping):
             raise ValueError("the counters of an access log have no requests")
-        self._tally = Tally(
+        self._counts = RequestCounts(
             Counter({_kind(name): _count(count) for name, count in requests.items()}),
             _count(state.get("response_bytes")),
             _count(state.get("unparsed")),
         )
 
     def samples(self, site: str, log: str) -> Iterator[Sample]:
-        requests = {**dict.fromkeys(_EXPECTED, 0), **self._tally.requests}
+        requests = {**dict.fromkeys(_EXPECTED, 0), **self._counts.requests}
         for (method, code), count in requests.items():
             yield REQUESTS(count, site=site, log=log, method=method, code=str(code))
         if self._has_size:
-            yield RESPONSE_BYTES(self._tally.response_bytes, site=site, log=log)
-        yield UNPARSED_LINES(self._tally.unparsed, site=site, log=log)
+            yield RESPONSE_BYTES(self._counts.response_bytes, site=site, log=log)
+        yield UNPARSED_LINES(self._counts.unparsed, site=site, log=log)
 
 
 def _kind(name: str) -> tuple[str, int]:

@@ -24,7 +24,7 @@ class Request(NamedTuple):
 
 
 @dataclass
-class Tally:
+class RequestCounts:
     """The requests of a log, and the lines that tell of none."""
 
     requests: Counter[tuple[str, int]] = field(default_factory=Counter)

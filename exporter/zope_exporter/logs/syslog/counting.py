@@ -41,7 +41,7 @@ REASONS = ("buffer", "flood")
 
 
 @dataclass
-class Tally:
+class MessageCounts:
     messages: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
     dropped: dict[str, int] = field(default_factory=lambda: dict.fromkeys(REASONS, 0))
     truncated: int = 0
@@ -100,7 +100,7 @@ class MessageCounter:
     def __init__(
         self, settings: SyslogSettings, counters: Counters, clock: Callable[[], float]
     ) -> None:
-        self.tally = Tally()
+        self.counts = MessageCounts()
         self._settings = settings
         self._logs: dict[LogName, LineCounter] = {
             "access": counters.access,
@@ -113,12 +113,12 @@ class MessageCounter:
         lines: dict[LogName, list[bytes]] = {"access": [], "event": []}
         for message in map(parse, datagrams):
             name = self._settings.log_of(message)
-            self.tally.messages[name or "unmatched"] += 1
+            self.counts.messages[name or "unmatched"] += 1
             if name is not None:
                 lines[name].append(self._lines(name, message))
         for name, found in lines.items():
             if block := b"".join(found):
-                self.tally.last[name] = self._clock()
+                self.counts.last[name] = self._clock()
                 self._logs[name].feed(block)
 
     def _lines(self, name: LogName, message: Message) -> bytes:
@@ -126,16 +126,16 @@ class MessageCounter:
 
     def save(self) -> Mapping[str, JSON]:
         logs = {name: counter.save() for name, counter in self._logs.items()}
-        return {"tally": self.tally.save(), "access": logs["access"], "event": logs["event"]}
+        return {"tally": self.counts.save(), "access": logs["access"], "event": logs["event"]}
 
     def load(self, state: Mapping[str, JSON]) -> None:
         """Go on from what `save` returned. Raises ValueError for anything else."""
-        self.tally.load(_object(state, "tally"))
+        self.counts.load(_object(state, "tally"))
         for name, counter in self._logs.items():
             counter.load(_object(state, name))
 
     def samples(self, site: str) -> Iterator[Sample]:
-        yield from self.tally.samples(site)
+        yield from self.counts.samples(site)
         for name, counter in self._logs.items():
             yield from counter.samples(site, f"syslog-{name}")
 

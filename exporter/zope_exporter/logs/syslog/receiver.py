@@ -36,7 +36,7 @@ GATHER_SECONDS = 0.01
 LAST_BATCHES = 256
 
 
-class Allowance:
+class CpuQuota:
     """Allows its thread a share of a core, reckoned in windows of one second."""
 
     def __init__(
@@ -51,8 +51,8 @@ class Allowance:
         self._began = float("-inf")
         self._before = 0.0
 
-    def overdrawn(self) -> float:
-        """Return how many seconds of this window are left without an allowance, 0 if it lasts."""
+    def exceeded(self) -> float:
+        """Return how many seconds of this window are left without a quota, 0 if it lasts."""
         now, used = self._clock(), self._used()
         left = self._began + WINDOW_SECONDS - now
         if left <= 0:
@@ -61,7 +61,7 @@ class Allowance:
         return left if used - self._before > self._share * WINDOW_SECONDS else 0.0
 
 
-class Intake:
+class DatagramReader:
     """Reads a datagram socket; another thread can end the waiting for more."""
 
     def __init__(self, receiver: socket.socket, wake: int) -> None:
@@ -115,7 +115,7 @@ class SyslogReceiver:
         settings: SyslogSettings,
         counters: Counters,
         store: LogStore,
-        allowance: Allowance | None = None,
+        quota: CpuQuota | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.site = site
@@ -124,11 +124,11 @@ class SyslogReceiver:
         self._counter = MessageCounter(settings, counters, clock)
         self._store = store
         self._key = LogKey(site, "syslog", b"")
-        self._allowance = allowance or Allowance()
+        self._quota = quota or CpuQuota()
         self._saving = threading.Lock()
         self._lock = threading.Lock()
         self._listening = threading.Condition(self._lock)
-        self._intake: Intake | None = None
+        self._reader: DatagramReader | None = None
         self._bound: socket.socket | None = None
         self._problem: Exception | None = None
         self._wake = os.eventfd(0)
@@ -205,42 +205,42 @@ class SyslogReceiver:
                 self._listening.notify_all()
 
     def _serve(self, receiver: socket.socket) -> None:
-        intake = Intake(receiver, self._wake)
+        reader = DatagramReader(receiver, self._wake)
         with self._listening:
-            self._bound, self._intake, self._problem = receiver, intake, None
+            self._bound, self._reader, self._problem = receiver, reader, None
             self._listening.notify_all()
         # Whoever sends to the full buffer of a Unix socket is blocked, and that would be Zope.
         take = self._take_at_once if receiver.family == socket.AF_UNIX else self._take_at_leisure
         try:
-            while intake.wait():
-                take(intake)
+            while reader.wait():
+                take(reader)
             for _ in range(LAST_BATCHES):
-                self._take_at_once(intake)
+                self._take_at_once(reader)
         finally:
             with self._lock:
                 self._count_drops()
-                self._bound = self._intake = None
+                self._bound = self._reader = None
 
-    def _take_at_once(self, intake: Intake) -> None:
-        datagrams, cut = intake.take()
-        overdrawn = self._allowance.overdrawn()
+    def _take_at_once(self, reader: DatagramReader) -> None:
+        datagrams, cut = reader.take()
+        exceeded = self._quota.exceeded()
         with self._lock:
-            self._counter.tally.truncated += cut
-            if overdrawn:
-                self._counter.tally.dropped["flood"] += len(datagrams)
+            self._counter.counts.truncated += cut
+            if exceeded:
+                self._counter.counts.dropped["flood"] += len(datagrams)
             else:
                 self._counter.count(datagrams)
 
-    def _take_at_leisure(self, intake: Intake) -> None:
+    def _take_at_leisure(self, reader: DatagramReader) -> None:
         # What does not fit into the buffer meanwhile the kernel drops, and counts.
-        self._stopping.wait(self._allowance.overdrawn() or GATHER_SECONDS)
+        self._stopping.wait(self._quota.exceeded() or GATHER_SECONDS)
         datagrams = [b""] * BATCH
-        while len(datagrams) == BATCH and not self._allowance.overdrawn():
-            datagrams, cut = intake.take()
+        while len(datagrams) == BATCH and not self._quota.exceeded():
+            datagrams, cut = reader.take()
             with self._lock:
-                self._counter.tally.truncated += cut
+                self._counter.counts.truncated += cut
                 self._counter.count(datagrams)
 
     def _count_drops(self) -> None:
-        if self._intake is not None:
-            self._counter.tally.dropped["buffer"] += self._intake.dropped()
+        if self._reader is not None:
+            self._counter.counts.dropped["buffer"] += self._reader.dropped()

@@ -128,7 +128,7 @@ class _Succession:
         family = [each for each in there if each.family == archive.family and each != archive]
         self._others = sorted(family, key=_by_time) if archive.family else []
         self._renamed = first.identity == position.identity
-        self._head = _head(first)
+        self._head = first_bytes(first, _HEAD)
         self._begun = first_timestamp(self._head)
         self._since = position.modified or (first.modified() if self._renamed else None)
         self._seen = seen or SeenArchives()
@@ -138,7 +138,9 @@ class _Succession:
     def add_to(self, found: Found, taken: Collection[Identity]) -> None:
         """Sort the others into those that are newer, and what is new to us of the older."""
         opened = list(self._opened(found))
-        there = {file.identity for _, file, head in opened if self._is_itself(file, head)}
+        there = {
+            file.identity for _, file, head in opened if self._seen.has_itself(head, file.identity)
+        }
         there.update(archive.identity for archive in self._others if self._is_settled(archive))
         new = []
         for archive, file, head in opened:
@@ -178,9 +180,6 @@ class _Succession:
             return False
         return not self._all_seen or self._seen.has_inode(archive.identity)
 
-    def _is_itself(self, file: LogFile, head: bytes) -> bool:
-        return self._seen.has_itself(head, file.identity)
-
     def _is_newer(self, head: bytes, archive: Archive) -> bool | None:
         """None if nobody can know."""
         if not head or self._is_copy(head):
@@ -205,13 +204,9 @@ class _Succession:
         return not self._renamed and (ours.startswith(theirs) or theirs.startswith(ours))
 
 
-def _head(file: LogFile) -> bytes:
-    return first_bytes(file, _HEAD)
-
-
 def _head_or_close(file: LogFile) -> bytes:
     try:
-        return _head(file)
+        return first_bytes(file, _HEAD)
     except OSError:
         file.close()
         raise

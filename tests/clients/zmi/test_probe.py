@@ -11,7 +11,7 @@ import pytest
 
 from tests.clients.zmi.test_pages import page
 from zope_exporter.clients.zmi.pages import Caches
-from zope_exporter.clients.zmi.visit import Account, Visited, ZmiVisitor
+from zope_exporter.clients.zmi.probe import ZmiProber, ZmiResult, ZmiTarget
 from zope_exporter.discovery.inventory import Process, ZmiLogin
 
 PATIENCE = 20.0
@@ -43,17 +43,17 @@ def serving(pages: Mapping[str, str]) -> Iterator[str]:
             thread.join()
 
 
-def visit(
+def probe(
     tmp_path: Path,
     pages: Mapping[str, str],
     *databases: str,
     process: Process | None = None,
     proc: Path = Path("/proc"),
-) -> Account:
+) -> ZmiResult:
     (tmp_path / "password").write_text("secret")
     with serving(pages) as url:
         login = ZmiLogin(url, "admin", tmp_path / "password")
-        return ZmiVisitor(PATIENCE, proc).visit(Visited(login, databases, process))
+        return ZmiProber(PATIENCE, proc).probe(ZmiTarget(login, databases, process))
 
 
 PAGES = {
@@ -75,18 +75,18 @@ OLD_PAGES = {
     ids=["zope63", "zope213"],
 )
 def test_a_zope(tmp_path: Path, pages: Mapping[str, str], version: str, caches: Caches) -> None:
-    account = visit(tmp_path, pages, "main")
-    assert account.problem == ""
-    assert account.panel is not None
-    assert account.panel.zope_version == version
-    assert account.caches == {"main": caches}
+    result = probe(tmp_path, pages, "main")
+    assert result.problem == ""
+    assert result.panel is not None
+    assert result.panel.zope_version == version
+    assert result.caches == {"main": caches}
 
 
 def test_what_was_read_before_a_page_that_fails_is_kept(tmp_path: Path) -> None:
-    account = visit(tmp_path, PAGES, "main", "missing", "never asked")
-    assert account.panel is not None
-    assert list(account.caches) == ["main"]
-    assert account.problem.endswith("(Control_Panel/Database/missing/manage_main)")
+    result = probe(tmp_path, PAGES, "main", "missing", "never asked")
+    assert result.panel is not None
+    assert list(result.caches) == ["main"]
+    assert result.problem.endswith("(Control_Panel/Database/missing/manage_main)")
 
 
 @pytest.mark.parametrize(
@@ -106,13 +106,13 @@ def test_the_pages_of_another_process_are_not_believed(
     if spaces is not None:
         (tmp_path / str(pid)).mkdir()
         (tmp_path / str(pid) / "status").write_text(f"Name:\tpython\nNSpid:\t{spaces}\n")
-    account = visit(tmp_path, PAGES, "main", process=Process(pid, 1.0), proc=tmp_path)
-    assert (account.panel is not None) == is_same
-    assert bool(account.caches) == is_same
-    assert ("is that of process 9982, not of 77" in account.problem) == (not is_same)
+    result = probe(tmp_path, PAGES, "main", process=Process(pid, 1.0), proc=tmp_path)
+    assert (result.panel is not None) == is_same
+    assert bool(result.caches) == is_same
+    assert ("is that of process 9982, not of 77" in result.problem) == (not is_same)
 
 
 def test_our_own_process_has_its_numbers(tmp_path: Path) -> None:
     me = str(os.getpid())
     pages = {"/Control_Panel/manage_main": page("zope63-panel").replace(str(PID), me)}
-    assert visit(tmp_path, pages, process=Process(os.getpid(), 1.0)).problem == ""
+    assert probe(tmp_path, pages, process=Process(os.getpid(), 1.0)).problem == ""

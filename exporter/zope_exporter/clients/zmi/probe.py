@@ -1,4 +1,4 @@
-"""One visit to the ZMI of a Zope, and what came of it."""
+"""One probe of the ZMI of a Zope, and what came of it."""
 
 import time
 from collections.abc import Mapping
@@ -17,8 +17,8 @@ _CHEAP = frozenset({"filestorage", "zeo", "temporary"})
 
 
 @dataclass(frozen=True)
-class Visited:
-    """A Zope to visit."""
+class ZmiTarget:
+    """A Zope whose ZMI is to be probed."""
 
     login: ZmiLogin
     databases: tuple[str, ...] = ()
@@ -26,32 +26,32 @@ class Visited:
 
 
 @dataclass(frozen=True)
-class Account:
-    """What a visit brought; what it could not is None or missing, and the `problem` says why."""
+class ZmiResult:
+    """What a probe found out; what it could not is None or missing, and the `problem` says why."""
 
     panel: Panel | None = None
     caches: Mapping[str, Caches] = field(default_factory=dict)
     problem: str = ""
 
 
-def visited(service: Service) -> Visited | None:
-    """Return what to visit of a service, None where no login is given."""
+def zmi_target(service: Service) -> ZmiTarget | None:
+    """Return what to probe of a service, None where no login is given."""
     if service.zmi is None:
         return None
     names = tuple(each.name for each in service.databases if each.kind in _CHEAP)
-    return Visited(service.zmi, names, service.process)
+    return ZmiTarget(service.zmi, names, service.process)
 
 
-class ZmiVisitor:
-    """Visits Zopes, each within `timeout` seconds for all its pages together."""
+class ZmiProber:
+    """Probes Zopes, each within `timeout` seconds for all its pages together."""
 
     def __init__(self, timeout: float = TIMEOUT, proc: Path = Path("/proc")) -> None:
         self._timeout = timeout
         self._proc = proc
         self._resolver = Resolver()
 
-    def visit(self, zope: Visited) -> Account:
-        """Whatever happens is the account."""
+    def probe(self, zope: ZmiTarget) -> ZmiResult:
+        """Whatever happens is the result."""
         from .client import ZmiClient  # with httpx, where a login is given
 
         deadline = time.monotonic() + self._timeout
@@ -66,10 +66,10 @@ class ZmiVisitor:
             for name in zope.databases:
                 caches[name] = read_caches(client.get(page, name, deadline=deadline))
         except ZmiError as error:
-            return Account(panel, caches, str(error))
-        return Account(panel, caches)
+            return ZmiResult(panel, caches, str(error))
+        return ZmiResult(panel, caches)
 
-    def _check(self, panel: Panel, zope: Visited) -> None:
+    def _check(self, panel: Panel, zope: ZmiTarget) -> None:
         # The address may lead to a load balancer, or to another Zope.
         if zope.process and panel.pid not in self._numbers(zope.process):
             raise ZmiError(
