@@ -7,12 +7,14 @@ from pathlib import Path
 
 from zope_exporter.discovery.inventory import Inventory
 from zope_exporter.metrics.metric import Metric, Part, Sample
-from zope_exporter.storage.filestorage.datafile import DataFileMissingError, FileStorageError
+from zope_exporter.storage.filestorage.datafile import FileStorageError
 from zope_exporter.storage.filestorage.follow import Followed
 from zope_exporter.storage.filestorage.format import time_of
 from zope_exporter.storage.filestorage.rescan import Background, Rescan
 from zope_exporter.storage.filestorage.state import Findings, Known, Store
 from zope_exporter.system.open_files import Identity
+
+from .filestorage import settled
 
 LABELS = ("site", "database")
 
@@ -64,10 +66,6 @@ SCAN_TIME = Metric(
     " first one and after a pack.",
     LABELS,
 )
-
-# A pack leaves the path without a file for up to 8 ms.
-ATTEMPTS = 20
-PAUSE_SECONDS = 0.005
 
 
 class DataFsCollector:
@@ -126,21 +124,13 @@ class DataFsCollector:
 
     def _collect(self, rescan: Rescan, labels: dict[str, str]) -> Iterator[Sample]:
         followed = rescan.followed
-        known, problems = self._look(followed)
+        known, problems = settled(followed.look, self._pause)
         yield SCAN_PROGRESS(rescan.progress, **labels)
         yield from _known(known, followed.path, labels)
         problem = rescan.problem
         problems += [problem] if problem else []
         if problems:
             raise FileStorageError("; ".join(dict.fromkeys(map(str, problems)))) from problems[0]
-
-    def _look(self, followed: Followed) -> tuple[Known, list[Exception]]:
-        for _ in range(ATTEMPTS - 1):
-            try:
-                return followed.look()
-            except DataFileMissingError:  # noqa: PERF203 - one round, but in a pack
-                self._pause(PAUSE_SECONDS)
-        return followed.look()
 
 
 class KeptDataFsCollector:

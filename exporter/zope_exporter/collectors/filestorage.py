@@ -82,6 +82,15 @@ FURTHER_LOOK_SECONDS = 0.1
 TORN_SECONDS = 60.0
 
 
+def settled(read: Callable[[], Found], pause: Callable[[float], object]) -> Found:
+    """Return what `read` gives once no pack or commit is in its way; raise its last error."""
+    for _ in range(ATTEMPTS - 1):
+        with suppress(DataFileMissingError, TornTailError):
+            return read()
+        pause(PAUSE_SECONDS)
+    return read()
+
+
 class FileStorageCollector:
     """Reads a few bytes at the end of each Data.fs and what the operating system knows of it."""
 
@@ -126,7 +135,7 @@ class FileStorageCollector:
 
     def _last_transaction(self, storage: Storage, labels: dict[str, str]) -> Iterator[Sample]:
         path = storage.data_fs
-        tail = self._settled(lambda: read_tail(path, self._known.get(path)))
+        tail = settled(lambda: read_tail(path, self._known.get(path)), self._pause)
         if tail.last is not None:
             self._known[path] = tail.last
             yield LAST_TRANSACTION(time_of(tail.last.tid.to_bytes(8, "big")), **labels)
@@ -163,12 +172,4 @@ class FileStorageCollector:
         return [open_files(owner.pid, storage.data_fs, self._proc) for owner in storage.owners]
 
     def _status(self, storage: Storage) -> os.stat_result:
-        return self._settled(lambda: datafile.status(storage.data_fs))
-
-    def _settled(self, read: Callable[[], Found]) -> Found:
-        """Return what `read` gives once no pack or commit is in its way; raise its last error."""
-        for _ in range(ATTEMPTS - 1):
-            with suppress(DataFileMissingError, TornTailError):
-                return read()
-            self._pause(PAUSE_SECONDS)
-        return read()
+        return settled(lambda: datafile.status(storage.data_fs), self._pause)

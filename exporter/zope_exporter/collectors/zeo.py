@@ -123,11 +123,11 @@ class ZeoCollector:
         pause: float = PAUSE,
     ) -> None:
         self._inventory = inventory
-        self._rounds = TtlCache(probe or ZeoProber().probe, pause, key=_whereabouts)
+        self._answers = TtlCache(probe or ZeoProber().probe, pause, key=_whereabouts)
 
     def parts(self) -> Iterable[Part]:
         servers = list(self._inventory().zeo_servers())
-        self._rounds.keep([server for _, server in servers])
+        self._answers.keep([server for _, server in servers])
         return [
             Part(f"{site}/{server.name}", partial(self._collect, site, server))
             for site, server in servers
@@ -136,7 +136,7 @@ class ZeoCollector:
     def _collect(self, site: str, server: ZeoServer) -> Iterator[Sample]:
         if server.problem:
             raise ZeoError(server.problem)
-        answer = self._rounds.answer(server)
+        answer = self._answers.answer(server)
         for storage in _storages(server, answer):
             yield from _samples(answer, site=site, server=server.name, storage=storage)
         if answer.problem:

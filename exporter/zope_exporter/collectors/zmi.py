@@ -38,7 +38,7 @@ class ZmiCollector:
         pause: float = PAUSE,
     ) -> None:
         self._inventory = inventory
-        self._rounds = TtlCache(probe or ZmiProber().probe, pause)
+        self._results = TtlCache(probe or ZmiProber().probe, pause)
 
     def parts(self) -> Iterable[Part]:
         zopes = [
@@ -46,14 +46,14 @@ class ZmiCollector:
             for site, service in self._inventory().services()
             if (zope := zmi_target(service)) and not find_sockets(service)
         ]
-        self._rounds.keep([zope for *_, zope in zopes])
+        self._results.keep([zope for *_, zope in zopes])
         return [
             Part(f"{site}/{name}", partial(self._collect, site, name, zope))
             for site, name, zope in zopes
         ]
 
     def _collect(self, site: str, name: str, zope: ZmiTarget) -> Iterator[Sample]:
-        result = self._rounds.answer(zope)
+        result = self._results.answer(zope)
         of = {"site": site, "zope": name}
         yield UP(not result.problem, **of)
         if result.panel is not None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from .candidate import Candidate, Looking, Source
 from .conf.config_file import ConfCache
+from .conf.values import instance_directory
 from .conf.wsgi_ini import WsgiIni, read_wsgi_ini
 from .conf.zeo_conf import ZeoConf, read_zeo_conf
 from .conf.zope_conf import ZopeConf, read_zope_conf
@@ -42,7 +43,7 @@ class ServiceReader:
             name="",
             config=config,
             wsgi_ini=source.wsgi_ini,
-            home=_instance_directory(config or source.wsgi_ini),
+            home=_home(config or source.wsgi_ini),
             process=source.process,
             problems=(*ini.problems, *zope.problems),
         )
@@ -60,8 +61,8 @@ class ServiceReader:
             "zeo",
             name="",
             config=source.config,
-            home=_instance_directory(source.config),
-            databases=_served(conf) if conf else (),
+            home=_home(source.config),
+            databases=conf.storages if conf else (),
             address=conf.address if conf else "",
             monitor_address=(conf and conf.monitor_address) or "",
             wants_tls=conf is not None and conf.wants_tls,
@@ -85,10 +86,8 @@ def _read_zeo(path: Path, source: Source) -> ZeoConf:
     return read_zeo_conf(path, source.environ, source.directory)
 
 
-def _instance_directory(config: Path | None) -> Path | None:
-    if config is None:
-        return None
-    return config.parent.parent if config.parent.name == "etc" else config.parent
+def _home(config: Path | None) -> Path | None:
+    return instance_directory(config) if config else None
 
 
 def _with_conf(service: Service, conf: ZopeConf) -> Service:
@@ -124,20 +123,6 @@ def _with_ini(service: Service, ini: WsgiIni) -> Service:
         access_log=ini.access_log or service.access_log,
         pipeline=ini.pipeline,
         pipeline_code=ini.components,
-    )
-
-
-def _served(conf: ZeoConf) -> tuple[Database, ...]:
-    return tuple(
-        Database(
-            storage.name,
-            "filestorage" if storage.data_fs else "other",
-            data_fs=storage.data_fs,
-            blob_dir=storage.blob_dir,
-            zeo_servers=(conf.address,) if conf.address else (),
-            zeo_storage=storage.name,
-        )
-        for storage in conf.storages
     )
 
 

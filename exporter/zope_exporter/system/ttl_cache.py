@@ -1,4 +1,4 @@
-"""Asking seldom, however often the answer is wanted."""
+"""A cache of answers that are asked for again after a while."""
 
 import threading
 import time
@@ -11,7 +11,7 @@ V = TypeVar("V")
 
 
 @dataclass
-class _Round(Generic[V]):
+class _Entry(Generic[V]):
     lock: threading.Lock = field(default_factory=threading.Lock)
     last: tuple[float, V] | None = None  # when it was asked, and what came of it
 
@@ -34,12 +34,12 @@ class TtlCache(Generic[T, V]):
         self._key = key
         self._clock = clock
         self._lock = threading.Lock()
-        self._rounds: dict[Hashable, _Round[V]] = {}
+        self._entries: dict[Hashable, _Entry[V]] = {}
 
     def answer(self, thing: T) -> V:
         """Ask, or wait for who is asking already, or repeat the last answer."""
         with self._lock:
-            current = self._rounds.setdefault(self._key(thing), _Round())
+            current = self._entries.setdefault(self._key(thing), _Entry())
         with current.lock:
             now = self._clock()
             if current.last is None or now - current.last[0] >= self._pause:
@@ -50,5 +50,5 @@ class TtlCache(Generic[T, V]):
         """Forget all but these."""
         wanted = {self._key(thing) for thing in things}
         with self._lock:
-            for key in self._rounds.keys() - wanted:
-                del self._rounds[key]
+            for key in self._entries.keys() - wanted:
+                del self._entries[key]

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from zope_exporter.discovery.conf.address import reachable, zeo_address
 from zope_exporter.discovery.conf.config_file import ConfigFileError
-from zope_exporter.discovery.conf.zeo_conf import ZeoConf, ZeoStorage, read_zeo_conf
+from zope_exporter.discovery.conf.zeo_conf import ZeoConf, read_zeo_conf
 from zope_exporter.discovery.conf.zope_conf import ZopeConf, read_zope_conf
+from zope_exporter.discovery.inventory import Database
 
 FILES = Path(__file__).parent / "files"
 
@@ -28,6 +29,19 @@ def read_or_refuse(
         return str(error)
 
 
+def served(
+    address: str, name: str, data_fs: Path | None = None, blob_dir: Path | None = None
+) -> Database:
+    return Database(
+        name,
+        "filestorage" if data_fs else "other",
+        data_fs=data_fs,
+        blob_dir=blob_dir,
+        zeo_servers=(address,),
+        zeo_storage=name,
+    )
+
+
 def test_as_the_recipe_writes_it() -> None:
     path = FILES / "zeo_recipe" / "zeo.conf"
 
@@ -37,12 +51,13 @@ def test_as_the_recipe_writes_it() -> None:
         monitor_address="127.0.0.1:8101",
         wants_tls=False,
         storages=(
-            ZeoStorage(
+            served(
+                "127.0.0.1:8100",
                 "1",
                 Path("/srv/plone/var/filestorage/Data.fs"),
                 Path("/srv/plone/var/blobstorage"),
             ),
-            ZeoStorage("catalog", Path("/srv/plone/parts/zeo/catalog.fs"), None),
+            served("127.0.0.1:8100", "catalog", Path("/srv/plone/parts/zeo/catalog.fs")),
         ),
         pid_file=Path("/srv/plone/var/zeo.pid"),
         log=Path("/srv/plone/var/log/zeo.log"),
@@ -53,15 +68,16 @@ def test_as_the_recipe_writes_it() -> None:
 
 def test_a_socket_an_unnamed_storage_and_no_log() -> None:
     path = FILES / "zeo_instance" / "zeo.conf"
+    socket = "/srv/zeo/var/zeo.sock"
 
     assert read_zeo_conf(path, {"INSTANCE_HOME": "/srv/zeo"}) == ZeoConf(
         path=path,
-        address="/srv/zeo/var/zeo.sock",
+        address=socket,
         monitor_address=None,
         wants_tls=False,
         storages=(
-            ZeoStorage("1", Path("/srv/zeo/var/Data.fs"), Path("/srv/zeo/var/blobs")),
-            ZeoStorage("scratch", None, None),
+            served(socket, "1", Path("/srv/zeo/var/Data.fs"), Path("/srv/zeo/var/blobs")),
+            served(socket, "scratch"),
         ),
         pid_file=Path("/srv/zeo/var/ZEO.pid"),
         log=None,

@@ -1,13 +1,13 @@
 """What keys and sections mean to Zope and ZEO alike: numbers, paths, addresses, storages, logs."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ZConfig.datatypes import stock_datatypes
 
-from zope_exporter.discovery.inventory import StorageKind, TlsFiles
+from zope_exporter.discovery.inventory import Database, StorageKind, TlsFiles
 
 from .address import zeo_address
 from .zconfig import Section, Unresolved
@@ -92,36 +92,35 @@ class Values:
         return (self._cwd or self._assumed) / path
 
 
-@dataclass(frozen=True)
-class StorageSettings:
-    """Where a storage keeps its data.
+def instance_directory(config: Path) -> Path:
+    """The directory of the instance that a configuration file belongs to, as far as it shows."""
+    return config.parent.parent if config.parent.name == "etc" else config.parent
+
+
+def read_storage(section: Section, values: Values) -> Database:
+    """What a storage section, or the section around one, comes down to.
 
     Of a demo storage it is the base, which is only read, unless it has no other than changes. The
     blob directory of a ZEO client or a RelStorage is a mere cache unless it is shared. What an
     undefined name hides is left out.
     """
-
-    kind: StorageKind
-    data_fs: Path | None = None
-    blob_dir: Path | None = None
-    zeo_servers: tuple[str, ...] = ()
-    zeo_storage: str = ""
-    zeo_tls: TlsFiles | None = None
-
-
-def read_storage(section: Section, values: Values) -> StorageSettings:
-    """What a storage section, or the section around one, comes down to."""
     layers = _layers(section)
     innermost = layers[-1]
     kind = _KINDS.get(innermost.type, "temporary" if innermost.type == "demostorage" else "other")
     outermost_blobs = next((layer for layer in layers if layer.value("blob-dir")), None)
-    return StorageSettings(
+    storage = Database(
+        section.name,
         kind,
-        values.path(innermost, "path") if kind == "filestorage" else None,
-        values.path(outermost_blobs, "blob-dir") if outermost_blobs else None,
-        tuple(_servers(innermost, values)) if kind == "zeo" else (),
-        _storage_name(innermost) if kind == "zeo" else "",
-        _tls(innermost, values) if kind == "zeo" else None,
+        data_fs=values.path(innermost, "path") if kind == "filestorage" else None,
+        blob_dir=values.path(outermost_blobs, "blob-dir") if outermost_blobs else None,
+    )
+    if kind != "zeo":
+        return storage
+    return replace(
+        storage,
+        zeo_servers=tuple(_servers(innermost, values)),
+        zeo_storage=_storage_name(innermost),
+        zeo_tls=_tls(innermost, values),
     )
 
 

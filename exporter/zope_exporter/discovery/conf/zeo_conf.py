@@ -4,19 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .values import Values, read_logfile, read_storage
+from zope_exporter.discovery.inventory import Database
+
+from .values import Values, instance_directory, read_logfile, read_storage
 from .zconfig import Section, read
 
 _NOT_STORAGES = frozenset({"zeo", "runner", "eventlog", "logger", "environment"})
-
-
-@dataclass(frozen=True)
-class ZeoStorage:
-    """A storage as clients ask for it; without `data_fs` it is not one that a file holds."""
-
-    name: str
-    data_fs: Path | None
-    blob_dir: Path | None
 
 
 @dataclass(frozen=True)
@@ -31,7 +24,7 @@ class ZeoConf:
     address: str
     monitor_address: str | None
     wants_tls: bool
-    storages: tuple[ZeoStorage, ...]
+    storages: tuple[Database, ...]
     pid_file: Path | None
     log: Path | None
     files: tuple[Path, ...]
@@ -45,8 +38,7 @@ def read_zeo_conf(path: Path, environ: Mapping[str, str] = {}, cwd: Path | None 
     """
     path = path.absolute()
     top, problems = read(path, environ)
-    layout = path.parent.parent if path.parent.name == "etc" else path.parent
-    values = Values(environ, cwd, layout)
+    values = Values(environ, cwd, instance_directory(path))
     server = next(iter(top.find("zeo")), Section("zeo", "", {}))
     address = _address(server, "address", values)
     if not address:
@@ -57,7 +49,7 @@ def read_zeo_conf(path: Path, environ: Mapping[str, str] = {}, cwd: Path | None 
         address=address or "",
         monitor_address=_address(server, "monitor-address", values),
         wants_tls=bool(server.find("ssl")),
-        storages=_storages(path, top, values),
+        storages=_storages(path, top, address, values),
         pid_file=values.path(server, "pid-filename") or _default_pid_file(environ),
         log=log,
         files=top.files,
@@ -70,12 +62,23 @@ def _address(server: Section, key: str, values: Values) -> str | None:
     return None if text is None else values.zeo_address(server, key, text)
 
 
-def _storages(path: Path, top: Section, values: Values) -> tuple[ZeoStorage, ...]:
+def _storages(
+    path: Path, top: Section, address: str | None, values: Values
+) -> tuple[Database, ...]:
     storages = []
     for section in top.sections:
         if section.type not in _NOT_STORAGES:
             storage = read_storage(section, values)
-            storages.append(ZeoStorage(section.name or "1", storage.data_fs, storage.blob_dir))
+            name = section.name or "1"
+            served = Database(
+                name,
+                "filestorage" if storage.data_fs else "other",
+                data_fs=storage.data_fs,
+                blob_dir=storage.blob_dir,
+                zeo_servers=(address,) if address else (),
+                zeo_storage=name,
+            )
+            storages.append(served)
     if not storages:
         values.problems.append(f"{path}: serves no storage; add <filestorage 1>")
     return tuple(storages)

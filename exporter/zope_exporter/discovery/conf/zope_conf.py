@@ -1,7 +1,7 @@
 """zope.conf, from Zope 2.13 to 6."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ZConfig.datatypes import inet_binding_address
@@ -9,7 +9,7 @@ from ZConfig.datatypes import inet_binding_address
 from zope_exporter.discovery.inventory import Database
 
 from .address import reachable
-from .values import Values, read_logfile, read_storage
+from .values import Values, instance_directory, read_logfile, read_storage
 from .zconfig import Section, Unresolved, read
 
 _POOL_SIZE = 7
@@ -55,7 +55,7 @@ def read_zope_conf(
     """
     path = path.absolute()
     top, problems = read(path, environ)
-    layout = path.parent.parent if path.parent.name == "etc" else path.parent
+    layout = instance_directory(path)
     values = Values(environ, cwd, layout)
     instance_home = _place(top, "instancehome", values)
     if instance_home is None:
@@ -120,15 +120,9 @@ def _database(path: Path, section: Section, values: Values) -> Database:
     mount_points = tuple(_mount_points(section, values))
     if not mount_points:
         values.problems.append(f"{path}: <zodb_db {section.name}> has no mount-point; add one")
-    return Database(
-        name=section.name,
-        kind=storage.kind,
+    return replace(
+        storage,
         mount_points=mount_points,
-        data_fs=storage.data_fs,
-        blob_dir=storage.blob_dir,
-        zeo_servers=storage.zeo_servers,
-        zeo_storage=storage.zeo_storage,
-        zeo_tls=storage.zeo_tls,
         pool_size=values.integer(section, "pool-size", _POOL_SIZE),
         cache_objects=values.integer(section, "cache-size", _CACHE_OBJECTS),
         cache_bytes=values.byte_size(section, "cache-size-bytes", 0),
