@@ -98,10 +98,10 @@ def test_files_that_nobody_asks_for_any_more_are_forgotten(tmp_path: Path) -> No
     old(*confs)
     cache = ConfCache(lambda path, source: read_zope_conf(path, source.environ))
     kept, gone, other = [cache.get(conf, Source("zope")) for conf in confs]
-    cache.drop_unasked()
+    cache.drop_unused()
     assert cache.get(confs[0], Source("zope")) is kept
     assert cache.get(confs[2], Source("zope")) is other
-    cache.drop_unasked()
+    cache.drop_unused()
     assert cache.get(confs[0], Source("zope")) is kept
     reference = weakref.ref(gone)
     del gone

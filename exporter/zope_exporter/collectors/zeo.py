@@ -123,7 +123,7 @@ class ZeoCollector:
         pause: float = PAUSE,
     ) -> None:
         self._inventory = inventory
-        self._answers = TtlCache(probe or ZeoProber().probe, pause, key=_whereabouts)
+        self._answers = TtlCache(probe or ZeoProber().probe, pause, key=_endpoint)
 
     def parts(self) -> Iterable[Part]:
         servers = list(self._inventory().zeo_servers())
@@ -143,14 +143,14 @@ class ZeoCollector:
             raise ZeoError(answer.problem)
 
 
-def _whereabouts(server: ZeoServer) -> tuple[object, ...]:
+def _endpoint(server: ZeoServer) -> tuple[object, ...]:
     """What tells two servers apart, whatever they are called."""
     return server.address, server.monitor, server.tls
 
 
 def _storages(server: ZeoServer, answer: ZeoResult) -> list[str]:
-    told = answer.storages or {}
-    others = [] if server.elsewhere is None else [s for s in told if s not in server.elsewhere]
+    reported = answer.storages or {}
+    others = [] if server.elsewhere is None else [s for s in reported if s not in server.elsewhere]
     return list(dict.fromkeys([*server.storages, *others])) or [_UNNAMED]
 
 

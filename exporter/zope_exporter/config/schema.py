@@ -178,14 +178,16 @@ class Config(Section):
     def _a_repository_for_each(self) -> "Config":
         # Not by Path.resolve, which up to Python 3.12 raises RuntimeError for links in a circle.
         given = [site.backup.repository for site in self.sites if site.backup]
-        places = [Path(os.path.realpath(each)) for each in given]
-        for number, place in enumerate(places):
-            for other in places[:number]:
-                if other == place:
-                    reason = f"two sites have their backups in {place}"
+        directories = [Path(os.path.realpath(each)) for each in given]
+        for number, directory in enumerate(directories):
+            for other in directories[:number]:
+                if other == directory:
+                    reason = f"two sites have their backups in {directory}"
                     raise wrong(reason, "give each a repository of its own: old ones are removed")
-                if other.is_relative_to(place) or place.is_relative_to(other):
-                    reason = f"of two repositories, {other} and {place}, one is within the other"
+                if other.is_relative_to(directory) or directory.is_relative_to(other):
+                    reason = (
+                        f"of two repositories, {other} and {directory}, one is within the other"
+                    )
                     raise wrong(
                         reason,
                         "give each a directory of its own: in databases/NAME of the outer one are"

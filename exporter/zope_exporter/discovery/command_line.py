@@ -60,11 +60,11 @@ def _program(argv: Sequence[str]) -> tuple[str, list[str]]:
     """The script or dotted module that runs, and its own arguments."""
     program, arguments = (argv[0], list(argv[1:])) if argv else ("", [])
     while _INTERPRETER.fullmatch(program):
-        program, arguments = _told(arguments)
+        program, arguments = _run_by_interpreter(arguments)
     return program, arguments
 
 
-def _told(words: list[str]) -> tuple[str, list[str]]:
+def _run_by_interpreter(words: list[str]) -> tuple[str, list[str]]:
     """What an interpreter's arguments tell it to run."""
     rest = iter(words)
     for word in rest:

@@ -28,10 +28,10 @@ class ServiceReader:
             return self._zeo(source)
         return self._zope(source)
 
-    def drop_unasked(self) -> None:
+    def drop_unused(self) -> None:
         """Forget the files of services that were not asked for since the last call."""
         for cache in (self._inis, self._zopes, self._zeos):
-            cache.drop_unasked()
+            cache.drop_unused()
 
     def _zope(self, source: Source) -> Candidate:
         ini = self._inis.get(source.wsgi_ini, source)

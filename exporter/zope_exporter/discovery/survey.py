@@ -50,7 +50,7 @@ class Survey:
         """Search once. What could not be seen is told by the problems of the inventory."""
         processes = self._find()
         gathering = self._gather(processes)
-        self._reader.drop_unasked()
+        self._reader.drop_unused()
         candidates = gathering.candidates
         sharing = Sharing([each.service for each in candidates], self._hosts(), self.looking)
         settled = settle(candidates, self._declared, sharing, self._host())

@@ -68,7 +68,7 @@ class Content(Generic[C]):
 
 @dataclass(frozen=True)
 class _Kept(Generic[C]):
-    told: Hashable = field(repr=False)
+    inputs: Hashable = field(repr=False)
     stamps: dict[Path, _Stamp]
     content: Content[C]
 
@@ -80,35 +80,35 @@ class ConfCache(Generic[C]):
         self._read = read
         self._looking = looking or Looking()
         self._kept: dict[Path, _Kept[C]] = {}
-        self._asked: set[Path] = set()
+        self._used: set[Path] = set()
 
     def get(self, path: Path | None, source: Source) -> Content[C]:
         """Return what the file says, as the source's process reads it. Never raises."""
         if path is None:
             return Content()
-        self._asked.add(path)
-        told = _told(source)
+        self._used.add(path)
+        inputs = _inputs(source)
         kept = self._kept.pop(path, None)
-        if kept and kept.told == told and kept.stamps == self._stamps(kept.stamps):
+        if kept and kept.inputs == inputs and kept.stamps == self._stamps(kept.stamps):
             self._kept[path] = kept
             return kept.content
         self._looking(path)
         started = time.time_ns()
-        environ = _Noted(source.environ)
+        environ = _RecordingEnviron(source.environ)
         try:
             conf = self._read(path, replace(source, environ=environ))
         except (ConfigFileError, OSError, ValueError) as error:
             return Content(problems=(str(error),))
-        content = Content(conf, environ.noted, conf.problems)
+        content = Content(conf, environ.used, conf.problems)
         stamps = self._stamps(conf.files)
         if all(stamp and stamp[0] < started - _SETTLED_NS for stamp in stamps.values()):
-            self._kept[path] = _Kept(told, stamps, content)
+            self._kept[path] = _Kept(inputs, stamps, content)
         return content
 
-    def drop_unasked(self) -> None:
-        """Forget all files that nobody has asked for since the last call."""
-        self._kept = {path: kept for path, kept in self._kept.items() if path in self._asked}
-        self._asked.clear()
+    def drop_unused(self) -> None:
+        """Forget all files that were not asked for since the last call."""
+        self._kept = {path: kept for path, kept in self._kept.items() if path in self._used}
+        self._used.clear()
 
     def _stamps(self, files: Iterable[Path]) -> dict[Path, _Stamp]:
         return {file: self._stamp(file) for file in files}
@@ -122,16 +122,16 @@ class ConfCache(Generic[C]):
         return status.st_mtime_ns, status.st_size, status.st_ino
 
 
-class _Noted(Mapping[str, str]):
-    """An environment that notes which of its variables are asked for."""
+class _RecordingEnviron(Mapping[str, str]):
+    """An environment that records which of its variables are used."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
-        self.noted: dict[str, str] = {}
+        self.used: dict[str, str] = {}
 
     def __getitem__(self, name: str) -> str:
         value = self._environ[name]
-        self.noted[name] = value
+        self.used[name] = value
         return value
 
     def __iter__(self) -> Iterator[str]:
@@ -141,6 +141,6 @@ class _Noted(Mapping[str, str]):
         return len(self._environ)
 
 
-def _told(source: Source) -> Hashable:
+def _inputs(source: Source) -> Hashable:
     environ = frozenset(source.environ.items())
     return environ, source.variables, source.directory, source.wsgi_ini is None

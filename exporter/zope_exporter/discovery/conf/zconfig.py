@@ -37,14 +37,14 @@ class Unresolved(str):
 class Section:
     """A section and those within it; the file itself is a section without type and name.
 
-    `places` tells the file and line of each key. `files` are all files read, of the file only.
+    `positions` tells the file and line of each key. `files` are all files read, of the file only.
     """
 
     type: str
     name: str
     values: Mapping[str, tuple[str, ...]] = field(repr=False)  # may hold passwords
     sections: tuple["Section", ...] = ()
-    places: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    positions: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     files: tuple[Path, ...] = ()
 
     def value(self, key: str) -> str | None:
@@ -58,7 +58,7 @@ class Section:
     def where(self, key: str) -> str:
         """Which key this is, for a message."""
         inside = f" in <{self.type} {self.name}".rstrip() + ">" if self.type else ""
-        return f"{self.places[key]}: {key}{inside}"
+        return f"{self.positions[key]}: {key}{inside}"
 
 
 def read(path: Path, environ: Mapping[str, str] = {}) -> tuple[Section, tuple[str, ...]]:
@@ -67,19 +67,19 @@ def read(path: Path, environ: Mapping[str, str] = {}) -> tuple[Section, tuple[st
     `environ` is the environment of the process that the file belongs to. Raises ConfigFileError.
     """
     path = path.absolute()
-    reading = _Reading(environ)
-    top = _Opened("", "", 0)
-    reading.parse(path, read_text(path, reading.problems), top, {})
-    if reading.missing:
-        reading.problems.append(
+    context = _Context(environ)
+    top = _OpenSection("", "", 0)
+    context.parse(path, read_text(path, context.problems), top, {})
+    if context.missing:
+        context.problems.append(
             f"{path}: not seen in the environment of its process: "
-            f"{', '.join(sorted(reading.missing))}; "
+            f"{', '.join(sorted(context.missing))}; "
             "set it where the process is started, or let the exporter's user see it"
         )
-    return top.closed(tuple(reading.files)), tuple(dict.fromkeys(reading.problems))
+    return top.closed(tuple(context.files)), tuple(dict.fromkeys(context.problems))
 
 
-class _Opened:
+class _OpenSection:
     """A section whose end has not been read yet."""
 
     def __init__(self, kind: str, name: str, depth: int) -> None:
@@ -88,20 +88,20 @@ class _Opened:
         self.depth = depth
         self.sections: list[Section] = []
         self._values: dict[str, list[str]] = {}
-        self._places: dict[str, str] = {}
+        self._positions: dict[str, str] = {}
 
     def addValue(self, key: str, value: str, position: tuple[int, object, str]) -> None:  # noqa: N802
         if self.kind not in _CASE_SENSITIVE:
             key = key.lower()
         self._values.setdefault(key, []).append(value)
-        self._places[key] = f"{position[2]}, line {position[0]}"
+        self._positions[key] = f"{position[2]}, line {position[0]}"
 
     def closed(self, files: tuple[Path, ...] = ()) -> Section:
         values = {key: tuple(values) for key, values in self._values.items()}
-        return Section(self.kind, self.name, values, tuple(self.sections), self._places, files)
+        return Section(self.kind, self.name, values, tuple(self.sections), self._positions, files)
 
 
-class _Reading:
+class _Context:
     """What ZConfig calls the context: shared by a file and all that it includes."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
@@ -113,7 +113,7 @@ class _Reading:
         self._included = 0
         self._characters = 0
 
-    def parse(self, path: Path, text: str, section: _Opened, defines: dict[str, str]) -> None:
+    def parse(self, path: Path, text: str, section: _OpenSection, defines: dict[str, str]) -> None:
         real = os.path.realpath(path)
         if real in self._including:
             raise ConfigFileError(path, "includes itself; remove one of the %include lines")
@@ -137,12 +137,12 @@ class _Reading:
                 path, f"larger than {MAX_BYTES} bytes with all %include and %define; shorten it"
             )
 
-    def startSection(self, container: _Opened, kind: str, name: str | None) -> _Opened:  # noqa: N802
+    def startSection(self, container: _OpenSection, kind: str, name: str | None) -> _OpenSection:  # noqa: N802
         if container.depth == MAX_DEPTH:
             raise ZConfig.ConfigurationError(f"sections nested deeper than {MAX_DEPTH}")
-        return _Opened(kind, name or "", container.depth + 1)
+        return _OpenSection(kind, name or "", container.depth + 1)
 
-    def endSection(self, container: _Opened, *opened: Any) -> None:  # noqa: N802
+    def endSection(self, container: _OpenSection, *opened: Any) -> None:  # noqa: N802
         container.sections.append(opened[-1].closed())
 
     def importSchemaComponent(self, package: str) -> None:  # noqa: N802
@@ -184,7 +184,7 @@ class _Parser(ZConfigParser):  # type: ignore[misc]  # ZConfig has no types
             self.problem("a $ without a name; write $$ for a dollar sign")
         return value  # type: ignore[no-any-return]
 
-    def handle_include(self, section: _Opened, rest: str) -> None:
+    def handle_include(self, section: _OpenSection, rest: str) -> None:
         target = self.replace(rest)
         if isinstance(target, Unresolved):
             return

@@ -57,11 +57,11 @@ def read_zope_conf(
     top, problems = read(path, environ)
     layout = instance_directory(path)
     values = Values(environ, cwd, layout)
-    instance_home = _place(top, "instancehome", values)
+    instance_home = _path(top, "instancehome", values)
     if instance_home is None:
         values.problems.append(f"{path}: instancehome is missing, taken to be {layout}; add it")
         instance_home = layout
-    client_home = _place(top, "clienthome", values) or instance_home / "var"
+    client_home = _path(top, "clienthome", values) or instance_home / "var"
     access = tuple(logger for logger in top.find("logger") if logger.name == "access")
     access_log, access_log_format, _ = read_logfile(access, values)
     event_log, event_log_format, date_format = read_logfile(top.find("eventlog"), values)
@@ -72,7 +72,7 @@ def read_zope_conf(
         agent_home=_agent_home(top, values) or client_home,
         databases=_databases(path, top, values),
         debug_mode=values.boolean(top, "debug-mode"),
-        pid_file=_place(top, "pid-filename", values)
+        pid_file=_path(top, "pid-filename", values)
         or client_home / ("Z2.pid" if zope2 else "Z4.pid"),
         http_addresses=tuple(_http_addresses(top, values)),
         threads=values.integer(top, "zserver-threads", 0) or None,
@@ -86,7 +86,7 @@ def read_zope_conf(
     )
 
 
-def _place(top: Section, key: str, values: Values) -> Path | None:
+def _path(top: Section, key: str, values: Values) -> Path | None:
     text = top.value(key)
     if isinstance(text, Unresolved):
         # The default may not quietly stand in for what is only known with its variable.
@@ -97,7 +97,7 @@ def _place(top: Section, key: str, values: Values) -> Path | None:
 def _agent_home(top: Section, values: Values) -> Path | None:
     for section in top.find("product-config"):
         if section.name == "zope-exporter":
-            return _place(section, "socket-directory", values)
+            return _path(section, "socket-directory", values)
     return None
 
 
