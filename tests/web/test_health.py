@@ -28,7 +28,7 @@ def telling(environ: dict[str, str], ready: threading.Event) -> Iterator[Server]
 
     with listen("127.0.0.1:0") as listener:
         server = Server(app, listener)
-        server.tell_health(socket_name(environ) or "", ready.is_set)
+        server.serve_health(socket_name(environ) or "", ready.is_set)
         thread = threading.Thread(target=server.run)
         thread.start()
         try:

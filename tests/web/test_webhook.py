@@ -154,11 +154,11 @@ def test_a_refused_notification_is_logged_once_a_minute(
     logged = [r.getMessage() for r in caplog.records if r.name == "zope_exporter.web.webhook"]
     assert logged == ["a notification of token am is refused: version must be '4'"]
     now = 0.0
-    seldom = Throttle(lambda: now)
-    assert seldom.due()
-    assert not seldom.due()
+    throttle = Throttle(lambda: now)
+    assert throttle.due()
+    assert not throttle.due()
     now = LOG_EVERY
-    assert seldom.due()
+    assert throttle.due()
 
 
 def test_what_newer_versions_add_is_passed_over(hook: Hook) -> None:

@@ -60,7 +60,7 @@ def serve_on(
         )
         server = Server(app, listener, web_config, token_prefix=API if tokens else None)
         if (name := socket_name(os.environ)) is not None:
-            server.tell_health(name, exporter.is_ready)
+            server.serve_health(name, exporter.is_ready)
         log.info("zope-exporter %s listens on %s", __version__, server.url)
         server.run()
     finally:

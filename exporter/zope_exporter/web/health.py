@@ -54,7 +54,7 @@ class HealthSocket:
 
         try:
             self._server = await asyncio.get_running_loop().create_unix_server(
-                lambda: _Telling(words), self._name
+                lambda: _StateReply(words), self._name
             )
         except OSError as error:
             log.warning("health checks of the container will fail: %s", error)
@@ -64,7 +64,7 @@ class HealthSocket:
             self._server.close()
 
 
-class _Telling(asyncio.Protocol):
+class _StateReply(asyncio.Protocol):
     def __init__(self, words: Callable[[], str]) -> None:
         self._words = words
 

@@ -79,7 +79,7 @@ class Server(uvicorn.Server):
         """Where this server can be reached from this host."""
         return local_url(self._listener, "https" if self._certificates else "http")
 
-    def tell_health(self, name: str, is_ready: Callable[[], bool]) -> None:
+    def serve_health(self, name: str, is_ready: Callable[[], bool]) -> None:
         """Have `run` also tell of its health at the abstract Unix socket `name`."""
         self._health = HealthSocket(name, is_ready)
 

@@ -161,7 +161,7 @@ class WebConfigFile(ReloadingConfig[WebConfig]):
 
     def _load(self, last_good: WebConfig | None) -> WebConfig:
         config = load_web_config(self.path)
-        if last_good and (problems := list(_too_late(last_good, config))):
+        if last_good is not None and (problems := list(_too_late(last_good, config))):
             raise ConfigError(self.path, problems)
         return config
 

@@ -25,17 +25,17 @@ LOG_EVERY = 60.0  # seconds; Alertmanager repeats a refused notification for eve
 
 
 class Throttle:
-    """Tells whether something was not said for a while."""
+    """Lets a message into the log at most every LOG_EVERY seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._said: float | None = None
+        self._last: float | None = None
 
     def due(self) -> bool:
         now = self._clock()
-        if self._said is not None and now - self._said < LOG_EVERY:
+        if self._last is not None and now - self._last < LOG_EVERY:
             return False
-        self._said = now
+        self._last = now
         return True
 
 

@@ -139,7 +139,7 @@ class AlertHandler:
         requested: dict[ActionRequest, list[Alert]] = {}
         with self._turn:  # two Alertmanagers deliver the same at the same time
             for alert in notification.alerts:
-                found = self._sort(alert)
+                found = self._classify(alert)
                 if isinstance(found, ActionRequest):
                     requested.setdefault(found, []).append(alert)
                 else:
@@ -148,7 +148,7 @@ class AlertHandler:
                 verdicts += self._act(request, alerts)
         return verdicts
 
-    def _sort(self, alert: Alert) -> Verdict | ActionRequest:
+    def _classify(self, alert: Alert) -> Verdict | ActionRequest:
         if not alert.firing:
             return Verdict(alert, "resolved", _RESOLVED)
         if alert.name in self._watchdogs:
