@@ -16,9 +16,9 @@ from tests.support.zopes.buildouts import Buildout
 from tests.support.zopes.environments import Environment
 from tests.support.zopes.instances import ZopeInstance
 from tests.support.zopes.manager import MANAGER, Site
+from zope_exporter.collectors.pipeline import access_log_complete, explain_gaps
 from zope_exporter.discovery.conf.wsgi_ini import read_wsgi_ini
 from zope_exporter.logs.access.counter import REQUESTS, RESPONSE_BYTES, AccessCounter
-from zope_exporter.logs.access.pipeline import access_log_complete, explain_gaps
 from zope_exporter.logs.tail.lines import UNPARSED_LINES
 
 Seen = Counter[tuple[str, str]]

@@ -13,7 +13,7 @@ from tests.support.programs.commands import Command
 from tests.support.programs.debian import tool
 from tests.support.programs.processes import eventually
 from tests.support.programs.require import require
-from zope_exporter.logs.tail.stale_handle import reopen_needed
+from zope_exporter.logs.tail.archives import reopen_needed
 from zope_exporter.logs.tail.tail import Tail
 
 # Logs as Zope does under WSGI; the signal is what Zope 2 reopens its logs at. Writes a line every

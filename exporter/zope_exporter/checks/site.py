@@ -10,9 +10,9 @@ from zope_exporter.clients.http.result import REASONS
 from zope_exporter.clients.http.url import without_credentials
 from zope_exporter.collectors import actions, filestorage, logs, ping, process
 from zope_exporter.collectors.agent.databases import PACK_RUNNING
+from zope_exporter.collectors.pipeline import explain_gaps
 from zope_exporter.config.actions import PACK
 from zope_exporter.discovery.inventory import Inventory, Service, Site, Storage, Target
-from zope_exporter.logs.access.pipeline import explain_gaps
 from zope_exporter.metrics.metric import Metric, Sample
 from zope_exporter.metrics.registry import Failure, Scrape
 from zope_exporter.system.humanize import duration, size

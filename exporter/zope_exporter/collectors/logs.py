@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
+from zope_exporter.logs.tail.archives import reopen_needed
 from zope_exporter.logs.tail.file import LogError, LogMissingError
 from zope_exporter.logs.tail.lines import UNPARSED_LINES
 from zope_exporter.logs.tail.sources import LogSource
-from zope_exporter.logs.tail.stale_handle import reopen_needed
 from zope_exporter.logs.tail.watch import LogWatch, Snapshot
 from zope_exporter.metrics.metric import Metric, Part, Sample
 

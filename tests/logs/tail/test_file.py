@@ -44,14 +44,14 @@ def test_a_compressed_file_is_read_in_one_pass(
     path, counter = tmp_path / "Z4.log", Lines()
     path.write_bytes(text)
     plain = open_log(path)
-    reading = LineReader(plain, beginning(plain), 0)
-    reading.read(counter, read_before * LONGEST_LINE)
+    reader = LineReader(plain, beginning(plain), 0)
+    reader.read(counter, read_before * LONGEST_LINE)
     plain.close()
     path.write_bytes(compress(text))
     before = bytes_read()
     file = open_log(path)
-    assert reading.position.holds(file)
-    rest = LineReader(file, reading.position, 0)
+    assert reader.position.holds(file)
+    rest = LineReader(file, reader.position, 0)
     while rest.read(counter, 8 * LONGEST_LINE) <= 0:
         pass
     read = bytes_read() - before
@@ -88,13 +88,13 @@ def test_a_compressed_file_of_another_content_is_not_read_beyond_its_beginning(
     path = tmp_path / "Z4.log"
     path.write_bytes(text)
     plain = open_log(path)
-    reading = LineReader(plain, beginning(plain), 0)
-    reading.read(Lines(), 1 << 30)
+    reader = LineReader(plain, beginning(plain), 0)
+    reader.read(Lines(), 1 << 30)
     plain.close()
     path.write_bytes(gzip.compress(b"another\n" + text, 1))
     before = bytes_read()
     file = open_log(path)
-    assert not reading.position.holds(file)
+    assert not reader.position.holds(file)
     file.close()
     assert bytes_read() - before < 100_000
 

@@ -13,12 +13,12 @@ def test_truncated_and_regrown_between_the_look_and_the_read(tmp_path: Path, see
     path = tmp_path / "Z4.log"
     path.write_text("x" * (seen - 1) + "\n")
     counter, file = Lines(), open_log(path)
-    reading = LineReader(file, beginning(file), 0)
-    reading.read(counter, 1 << 20)
-    assert reading.holds()
+    reader = LineReader(file, beginning(file), 0)
+    reader.read(counter, 1 << 20)
+    assert reader.holds()
     os.truncate(path, 0)
     path.write_text("y" * 2 * seen + "\nnew\n")
     with pytest.raises(ContentChangedError, match=f"{path} was truncated"):
-        reading.read(counter, 1 << 20)
+        reader.read(counter, 1 << 20)
     file.close()
     assert len(counter.lines) == 1

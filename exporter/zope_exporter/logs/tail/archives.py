@@ -1,4 +1,4 @@
-"""The rotated files of a log: those whose names say so, and those of them that were seen already.
+"""The rotated files of a log: which there are, which were seen already, and which is written still.
 
 A number in a name may count up or down, be a date, a day of the month or a second since the epoch.
 Names tell which files belong to a log, never in which order they were written.
@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from .file import SUFFIXES, Identity
+from zope_exporter.system.open_files import open_files
+
+from .file import SUFFIXES, Identity, LogError
 from .line_reader import SAMPLE, digest
 from .lines import JSON
 
@@ -25,6 +27,10 @@ _DIGITS = re.compile(r"\d+")
 _SHORT = 5
 _SECOND = 1_000_000_000
 LIMIT = 64
+
+
+class WriterHiddenError(LogError):
+    """The open files of the process that writes a log cannot be seen without more rights."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +61,6 @@ def archives(paths: Collection[str]) -> list[Archive]:
     found |= {archive.path: archive for path in paths for archive in _beside(path)}
     # A compressed file is there beside the plain one as long as it is being written.
     return [each for path, each in found.items() if _plain(path) not in found or path in paths]
-
-
-def is_archive(path: str, log: str) -> bool:
-    """Tell whether a path is what a log of that path is called after a rotation."""
-    directory, name = os.path.split(path)
-    here, log_name = os.path.split(log)
-    return directory == here and bool(_family(name, log_name))
 
 
 def _named(path: str) -> Iterator[Archive]:
@@ -186,3 +185,31 @@ class SeenArchives:
         for text in self._known:
             length, digested, device, inode = text.split(":")
             yield text, _Seen(int(length), digested, int(device, 16), int(inode, 16))
+
+
+def reopen_needed(
+    pid: int, log: Path, current: Identity | None, proc: Path = Path("/proc")
+) -> bool:
+    """Tell whether a process writes to what the log was before, and not to the file it is now.
+
+    `current` is the file now at the path, None if there is none. A process that is gone writes
+    nothing. Raises WriterHiddenError without the rights to look.
+    """
+    path = os.path.realpath(log)
+    try:
+        found = open_files(proc / str(pid), lambda name, _: name == path or _is_archive(name, path))
+    except PermissionError as error:
+        raise WriterHiddenError(
+            f"whether process {pid} still writes to a renamed {log.name} cannot be seen: run the"
+            " exporter as the same user or as root, or give it CAP_SYS_PTRACE and"
+            " CAP_DAC_READ_SEARCH"
+        ) from error
+    written = {file.identity for file in found if file.writable}
+    return bool(written) and current not in written
+
+
+def _is_archive(path: str, log: str) -> bool:
+    """Tell whether a path is what a log of that path is called after a rotation."""
+    directory, name = os.path.split(path)
+    here, log_name = os.path.split(log)
+    return directory == here and bool(_family(name, log_name))

@@ -49,10 +49,6 @@ class ContentChangedError(LogError):
     """The file no longer holds what has been read of it: it was truncated or written anew."""
 
 
-class WriterHiddenError(LogError):
-    """The open files of the process that writes a log cannot be seen without more rights."""
-
-
 def named(path: str | os.PathLike[str], error: OSError) -> LogError:
     """Say what an error of the operating system means for a log."""
     if isinstance(error, FileNotFoundError | NotADirectoryError):

@@ -4,13 +4,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.programs.children import child, lines_until_ready
-from zope_exporter.logs.tail.stale_handle import reopen_needed
+from zope_exporter.logs.tail.archives import reopen_needed
 
 HIDDEN = """
 import os, sys
 from pathlib import Path
 from zope_exporter.logs.tail.file import WriterHiddenError
-from zope_exporter.logs.tail.stale_handle import reopen_needed
+from zope_exporter.logs.tail.archives import reopen_needed
 if os.geteuid() == 0:
     os.setgid(65534)
     os.setuid(65534)
