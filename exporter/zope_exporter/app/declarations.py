@@ -1,34 +1,21 @@
 """Every metric the exporter can expose, and their reference, made from the code."""
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from zope_exporter.collectors import build
 from zope_exporter.collectors.watchdog import WatchdogCollector
 from zope_exporter.collectors.webhook import WebhookCollector
+from zope_exporter.config.schema import Config
 from zope_exporter.discovery.inventory import Inventory
 from zope_exporter.discovery.watcher import Watcher
 from zope_exporter.logs.counters import CounterMaker
 from zope_exporter.logs.tail.store import LogStore
 from zope_exporter.logs.tail.watch import LogWatch
-from zope_exporter.maintenance.jobs.job import Task
+from zope_exporter.maintenance.actions.catalog import ActionCatalog
 from zope_exporter.maintenance.jobs.store import JobStore
 from zope_exporter.metrics.metric import Metric
 from zope_exporter.metrics.registry import Registry
 from zope_exporter.web.scrape_limit import ScrapeLimit
-
-if TYPE_CHECKING:
-    from zope_exporter.maintenance.actions.databases import BackupPlan
-
-
-class _NoActions:
-    store = JobStore(None)
-
-    def configured(self) -> Sequence[Task]:
-        return ()
-
-    def plans(self) -> Sequence["BackupPlan"]:
-        return ()
 
 
 def idle_registry() -> Registry:
@@ -36,7 +23,8 @@ def idle_registry() -> Registry:
     watcher = Watcher(Inventory)
     watcher.stop()
     logs = LogWatch(tuple, CounterMaker({}).of_file, LogStore(None))
-    collectors = build(watcher, logs, _NoActions(), (), None)
+    catalog = ActionCatalog(Config(), Inventory, JobStore(None))
+    collectors = build(watcher, logs, catalog, (), None)
     alerting = WebhookCollector(configured=False), WatchdogCollector(None)
     return Registry([*collectors, *alerting, ScrapeLimit()])
 

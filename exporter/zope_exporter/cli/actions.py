@@ -8,7 +8,7 @@ import click
 from zope_exporter.maintenance.jobs.lower_priority import lower_priority
 from zope_exporter.system.log_format import set_up_logging
 
-from .flags import config_flag, mistakes_told
+from .flags import config_flag, exit_on_user_error
 
 EXITS = (
     "Exits with 0 when all is done, 1 when it failed, 2 for a mistake in the configuration, 3 when"
@@ -39,7 +39,7 @@ def action_command(action: str, help_text: str) -> click.Command:
         from .run_action import Shell, find_catalog, meant, worst
 
         set_up_logging("error", "logfmt")  # what is to be said is printed
-        with mistakes_told():
+        with exit_on_user_error():
             catalog = find_catalog(config_file)
             shell = Shell(catalog, catalog.store, wait, quiet)
             sys.exit(worst(map(shell.run, meant(catalog, action, site, database))))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from .flags import config_flag, mistakes_told
+from .flags import config_flag, exit_on_user_error
 
 SEARCH_SECONDS = 20.0
 ASK_SECONDS = 5.0
@@ -46,7 +46,7 @@ def status(config_file: Path | None) -> None:
     from zope_exporter.config.load import load_config
     from zope_exporter.config.search import search
 
-    with mistakes_told():
+    with exit_on_user_error():
         inventory = search(load_config(config_file), SEARCH_SECONDS)
     all_well = True
     for site, zope in inventory.zopes():

@@ -2,14 +2,13 @@
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from zope_exporter.system.resources import SHIPPED, shipped
 
-from .flags import Command, mistakes_told
+from .flags import Command, exit_on_user_error
 
 _DIRECTORY = click.Path(path_type=Path, file_okay=False)
 
@@ -25,14 +24,14 @@ def _thresholds_flag(command: Command) -> Command:
 def assets_command(directory: Path, thresholds: Path | None) -> None:
     """Write all that is shipped for Prometheus, Alertmanager, Grafana, systemd, cron and Kubernetes
     into DIRECTORY."""
-    with mistakes_told():
-        made = _make(thresholds)
+    with exit_on_user_error():
+        rules, dashboards, for_grafana_com = _make(thresholds)
     for name in SHIPPED:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(shipped(name), directory / name, dirs_exist_ok=True, ignore=ignored)
-    _write(directory / "alerts", made.rules)
-    _write(directory / "grafana/dashboards", made.dashboards)
-    _write(directory / "grafana/grafana.com", made.for_grafana_com)
+    _write(directory / "alerts", rules)
+    _write(directory / "grafana/dashboards", dashboards)
+    _write(directory / "grafana/grafana.com", for_grafana_com)
     for name in SHIPPED:
         click.echo(str(directory / name))
 
@@ -48,24 +47,16 @@ def assets_command(directory: Path, thresholds: Path | None) -> None:
 def rules_command(directory: Path, thresholds: Path | None, dashboards: Path | None) -> None:
     """Write what your thresholds are part of into DIRECTORY: the alerting rules, for Prometheus and
     for its Kubernetes operator, and the dashboards, which draw the same lines."""
-    with mistakes_told():
-        made = _make(thresholds)
-    written = _write(directory, made.rules)
-    written += _write(dashboards or directory / "dashboards", made.dashboards)
+    with exit_on_user_error():
+        rules, made, _ = _make(thresholds)
+    written = _write(directory, rules)
+    written += _write(dashboards or directory / "dashboards", made)
     for path in written:
         click.echo(str(path))
 
 
-@dataclass(frozen=True)
-class _Made:
-    """Texts by path: what is made of thresholds, metrics and the sources of the rules."""
-
-    rules: Mapping[str, str]
-    dashboards: Mapping[str, str]
-    for_grafana_com: Mapping[str, str]
-
-
-def _make(own: Path | None) -> _Made:
+def _make(own: Path | None) -> tuple[Mapping[str, str], ...]:
+    """Return the rules, the dashboards, and those for grafana.com, as texts by path."""
     from zope_exporter.alerting.dashboards.build import as_files, documents, for_grafana_com
     from zope_exporter.alerting.rules import generate
     from zope_exporter.alerting.thresholds import read_thresholds
@@ -75,7 +66,7 @@ def _make(own: Path | None) -> _Made:
     thresholds = read_thresholds(alerts / "thresholds.yml", own)
     made = documents(declared_metrics(), thresholds)
     variants = map(for_grafana_com, made)
-    return _Made(generate(alerts, own), as_files(made), as_files(variants))
+    return generate(alerts, own), as_files(made), as_files(variants)
 
 
 def _write(directory: Path, texts: Mapping[str, str]) -> list[Path]:

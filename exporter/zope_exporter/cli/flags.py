@@ -27,7 +27,7 @@ def config_flag(command: Command) -> Command:
 
 
 @contextmanager
-def mistakes_told() -> Iterator[None]:
+def exit_on_user_error() -> Iterator[None]:
     """End with exit code 2 and the reason alone when it is one a person can act on."""
     try:
         yield

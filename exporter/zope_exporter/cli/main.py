@@ -12,7 +12,7 @@ from zope_exporter.system.log_format import FORMATS, LEVELS, set_up_logging
 from .actions import action_command
 from .agent import agent
 from .assets import assets_command, rules_command
-from .flags import Command, config_flag, mistakes_told
+from .flags import Command, config_flag, exit_on_user_error
 from .restore import recover_command, restore_command
 
 
@@ -116,7 +116,7 @@ def serve(
     from zope_exporter.web.listen import listen
 
     set_up_logging(log_level, log_format)
-    with mistakes_told():
+    with exit_on_user_error():
         config = load_config(config_file)
         with listen(listen_address) as listener:
             from zope_exporter.app.serve import (
@@ -137,7 +137,7 @@ def check(config_file: Path | None, quiet: bool) -> None:
     from zope_exporter.config.load import load_config
 
     set_up_logging("error", "logfmt")  # the findings say the rest
-    with mistakes_told():
+    with exit_on_user_error():
         config = load_config(config_file)
         from zope_exporter.app.check import (  # what is refused above need not wait for it
             findings,
@@ -171,7 +171,7 @@ def demo(listen_address: str, stack: bool, log_level: str, log_format: str) -> N
         serve_on(listener, config, None, "/metrics")
 
     set_up_logging(log_level, log_format)
-    with mistakes_told(), listen(listen_address) as listener:
+    with exit_on_user_error(), listen(listen_address) as listener:
         run = run_stack if stack else run_demo
         run(local_url(listener), serve, click.echo)
 
@@ -184,7 +184,7 @@ def forget(config_file: Path | None, name: str) -> None:
     from zope_exporter.config.load import load_config
     from zope_exporter.discovery.memory import open_memory
 
-    with mistakes_told():
+    with exit_on_user_error():
         config = load_config(config_file)
     memory = open_memory(config.state_dir)
     forgotten = memory.forget(name)
@@ -211,7 +211,7 @@ def jobs(number: int | None, config_file: Path | None) -> None:
     from .jobs import history
 
     set_up_logging("error", "logfmt")  # the table says the rest
-    with mistakes_told():
+    with exit_on_user_error():
         lines = history(config_file, number)
     if lines is None:
         click.echo(f"there is no job {number}", err=True)

@@ -18,7 +18,7 @@ from zope_exporter.maintenance.jobs.report import (
 )
 from zope_exporter.system.log_format import set_up_logging
 
-from .flags import EXIT_CODES, SEARCH_SECONDS, config_flag, mistakes_told
+from .flags import EXIT_CODES, SEARCH_SECONDS, config_flag, exit_on_user_error
 
 if TYPE_CHECKING:
     from zope_exporter.maintenance.restore.place import Place
@@ -218,7 +218,7 @@ def _run(work: Callable[[Report], int]) -> NoReturn:
 
     set_up_logging("error", "logfmt")
     stopping = threading.Event()
-    with mistakes_told():
+    with exit_on_user_error():
         try:
             with shown() as display, ended_by_signals(stopping):
                 code = work(Stoppable(display, stopping))

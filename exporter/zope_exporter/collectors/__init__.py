@@ -1,15 +1,13 @@
 """Everything that is collected, in explicit lists."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
 
 from zope_exporter.discovery.watcher import Watcher
 from zope_exporter.logs.counters import COUNTED
 from zope_exporter.logs.syslog.receiver import SyslogReceiver
 from zope_exporter.logs.tail.watch import LogWatch
-from zope_exporter.maintenance.jobs.job import Task
-from zope_exporter.maintenance.jobs.store import JobStore
+from zope_exporter.maintenance.actions.catalog import ActionCatalog
 from zope_exporter.metrics.metric import AnyCollector
 
 from .actions import ActionsCollector
@@ -28,22 +26,10 @@ from .syslog import SyslogCollector
 from .zeo import ZeoCollector
 from .zmi import ZmiCollector
 
-if TYPE_CHECKING:
-    from zope_exporter.maintenance.actions.databases import BackupPlan
-
 RESCAN_SECONDS = 3.0
 
 
-class Actions(Protocol):
-    """What there is to tell of the actions."""
-
-    @property
-    def store(self) -> JobStore: ...
-    def configured(self) -> Iterable[Task]: ...
-    def plans(self) -> "Iterable[BackupPlan]": ...
-
-
-def build_passing(watcher: Watcher, logs: LogWatch, catalog: Actions) -> list[AnyCollector]:
+def build_passing(watcher: Watcher, logs: LogWatch, catalog: ActionCatalog) -> list[AnyCollector]:
     """Return the collectors that have all to say at once: what one look at this host takes."""
     return [
         AgentCollector(watcher.inventory),
@@ -64,7 +50,7 @@ def build_passing(watcher: Watcher, logs: LogWatch, catalog: Actions) -> list[An
 def build(
     watcher: Watcher,
     logs: LogWatch,
-    catalog: Actions,
+    catalog: ActionCatalog,
     receivers: Sequence[SyslogReceiver],
     state: Path | None,
 ) -> list[AnyCollector]:

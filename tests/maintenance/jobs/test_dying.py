@@ -64,10 +64,10 @@ def failures(store: JobStore, task: Task = MAIN) -> int:
     return {tally.task: tally.unsuccessful for tally in store.summary()[0]}[task]
 
 
-def let_go(directory: Path, place: LockPath) -> None:
-    """Return once no life file is held; RefusedError if the lock of the database still is."""
+def let_go(directory: Path, path: LockPath) -> None:
+    """Return once no lease is held; RefusedError if the lock of the database still is."""
     eventually(lambda: not list((directory / "jobs").iterdir()))
-    with locked(place, Patience(), Silent()):
+    with locked(path, Patience(), Silent()):
         pass
 
 
@@ -112,7 +112,7 @@ def test_a_thread_that_dies_before_its_job_begins_does_not_leave_it_queued(
     let_go(tmp_path, works[0].lock)
 
 
-class OddPlace(LockPath):
+class OddPath(LockPath):
     """One that cannot be looked up once when it is told so."""
 
     look_up: Callable[[], None] = staticmethod(lambda: None)
@@ -125,15 +125,15 @@ class OddPlace(LockPath):
 def test_a_queue_that_cannot_go_on_is_given_up_as_a_whole_and_begins_anew(
     store: JobStore, tmp_path: Path
 ) -> None:
-    place = OddPlace(tmp_path, tmp_path / "fallback.lock")
+    path = OddPath(tmp_path, tmp_path / "fallback.lock")
 
     def damages(report: Report) -> Facts:
         gate(report)
-        object.__setattr__(place, "look_up", Raises(MemoryError()))
+        object.__setattr__(path, "look_up", Raises(MemoryError()))
         return {}
 
     gate = Gate()
-    works = Work(MAIN, damages, place), Work(BACKUP, lambda _: {}, place)
+    works = Work(MAIN, damages, path), Work(BACKUP, lambda _: {}, path)
     runner = Runner(ListedWork(*works), store)
     first, second = queue(runner, MAIN, BACKUP)
     gate.go_on.set()

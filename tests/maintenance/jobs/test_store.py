@@ -22,10 +22,10 @@ from zope_exporter.maintenance.jobs.lock import LockPath
 from zope_exporter.maintenance.jobs.store import JobStore
 from zope_exporter.maintenance.jobs.job import Work
 state, data_fs, repository, action = sys.argv[1:]
-place = LockPath(None, Path(state + ".lock"))
+path = LockPath(None, Path(state + ".lock"))
 paths = Paths(Path(data_fs), Path(repository))
 store = JobStore(Path(state))
-pending = store.add(Work(Task("intranet", "main", action), dict, place, paths), "shell")
+pending = store.add(Work(Task("intranet", "main", action), dict, path, paths), "shell")
 store.begin(pending.job.id)
 print("ready", flush=True)
 sys.stdin.read()
@@ -223,9 +223,9 @@ def test_what_root_does_in_the_shell_does_not_lock_the_exporter_out(tmp_path: Pa
     directory.mkdir()
     if os.geteuid() == 0:
         os.chown(directory, NOBODY, NOBODY)
-    place = LockPath(None, directory / "locks/main.lock")
+    path = LockPath(None, directory / "locks/main.lock")
     pending = JobStore(directory / "state.sqlite3").add(work(tmp_path), "shell")
-    with locked(place, Patience(), Silent()):
+    with locked(path, Patience(), Silent()):
         made = list(directory.rglob("*"))
         assert len(made) == 5
         assert {path.stat().st_uid for path in made} == {directory.stat().st_uid}

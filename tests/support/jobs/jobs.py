@@ -40,8 +40,8 @@ def work(
     cooldown: float = 0.0,
 ) -> Work:
     """Work on a database in `directory`."""
-    place = LockPath(directory, directory / "fallback.lock")
-    return Work(task, run, place, paths or Paths(), cooldown)
+    path = LockPath(directory, directory / "fallback.lock")
+    return Work(task, run, path, paths or Paths(), cooldown)
 
 
 class ListedWork:

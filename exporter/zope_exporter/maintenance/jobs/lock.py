@@ -42,9 +42,9 @@ class Patience:
 
 
 @contextmanager
-def locked(place: LockPath, patience: Patience, report: Report) -> Iterator[None]:
+def locked(path: LockPath, patience: Patience, report: Report) -> Iterator[None]:
     """Hold the lock of a database. Raises RefusedError `busy` if it is held for too long."""
-    descriptor = _open(place, report)
+    descriptor = _open(path, report)
     try:
         _acquire(descriptor, patience, report)
         yield
@@ -74,18 +74,18 @@ def _process(pid: int) -> str:
         return f"process {pid}"
 
 
-def _open(place: LockPath, report: Report) -> int:
-    if place.directory is not None:
+def _open(path: LockPath, report: Report) -> int:
+    if path.directory is not None:
         try:
-            return _lockable(place.directory, os.O_RDONLY | os.O_DIRECTORY)
+            return _lockable(path.directory, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
             report.say(
-                f"{place.directory} cannot be locked ({error.strerror}): only other actions of"
+                f"{path.directory} cannot be locked ({error.strerror}): only other actions of"
                 " zope-exporter are kept away meanwhile"
             )
-    make_directory(place.fallback.parent)
-    descriptor = _lockable(place.fallback, os.O_RDWR | os.O_CREAT)
-    give_to_owner(place.fallback)
+    make_directory(path.fallback.parent)
+    descriptor = _lockable(path.fallback, os.O_RDWR | os.O_CREAT)
+    give_to_owner(path.fallback)
     return descriptor
 
 

@@ -1,4 +1,4 @@
-"""Letting the site go first: maintenance takes the processor time that nobody else wants."""
+"""Maintenance at a low priority: it takes the processor time that nobody else wants."""
 
 import logging
 import os

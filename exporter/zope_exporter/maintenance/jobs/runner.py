@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 PATIENCE_SECONDS = 3600.0
 # systemd kills 90 s after it has asked for the end.
 STOP_SECONDS = 60.0
+_NO_THREAD = "no thread could be started for it"
 
 
 class Runner:
@@ -85,7 +86,7 @@ class Runner:
             left = [pending for queue in self._queues.values() for pending in queue]
         for pending in left:
             reason = "zope-exporter ended, and the action came to no point where it could"
-            self._give_up(pending, reason)
+            end(self._store, pending, Outcome("interrupted", "abandoned", reason))
 
     def _enqueue(self, work: Work, origin: str) -> Job:
         with self._mutex:
@@ -106,23 +107,23 @@ class Runner:
             thread.start()
         except RuntimeError as error:
             (pending,) = self._queues.pop(work.lock)
-            self._give_up(pending, "no thread could be started for it")
+            end(self._store, pending, Outcome("interrupted", "abandoned", _NO_THREAD))
             raise RefusedError("threads", f"no thread can be started: {error}") from error
         self._threads.add(thread)
 
-    def _work_off(self, place: LockPath) -> None:
+    def _work_off(self, lock: LockPath) -> None:
         try:
-            self._run_all(place)
+            self._run_all(lock)
         except BaseException as error:  # no job may stay queued where nobody will get to it
             with self._mutex:
-                left = self._queues.pop(place, deque())
+                left = self._queues.pop(lock, deque())
                 self._threads.discard(threading.current_thread())
             for pending in left:
                 self._fail(pending, error)
 
-    def _run_all(self, place: LockPath) -> None:
+    def _run_all(self, lock: LockPath) -> None:
         """Run the jobs of a queue; whatever one of them dies of, the next has its turn."""
-        pending: Pending | None = self._queues[place][0]
+        pending: Pending | None = self._queues[lock][0]
         prepare = self._lower_priority
         while pending is not None:
             try:
@@ -132,25 +133,22 @@ class Runner:
                 execute(self._store, pending, recorder, self._patience)
             except BaseException as error:  # also SystemExit, which would end the thread in silence
                 self._fail(pending, error)
-            pending = self._next(place)
+            pending = self._next(lock)
 
     def _fail(self, pending: Pending, error: BaseException) -> None:
         log.error("job %s, %s, has died", pending.job.id, pending.job.task, exc_info=error)
         end(self._store, pending, unexpected(error))
 
-    def _next(self, place: LockPath) -> Pending | None:
+    def _next(self, lock: LockPath) -> Pending | None:
         """Forget the first of the queue, which has ended, and return the one after it."""
         with self._mutex:
-            queue = self._queues[place]
+            queue = self._queues[lock]
             queue.popleft()
             if queue:
                 return queue[0]
-            del self._queues[place]
+            del self._queues[lock]
             self._threads.discard(threading.current_thread())
             return None
-
-    def _give_up(self, pending: Pending, reason: str) -> None:
-        end(self._store, pending, Outcome("interrupted", "abandoned", reason))
 
 
 def _nothing() -> None: ...

@@ -16,7 +16,6 @@ from .target import (
     PackResult,
     PackSettings,
     PackTarget,
-    Running,
     Sizes,
     StillRunningError,
 )
@@ -44,35 +43,28 @@ def pack(
     left = tuple(leftovers(target.storage, clock()))
     seconds = time.monotonic() - began
     result = PackResult(target.engine.name, seconds, before, after, left)
-    _tell(result, report)
+    _summarise(result, report)
     return result
 
 
 def _pack(target: PackTarget, settings: PackSettings, before: Sizes, report: Report) -> None:
-    report.stage(f"{STAGE} through {target.engine.name}", _estimate(before, settings))
+    estimate = max((before.data or 0) - (settings.garbage or 0), 0)
+    report.stage(f"{STAGE} through {target.engine.name}", estimate)
     for left in blob_leftovers(target.storage):
         report.say(left)
     was = _identity(target.data_fs)
     growth = Growth(target.data_fs, report)
     with target.engine.begin(settings.days, report) as running:
         try:
-            _follow(running, settings, growth, report)
+            while not running.ended(settings.poll_seconds):
+                growth.look()
+                report.check()
         except InterruptedActionError:
             if running.beyond_us:
                 report.say(f"not waited for any longer: {running.beyond_us}")
             raise
         except LostError as lost:
-            _judge(target, was, growth, str(lost))
-
-
-def _follow(running: Running, settings: PackSettings, growth: Growth, report: Report) -> None:
-    while not running.ended(settings.poll_seconds):
-        growth.look()
-        report.check()
-
-
-def _estimate(before: Sizes, settings: PackSettings) -> int:
-    return max((before.data or 0) - (settings.garbage or 0), 0)
+            _judge_by_file(target, was, growth, str(lost))
 
 
 def _identity(data_fs: Path | None) -> Identity | None:
@@ -85,7 +77,7 @@ def _identity(data_fs: Path | None) -> Identity | None:
     return found.st_dev, found.st_ino
 
 
-def _judge(target: PackTarget, was: Identity | None, growth: Growth, lost: str) -> None:
+def _judge_by_file(target: PackTarget, was: Identity | None, growth: Growth, lost: str) -> None:
     """Go by the file alone: a pack that is done has put another one in its place."""
     storage = target.storage
     if storage is not None:
@@ -105,7 +97,7 @@ def _judge(target: PackTarget, was: Identity | None, growth: Growth, lost: str) 
     raise StillRunningError(STAGE, f"{lost}; the pack was not stopped by that", how)
 
 
-def _tell(result: PackResult, report: Report) -> None:
+def _summarise(result: PackResult, report: Report) -> None:
     before, after = result.before, result.after
     took = f"packed through {result.engine} in {duration(result.seconds)}"
     if before.data is None or after.data is None or result.freed is None:
