@@ -9,8 +9,7 @@ from zope_exporter.logs.tail.archives import reopen_needed
 HIDDEN = """
 import os, sys
 from pathlib import Path
-from zope_exporter.logs.tail.file import WriterHiddenError
-from zope_exporter.logs.tail.archives import reopen_needed
+from zope_exporter.logs.tail.archives import WriterHiddenError, reopen_needed
 if os.geteuid() == 0:
     os.setgid(65534)
     os.setuid(65534)
