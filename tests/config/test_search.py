@@ -4,7 +4,7 @@ from pathlib import Path
 
 from zope_exporter.config.load import load_config
 from zope_exporter.config.search import declared_site
-from zope_exporter.discovery.inventory import TlsFiles, ZeoServer, ZmiLogin
+from zope_exporter.discovery.inventory import Database, TlsFiles, ZeoServer, ZmiLogin
 
 CONFIG = """
 sites:
@@ -33,3 +33,22 @@ def test_zeo_servers_and_logins(tmp_path: Path) -> None:
             "", "/srv/zeo.sock", tls=TlsFiles(tmp_path / "ca.pem", hostname="zeo.example.org")
         ),
     )
+
+
+def test_a_database_given_by_hand_is_the_main_one(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(
+        "sites:\n"
+        "  - name: intranet\n"
+        "    instances:\n"
+        "      - {zope_conf: zope.conf, wsgi_ini: zope.ini, blob_dir: blobs, agent: unix:/a.sock}\n"
+        "      - {data_fs: Data.fs, pid_file: pid}\n"
+        "      - {wsgi_ini: other.ini}\n"
+    )
+    (site,) = load_config(tmp_path / "config.yaml").sites
+    both, alone, other = declared_site(site).services
+    assert (both.config, both.wsgi_ini) == (tmp_path / "zope.conf", tmp_path / "zope.ini")
+    assert both.agent_socket == Path("/a.sock")
+    assert both.databases == (Database("main", "filestorage", blob_dir=tmp_path / "blobs"),)
+    assert alone.databases == (Database("main", "filestorage", data_fs=tmp_path / "Data.fs"),)
+    assert alone.pid_file == tmp_path / "pid"
+    assert other.databases == ()
