@@ -21,7 +21,7 @@ from tests.support.programs.require import require
 from zope_exporter.maintenance.jobs.report import ActionError, RefusedError, Silent
 from zope_exporter.maintenance.recover.recover import recover, salvage
 from zope_exporter.maintenance.recover.report import Losses
-from zope_exporter.storage.filestorage.full_count import walk
+from zope_exporter.storage.filestorage.scan import walk
 
 Revision = tuple[bytes, bytes, bytes | None]
 Damage = Callable[[bytearray, list[int]], None]
@@ -247,6 +247,20 @@ def test_a_real_database_is_as_before_but_for_the_last_state(tmp_path: Path) -> 
     assert items(output) == before
     assert losses.any
     FileStorage(str(output)).close()
+
+
+def test_a_record_that_is_lost_with_the_lengths_of_the_texts_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "Data.fs"
+    with datafs.storage_at(path) as storage:
+        history = History(storage)
+        history.store([(0, 0, []), (1, 0, [])])
+        history.store([(0, 100, [])])
+    content = bytearray(path.read_bytes())
+    content[23:103] = bytes(80)
+    path.write_bytes(content)
+    losses = salvage(path, tmp_path / "out.fs", Silent())
+    assert losses.partial
+    assert losses.any
 
 
 def test_progress_is_told_to_the_last_byte(whole: Path) -> None:

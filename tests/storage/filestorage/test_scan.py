@@ -11,7 +11,7 @@ import pytest
 from tests.support.databases import datafs
 from tests.support.databases.counting import numbers, scanned
 from tests.support.databases.history import History, zodb_numbers
-from zope_exporter.storage.filestorage import contents, full_count
+from zope_exporter.storage.filestorage import contents
 from zope_exporter.storage.filestorage.datafile import FileStorageError, opened
 from zope_exporter.storage.filestorage.follow import Followed
 from zope_exporter.storage.filestorage.reader import DataFile
@@ -21,7 +21,7 @@ from zope_exporter.storage.filestorage.rescan import (
     SAVE_SECONDS,
     Rescan,
 )
-from zope_exporter.storage.filestorage.scan import Scan, restored
+from zope_exporter.storage.filestorage.scan import FullCount, Scan, restored
 from zope_exporter.storage.filestorage.state import Store
 
 IDENTITY = (1, 2)
@@ -92,7 +92,7 @@ def test_not_taken_up_for_another_file_or_from_another_version(path: Path) -> No
 
 @pytest.mark.parametrize("at_once", [1, 999, 4000])
 def test_merges_change_nothing(path: Path, at_once: int) -> None:
-    count = full_count.FullCount(merged_at_once=at_once)
+    count = FullCount(merged_at_once=at_once)
     with file_of(path) as file:
         for _ in count.steps(file):
             pass

@@ -4,7 +4,6 @@ And whether the database or the backup lost what it lacks. `verify` asks this of
 and `restore` of what it has written, so that whatever the one passes the other can put back.
 """
 
-import re
 from array import array
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -19,9 +18,9 @@ from zope_exporter.storage.filestorage.contents import ROOT, Contents
 from zope_exporter.storage.filestorage.current_records import Columns, Numbers, Places, Rows
 from zope_exporter.storage.filestorage.datafile import TornTailError, opened
 from zope_exporter.storage.filestorage.format import RECORD_HEADER
-from zope_exporter.storage.filestorage.full_count import FullCount
 from zope_exporter.storage.filestorage.reader import DataFile
-from zope_exporter.storage.filestorage.references import References
+from zope_exporter.storage.filestorage.references import References, of_record
+from zope_exporter.storage.filestorage.scan import FullCount
 
 from .repository import Backup
 from .verification_record import Faults, dangling, missing
@@ -30,13 +29,6 @@ BLOB_CLASS = b"cZODB.blob\nBlob\n"
 BLOB_CLASS_WITHIN = 4  # bytes from the beginning of a record
 # Data of eight bytes that is no object id is hardly ever as small a number.
 LARGEST_OID = 1 << 48
-PUT = rb"(?:q.|r.{4}|\x94)?"
-# An id, alone or in a tuple with its class; neither a weak reference nor one to another database.
-REFERENCE = re.compile(
-    rb"[CU]\x08(.{8})" + PUT + rb"(?:Q|(?:c[^\n]+\n[^\n]+\n" + PUT + rb"|h.|j.{4})[\x86t]"
-    + PUT + rb"Q)",
-    re.DOTALL,
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -150,7 +142,7 @@ def _dangling(
 def _references(file: DataFile, columns: Columns, row: int) -> set[int]:
     size = int(columns.sizes[row]) - RECORD_HEADER.size
     data = file.read(size, int(columns.data[row]))
-    return {int.from_bytes(match[1], "big") for match in REFERENCE.finditer(data)}
+    return of_record(data)
 
 
 def _missing_blobs(

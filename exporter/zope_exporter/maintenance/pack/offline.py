@@ -21,7 +21,7 @@ from ZODB.POSException import StorageError
 from ZODB.serialize import referencesf
 
 from zope_exporter.storage.filestorage.datafile import FileStorageError, status
-from zope_exporter.storage.filestorage.full_count import walk
+from zope_exporter.storage.filestorage.scan import walk
 from zope_exporter.system.fsync import sync_directory, sync_file
 from zope_exporter.system.subprocesses import outlive_parent
 

@@ -151,8 +151,10 @@ class Finder:
                 found = header._replace(sizes=(sizes[0], sizes[1], sizes[2]))
                 if _are_texts(texts(self._file, start, found)):
                     return found
-        whole = place - start - TRANSACTION_HEADER.size
-        return header._replace(sizes=(0, whole, 0)) if whole <= LONGEST_TEXT else header
+        between = self._file.read(
+            place - start - TRANSACTION_HEADER.size, start + TRANSACTION_HEADER.size
+        )
+        return header._replace(sizes=_sizes_of(between)) if len(between) <= LONGEST_TEXT else header
 
     def _is_lost_record(self, start: int, header: Header, expected: int, place: int) -> bool:
         """Tell whether it is not the sizes that are wrong, but the first record."""
@@ -213,6 +215,14 @@ def _are_texts(found: tuple[bytes, bytes, bytes]) -> bool:
     except UnicodeDecodeError:
         return False
     return b"\0" not in user + description and (not extension or is_pickle(extension))
+
+
+def _sizes_of(found: bytes) -> tuple[int, int, int]:
+    """Return the sizes of texts that take all of these bytes, none if a lost record is in them."""
+    for extension in (len(found), found.find(b"}"), found.find(b"\x80")):
+        if extension >= 0 and _are_texts((b"", found[:extension], found[extension:])):
+            return 0, extension, len(found) - extension
+    return (0, 0, 0) if 0 in found and len(found) >= SMALLEST_RECORD else (0, len(found), 0)
 
 
 def _alike(record: RecordHeader, first: RecordHeader) -> bool:

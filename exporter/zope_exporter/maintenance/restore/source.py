@@ -7,7 +7,7 @@ from typing import Protocol
 
 from zope_exporter.maintenance.jobs.report import ActionError, Report
 from zope_exporter.storage.filestorage.datafile import FileStorageError
-from zope_exporter.storage.filestorage.full_count import walk
+from zope_exporter.storage.filestorage.scan import walk
 from zope_exporter.system.foreign_file import chunks
 from zope_exporter.system.fsync import named
 
