@@ -4,12 +4,13 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 
 from tests.alerts.cases import ALERTS
 from tests.support.programs.processes import eventually
@@ -53,6 +54,46 @@ def amtool(*arguments: str | Path, version: str = "0.25") -> str:
 @pytest.mark.parametrize("version", ALERTMANAGERS)
 def test_amtool_accepts_it(version: str) -> None:
     assert "SUCCESS" in amtool("check-config", CONFIG, version=version)
+
+
+def for_many_hosts(recipe: str, exporters: Sequence[str], directory: Path) -> Path:
+    """The shipped configuration with the receivers of a recipe, `repair` with all exporters."""
+    config = yaml.safe_load(CONFIG.read_text())
+    text = (ALERTS / f"many-hosts/{recipe}.yml").read_text()
+    new = {receiver["name"]: receiver for receiver in yaml.safe_load(text)["receivers"]}
+    if recipe == "listed":
+        first, *_ = new["repair"]["webhook_configs"]
+        urls = [f"http://{exporter}/api/v1/alertmanager" for exporter in exporters]
+        new["repair"]["webhook_configs"] = [{**first, "url": url} for url in urls]
+    assert new.keys() == {"repair", "watchdog"}
+    config["receivers"] = [new.get(each["name"], each) for each in config["receivers"]]
+    config["templates"] = [str(ALERTS / "templates/zope.tmpl")]
+    file = directory / "alertmanager.yml"
+    file.write_text(yaml.safe_dump(config))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("recipe", "version"), [*(("listed", each) for each in ALERTMANAGERS), ("templated", "0.33")]
+)
+def test_amtool_accepts_the_recipes_for_ten_hosts(
+    recipe: str, version: str, tmp_path: Path
+) -> None:
+    ten = [f"web{number}.example.org:9673" for number in range(1, 11)]
+    config = for_many_hosts(recipe, ten, tmp_path)
+    assert "SUCCESS" in amtool("check-config", config, version=version)
+    assert config.read_text().count("/api/v1/alertmanager") == (12 if recipe == "listed" else 3)
+
+
+@pytest.mark.parametrize("version", [each for each in ALERTMANAGERS if each != "0.33"])
+def test_older_ones_refuse_an_address_with_a_template(version: str, tmp_path: Path) -> None:
+    config = for_many_hosts("templated", (), tmp_path)
+    program = require(of_alertmanager, "amtool", version)
+    run = subprocess.run(
+        [program, "check-config", config], capture_output=True, text=True, check=False
+    )
+    assert run.returncode != 0
+    assert "invalid character" in run.stdout
 
 
 def test_amlint_finds_nothing_amiss() -> None:
@@ -225,3 +266,16 @@ def test_an_overdue_backup_and_a_full_disk_say_it_all(alertmanager: httpx.Client
         "alertname=ZopeDiskAlmostFull severity=warning site=a database=main",
         "alertname=ZopeDiskFullPredicted severity=critical site=a database=main",
     ) == {"ZopeBackupOverdue a", "ZopeActionFailed b", "ZopeDiskAlmostFull a"}
+
+
+def test_what_one_host_suffers_from_silences_nothing_of_a_stranger_of_the_name(
+    alertmanager: httpx.Client,
+) -> None:
+    assert told(
+        alertmanager,
+        "alertname=ZopeSiteDown severity=critical site=a instance=web1:9673",
+        "alertname=ZopeProcessDown severity=warning site=a zope=one instance=web1:9673",
+        "alertname=ZopeErrorBudgetBurn severity=critical site=a instance=web2:9673",
+        "alertname=ZopeSiteDown severity=critical site=b instance=web1:9673 cluster=live",
+        "alertname=ZopeErrorBudgetBurn severity=critical site=b instance=web1:9673 cluster=test",
+    ) == {"ZopeSiteDown a", "ZopeErrorBudgetBurn a", "ZopeSiteDown b", "ZopeErrorBudgetBurn b"}

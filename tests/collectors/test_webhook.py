@@ -3,6 +3,7 @@ from pathlib import Path
 from tests.support.jobs.runner import IdleRunner
 from tests.support.monitoring.payloads import ago, alert, payload
 from zope_exporter.alerting.webhook.handler import AlertHandler, HandledAlerts
+from zope_exporter.alerting.webhook.own_alerts import OwnAlerts
 from zope_exporter.alerting.webhook.payload import parse_notification
 from zope_exporter.collectors.webhook import WebhookCollector
 from zope_exporter.metrics.exposition import encode
@@ -15,12 +16,17 @@ def page(state: Path) -> str:
     collector = WebhookCollector(configured=True)
     on_alert = {"ZopePackOverdue": "pack"}
     handler = AlertHandler(
-        IdleRunner(), HandledAlerts(state, None), on_alert, {"Watchdog": lambda: None}
+        IdleRunner(),
+        HandledAlerts(state, None),
+        on_alert,
+        {"Watchdog": lambda: None},
+        OwnAlerts(["zope1:9673"]),
     )
     for alerts in (
         [alert(), alert("Watchdog")],
         [alert(), alert(status="resolved")],
         [alert(startsAt=ago(days=30))],
+        [alert(labels={"instance": "zope2:9673"})],
     ):
         collector.count(handler.receive(parse_notification(payload(*alerts))))
     collector.count_invalid()

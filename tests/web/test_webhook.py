@@ -19,6 +19,7 @@ from tests.support.jobs.runner import IdleRunner
 from tests.support.monitoring.payloads import STARTED, ZERO, ago, alert, payload
 from tests.support.web.server import Steady, connect, eventually, serving
 from zope_exporter.alerting.webhook.handler import AlertHandler, HandledAlerts
+from zope_exporter.alerting.webhook.own_alerts import OwnAlerts
 from zope_exporter.collectors.webhook import ALERTS, NOTIFICATIONS, WebhookCollector
 from zope_exporter.maintenance.jobs.job import Submission
 from zope_exporter.metrics.registry import Registry
@@ -48,7 +49,8 @@ class Hook:
         token.chmod(0o600)
         watchdogs = {"Watchdog": lambda: self.signs.append("Watchdog")}
         handled = HandledAlerts(state, "no directory can be written")
-        handler = AlertHandler(self.runner, handled, ON_ALERT, watchdogs)
+        self.own = OwnAlerts(hostname=lambda: "zope1.example.org")
+        handler = AlertHandler(self.runner, handled, ON_ALERT, watchdogs, self.own)
         self.route = webhook_route(TokenFile(token), handler, self.collector)
         self.server: Server
 
@@ -72,7 +74,9 @@ class Hook:
 def hooked(directory: Path, state: Path | None) -> Iterator[Hook]:
     hook = Hook(directory, state)
     limit = ScrapeLimit()
-    app = make_app(Registry([Steady(), limit]), limit, routes=[hook.route])
+    app = make_app(
+        Registry([Steady(), limit]), limit, routes=[hook.route], scraped_as=hook.own.scraped_as
+    )
     with serving(app) as server:
         hook.server = server
         yield hook
@@ -271,6 +275,78 @@ def test_an_alert_without_labels_goes_by_what_there_is(hook: Hook) -> None:
     hook.runner.known = SITES[:1]
     assert hook.outcomes(bare) == ["accepted"]
     assert hook.outcomes({**alert(), "labels": {}}) == ["unconfigured"]
+
+
+def of(instance: str) -> dict[str, Any]:
+    return alert(fingerprint=instance, labels={"instance": instance})
+
+
+def scrape(hook: Hook, name: str) -> None:
+    """Ask for the metrics as a Prometheus does that knows the exporter by this name."""
+    answer = httpx.get(f"{hook.server.url}/metrics", headers={"Host": name}, trust_env=False)
+    assert answer.is_success
+
+
+def test_an_alert_about_another_exporter_is_left_alone(hook: Hook) -> None:
+    scrape(hook, "zope1.example.org:9673")
+    answer = hook.post(of("zope2.example.org:9673"))
+    assert answer.status_code == 200
+    assert [told["outcome"] for told in answer.json()["alerts"]] == ["foreign"]
+    assert hook.counted() == {"ignored": 1}
+    assert hook.runner.begun == []
+    ours = "zope1.example.org:9673"
+    assert hook.outcomes(of("zope2:9673"), of(ours)) == ["foreign", "accepted"]
+
+
+def test_whose_alert_it_is_cannot_be_known_before_the_first_scrape(hook: Hook) -> None:
+    assert hook.post(of("10.0.0.7:9673")).status_code == 503
+    assert hook.runner.begun == []
+    scrape(hook, "10.0.0.7:9673")
+    assert hook.outcomes(of("10.0.0.7:9673")) == ["accepted"]
+
+
+def test_what_concerns_no_site_of_ours_need_not_come_again_for_that(hook: Hook) -> None:
+    other = alert(labels={"instance": "zope2:9673", "site": "of another host"})
+    assert hook.outcomes(other) == ["unknown_target"]
+
+
+@pytest.mark.parametrize(
+    ("instance", "ours"),
+    [
+        ("zope1.example.org:9673", True),
+        ("ZOPE1.example.org:9673", True),
+        ("web:80", True),
+        ("web", True),
+        ("10.0.0.7", True),  # relabelling has cut the port
+        ("zope1", True),
+        ("zope2", False),
+        ("zope1.example.org:9674", False),
+        ("10.0.0.7:9674", False),
+        ("", False),
+    ],
+)
+def test_names_by_which_an_exporter_knows_its_alerts(instance: str, ours: bool) -> None:
+    own = OwnAlerts(hostname=lambda: "zope1")
+    assert own.unknown
+    for host in ("zope1.example.org:9673", "web", "10.0.0.7:9673", "", "x" * 5000):
+        own.scraped_as(host)
+    assert not own.unknown
+    assert (instance in own) == ours
+
+
+def test_names_that_are_given_are_the_only_ones() -> None:
+    own = OwnAlerts(["plone-live"], hostname=lambda: "zope1")
+    own.scraped_as("zope1:9673")
+    assert [name for name in ("plone-live", "zope1:9673", "zope1") if name in own] == ["plone-live"]
+
+
+def test_strangers_do_not_crowd_out_whoever_scrapes() -> None:
+    own = OwnAlerts(hostname=lambda: "zope1")
+    for number in range(1000):
+        own.scraped_as(f"stranger{number}:9673")
+        own.scraped_as("zope1:9673")
+    assert "zope1:9673" in own
+    assert "stranger1:9673" not in own
 
 
 def test_500_alerts_of_one_group_begin_one_action_for_each_database(hook: Hook) -> None:

@@ -7,6 +7,7 @@ from starlette.routing import Route
 
 from zope_exporter.alerting.watchdog.timer import Watchdog, WatchdogStore
 from zope_exporter.alerting.webhook.handler import AlertHandler, HandledAlerts
+from zope_exporter.alerting.webhook.own_alerts import OwnAlerts
 from zope_exporter.collectors import build
 from zope_exporter.collectors.watchdog import WatchdogCollector
 from zope_exporter.collectors.webhook import WebhookCollector
@@ -101,6 +102,8 @@ class Alerting:
         self._runner = runner
         self._handled_alerts = HandledAlerts(state, problem)
         self._webhook = WebhookCollector(configured=config is not None)
+        self._own = OwnAlerts(config.instances if config else ())
+        self.scraped_as = self._own.scraped_as
         settings = config.watchdog if config else None
         store = WatchdogStore(state, problem)
         self._watchdog = _watchdog(settings, store) if settings else None
@@ -121,7 +124,8 @@ class Alerting:
         watchdogs = {}
         if self._watchdog is not None and self._config.watchdog is not None:
             watchdogs = dict.fromkeys(self._config.watchdog.alerts, self._watchdog.heard)
-        handler = AlertHandler(self._runner, self._handled_alerts, self._config.on_alert, watchdogs)
+        on_alert, handled = self._config.on_alert, self._handled_alerts
+        handler = AlertHandler(self._runner, handled, on_alert, watchdogs, self._own)
         return [webhook_route(tokens, handler, self._webhook)]
 
 

@@ -57,6 +57,7 @@ def serve_on(
                 *_status_page(exporter, limits, telemetry_path),
             ],
             is_ready=exporter.is_ready,
+            scraped_as=exporter.alerting.scraped_as,
         )
         server = Server(app, listener, web_config, token_prefix=API if tokens else None)
         if (name := socket_name(os.environ)) is not None:

@@ -120,6 +120,9 @@ class ActionsConfig(ActionSettings):
     """The tokens that requests must show, a line each."""
     on_alert: dict[Name, ActionName] = Field(default_factory=dict)
     """What to do when Alertmanager says that an alert fires: an action by the alert's name."""
+    instances: tuple[Name, ...] = ()
+    """The label `instance` of this exporter's alerts, where Prometheus gives it another one than
+    the address it scrapes; alerts of other instances are left alone."""
     watchdog: WatchdogConfig | None = None
     """Whom to tell when Alertmanager's alerts that always fire stop arriving."""
 

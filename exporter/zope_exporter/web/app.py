@@ -43,8 +43,11 @@ def make_app(
     telemetry_path: str = "/metrics",
     routes: Sequence[BaseRoute] = (),
     is_ready: Callable[[], bool] = lambda: True,
+    scraped_as: Callable[[str], object] = lambda _: None,
 ) -> Starlette:
     """Return the app; `routes` are further ones, such as that for `/`.
+
+    `scraped_as` is told by which host and port each scrape has asked for this exporter.
 
     Raises ValueError for a telemetry path that cannot be one.
     """
@@ -53,6 +56,7 @@ def make_app(
     async def metrics(request: Request) -> Response:
         if request.method == "HEAD":
             return _head_of_metrics(request)
+        scraped_as(request.headers.get("host", ""))
         with limit.slot() as free:
             if not free:
                 return PlainTextResponse("Too many scrapes are running.\n", status_code=503)

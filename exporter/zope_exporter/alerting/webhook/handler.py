@@ -10,6 +10,7 @@ from typing import Literal
 from zope_exporter.maintenance.jobs.job import Job, JobRunner, TargetError, choose_target
 from zope_exporter.system.state import StateError, open_state
 
+from .own_alerts import OwnAlerts
 from .payload import Alert, Notification
 
 Outcome = Literal[
@@ -21,6 +22,7 @@ Outcome = Literal[
     "resolved",
     "stale",
     "unconfigured",
+    "foreign",
     "unknown_target",
     "watchdog",
     "unavailable",
@@ -37,6 +39,8 @@ _REFUSALS: dict[str, Outcome] = {
 _RESOLVED = "what is resolved neither begins nor ends anything"
 _WATCHDOG = "the sign of life has arrived"
 _UNCONFIGURED = "on_alert has no action for this alert"
+_FOREIGN = "it is about another exporter, by its label instance"
+_UNSCRAPED = "Prometheus has not scraped this exporter yet, which would tell whose alert this is"
 _STALE = "the alert is over, older than a week, or from the future: compare the clocks"
 _DONE = "this was done for the alert before"
 _TOGETHER = "another alert of this notification has begun it"
@@ -115,7 +119,7 @@ class AlertHandler:
     """Takes the notifications of Alertmanager, however often they are delivered.
 
     `on_alert` has the action for each alert name; `watchdogs` are the names that are signs of
-    life, of which `heard` is told.
+    life, of which `heard` is told. Of alerts that name an exporter only its `own` are acted upon.
     """
 
     def __init__(
@@ -124,12 +128,14 @@ class AlertHandler:
         handled: HandledAlerts,
         on_alert: Mapping[str, str],
         watchdogs: Mapping[str, Callable[[], object]],
+        own: OwnAlerts,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._runner = runner
         self._handled = handled
         self._on_alert = on_alert
         self._watchdogs = watchdogs
+        self._own = own
         self._clock = clock
         self._turn = threading.Lock()
 
@@ -159,15 +165,21 @@ class AlertHandler:
             return Verdict(alert, "unconfigured", _UNCONFIGURED)
         if self._stale(alert):
             return Verdict(alert, "stale", _STALE)
+        return self._request(alert, action)
+
+    def _request(self, alert: Alert, action: str) -> Verdict | ActionRequest:
+        instance = alert.labels.get("instance")
+        ours = instance is None or instance in self._own
+        if not ours and not self._own.unknown:
+            return Verdict(alert, "foreign", _FOREIGN)
         site, database = alert.labels.get("site"), alert.labels.get("database")
         try:
-            return ActionRequest(
-                action, *choose_target(self._runner.targets(action), site, database)
-            )
+            target = choose_target(self._runner.targets(action), site, database)
         except TargetError as error:
             return Verdict(alert, "unknown_target", str(error))
         except StateError as error:
             return Verdict(alert, "unavailable", str(error))
+        return ActionRequest(action, *target) if ours else Verdict(alert, "unavailable", _UNSCRAPED)
 
     def _stale(self, alert: Alert) -> bool:
         # A notification says what fires now, so an alert may have begun days ago; but of one that
