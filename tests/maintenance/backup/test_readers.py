@@ -11,7 +11,11 @@ from hypothesis import strategies as st
 
 from tests.support.databases.datafs import write
 from tests.support.databases.repository import Site
-from zope_exporter.maintenance.backup.stream_check import BrokenStructureError, Structure, find_end
+from zope_exporter.maintenance.backup.stream_check import (
+    BrokenStructureError,
+    StreamCheck,
+    find_end,
+)
 from zope_exporter.storage.filestorage.datafile import FileStorageError, opened
 from zope_exporter.storage.filestorage.reader import DataFile
 
@@ -66,7 +70,7 @@ def damaged(whole: bytes, damage: tuple[list[tuple[float, bytes]], float]) -> by
 
 def followed(data: bytes, sizes: list[int]) -> tuple[object, ...]:
     """What a structure makes of bytes that come in pieces of these sizes, and then the rest."""
-    structure, error = Structure(), ""
+    structure, error = StreamCheck(), ""
     try:
         for size in sizes:
             structure.feed(data[:size])

@@ -18,8 +18,8 @@ from .commit import heal, place_blobs, publish
 from .copying import STAGE, Copier, Span
 from .disk import Disk, Means
 from .identity import check_same
-from .manifest import BlobList, Manifest, Piece
-from .parent import PLACES, Base, BaseFinder, make_marks
+from .manifest import NOTHING, BlobList, Manifest
+from .parent import PLACES, ParentFinder, make_marks
 from .prune import remove_unfinished
 from .repository import Repository, read_repository
 from .snapshots import SnapshotMaker, newest_snapshot, summed, to_copy
@@ -56,35 +56,34 @@ class Run:
         with _held(self.source.data_fs) as descriptor, ThreadPoolExecutor(4) as pool:
             began = self.means.clock()
             listed = read_repository(self.repository)
-            base = self._base(listed, BaseFinder(descriptor, self.report, pool))
-            if not base.pieces:
+            parent = self._parent(listed, ParentFinder(descriptor, self.report, pool))
+            if not parent.pieces:
                 check_same(descriptor, self.source.data_fs, listed, self.report)
             file = DataFile(self.source.data_fs, descriptor, HEADERS)
-            span = Span(
-                descriptor, file.path, base.end, find_end(file, base.end, base.tid), base.tid
-            )
+            end = find_end(file, parent.end, parent.tid)
+            span = Span(descriptor, file.path, parent.end, end, parent.tid)
             if span.end < file.size():
                 self.report.say("what follows the last whole transaction is left out")
-            if base.manifest is not None and span.end == base.end:
-                return self._unchanged(base.manifest, began)
-            return Attempt(self, listed, base, span, began).make(pool)
+            if parent.stamp and span.end == parent.end:
+                return self._unchanged(parent, began)
+            return Attempt(self, listed, parent, span, began).make(pool)
 
-    def _base(self, listed: Repository, finder: BaseFinder) -> Base:
-        """Return what to go on from; an empty base means a full backup."""
+    def _parent(self, listed: Repository, finder: ParentFinder) -> Manifest:
+        """Return what to go on from; NOTHING means a full backup."""
         if self.settings.full or not listed.backups:
-            return Base()
+            return NOTHING
         newest = listed.backups[-1]
         if len(newest.pieces) >= self.settings.most_pieces:
             self.report.say(f"a full backup, after {len(newest.pieces)} pieces")
-            return Base()
+            return NOTHING
         if newest.problem and not newest.unfinished:
             self.report.say(f"not going on from {newest.pieces[-1].name}: {newest.problem}")
-            return Base()
+            return NOTHING
         manifest = newest.manifest
         if manifest and (manifest.blobs is None) != (self.source.blob_dir is None):
             self.report.say("blobs were added to, or taken from, the database: a full backup")
-            return Base()
-        return finder.find(newest) or Base()
+            return NOTHING
+        return finder.find(newest) or NOTHING
 
     def _unchanged(self, manifest: Manifest, began: float) -> BackupResult:
         self.report.say(f"nothing new since {manifest.stamp}")
@@ -100,7 +99,7 @@ class Attempt:
 
     run: Run
     listed: Repository
-    base: Base
+    parent: Manifest
     span: Span
     began: float
 
@@ -117,7 +116,7 @@ class Attempt:
             self._check_alone()
             publish(disk, repository, manifest, copy)
         own = manifest.pieces[-1]
-        if not self.base.pieces and self.listed.backups and self.listed.backups[-1].unfinished:
+        if not self.parent.pieces and self.listed.backups and self.listed.backups[-1].unfinished:
             for text in remove_unfinished(disk, self.listed.backups[-1]):
                 self.run.report.say(text)
         if self._adopts:
@@ -127,57 +126,50 @@ class Attempt:
     def _copied(self, target: Path, pool: ThreadPoolExecutor) -> Manifest:
         """Copy the new part of the Data.fs, if there is any, and describe all that is covered."""
         if self._adopts:  # pieces that repozo made, and nothing after them
-            return self._manifest(self.base)
+            return self._manifest(self.parent)
         run, span = self.run, self.span
         run.report.stage(STAGE, span.end - span.start)
         stamp = next_stamp(self.began, taken_stamps(run.repository))
         self._await(stamp)
         spacing = max((span.end - span.start) // PLACES, 1)
-        copied = Copier(run.disk, run.report, pool).copy(span, target, spacing, run.settings.gzip)
-        name = piece_name(stamp, not self.base.pieces, run.settings.gzip)
-        piece = Piece(
-            name, span.start, span.end, copied.md5, copied.size, copied.sha256, copied.content
-        )
-        base, passed = self.base, copied.structure
+        name = piece_name(stamp, not self.parent.pieces, run.settings.gzip)
+        piece, passed = Copier(run.disk, run.report, pool).copy(span, target, name, spacing)
+        parent = self.parent
         return self._manifest(
-            Base(
-                (*base.pieces, piece),
-                passed.tid,
-                passed.last or base.last,
-                base.transactions + passed.transactions,
-                base.records + passed.records,
-                make_marks(span.descriptor, passed.places, span.end, base.marks),
+            replace(
+                parent,
+                pieces=(*parent.pieces, piece),
+                tid=passed.tid,
+                last=passed.last or parent.last,
+                transactions=parent.transactions + passed.transactions,
+                records=parent.records + passed.records,
+                marks=make_marks(span.descriptor, passed.places, span.end, parent.marks),
             )
         )
 
-    def _manifest(self, covered: Base) -> Manifest:
+    def _manifest(self, covered: Manifest) -> Manifest:
         status = os.fstat(self.span.descriptor)
-        return Manifest(
+        return replace(
+            covered,
             stamp=covered.pieces[-1].stamp,
             site=self.run.source.site,
             database=self.run.source.database,
             tool=f"zope-exporter {__version__}",
             made=self.began,
-            pieces=covered.pieces,
             previous=self._previous(covered),
-            tid=covered.tid,
-            last=covered.last,
-            transactions=covered.transactions,
-            records=covered.records,
             device=status.st_dev,
             inode=status.st_ino,
-            marks=covered.marks,
             blobs=None,
         )
 
-    def _previous(self, covered: Base) -> str:
+    def _previous(self, covered: Manifest) -> str:
         stamps = [piece.stamp for piece in covered.pieces[:-1]]
         known = [each.stamp for each in self.listed.backups if each.manifest]
         return max((stamp for stamp in known if stamp in stamps), default="")
 
     @property
     def _adopts(self) -> bool:
-        return bool(self.base.pieces) and self.span.end == self.base.end
+        return bool(self.parent.pieces) and self.span.end == self.parent.end
 
     def _blobs(self, tid: int, target: Path) -> dict[str, Blob] | None:
         blob_dir = self.run.source.blob_dir

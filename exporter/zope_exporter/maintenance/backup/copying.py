@@ -4,15 +4,16 @@ import os
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from zope_exporter.maintenance.jobs.report import ActionError, Report
 
 from .disk import Disk
+from .manifest import Piece
 from .pieces import Sums, bytes_between
-from .stream_check import BrokenStructureError, Structure
+from .stream_check import BrokenStructureError, StreamCheck
 
 STAGE = "copying the Data.fs"
 GZIP = 31  # zlib's number for a gzip header and trailer
@@ -30,17 +31,6 @@ class Span:
     tid: int
 
 
-@dataclass(frozen=True)
-class Copied:
-    """What a copy holds: the sums of the file and of what is in it, and what was counted."""
-
-    size: int
-    sha256: str
-    md5: str
-    content: str
-    structure: Structure
-
-
 class Copier:
     """Copies spans to new files."""
 
@@ -49,21 +39,26 @@ class Copier:
         self._report = report
         self._pool = pool
 
-    def copy(self, span: Span, target: Path, spacing: int, gzip: bool) -> Copied:
-        """Copy a span. The copy is on the disk when this returns. Raises ActionError, OSError."""
-        structure = Structure(span.start, span.tid, spacing)
+    def copy(self, span: Span, target: Path, name: str, spacing: int) -> tuple[Piece, StreamCheck]:
+        """Copy a span, compressed if the name says so; return the piece and what was counted.
+
+        The copy is on the disk when this returns. Raises ActionError and OSError.
+        """
+        piece = Piece(name, span.start, span.end, "")
+        structure = StreamCheck(span.start, span.tid, spacing)
         descriptor = self._disk.create(target)
         try:
-            of_file, of_content = self._copy(span, descriptor, structure, gzip)
+            of_file, of_content = self._copy(span, descriptor, structure, piece.gzip)
             self._disk.sync(descriptor)
         finally:
             os.close(descriptor)
         sha256 = of_file.digest("sha256")
         md5, content = of_content.digest("md5"), of_content.digest("sha256")
-        return Copied(of_file.size, sha256, md5, content, structure)
+        known = replace(piece, md5=md5, size=of_file.size, sha256=sha256, content=content)
+        return known, structure
 
     def _copy(
-        self, span: Span, descriptor: int, structure: Structure, gzip: bool
+        self, span: Span, descriptor: int, structure: StreamCheck, gzip: bool
     ) -> tuple[Sums, Sums]:
         content = Sums(self._pool)
         packed = Sums(self._pool, with_md5=False) if gzip else content
@@ -95,7 +90,7 @@ class Copier:
         # would wait, twice as long in all where memory is short, until room was made for it.
         self._disk.let_go(descriptor)
 
-    def _fed(self, span: Span, content: Sums, structure: Structure) -> Iterator[bytes]:
+    def _fed(self, span: Span, content: Sums, structure: StreamCheck) -> Iterator[bytes]:
         for data in bytes_between(partial(_read, span), span.start, span.end, self._report):
             content.update(data)
             structure.feed(data)

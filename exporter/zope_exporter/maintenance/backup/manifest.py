@@ -88,10 +88,14 @@ class Manifest:
 
     @property
     def end(self) -> int:
-        return self.pieces[-1].end
+        return self.pieces[-1].end if self.pieces else 0
 
     def encoded(self) -> bytes:
         return seal({"format": FORMAT, **asdict(self)})
+
+
+NOTHING = Manifest("", "", "", "", 0.0, (), "", 0, 0, 0, 0, 0, 0, (), None)
+"""What a full backup goes on from."""
 
 
 def read_manifest(path: Path) -> Manifest:

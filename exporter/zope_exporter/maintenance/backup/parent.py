@@ -8,7 +8,7 @@ places, and whose last bytes are, is the same file grown.
 import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -16,10 +16,10 @@ from pathlib import Path
 from zope_exporter.maintenance.jobs.report import Report
 
 from .beneath import opened
-from .manifest import TAIL, Manifest, Mark, Piece
+from .manifest import NOTHING, TAIL, Manifest, Mark, Piece
 from .pieces import DamagedPieceError, Sums, bytes_between, contents
 from .repository import Backup
-from .stream_check import BrokenStructureError, Structure
+from .stream_check import BrokenStructureError, StreamCheck
 from .writing import sum_of
 
 MOST_MARKS = 256
@@ -55,36 +55,7 @@ def _mark(descriptor: int, position: int, length: int) -> Mark:
     return Mark(position, length, sha256(data).hexdigest())
 
 
-@dataclass(frozen=True)
-class Base:
-    """The end of a backup; fields as in a manifest. `manifest` is None if it has none yet."""
-
-    pieces: tuple[Piece, ...] = ()
-    tid: int = 0
-    last: int = 0
-    transactions: int = 0
-    records: int = 0
-    marks: tuple[Mark, ...] = ()
-    manifest: Manifest | None = None
-
-    @property
-    def end(self) -> int:
-        return self.pieces[-1].end if self.pieces else 0
-
-    @classmethod
-    def of(cls, manifest: Manifest) -> "Base":
-        return cls(
-            manifest.pieces,
-            manifest.tid,
-            manifest.last,
-            manifest.transactions,
-            manifest.records,
-            manifest.marks,
-            manifest,
-        )
-
-
-class BaseFinder:
+class ParentFinder:
     """Finds out whether an open Data.fs still begins with what a backup holds."""
 
     def __init__(self, descriptor: int, report: Report, pool: ThreadPoolExecutor) -> None:
@@ -92,8 +63,11 @@ class BaseFinder:
         self._report = report
         self._pool = pool
 
-    def find(self, backup: Backup) -> Base | None:
-        """Return the end of the backup as the base of the next, None if it is not one."""
+    def find(self, backup: Backup) -> Manifest | None:
+        """Return what the next backup goes on from, None if that cannot be this one.
+
+        Without a stamp it is what is known of pieces that have no manifest yet.
+        """
         if backup.pieces[-1].end > os.fstat(self._descriptor).st_size:
             self._report.say(
                 f"the Data.fs is shorter than in {backup.stamp}: it was packed, or replaced"
@@ -110,7 +84,7 @@ class BaseFinder:
         elif not self._same_contents(manifest.pieces):
             self._report.say(f"the Data.fs is not as in {backup.stamp}: it was packed, or replaced")
             return None
-        return Base.of(manifest)
+        return manifest
 
     def _same_contents(self, pieces: Sequence[Piece]) -> bool:
         """Compare every byte, by the sums of the manifest."""
@@ -121,11 +95,11 @@ class BaseFinder:
             for piece in pieces
         )
 
-    def _adopted(self, repository: Path, pieces: Sequence[Piece]) -> Base | None:
+    def _adopted(self, repository: Path, pieces: Sequence[Piece]) -> Manifest | None:
         """Compare every byte of pieces that repozo made, and sum them up for a manifest."""
         self._report.stage(STAGE, pieces[-1].end)
         spacing = max(pieces[-1].end // 64, 1)
-        structure = Structure(0, 0, spacing)
+        structure = StreamCheck(0, 0, spacing)
         try:
             known = tuple(self._read(repository, piece, structure) for piece in pieces)
             structure.check_end(pieces[-1].end)
@@ -133,16 +107,17 @@ class BaseFinder:
             self._report.say(f"not going on from {pieces[-1].stamp}: {error}")
             return None
         marks = make_marks(self._descriptor, structure.places, structure.position)
-        return Base(
-            known,
-            structure.tid,
-            structure.last,
-            structure.transactions,
-            structure.records,
-            marks,
+        return replace(
+            NOTHING,
+            pieces=known,
+            tid=structure.tid,
+            last=structure.last,
+            transactions=structure.transactions,
+            records=structure.records,
+            marks=marks,
         )
 
-    def _read(self, repository: Path, piece: Piece, structure: Structure) -> Piece:
+    def _read(self, repository: Path, piece: Piece, structure: StreamCheck) -> Piece:
         content, position = Sums(self._pool, with_md5=False), piece.start
         for data in contents(repository, piece, self._pool):
             self._report.check()

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,8 +26,8 @@ from .manifest import Manifest
 from .parent import sum_of_range
 from .pieces import DamagedPieceError, restoring
 from .repository import Backup
-from .snapshots import SUFFIX, read_listing
-from .stream_check import BrokenStructureError, Structure
+from .snapshots import blobs_of
+from .stream_check import BrokenStructureError, StreamCheck
 from .target import Source
 from .verification_record import Faults
 
@@ -53,7 +54,7 @@ class RestoreTest:
     def run(self, source: Source | None) -> None:
         """Raises RefusedError (`room`), InterruptedActionError and OSError."""
         self._check_room()
-        structure = Structure()
+        structure = StreamCheck()
         with self.disk.temporary(self.backup.repository) as scratch:
             try:
                 self._write(scratch, structure)
@@ -72,7 +73,7 @@ class RestoreTest:
             others = compare_with_source(self.backup, source, self.report, self.notes)
             self.failures += [f"{piece}: {reason}" for piece, reason in others]
 
-    def _write(self, scratch: Path, structure: Structure) -> None:
+    def _write(self, scratch: Path, structure: StreamCheck) -> None:
         descriptor = self.disk.create(scratch)
         try:
             for data in restoring(self.backup, self.report):
@@ -91,7 +92,7 @@ class RestoreTest:
         needed, free = self.backup.pieces[-1].end + HEADROOM, shutil.disk_usage(directory).free
         check_free("restoring the backup", needed, free, f"in {directory}")
 
-    def _compare(self, found: Found, structure: Structure) -> None:
+    def _compare(self, found: Found, structure: StreamCheck) -> None:
         """Compare what was walked with what went by, and that with what was backed up."""
         if (found.position, found.tid) != (structure.position, structure.tid):
             self._fail(f"the walk ends early, at byte {found.position}")
@@ -115,13 +116,9 @@ class RestoreTest:
 
 def _listed_blobs(backup: Backup) -> Collection[str] | None:
     """Return the paths of its blobs, None if it has none, or a list that is bad: that is told."""
-    if not backup.manifest or not backup.manifest.blobs:
-        return None
-    path: Path = backup.repository / (backup.stamp + SUFFIX)
-    try:
-        return read_listing(path, backup.manifest.blobs).keys()
-    except ActionError:
-        return None
+    with suppress(ActionError):
+        return blobs_of(backup)
+    return None
 
 
 def compare_with_source(

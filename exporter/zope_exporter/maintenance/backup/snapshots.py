@@ -7,7 +7,7 @@ transaction up to its last, so that a commit meanwhile does not matter.
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -40,9 +40,9 @@ class Snapshot:
     blobs: Mapping[str, Blob]
 
 
-def open_snapshot(repository: Path, stamp: str) -> Beneath:
+def _open_snapshot(backup: Backup) -> Beneath:
     """Open the blobs of a backup. Raises OSError; OddFileError if a link leads there."""
-    return Beneath(repository, BLOBS, stamp)
+    return Beneath(backup.repository, BLOBS, backup.stamp)
 
 
 def listing(blobs: Mapping[str, Blob]) -> bytes:
@@ -56,38 +56,45 @@ def summed(blobs: Mapping[str, Blob]) -> BlobList:
     return BlobList(sha256(listing(blobs)).hexdigest(), len(blobs), size)
 
 
-def read_listing(path: Path, told: BlobList) -> dict[str, Blob]:
-    """Return what a file lists. Raises ActionError if it is not the one that the manifest names."""
+def blobs_of(backup: Backup) -> dict[str, Blob] | None:
+    """Return what is listed as the blobs of a backup by path, None if it has none.
+
+    Raises ActionError if it is not the list that the manifest names.
+    """
+    told = backup.manifest and backup.manifest.blobs
+    if not told:
+        return None
+    name = backup.stamp + SUFFIX
     try:
-        data = read_small(path, LARGEST)
+        data = read_small(backup.repository / name, LARGEST)
     except OSError as error:
-        reason = f"{path.name} cannot be read: {error.strerror}"
-        raise ActionError("reading the backup", reason, "use another backup") from error
+        raise _unusable(f"{name} cannot be read: {error.strerror}") from error
     if sha256(data).hexdigest() != told.sha256:
-        reason = f"{path.name} was changed after it was written"
-        raise ActionError("reading the backup", reason, "use another backup")
+        raise _unusable(f"{name} was changed after it was written")
     blobs = {}
     for line in data.splitlines():
         match = LINE.fullmatch(line.decode(errors="replace"))
         # A path is never followed out of the snapshot.
         if not match:
-            reason = f"{path.name} lists what is no blob"
-            raise ActionError("reading the backup", reason, "use another backup")
+            raise _unusable(f"{name} lists what is no blob")
         blobs[match[3]] = Blob(match[1], int(match[2]), match[3])
     return blobs
+
+
+def _unusable(reason: str) -> ActionError:
+    return ActionError("reading the backup", reason, "use another backup")
 
 
 @contextmanager
 def newest_snapshot(complete: Sequence[Backup], report: Report) -> Iterator[Snapshot | None]:
     """Open the newest snapshot of these backups, None if there is none, or it cannot be read."""
     newest = next((each for each in reversed(complete) if each.blob_snapshot), None)
-    told = newest and newest.manifest and newest.manifest.blobs
-    if not newest or not told:
+    if not newest:
         yield None
         return
     try:
-        blobs = read_listing(newest.repository / (newest.stamp + SUFFIX), told)
-        files = open_snapshot(newest.repository, newest.stamp)
+        blobs = blobs_of(newest) or {}
+        files = _open_snapshot(newest)
     except (ActionError, OSError) as error:
         report.say(f"{error}: all blobs are read again")
         yield None
@@ -185,12 +192,11 @@ def write_blobs(backup: Backup, directory: Path, report: Report, disk: Disk | No
     They are on the disk when this returns. Raises ActionError and OSError; what was written by then
     is removed.
     """
-    disk, told = disk or Disk(), backup.manifest and backup.manifest.blobs
-    if not told:
+    disk, blobs = disk or Disk(), blobs_of(backup)
+    if blobs is None:
         raise ActionError("writing the blobs of the backup", f"{backup.stamp} has no blobs")
-    blobs = read_listing(backup.repository / (backup.stamp + SUFFIX), told)
-    report.stage("writing the blobs of the backup", told.size)
-    with open_snapshot(backup.repository, backup.stamp) as source:
+    report.stage("writing the blobs of the backup", sum(blob.size for blob in blobs.values()))
+    with _open_snapshot(backup) as source:
         try:
             with Writing(disk, directory) as writing:
                 for blob in blobs.values():
@@ -209,56 +215,56 @@ def check_blobs(
 
     `sums` has those of files that were read for other backups, which share most of them.
     """
-    sums = {} if sums is None else sums
-    told = backup.manifest and backup.manifest.blobs
-    if not told:
+    blobs, sums = blobs_of(backup), {} if sums is None else sums
+    if blobs is None:
         return
-    report.stage(f"checking the blobs of {backup.stamp}", told.size)
-    blobs = read_listing(backup.repository / (backup.stamp + SUFFIX), told)
-    try:
-        files = open_snapshot(backup.repository, backup.stamp)
-    except OSError as error:
-        yield f".: {error.strerror}"
-        return
-    with files:
-        for blob in blobs.values():
-            report.check()
-            try:
-                if _sum_once(files, blob.path, sums) != blob.sha256:
-                    yield str(damaged(blob).reason)
-            except OddFileError as error:
-                yield _named(files, error)
-            except OSError as error:
-                yield f"{blob.path}: cannot be read: {error.strerror}"
-            report.advance(blob.size)
+    report.stage(f"checking the blobs of {backup.stamp}", sum(b.size for b in blobs.values()))
+
+    def look(files: Beneath, blob: Blob) -> str:
+        report.check()
+        report.advance(blob.size)
+        whole = _sum_once(files, blob.path, sums) == blob.sha256
+        return "" if whole else str(damaged(blob).reason)
+
+    yield from _faults(backup, blobs, look)
 
 
 def check_sizes(backup: Backup, blobs: Mapping[str, Blob]) -> Iterator[str]:
     """Look at all blobs of a backup; yield what is wrong with any, beginning with its name."""
+
+    def look(files: Beneath, blob: Blob) -> str:
+        lost = f"{blob.path}: missing, or cut off"
+        try:
+            found = files.status(blob.path)
+        except OddFileError:
+            raise
+        except OSError:
+            return lost
+        if not stat.S_ISREG(found.st_mode):
+            raise odd(files.full(blob.path), found.st_mode)
+        return "" if found.st_size == blob.size else lost
+
+    yield from _faults(backup, blobs, look)
+
+
+def _faults(
+    backup: Backup, blobs: Mapping[str, Blob], look: Callable[[Beneath, Blob], str]
+) -> Iterator[str]:
     try:
-        files = open_snapshot(backup.repository, backup.stamp)
+        files = _open_snapshot(backup)
     except OSError as error:
         yield f".: {error.strerror}"
         return
     with files:
         for blob in blobs.values():
             try:
-                found = files.status(blob.path)
-                if not stat.S_ISREG(found.st_mode):
-                    raise odd(files.full(blob.path), found.st_mode)
-                whole = found.st_size == blob.size
-            except OddFileError as error:
-                yield _named(files, error)
-                continue
-            except OSError:
-                whole = False
-            if not whole:
-                yield f"{blob.path}: missing, or cut off"
-
-
-def _named(files: Beneath, error: OddFileError) -> str:
-    """Say what is odd: a link may stand for many blobs."""
-    return f"{Path(error.filename).relative_to(files.full(''))}: {error.strerror}"
+                fault = look(files, blob)
+            except OddFileError as error:  # which names what is odd: a link may stand for many
+                fault = f"{Path(error.filename).relative_to(files.full(''))}: {error.strerror}"
+            except OSError as error:
+                fault = f"{blob.path}: cannot be read: {error.strerror}"
+            if fault:
+                yield fault
 
 
 def _sum_once(files: Beneath, path: str, sums: dict[tuple[int, int], str]) -> str:

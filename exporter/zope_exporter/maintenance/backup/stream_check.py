@@ -26,7 +26,7 @@ class BrokenStructureError(Exception):
     """The bytes are not those of a Data.fs: says at which byte, and why."""
 
 
-class Structure:
+class StreamCheck:
     """Checks that bytes, fed in their order, lead from transaction to transaction.
 
     `position` is up to where they do. Notes the place of a transaction about every `spacing` bytes.

@@ -15,7 +15,7 @@ from .disk import Means
 from .identity import NAMES, OtherDatabaseError, check_same, other_names
 from .pieces import damage
 from .repository import Backup, Repository, proven, read_repository, shared
-from .snapshots import SUFFIX, check_blobs, check_sizes, read_listing
+from .snapshots import blobs_of, check_blobs, check_sizes
 from .target import Source
 from .verification_record import VERIFIED, Faults, Level, VerificationRecord
 
@@ -127,15 +127,12 @@ class _Verification:
             self.notes.append(f"not compared with the Data.fs: {error}")
 
     def _check_listing(self, backup: Backup) -> None:
-        told = backup.manifest and backup.manifest.blobs
-        if not told:
-            return
         try:
-            blobs = read_listing(backup.repository / (backup.stamp + SUFFIX), told)
+            blobs = blobs_of(backup)
         except ActionError as error:
             self._fail(backup.stamp, error.reason)
             return
-        for text in check_sizes(backup, blobs):
+        for text in check_sizes(backup, blobs) if blobs is not None else ():
             self._fail(backup.stamp, f"blobs/{backup.stamp}/{text}")
 
     def _restore(self, backup: Backup, source: Source | None) -> None:

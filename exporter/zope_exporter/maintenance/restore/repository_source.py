@@ -13,7 +13,7 @@ from persistent.TimeStamp import TimeStamp
 from zope_exporter.maintenance.backup.integrity import faithful
 from zope_exporter.maintenance.backup.pieces import DamagedPieceError, damage, write_restored
 from zope_exporter.maintenance.backup.repository import Backup, Repository, read_repository, shared
-from zope_exporter.maintenance.backup.snapshots import SUFFIX, check_blobs, read_listing
+from zope_exporter.maintenance.backup.snapshots import blobs_of, check_blobs
 from zope_exporter.maintenance.jobs.report import (
     ActionError,
     InterruptedActionError,
@@ -49,9 +49,7 @@ class BackupSource:
     def sizes(self) -> Mapping[str, int]:
         if self._snapshot is None:
             return sizes_of(self.blobs)
-        told = self._snapshot.manifest and self._snapshot.manifest.blobs
-        path = self._snapshot.repository / (self._snapshot.stamp + SUFFIX)
-        return {blob.path: blob.size for blob in read_listing(path, told).values()} if told else {}
+        return {path: blob.size for path, blob in (blobs_of(self._snapshot) or {}).items()}
 
     def verify(self, report: Report) -> None:
         """The pieces are checked when they are read, all before any exchange."""
