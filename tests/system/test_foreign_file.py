@@ -8,7 +8,13 @@ import pytest
 from tests.support.faults.odd_files import ODD
 from tests.support.faults.rights import public_directory, unprivileged
 from tests.support.programs.processes import eventually
-from zope_exporter.system.foreign_file import ForeignFileError, NotRegularError, opened, read
+from zope_exporter.system.foreign_file import (
+    ForeignFileError,
+    NotRegularError,
+    chunks,
+    opened,
+    read,
+)
 
 REASONS = {
     "fifo": "a FIFO, not a regular file; name a regular file",
@@ -124,3 +130,43 @@ def outcome(path: Path) -> str:
         return read(path, 100).decode()
     except ForeignFileError as error:
         return error.reason
+
+
+def test_a_link_is_followed_unless_that_is_not_wanted(tmp_path: Path) -> None:
+    file, link = tmp_path / "file", tmp_path / "link"
+    file.write_bytes(b"text")
+    link.symlink_to(file)
+    with opened(link) as descriptor:
+        assert os.read(descriptor, 9) == b"text"
+    with (
+        pytest.raises(NotRegularError, match="a symbolic link, not a regular file"),
+        opened(link, follow_links=False),
+    ):
+        pass
+
+
+def test_the_name_is_looked_up_in_the_directory_that_is_given(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there/file").write_bytes(b"text")
+    directory = os.open(tmp_path / "there", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with opened(tmp_path / "elsewhere/file", directory) as descriptor:
+            assert os.read(descriptor, 9) == b"text"
+    finally:
+        os.close(directory)
+
+
+@pytest.mark.parametrize("may_grow", [False, True])
+def test_a_file_that_grows_while_it_is_read_has_an_end(tmp_path: Path, may_grow: bool) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    with opened(path) as descriptor:
+        reading = chunks(descriptor, path, may_grow)
+        assert next(reading) == b"old"
+        with path.open("ab") as more:
+            more.write(b"new")
+        if may_grow:
+            assert list(reading) == [b"new"]
+        else:
+            with pytest.raises(OSError, match=f"it grew while it was read: '{path}'"):
+                next(reading)

@@ -1,6 +1,6 @@
 import pytest
 
-from zope_exporter.system.humanize import duration, size
+from zope_exporter.system.humanize import duration, few, size
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,17 @@ def test_size(count: float, said: str) -> None:
 )
 def test_duration(seconds: float, said: str) -> None:
     assert duration(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("texts", "between", "said"),
+    [
+        ([], ", ", ""),
+        (["a", "b"], ", ", "a, b"),
+        ("abcde", "; ", "a; b; c; d; e"),
+        ("abcdefgh", ", ", "a, b, c, d, e and 3 more"),
+        ("abcdef", "; ", "a; b; c; d; e; and 1 more"),
+    ],
+)
+def test_of_many_things_a_few_are_named(texts: list[str], between: str, said: str) -> None:
+    assert few(texts, between) == said

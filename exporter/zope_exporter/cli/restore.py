@@ -109,11 +109,11 @@ def restore_command(
 
 
 def _moment(at: str | None) -> bytes | str | None:
-    from zope_exporter.maintenance.restore.point_in_time import MomentError, wanted
+    from zope_exporter.maintenance.restore.point_in_time import PointInTimeError, wanted
 
     try:
         return None if at is None else wanted(at)
-    except MomentError as error:
+    except PointInTimeError as error:
         raise click.BadParameter(str(error), param_hint="--at") from None
 
 
@@ -163,13 +163,13 @@ def recover_command(
         _run(lambda report: _recover(data_fs, target, report))
 
     def work(report: Report) -> int:
-        from zope_exporter.maintenance.restore.exclusive_access import kept_closed
+        from zope_exporter.maintenance.restore.exclusive_access import exclusive_access
         from zope_exporter.maintenance.restore.place import Place
         from zope_exporter.maintenance.restore.rescue import rescue
 
         with (
             _nobody_else(Place(data_fs, None, ""), go_by_the_lock, config_file, report),
-            kept_closed(data_fs),
+            exclusive_access(data_fs),
         ):
             taken = rescue(data_fs, report)
         report.say(f"{taken} is {data_fs} now")

@@ -162,13 +162,15 @@ def _newest(repository: Repository, labels: dict[str, str]) -> Iterator[Sample]:
     tid = newest.covered_tid
     covered = newest.covered if tid is None else time_of(tid.to_bytes(8, "big"))
     yield COVERED(covered, **labels)
-    proofs = [backup.proof.time for backup in repository.backups if backup.proven and backup.proof]
+    proofs = [
+        backup.record.time for backup in repository.backups if backup.proven and backup.record
+    ]
     if proofs:
         yield LAST_VERIFIED(max(proofs), **labels)
 
 
 def _faults(repository: Repository, labels: dict[str, str]) -> Iterator[Sample]:
-    proofs = [backup.proof for backup in repository.backups if backup.proof]
+    proofs = [backup.record for backup in repository.backups if backup.record]
     counted = [
         (proof.time, proof.database_faults) for proof in proofs if proof.database_faults is not None
     ]

@@ -1,5 +1,8 @@
-"""Numbers as people say them."""
+"""Numbers, and many things, as people say them."""
 
+from collections.abc import Iterable
+
+FEW = 5
 _STEPS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -19,3 +22,12 @@ def duration(seconds: float) -> str:
         if abs(seconds) >= length:
             return f"{seconds / length:.0f} {unit}"
     return "0 s"
+
+
+def few(texts: Iterable[object], between: str = ", ") -> str:
+    """Return the first of some texts, and how many more there are: a, b and 3 more."""
+    every = [str(text) for text in texts]
+    shown, more = between.join(every[:FEW]), len(every) - FEW
+    if more <= 0:
+        return shown
+    return f"{shown}{'' if between == ', ' else between.rstrip()} and {more} more"

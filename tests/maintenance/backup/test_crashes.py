@@ -78,7 +78,7 @@ SCENES: dict[str, tuple[Callable[[Site], object], Callable[[Site, Disk], object]
 }
 
 
-class Scene:
+class Outcome:
     """A site before something is done to it, which can be had again and again."""
 
     def __init__(self, site: Site, name: str) -> None:
@@ -111,8 +111,8 @@ class Scene:
 
 
 @pytest.fixture(params=sorted(SCENES))
-def scene(request: pytest.FixtureRequest, site: Site) -> Scene:
-    return Scene(site, request.param)
+def scene(request: pytest.FixtureRequest, site: Site) -> Outcome:
+    return Outcome(site, request.param)
 
 
 def restored_by_repozo(repository: Path, target: Path, *arguments: str) -> bytes:
@@ -128,7 +128,7 @@ def run(*arguments: str) -> None:
     repozo.main(list(arguments))
 
 
-def check(scene: Scene) -> None:
+def check(scene: Outcome) -> None:
     """Look at what is left, with our eyes and repozo's, then go on with each."""
     site, target = scene.site, scene.site.scratch / "Data.fs"
     assert restored_by_repozo(site.repository, target) in scene.states
@@ -161,7 +161,7 @@ def check_blobs(site: Site, backup: Backup) -> None:
     }
 
 
-def check_repozo_goes_on(scene: Scene) -> None:
+def check_repozo_goes_on(scene: Outcome) -> None:
     """R5: an interrupted backup, then repozo, gave what verifies but cannot be opened."""
     copy = scene.site.scratch / "copy"
     for quick in (["-Q"], []):
@@ -171,7 +171,7 @@ def check_repozo_goes_on(scene: Scene) -> None:
         assert restored_by_repozo(copy, scene.site.scratch / "theirs") == scene.site.bytes
 
 
-def test_promise_1_a_backup_is_listed_only_when_complete(scene: Scene) -> None:
+def test_promise_1_a_backup_is_listed_only_when_complete(scene: Outcome) -> None:
     """Promise 1, with a process killed at each operation."""
     at = 0
     while True:
@@ -188,7 +188,7 @@ def test_promise_1_a_backup_is_listed_only_when_complete(scene: Scene) -> None:
     ("fault", "lasting"), [(full, True), (broken, False)], ids=["ENOSPC-for-long", "EIO-once"]
 )
 def test_promise_4_a_full_or_broken_disk_never_leaves_a_lie(
-    scene: Scene, fault: Callable[[], None], lasting: bool
+    scene: Outcome, fault: Callable[[], None], lasting: bool
 ) -> None:
     """Promise 4: whatever operation fails, the backup fails, and the next one is right."""
     scene.again()
@@ -204,7 +204,7 @@ def test_promise_4_a_full_or_broken_disk_never_leaves_a_lie(
         check(scene)
 
 
-def test_nothing_is_changed_but_by_the_disk_that_can_fail(scene: Scene) -> None:
+def test_nothing_is_changed_but_by_the_disk_that_can_fail(scene: Outcome) -> None:
     """Else the tests above would not have tried it."""
     scene.again()
     assert strays(scene.act, scene.site.repository) == ""

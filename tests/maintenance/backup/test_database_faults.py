@@ -57,8 +57,8 @@ def blobs_of(site: Site) -> list[Path]:
 def counted(site: Site) -> int | None:
     newest = read_repository(site.repository).newest
     assert newest is not None
-    assert newest.proof is not None
-    return newest.proof.database_faults
+    assert newest.record is not None
+    return newest.record.database_faults
 
 
 def test_a_faithful_copy_of_a_damaged_database_is_proven_and_tells_of_it(broken: Site) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.support.databases.blobs import make_blobs
 from tests.support.databases.repository import Site, repozo, restored
 from tests.support.faults.disk import QuickDisk
-from zope_exporter.maintenance.backup.checksummed_json import seal
+from zope_exporter.maintenance.backup.checksummed_json import checksummed
 from zope_exporter.maintenance.backup.manifest import FORMAT
 from zope_exporter.maintenance.backup.repository import read_repository
 from zope_exporter.maintenance.backup.snapshots import write_blobs
@@ -78,7 +78,7 @@ def test_no_manifest_breaks_the_list_of_the_others(site: Site) -> None:
         for key in good[kind][0]:
             bad += [{**good, kind: [{**good[kind][0], key: value}]} for value in IMPOSSIBLE]
     for contents in bad:
-        path.write_bytes(seal(contents))
+        path.write_bytes(checksummed(contents))
         [backup] = read_repository(site.repository).backups
         assert backup.covered < 1e11
     site.verify()
@@ -96,7 +96,7 @@ def test_no_time_of_a_proof_breaks_the_list(site: Site, suffix: str, value: obje
     if suffix == ".verified":
         contents = contents | {"level": "restore", "failures": (), "pieces": ()}
         del contents["tid"]
-    path.write_bytes(seal(contents))
+    path.write_bytes(checksummed(contents))
     for backup in read_repository(site.repository).backups:
         assert backup.covered < 1e11
         assert not (suffix == ".verified" and backup.proven)

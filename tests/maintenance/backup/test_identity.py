@@ -253,7 +253,9 @@ def test_a_repository_of_another_name_is_refused(
     site.name, site.database = site_name, database_name
     refused(site, f"of main of intranet, and this is {database_name} of {site_name}")
     [after] = read_repository(site.repository).backups
-    assert after.proof == before.proof, "who does not know the database does not judge its backups"
+    assert after.record == before.record, (
+        "who does not know the database does not judge its backups"
+    )
     shutil.move(site.repository, site.repository.with_name("old"))
     goes_on_anew(site)
 

@@ -133,9 +133,9 @@ def test_promise_13_retention_never_removes_the_last_good(
         full = full or not chain  # noqa: PLW2901 (the first one must be)
         name = f"{stamp}.{'' if full else 'delta'}fs"
         chain = (*(() if full else chain), Piece(name, 0, 0, ""))
-        proof = VerificationRecord(stamp, Level.RESTORE, 0.0, (), ()) if proven else None
+        record = VerificationRecord(stamp, Level.RESTORE, 0.0, (), ()) if proven else None
         problem = "" if complete else "damaged"
-        backups.append(Backup(Path(), stamp, chain, problem=problem, proof=proof))
+        backups.append(Backup(Path(), stamp, chain, problem=problem, record=record))
     listed = Repository(Path(), tuple(backups))
     removed = outdated(listed, keep)
     left = [backup for backup in backups if backup.generation not in removed]

@@ -2,7 +2,7 @@ import pytest
 from persistent.TimeStamp import TimeStamp
 
 from zope_exporter.maintenance.restore.point_in_time import (
-    MomentError,
+    PointInTimeError,
     shown,
     transaction_at,
     wanted,
@@ -31,7 +31,7 @@ def test_a_transaction_id_is_taken_as_it_is() -> None:
     ["", "zzz", "2026-11-22", "2026-11-22T14:30:00", "2026-02-30T00:00:00Z", "now", "040d2f88"],
 )
 def test_facts_r13_what_is_no_moment_is_an_error_and_not_the_newest(text: str) -> None:
-    with pytest.raises(MomentError, match="is not a moment"):
+    with pytest.raises(PointInTimeError, match="is not a moment"):
         transaction_at(text)
 
 
@@ -51,5 +51,5 @@ def test_a_moment_of_which_no_transaction_can_be_is_after_all_or_before_all(
 def test_the_stamp_of_a_backup_is_taken_as_it_is() -> None:
     assert wanted("2026-11-29-19-27-38") == "2026-11-29-19-27-38"
     assert wanted("2026-11-29T19:27:38Z") == transaction_at("2026-11-29T19:27:38Z")
-    with pytest.raises(MomentError, match="the stamp of a backup"):
+    with pytest.raises(PointInTimeError, match="the stamp of a backup"):
         wanted("2026-13-29-19-27-38")

@@ -8,10 +8,9 @@ from zope_exporter.maintenance.backup.verification_record import Level
 from zope_exporter.maintenance.jobs.job import Facts
 from zope_exporter.maintenance.jobs.report import ActionError, Report
 from zope_exporter.maintenance.pack.target import PackResult, PackSettings, PackTarget
+from zope_exporter.system.humanize import few
 
 from .databases import BackupPlan, SiteDatabase
-
-TOLD = 5
 
 
 def run_backup(plan: BackupPlan, report: Report) -> Facts:
@@ -37,9 +36,8 @@ def run_verify(plan: BackupPlan, report: Report) -> Facts:
     level = Level[plan.settings.verify.upper()]
     verdict = verify(plan.repository, level, report, _source(plan))
     if not verdict.ok:
-        more = len(verdict.failures) - TOLD
-        failures = [*verdict.failures[:TOLD], *([f"and {more} more"] if more > 0 else [])]
-        raise ActionError("verifying", "; ".join(failures), "do not rely on what is named")
+        failures = few(verdict.failures, "; ")
+        raise ActionError("verifying", failures, "do not rely on what is named")
     facts = {"backup": verdict.stamp, "verified": verdict.level.name.lower()}
     if not verdict.database_faults:
         return facts

@@ -14,12 +14,12 @@ from zope_exporter.maintenance.room import check_free
 from zope_exporter.storage.filestorage.datafile import opened
 from zope_exporter.storage.filestorage.reader import DataFile
 
-from .commit import heal, place_blobs, publish
+from .commit import commit, correct_dat, place_blobs
 from .copying import STAGE, Copier, Span
 from .disk import Disk, Means
 from .identity import check_same
 from .manifest import NOTHING, BlobList, Manifest
-from .parent import PLACES, ParentFinder, make_marks
+from .parent import PLACES, ParentFinder, take_fingerprint
 from .prune import remove_unfinished
 from .repository import Repository, read_repository
 from .snapshots import SnapshotMaker, newest_snapshot, summed, to_copy
@@ -87,7 +87,7 @@ class Run:
 
     def _unchanged(self, manifest: Manifest, began: float) -> BackupResult:
         self.report.say(f"nothing new since {manifest.stamp}")
-        heal(self.disk, self.repository, manifest)
+        correct_dat(self.disk, self.repository, manifest)
         path = self.repository / (manifest.stamp + CURRENT)
         self.disk.replace(path, current(manifest.stamp, began, manifest.tid))
         return result(manifest, "unchanged", 0)
@@ -104,7 +104,7 @@ class Attempt:
     began: float
 
     def make(self, pool: ThreadPoolExecutor) -> BackupResult:
-        """Copy what is new, put blobs beside it, and publish both."""
+        """Copy what is new, put blobs beside it, and commit both."""
         self._check_room()
         disk, repository = self.run.disk, self.run.repository
         with disk.temporary(repository) as copy, disk.temporary(repository) as directory:
@@ -114,7 +114,7 @@ class Attempt:
                 manifest = replace(manifest, blobs=summed(blobs))
                 place_blobs(disk, repository, manifest.stamp, directory, blobs)
             self._check_alone()
-            publish(disk, repository, manifest, copy)
+            commit(disk, repository, manifest, copy)
         own = manifest.pieces[-1]
         if not self.parent.pieces and self.listed.backups and self.listed.backups[-1].unfinished:
             for text in remove_unfinished(disk, self.listed.backups[-1]):
@@ -143,7 +143,7 @@ class Attempt:
                 last=passed.last or parent.last,
                 transactions=parent.transactions + passed.transactions,
                 records=parent.records + passed.records,
-                marks=make_marks(span.descriptor, passed.places, span.end, parent.marks),
+                marks=take_fingerprint(span.descriptor, passed.places, span.end, parent.marks),
             )
         )
 

@@ -10,28 +10,28 @@ from .beneath import read_small
 LARGEST = 1 << 26
 
 
-class BrokenSealError(Exception):
+class ChecksumError(Exception):
     """A sealed file is not as it was written: names the file and what is wrong with it."""
 
 
-def seal(contents: dict[str, Any]) -> bytes:
+def checksummed(contents: dict[str, Any]) -> bytes:
     """Return the bytes of a file with these contents; the same contents give the same bytes."""
     sealed = {"contents": contents, "sha256": sha256(_dumped(contents)).hexdigest()}
     return json.dumps(sealed, indent=1, sort_keys=True).encode() + b"\n"
 
 
-def unseal(path: Path) -> dict[str, Any]:
-    """Return the contents. Raises BrokenSealError, or OSError if the file cannot be read."""
+def read_checksummed(path: Path) -> dict[str, Any]:
+    """Return the contents. Raises ChecksumError, or OSError if the file cannot be read."""
     data = read_small(path, LARGEST)
     try:
         contents = json.loads(data)["contents"]
-        intact = seal(contents) == data
+        intact = checksummed(contents) == data
     except (ValueError, TypeError, KeyError, RecursionError):
         intact = False
     if not intact:
-        raise BrokenSealError(f"{path.name} was changed, or cut off, after it was written")
+        raise ChecksumError(f"{path.name} was changed, or cut off, after it was written")
     if not isinstance(contents, dict):
-        raise BrokenSealError(f"{path.name} is of another kind")
+        raise ChecksumError(f"{path.name} is of another kind")
     return contents
 
 

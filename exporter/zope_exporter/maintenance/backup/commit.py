@@ -21,7 +21,7 @@ from .stamps import BLOBS
 from .writing import Blob
 
 
-def publish(disk: Disk, repository: Path, manifest: Manifest, piece: Path) -> None:
+def commit(disk: Disk, repository: Path, manifest: Manifest, piece: Path) -> None:
     """Move a copied piece, if there is one, to its name, and then say that it is there.
 
     The disk has its contents already. Raises OSError.
@@ -34,11 +34,11 @@ def publish(disk: Disk, repository: Path, manifest: Manifest, piece: Path) -> No
         disk.replace(dat, text.encode())
         disk.rename(piece, repository / own.name)
         disk.sync_directory(repository)
-    heal(disk, repository, manifest)
+    correct_dat(disk, repository, manifest)
     disk.replace(repository / (manifest.stamp + SUFFIX), manifest.encoded())
 
 
-def heal(disk: Disk, repository: Path, manifest: Manifest) -> None:
+def correct_dat(disk: Disk, repository: Path, manifest: Manifest) -> None:
     """Let the `.dat` say what the manifest says, and nothing of what was to come after it."""
     before = read_dat(_dat(repository, manifest))
     text = dat_text(manifest.pieces, before)

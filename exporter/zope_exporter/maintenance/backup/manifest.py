@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from .checksummed_json import BrokenSealError, seal, unseal
+from .checksummed_json import ChecksumError, checksummed, read_checksummed
 from .stamps import PIECE, time_of_epoch
 
 FORMAT = 1
@@ -91,7 +91,7 @@ class Manifest:
         return self.pieces[-1].end if self.pieces else 0
 
     def encoded(self) -> bytes:
-        return seal({"format": FORMAT, **asdict(self)})
+        return checksummed({"format": FORMAT, **asdict(self)})
 
 
 NOTHING = Manifest("", "", "", "", 0.0, (), "", 0, 0, 0, 0, 0, 0, (), None)
@@ -99,18 +99,18 @@ NOTHING = Manifest("", "", "", "", 0.0, (), "", 0, 0, 0, 0, 0, 0, (), None)
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Return a manifest. Raises BrokenSealError, and OSError if it cannot be read."""
-    contents = unseal(path)
+    """Return a manifest. Raises ChecksumError, and OSError if it cannot be read."""
+    contents = read_checksummed(path)
     if contents.pop("format", None) != FORMAT:
-        raise BrokenSealError(f"{path.name} is of a format that this version does not know")
+        raise ChecksumError(f"{path.name} is of a format that this version does not know")
     try:
         manifest = _manifest(contents)
         _check_values(manifest)
         if manifest.stamp + SUFFIX != path.name:
-            raise BrokenSealError(f"{path.name} is the manifest of {manifest.stamp}")
+            raise ChecksumError(f"{path.name} is the manifest of {manifest.stamp}")
         _check_pieces(manifest)
     except (TypeError, AttributeError, KeyError, ValueError, OverflowError) as error:
-        raise BrokenSealError(f"{path.name} is of another kind: {error}") from error
+        raise ChecksumError(f"{path.name} is of another kind: {error}") from error
     return manifest
 
 
@@ -152,6 +152,4 @@ def _check_pieces(manifest: Manifest) -> None:
         sound = sound and piece.start == end <= piece.end and piece.full == (number == 0)
         end = piece.end
     if not sound or stamps != sorted(set(stamps)) or stamps[-1] != manifest.stamp:
-        raise BrokenSealError(
-            f"{manifest.stamp}{SUFFIX} lists pieces that do not follow each other"
-        )
+        raise ChecksumError(f"{manifest.stamp}{SUFFIX} lists pieces that do not follow each other")

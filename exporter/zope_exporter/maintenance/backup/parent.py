@@ -28,7 +28,7 @@ LENGTH = 4096
 STAGE = "comparing the last backup with the Data.fs"
 
 
-def make_marks(
+def take_fingerprint(
     descriptor: int, places: Iterable[int], end: int, before: Sequence[Mark] = ()
 ) -> tuple[Mark, ...]:
     """Return marks at these places and at the end, with those of an earlier manifest."""
@@ -106,7 +106,7 @@ class ParentFinder:
         except (DamagedPieceError, BrokenStructureError) as error:
             self._report.say(f"not going on from {pieces[-1].stamp}: {error}")
             return None
-        marks = make_marks(self._descriptor, structure.places, structure.position)
+        marks = take_fingerprint(self._descriptor, structure.places, structure.position)
         return replace(
             NOTHING,
             pieces=known,

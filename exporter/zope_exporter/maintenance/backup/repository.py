@@ -17,7 +17,7 @@ from zope_exporter.maintenance.jobs.report import RefusedError
 
 from .beneath import LINK, Beneath, OddFileError
 from .chains import REMOVING, Chain, indexes, read_chains
-from .checksummed_json import BrokenSealError
+from .checksummed_json import ChecksumError
 from .manifest import SUFFIX, Manifest, Piece, read_manifest
 from .stamps import BLOBS, shown, time_of
 from .verification_record import (
@@ -26,7 +26,7 @@ from .verification_record import (
     Level,
     VerificationRecord,
     read_current,
-    read_proof,
+    read_record,
 )
 
 Told = TypeVar("Told")
@@ -50,7 +50,7 @@ class Backup:
     pieces: tuple[Piece, ...]
     manifest: Manifest | None = None
     problem: str = ""
-    proof: VerificationRecord | None = None
+    record: VerificationRecord | None = None
     changed: tuple[int, ...] = ()
     covered: float = 0.0
     spoilt: Mapping[str, str] = field(default_factory=dict)
@@ -77,8 +77,10 @@ class Backup:
     @property
     def proven(self) -> bool:
         """Whether it was restored, or all its bytes compared, and nothing was wrong with it."""
-        proof = self.proof
-        return self.complete and proof is not None and proof.ok and proof.level >= Level.CHECKSUMS
+        record = self.record
+        return (
+            self.complete and record is not None and record.ok and record.level >= Level.CHECKSUMS
+        )
 
     @property
     def size(self) -> int:
@@ -192,18 +194,18 @@ def _backup(path: Path, chain: Chain, number: int) -> Backup:
     changed = tuple(chain.changed[piece.name] for piece in pieces)
     backup = Backup(path, stamp, pieces, problem=problem, changed=changed, covered=_seconds(stamp))
     spoilt: dict[str, str] = {}
-    proof = _unless_spoilt(read_proof, path / (stamp + VERIFIED), spoilt)
+    record = _unless_spoilt(read_record, path / (stamp + VERIFIED), spoilt)
     current = _unless_spoilt(read_current, path / (stamp + CURRENT), spoilt)
     backup = replace(backup, spoilt=spoilt)
-    if proof and proof.pieces != proven(pieces):
+    if record and record.pieces != described(pieces):
         return replace(backup, problem=problem or f"{stamp}{VERIFIED} is about other pieces")
-    if proof and proof.changed == changed:
-        backup = replace(backup, proof=proof)
+    if record and record.changed == changed:
+        backup = replace(backup, record=record)
     try:
         manifest = read_manifest(path / (stamp + SUFFIX))
     except FileNotFoundError:
         return backup
-    except (BrokenSealError, OSError) as error:
+    except (ChecksumError, OSError) as error:
         return replace(backup, problem=problem or str(error))
     problem = problem or _contradiction(pieces, manifest)
     covered = manifest.made if current is None else current
@@ -215,13 +217,13 @@ def _unless_spoilt(
 ) -> Told | None:
     try:
         return read(path)
-    except (BrokenSealError, OSError) as error:
+    except (ChecksumError, OSError) as error:
         spoilt[path.name] = str(error)
         return None
 
 
-def proven(pieces: Sequence[Piece]) -> tuple[str, ...]:
-    """Return what a proof says of the pieces that it is about."""
+def described(pieces: Sequence[Piece]) -> tuple[str, ...]:
+    """Return what a record says of the pieces that it is about."""
     return tuple(f"{piece.name} {piece.size} {piece.md5}" for piece in pieces)
 
 

@@ -14,7 +14,7 @@ from zope_exporter.storage.filestorage.datafile import FileStorageError, opened
 from .disk import Means
 from .identity import NAMES, OtherDatabaseError, check_same, other_names
 from .pieces import damage
-from .repository import Backup, Repository, proven, read_repository, shared
+from .repository import Backup, Repository, described, read_repository, shared
 from .snapshots import blobs_of, check_blobs, check_sizes
 from .target import Source
 from .verification_record import VERIFIED, Faults, Level, VerificationRecord
@@ -138,14 +138,14 @@ class _Verification:
     def _restore(self, backup: Backup, source: Source | None) -> None:
         from .restore_test import RestoreTest  # with numpy, which the lower levels do without
 
-        trial = RestoreTest(backup, self.report, self.means.disk)
-        trial.run(source)
-        for failure in trial.failures:
+        test = RestoreTest(backup, self.report, self.means.disk)
+        test.run(source)
+        for failure in test.failures:
             self._fail(backup.stamp, failure)
-        self.bad |= trial.bad
-        self.notes += trial.notes
-        self.counts = trial.counts
-        self.faults = trial.database_faults
+        self.bad |= test.bad
+        self.notes += test.notes
+        self.counts = test.counts
+        self.faults = test.database_faults
         for sentence in self.faults.sentences if self.faults else ():
             self.report.say(f"the database itself is damaged: {sentence}")
 
@@ -177,14 +177,14 @@ class _Verification:
                 self.means.disk.discard(self.listed.path / name)
             level = self.level if backup is newest else min(self.level, Level.CHECKSUMS)
             failures = tuple(self.failures.get(backup.stamp, ()))
-            known = backup.proof
+            known = backup.record
             if failures or known is None or level >= known.level:
                 counts = self.counts if backup is newest else (0, 0, 0)
                 faults = self.faults.count if backup is newest and self.faults else None
-                now, pieces = self.means.clock(), proven(backup.pieces)
-                proof = VerificationRecord(
+                now, pieces = self.means.clock(), described(backup.pieces)
+                record = VerificationRecord(
                     *(backup.stamp, level, now, failures, pieces, *counts, faults),
                     changed=backup.changed,
                 )
                 path = self.listed.path / (backup.stamp + VERIFIED)
-                self.means.disk.replace(path, proof.encoded())
+                self.means.disk.replace(path, record.encoded())

@@ -9,7 +9,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
-from .checksummed_json import BrokenSealError, seal, unseal
+from .checksummed_json import ChecksumError, checksummed, read_checksummed
 from .stamps import time_of_epoch
 
 VERIFIED = ".verified"
@@ -86,16 +86,16 @@ class VerificationRecord:
         return not self.failures
 
     def encoded(self) -> bytes:
-        return seal(asdict(self) | {"level": self.level.name.lower()})
+        return checksummed(asdict(self) | {"level": self.level.name.lower()})
 
 
-def read_proof(path: Path) -> VerificationRecord | None:
-    """Return how a backup was verified, None if never. Raises BrokenSealError and OSError."""
+def read_record(path: Path) -> VerificationRecord | None:
+    """Return how a backup was verified, None if never. Raises ChecksumError and OSError."""
     contents = _contents(path)
     if contents is None:
         return None
     try:
-        proof = VerificationRecord(
+        record = VerificationRecord(
             **contents
             | {
                 "level": Level[contents["level"].upper()],
@@ -105,31 +105,31 @@ def read_proof(path: Path) -> VerificationRecord | None:
             }
         )
     except (TypeError, KeyError, AttributeError) as error:
-        raise BrokenSealError(f"{path.name} is of another kind") from error
-    _checked_time(proof.time, path)
-    if not isinstance(proof.database_faults, int | None):
-        raise BrokenSealError(f"{path.name} is of another kind")
-    if proof.stamp + VERIFIED != path.name:
-        raise BrokenSealError(f"{path.name} is about {proof.stamp}")
-    return proof
+        raise ChecksumError(f"{path.name} is of another kind") from error
+    _checked_time(record.time, path)
+    if not isinstance(record.database_faults, int | None):
+        raise ChecksumError(f"{path.name} is of another kind")
+    if record.stamp + VERIFIED != path.name:
+        raise ChecksumError(f"{path.name} is about {record.stamp}")
+    return record
 
 
 def current(stamp: str, time: float, tid: int) -> bytes:
     """Return the file that says: at `time` the database held nothing after `tid`."""
-    return seal({"stamp": stamp, "time": time, "tid": tid})
+    return checksummed({"stamp": stamp, "time": time, "tid": tid})
 
 
 def read_current(path: Path) -> float | None:
     """Return when a backup was last found to cover all, None if never.
 
-    Raises BrokenSealError and OSError.
+    Raises ChecksumError and OSError.
     """
     contents = _contents(path)
     if contents is None:
         return None
     stamp, time = contents.get("stamp"), contents.get("time")
     if f"{stamp}{CURRENT}" != path.name:
-        raise BrokenSealError(f"{path.name} is about {stamp}")
+        raise ChecksumError(f"{path.name} is about {stamp}")
     return _checked_time(time, path)
 
 
@@ -137,11 +137,11 @@ def _checked_time(time: Any, path: Path) -> float:
     try:
         return time_of_epoch(time).timestamp()
     except (TypeError, ValueError, OverflowError) as error:
-        raise BrokenSealError(f"{path.name} is of no time: {error}") from error
+        raise ChecksumError(f"{path.name} is of no time: {error}") from error
 
 
 def _contents(path: Path) -> dict[str, Any] | None:
     try:
-        return unseal(path)
+        return read_checksummed(path)
     except FileNotFoundError:
         return None

@@ -17,6 +17,7 @@ from ZODB.blob import LAYOUTS
 from zope_exporter.maintenance.jobs.report import RefusedError
 from zope_exporter.system.foreign_file import opened
 from zope_exporter.system.fsync import named
+from zope_exporter.system.humanize import few
 
 from .files import UNFINISHED
 
@@ -120,7 +121,6 @@ def _raise(error: OSError) -> NoReturn:
 
 
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
-LISTED = 5
 
 
 def find_blobs(path: Path) -> Path:
@@ -140,7 +140,9 @@ def find_blobs(path: Path) -> Path:
     if len(found) == 1:
         return found[0]
     if found:
-        raise RefusedError("blobs", f"{path} has several directories of blobs", _one_of(found))
+        raise RefusedError(
+            "blobs", f"{path} has several directories of blobs", f"name one: {few(found)}"
+        )
     raise _none(path, inside)
 
 
@@ -150,14 +152,10 @@ def _none(path: Path, inside: list[Path]) -> RefusedError:
         reason = f"{path} has blobs in an archive, {archives[-1].name}: that is not supported"
         return RefusedError("blobs", reason, "unpack it, and name the directory")
     deeper = [each for each in inside if each.is_dir() and any(map(_is_one, _directories(each)))]
-    remedy = _one_of(deeper) if deeper else "name the directory whose entries begin with 0x"
+    remedy = "name the directory whose entries begin with 0x"
+    if deeper:
+        remedy = f"name one: {few(deeper)}"
     return RefusedError("blobs", f"{path} is not a directory of blobs", remedy)
-
-
-def _one_of(paths: list[Path]) -> str:
-    names = ", ".join(str(path) for path in paths[:LISTED])
-    more = f" and {len(paths) - LISTED} more" if len(paths) > LISTED else ""
-    return f"name one: {names}{more}"
 
 
 def _directories(path: Path) -> list[Path]:

@@ -75,7 +75,7 @@ def _is_same(one: Path, other: Path) -> bool:
 
 
 @contextmanager
-def kept_closed(data_fs: Path) -> Iterator[None]:
+def exclusive_access(data_fs: Path) -> Iterator[None]:
     """Hold ZODB's own lock, without which neither Zope nor ZEO opens the file for writing."""
     path = data_fs.with_name(data_fs.name + ".lock")
     made = not path.exists()

@@ -2,19 +2,18 @@
 
 import os
 import re
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from zope_exporter.maintenance.jobs.report import RefusedError, Report
+from zope_exporter.system.humanize import few
 
 from .blob_directory import KEPT
 from .files import UNFINISHED, is_there
 from .rescue import explain
 
 HEADROOM = 16 << 20
-SHOWN = 5
 MOUNTS = Path("/proc/self/mountinfo")
 
 
@@ -87,7 +86,7 @@ def _unescaped(text: str) -> str:
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)
 
 
-class Scene:
+class Outcome:
     """Tells which Data.fs is there at whatever point a restore ends, by which file it is.
 
     What is kept beside it tells nothing: at a new place nothing is kept.
@@ -117,7 +116,7 @@ class Scene:
         """Say what is on the disk."""
         data_fs = self.data_fs
         try:
-            kept = _few([str(path) for path in dict.fromkeys(self.left) if is_there(path)])
+            kept = few(path for path in dict.fromkeys(self.left) if is_there(path))
             if self.is_exchanged():
                 before = f"that of before is kept: {kept}" if kept else "nothing was there before"
                 return f"{data_fs} is the restored one; {before}"
@@ -130,11 +129,6 @@ class Scene:
         untouched = now == self._before or not self._seen
         which = "the one of before, untouched" if untouched else "neither the old nor the new one"
         return f"{data_fs} is {which}{left}"
-
-
-def _few(names: Sequence[str]) -> str:
-    more = len(names) - SHOWN
-    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -18,7 +18,7 @@ FIRST_YEAR, LAST_YEAR = 1900, 9916
 LOWEST, HIGHEST = bytes(8), b"\xff" * 8
 
 
-class MomentError(ValueError):
+class PointInTimeError(ValueError):
     """What was written is no moment; says how to write one."""
 
 
@@ -34,14 +34,14 @@ def transaction_at(text: str) -> bytes:
         return bytes.fromhex(found[1])
     time = _TIME.fullmatch(text)
     if not time:
-        raise MomentError(f"{text!r} is not a moment: {HOW}")
+        raise PointInTimeError(f"{text!r} is not a moment: {HOW}")
     minute, second, fraction, zone = time.groups("0")
     # All that Python 3.10 understands.
     whole = f"{minute}:{second:0>2}.{fraction:0<6}{'+00:00' if zone == 'Z' else zone}"
     try:
         when = datetime.fromisoformat(whole).astimezone(timezone.utc)
     except (ValueError, OverflowError) as error:
-        raise MomentError(f"{text!r} is not a moment ({error}): {HOW}") from None
+        raise PointInTimeError(f"{text!r} is not a moment ({error}): {HOW}") from None
     if not FIRST_YEAR <= when.year <= LAST_YEAR:
         return LOWEST if when.year < FIRST_YEAR else HIGHEST
     seconds = when.second + when.microsecond / 1e6

@@ -21,12 +21,13 @@ from zope_exporter.maintenance.jobs.report import (
 from zope_exporter.maintenance.room import Need, check_room
 from zope_exporter.storage.filestorage.datafile import FileStorageError
 from zope_exporter.system.fsync import sync_directory, sync_file
+from zope_exporter.system.humanize import few
 
 from .blob_directory import remove_unfinished
 from .blob_exchange import BlobExchange, BlobPlan, plan_blobs
-from .exclusive_access import kept_closed
+from .exclusive_access import exclusive_access
 from .files import has_links, is_there, link_or_copy
-from .place import Place, Scene, check_place
+from .place import Outcome, Place, check_place
 from .source import Source
 
 STAGE, VERIFICATION = "restore", "verification"
@@ -44,10 +45,10 @@ def restore(
     InterruptedActionError, and ActionError; they say which Data.fs is there.
     """
     report.stage("preconditions")
-    with _told(scene := Scene(place)):
-        scene.look()
+    with _told(outcome := Outcome(place)):
+        outcome.look()
         plan = _preconditions(source, place, report)
-        with kept_closed(place.data_fs):
+        with exclusive_access(place.data_fs):
             source.verify(report)
             bad = source.bad_blobs(report) if plan else {}
             if not accept_missing_blobs:
@@ -55,22 +56,22 @@ def restore(
             place.clean()
             if place.blob_dir is not None:
                 remove_unfinished(place.blob_dir)
-            _Restore(source, place, plan, report, scene).run(bad, accept_missing_blobs)
+            _Restore(source, place, plan, report, outcome).run(bad, accept_missing_blobs)
 
 
 @contextmanager
-def _told(scene: Scene) -> Iterator[None]:
+def _told(outcome: Outcome) -> Iterator[None]:
     """Add to every error which Data.fs is there."""
     try:
         yield
     except RefusedError:
         raise
     except OSError as error:
-        reason = f"{error.filename or scene.data_fs}: {error.strerror}"
-        raise ActionError(STAGE, reason, scene.tell()) from error
+        reason = f"{error.filename or outcome.data_fs}: {error.strerror}"
+        raise ActionError(STAGE, reason, outcome.tell()) from error
     except ActionError as error:
         kind = InterruptedActionError if isinstance(error, InterruptedActionError) else ActionError
-        remedy = "; ".join(filter(None, (error.remedy, scene.tell())))
+        remedy = "; ".join(filter(None, (error.remedy, outcome.tell())))
         raise kind(error.stage, error.reason, remedy) from error
 
 
@@ -91,13 +92,13 @@ class _Restore:
     """One restore, once all that could be known before is known."""
 
     def __init__(
-        self, source: Source, place: Place, plan: BlobPlan | None, report: Report, scene: Scene
+        self, source: Source, place: Place, plan: BlobPlan | None, report: Report, outcome: Outcome
     ) -> None:
         self._source = source
         self._place = place
         self._plan = plan
         self._report = report
-        self._scene = scene
+        self._outcome = outcome
 
     def run(self, bad: Mapping[str, str], accept: bool) -> None:
         written, exchange = self._place.written, None
@@ -129,7 +130,7 @@ class _Restore:
         if is_over:
             written.chmod(owner.st_mode & 0o7777)
         sync_file(written)
-        self._scene.note_written()
+        self._outcome.note_written()
 
     def _judge(self, written: Path, bad: Mapping[str, str]) -> Judgement:
         faithful = self._source.faithful
@@ -158,7 +159,7 @@ class _Restore:
         Once the Data.fs is exchanged, and while that cannot be known, its blobs have to stay.
         """
         try:
-            if self._scene.is_exchanged():
+            if self._outcome.is_exchanged():
                 return
         except OSError:
             return
@@ -166,7 +167,7 @@ class _Restore:
             with suppress(OSError):
                 path.unlink(missing_ok=True)
         if exchange is not None:
-            self._scene.left += exchange.undo()
+            self._outcome.left += exchange.undo()
 
     def _tell(self, judged: Judgement, bad: Mapping[str, str]) -> None:
         place, say = self._place, self._report.say
@@ -181,7 +182,7 @@ class _Restore:
                 f"{place.beside('.old')} is of the Data.fs of before: move it away, or no pack is"
                 " made while it has later transactions"
             )
-        say(self._scene.tell())
+        say(self._outcome.tell())
 
 
 def check_blobs(source: Source, bad: Mapping[str, str], report: Report) -> None:
@@ -190,7 +191,7 @@ def check_blobs(source: Source, bad: Mapping[str, str], report: Report) -> None:
         raise ActionError(
             VERIFICATION,
             f"{len(bad)} blobs that the Data.fs needs are missing or damaged in {source.name}:"
-            f" {_and_more([f'{path}: {reason}' for path, reason in bad.items()])}",
+            f" {few((f'{path}: {reason}' for path, reason in bad.items()), '; ')}",
             f"{source.instead(report)}; {ACCEPT} restores all but these",
         )
 
@@ -251,8 +252,3 @@ def _some(lines: Sequence[str]) -> Iterator[str]:
     yield from lines[:SHOWN]
     if len(lines) > SHOWN:
         yield f"and {len(lines) - SHOWN} more like that one"
-
-
-def _and_more(texts: Sequence[str]) -> str:
-    few = "; ".join(texts[:5])
-    return f"{few}; and {len(texts) - 5} more" if len(texts) > 5 else few
