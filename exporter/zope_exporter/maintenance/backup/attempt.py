@@ -18,7 +18,7 @@ from .commit import commit, correct_dat, place_blobs
 from .copying import STAGE, Copier, Span
 from .disk import Disk, Means
 from .identity import check_same
-from .manifest import NOTHING, BlobList, Manifest
+from .manifest import NOTHING, Manifest
 from .parent import PLACES, ParentFinder, take_fingerprint
 from .prune import remove_unfinished
 from .repository import Repository, read_repository
@@ -117,8 +117,7 @@ class Attempt:
             commit(disk, repository, manifest, copy)
         own = manifest.pieces[-1]
         if not self.parent.pieces and self.listed.backups and self.listed.backups[-1].unfinished:
-            for text in remove_unfinished(disk, self.listed.backups[-1]):
-                self.run.report.say(text)
+            remove_unfinished(disk, self.listed.backups[-1], self.run.report.say)
         if self._adopts:
             return result(manifest, "unchanged", 0)
         return result(manifest, "full" if own.full else "incremental", own.size)
@@ -245,7 +244,6 @@ def _held(path: Path) -> Iterator[int]:
 
 
 def result(manifest: Manifest, kind: str, written: int) -> BackupResult:
-    blobs = manifest.blobs or BlobList("", 0, 0)
     return BackupResult(
         stamp=manifest.stamp,
         kind=kind,
@@ -253,5 +251,5 @@ def result(manifest: Manifest, kind: str, written: int) -> BackupResult:
         transactions=manifest.transactions,
         records=manifest.records,
         size=written,
-        blobs=blobs.files,
+        blobs=manifest.blobs.files if manifest.blobs else 0,
     )

@@ -2,7 +2,7 @@
 
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .beneath import Beneath, OddFileError
@@ -12,6 +12,7 @@ from .repository import Backup, Repository
 from .stamps import BLOBS, DAT, INDEX, OWN, PIECE, STAMP, TEMPORARY, names_in, shown
 
 STAMPED = re.compile(STAMP)
+Say = Callable[[str], object]
 
 
 def outdated(repository: Repository, keep_full: int) -> list[str]:
@@ -31,53 +32,49 @@ def outdated(repository: Repository, keep_full: int) -> list[str]:
     return [stamp for stamp in every if stamp < oldest and stamp not in kept]
 
 
-def remove_generation(disk: Disk, repository: Path, stamp: str) -> list[str]:
-    """Remove a full backup with all that belongs to it; return what is to be said of links.
+def remove_generation(disk: Disk, repository: Path, stamp: str, say: Say) -> None:
+    """Remove a full backup with all that belongs to it, and say what is to be known of links.
 
     From the first step on it is listed no more, and the next backup goes on where a crash ended it.
     Pieces go the newest first, so that what repozo sees is a backup as long as it sees any.
     """
-    removing, left = repository / (stamp + REMOVING), list[str]()
+    removing = repository / (stamp + REMOVING)
     disk.replace(removing, b"")
     for each in reversed(_stamps_of(repository, stamp)):
-        left += _remove_backup(disk, repository, each)
+        _remove_backup(disk, repository, each, say)
     disk.discard(repository / f"{stamp}.dat")
     disk.sync_directory(repository)
     disk.remove(removing)
-    return left
 
 
-def remove_unfinished(disk: Disk, backup: Backup) -> list[str]:
+def remove_unfinished(disk: Disk, backup: Backup, say: Say) -> None:
     """Remove a piece whose backup was interrupted, once there is a full backup after it."""
     own = backup.pieces[-1]
     if own.full:
-        return remove_generation(disk, backup.repository, backup.stamp)
+        remove_generation(disk, backup.repository, backup.stamp, say)
+        return
     dat = backup.repository / f"{backup.generation}.dat"
     before = read_dat(dat)
     disk.replace(dat, dat_text(backup.pieces, before, guard=True).encode())
     disk.remove(backup.repository / own.name)
     disk.sync_directory(backup.repository)
     disk.replace(dat, dat_text(backup.pieces[:-1], before).encode())
-    return []
 
 
-def clean(disk: Disk, repository: Path) -> list[str]:
-    """Remove what interrupted runs left; return what is to be said. The lock must be held."""
-    said = []
+def clean(disk: Disk, repository: Path, say: Say) -> None:
+    """Remove what interrupted runs left. The lock must be held."""
     for name in names_in(repository):
         if TEMPORARY.fullmatch(name):
             disk.discard(repository / name)
-            said.append(f"removed {name}, which an interrupted backup had left")
+            say(f"removed {name}, which an interrupted backup had left")
     for name in names_in(repository):
         if name.endswith(REMOVING) and OWN.fullmatch(name):
-            said += remove_generation(disk, repository, name.removesuffix(REMOVING))
-            said.append(f"removed {name}, which an interrupted backup had left")
-    return said
+            remove_generation(disk, repository, name.removesuffix(REMOVING), say)
+            say(f"removed {name}, which an interrupted backup had left")
 
 
-def clean_orphans(disk: Disk, repository: Path) -> list[str]:
+def clean_orphans(disk: Disk, repository: Path, say: Say) -> None:
     """Remove what belongs to no piece, once a new backup is complete."""
-    left: list[str] = []
     stamps = {match[1] for name in names_in(repository) if (match := PIECE.fullmatch(name))}
     for name in names_in(repository):
         match = OWN.fullmatch(name)
@@ -88,31 +85,30 @@ def clean_orphans(disk: Disk, repository: Path) -> list[str]:
             disk.remove(repository / name)
     for name in names_in(repository, BLOBS):
         if STAMPED.fullmatch(name) and name not in stamps:
-            left += _remove_snapshot(disk, repository, name)
-    return left
+            _remove_snapshot(disk, repository, name, say)
 
 
-def _remove_backup(disk: Disk, repository: Path, stamp: str) -> Iterator[str]:
+def _remove_backup(disk: Disk, repository: Path, stamp: str, say: Say) -> None:
     """Remove the manifest of a backup and what else is beside its piece, then the piece."""
     for name in names_in(repository):
         match = OWN.fullmatch(name) or INDEX.fullmatch(name)
         if match and match[1] == stamp and not name.endswith(REMOVING):
-            yield from _remove_file(disk, repository / name)
-    yield from _remove_snapshot(disk, repository, stamp)
+            _remove_file(disk, repository / name, say)
+    _remove_snapshot(disk, repository, stamp, say)
     for name in names_in(repository):
         match = PIECE.fullmatch(name)
         if match and match[1] == stamp:
-            yield from _remove_file(disk, repository / name)
+            _remove_file(disk, repository / name, say)
 
 
-def _remove_file(disk: Disk, path: Path) -> Iterator[str]:
+def _remove_file(disk: Disk, path: Path, say: Say) -> None:
     if path.is_symlink():
         target = shown(str(path.readlink()))
-        yield f"{path.name} was a symbolic link: {target} is left as it is"
+        say(f"{path.name} was a symbolic link: {target} is left as it is")
     disk.remove(path)
 
 
-def _remove_snapshot(disk: Disk, repository: Path, stamp: str) -> Iterator[str]:
+def _remove_snapshot(disk: Disk, repository: Path, stamp: str, say: Say) -> None:
     """Remove the blobs of a backup. What is no directory of ours is left alone, and said.
 
     Somebody may have moved them to a bigger disk and put a link here: to follow it would empty
@@ -128,13 +124,13 @@ def _remove_snapshot(disk: Disk, repository: Path, stamp: str) -> Iterator[str]:
     except FileNotFoundError:
         return
     except OddFileError as error:
-        yield f"{place} is left as it is: {BLOBS}: {error.strerror}"
+        say(f"{place} is left as it is: {BLOBS}: {error.strerror}")
         return
     if stat.S_ISLNK(found):
         target = shown(str((repository / place).readlink()))
-        yield f"{place} is a symbolic link to {target}; no backup needs it: remove both by hand"
+        say(f"{place} is a symbolic link to {target}; no backup needs it: remove both by hand")
     else:
-        yield f"{place} is not a directory and left as it is: no backup needs it"
+        say(f"{place} is not a directory and left as it is: no backup needs it")
 
 
 def _stamps_of(repository: Path, full: str) -> list[str]:

@@ -38,8 +38,7 @@ def backup(
         _check_place(source, repository)
         with exclusive(repository):
             check_names(read_repository(repository), source.site, source.database)
-            for text in clean(disk, repository):
-                report.say(text)
+            clean(disk, repository, report.say)
             result = _backed_up(Run(source, repository, settings, report, means))
             return replace(result, removed=_tidied(disk, repository, settings, report))
     except FileStorageError as error:
@@ -65,12 +64,9 @@ def _tidied(
     report.stage("removing old backups")
     removed = outdated(read_repository(repository), settings.keep_full)
     for stamp in removed:
-        left = remove_generation(disk, repository, stamp)
+        remove_generation(disk, repository, stamp, report.say)
         report.say(f"removed {stamp} and the incremental backups after it")
-        for text in left:
-            report.say(text)
-    for text in clean_orphans(disk, repository):
-        report.say(text)
+    clean_orphans(disk, repository, report.say)
     return tuple(removed)
 
 
