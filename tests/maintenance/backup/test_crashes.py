@@ -13,7 +13,7 @@ from tests.support.faults.disk import FaultyDisk, broken, full, killed, strays
 from zope_exporter.maintenance.backup.disk import Disk
 from zope_exporter.maintenance.backup.pieces import write_restored
 from zope_exporter.maintenance.backup.repository import Backup, read_repository
-from zope_exporter.maintenance.backup.snapshots import write_blobs
+from zope_exporter.maintenance.backup.snapshot_maker import write_blobs
 from zope_exporter.maintenance.jobs.report import ActionError, Silent
 
 

@@ -13,7 +13,7 @@ from tests.support.faults.disk import QuickDisk
 from zope_exporter.maintenance.backup.checksummed_json import checksummed
 from zope_exporter.maintenance.backup.manifest import FORMAT
 from zope_exporter.maintenance.backup.repository import read_repository
-from zope_exporter.maintenance.backup.snapshots import write_blobs
+from zope_exporter.maintenance.backup.snapshot_maker import write_blobs
 from zope_exporter.maintenance.jobs.report import ActionError, RefusedError, Silent
 
 FIFO_FOR = (".manifest", ".dat", ".blobs", ".verified", ".current", ".fs")

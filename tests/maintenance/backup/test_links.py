@@ -13,7 +13,8 @@ from tests.support.databases.blobs import make_blobs
 from tests.support.databases.repository import Noted, Site, repozo, tree
 from tests.support.faults.disk import QuickDisk
 from zope_exporter.maintenance.backup.repository import read_repository
-from zope_exporter.maintenance.backup.snapshots import check_blobs, write_blobs
+from zope_exporter.maintenance.backup.snapshot_maker import write_blobs
+from zope_exporter.maintenance.backup.snapshots import check_blobs
 from zope_exporter.maintenance.jobs.report import ActionError, RefusedError, Silent
 
 OLD = "2020-01-01-00-00-00"

@@ -10,7 +10,7 @@ from tests.support.databases.blobs import make_blobs
 from tests.support.databases.repository import Site
 from zope_exporter.maintenance.backup.pieces import write_restored
 from zope_exporter.maintenance.backup.repository import read_repository
-from zope_exporter.maintenance.backup.snapshots import write_blobs
+from zope_exporter.maintenance.backup.snapshot_maker import write_blobs
 from zope_exporter.maintenance.backup.verification_record import Level
 from zope_exporter.maintenance.jobs.report import Silent
 

@@ -22,12 +22,12 @@ from .manifest import NOTHING, Manifest
 from .parent import PLACES, ParentFinder, take_fingerprint
 from .prune import remove_unfinished
 from .repository import Repository, read_repository
-from .snapshots import SnapshotMaker, newest_snapshot, summed, to_copy
+from .snapshot_maker import SnapshotMaker, newest_snapshot, to_copy
+from .snapshots import Blob, summed
 from .stamps import next_stamp, piece_name, taken_stamps, time_of
 from .stream_check import find_end
 from .target import BackupResult, BackupSettings, ChangedMeanwhileError, Source
 from .verification_record import CURRENT, current
-from .writing import Blob
 
 HEADROOM = 1 << 22
 GZIP_RATIO = 0.5  # until there is a compressed piece to tell better

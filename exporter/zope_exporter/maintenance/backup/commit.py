@@ -16,9 +16,8 @@ from .chains import dat_text, read_dat
 from .disk import Disk
 from .manifest import SUFFIX, Manifest
 from .snapshots import SUFFIX as LIST_SUFFIX
-from .snapshots import listing
+from .snapshots import Blob, listing
 from .stamps import BLOBS
-from .writing import Blob
 
 
 def commit(disk: Disk, repository: Path, manifest: Manifest, piece: Path) -> None:

@@ -17,10 +17,9 @@ from zope_exporter.maintenance.jobs.report import Report
 
 from .beneath import opened
 from .manifest import NOTHING, TAIL, Manifest, Mark, Piece
-from .pieces import DamagedPieceError, Sums, bytes_between, contents
+from .pieces import DamagedPieceError, Sums, bytes_between, contents, sum_of
 from .repository import Backup
 from .stream_check import BrokenStructureError, StreamCheck
-from .writing import sum_of
 
 MOST_MARKS = 256
 PLACES = 64

@@ -55,6 +55,14 @@ class Sums:
         return self._sums[name].hexdigest()
 
 
+def sum_of(descriptor: int, path: Path) -> str:
+    """Return the SHA-256 of an open file."""
+    found = sha256()
+    for data in chunks(descriptor, path):
+        found.update(data)
+    return found.hexdigest()
+
+
 def bytes_between(
     read: Callable[[int, int], bytes], start: int, end: int, report: Report
 ) -> Iterator[bytes]:

@@ -9,7 +9,7 @@ from .beneath import Beneath, OddFileError
 from .chains import REMOVING, dat_text, read_dat
 from .disk import Disk
 from .repository import Backup, Repository
-from .stamps import BLOBS, DAT, INDEX, OWN, PIECE, STAMP, TEMPORARY, names_in, shown
+from .stamps import BLOBS, DAT, INDEX, OWN, PIECE, STAMP, TEMPORARY, names_in, printable
 
 STAMPED = re.compile(STAMP)
 Say = Callable[[str], object]
@@ -103,7 +103,7 @@ def _remove_backup(disk: Disk, repository: Path, stamp: str, say: Say) -> None:
 
 def _remove_file(disk: Disk, path: Path, say: Say) -> None:
     if path.is_symlink():
-        target = shown(str(path.readlink()))
+        target = printable(str(path.readlink()))
         say(f"{path.name} was a symbolic link: {target} is left as it is")
     disk.remove(path)
 
@@ -127,7 +127,7 @@ def _remove_snapshot(disk: Disk, repository: Path, stamp: str, say: Say) -> None
         say(f"{place} is left as it is: {BLOBS}: {error.strerror}")
         return
     if stat.S_ISLNK(found):
-        target = shown(str((repository / place).readlink()))
+        target = printable(str((repository / place).readlink()))
         say(f"{place} is a symbolic link to {target}; no backup needs it: remove both by hand")
     else:
         say(f"{place} is not a directory and left as it is: no backup needs it")

@@ -19,7 +19,7 @@ from .beneath import LINK, Beneath, OddFileError
 from .chains import REMOVING, Chain, indexes, read_chains
 from .checksummed_json import ChecksumError
 from .manifest import SUFFIX, Manifest, Piece, read_manifest
-from .stamps import BLOBS, shown, time_of
+from .stamps import BLOBS, printable, time_of
 from .verification_record import (
     CURRENT,
     VERIFIED,
@@ -151,7 +151,7 @@ def _problems(
     for name in names:
         stamp = name.removesuffix(SUFFIX)
         if name != stamp and stamp not in listed and stamp + REMOVING not in names:
-            yield f"{shown(name)}: the piece it is about is missing"
+            yield f"{printable(name)}: the piece it is about is missing"
 
 
 def _odd_snapshots(path: Path, names: Sequence[str]) -> Iterator[str]:

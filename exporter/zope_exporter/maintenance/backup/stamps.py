@@ -79,7 +79,7 @@ def names_in(repository: Path, *within: str) -> list[str]:
         return []
 
 
-def shown(name: str) -> str:
+def printable(name: str) -> str:
     """Return a name that anybody may have given as it can be shown: it may hold codes."""
     return name if name.isprintable() else ascii(name)
 
