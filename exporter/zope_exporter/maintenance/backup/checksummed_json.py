@@ -11,13 +11,13 @@ LARGEST = 1 << 26
 
 
 class ChecksumError(Exception):
-    """A sealed file is not as it was written: names the file and what is wrong with it."""
+    """A file is not as it was written: names it, and what is wrong with it."""
 
 
 def checksummed(contents: dict[str, Any]) -> bytes:
     """Return the bytes of a file with these contents; the same contents give the same bytes."""
-    sealed = {"contents": contents, "sha256": sha256(_dumped(contents)).hexdigest()}
-    return json.dumps(sealed, indent=1, sort_keys=True).encode() + b"\n"
+    whole = {"contents": contents, "sha256": sha256(_dumped(contents)).hexdigest()}
+    return json.dumps(whole, indent=1, sort_keys=True).encode() + b"\n"
 
 
 def read_checksummed(path: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The blobs of a backup, in a directory by its stamp: which they are, and whether they are whole."""
+"""The blobs of a backup, in a directory by its stamp: which they are, and whether all are whole."""
 
 import re
 import stat
