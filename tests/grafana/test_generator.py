@@ -23,10 +23,12 @@ SIZE = Metric("zope_size_bytes", "gauge", "Size.", ("site", "database", "kind"))
 
 def test_a_selector_follows_the_variables() -> None:
     metrics = Metrics([SIZE])
-    expected = 'zope_size_bytes{site=~"$site", database=~"$database", kind="full"}'
+    every = 'cluster=~"$cluster", job=~"$job", instance=~"$instance"'
+    expected = f'zope_size_bytes{{{every}, site=~"$site", database=~"$database", kind="full"}}'
     assert metrics("zope_size_bytes", kind="full") == expected
     assert (
-        metrics("zope_size_bytes", site="a") == 'zope_size_bytes{database=~"$database", site="a"}'
+        metrics("zope_size_bytes", site="a")
+        == f'zope_size_bytes{{{every}, database=~"$database", site="a"}}'
     )
     assert metrics.used == {"zope_size_bytes"}
 

@@ -120,8 +120,11 @@ def test_every_query_goes_to_the_chosen_data_source(dashboard: Json) -> None:
 
 def test_variables(dashboard: Json) -> None:
     queried = [v for v in dashboard["templating"]["list"] if v["type"] == "query"]
-    assert [variable["name"] for variable in queried] == ["site", "zope", "database", "exporter"]
+    names = ["cluster", "job", "instance", "site", "zope", "database", "exporter"]
+    assert [variable["name"] for variable in queried] == names
     for variable in queried[:3]:
+        assert (variable["hide"], variable["multi"], variable["allValue"]) == (0, True, ".*")
+    for variable in queried[:6]:
         assert variable["refresh"] == 2, "asked again when the time range changes"
         if variable["includeAll"]:
             assert variable["allValue"] == ".*"
@@ -238,3 +241,25 @@ def test_numbers_are_of_now(dashboard: Json) -> None:
             [target] = panel["targets"]
             assert (target["instant"], target["range"]) == (True, False), panel["title"]
             assert "vector(0)" not in target["expr"] or "ALERTS" in target["expr"], panel["title"]
+
+
+def test_a_panel_can_be_narrowed_to_one_environment_and_one_exporter(dashboard: Json) -> None:
+    for panel in panels(dashboard):
+        for target in panel["targets"]:
+            for selector in re.findall(r"\b(?:zope_\w+|up|ALERTS)\{[^}]*\}", target["expr"]):
+                assert 'cluster=~"$cluster"' in selector, panel["title"]
+                assert 'instance=~"$instance' in selector, panel["title"]
+
+
+def test_strangers_of_one_name_on_two_hosts_are_never_mixed(dashboard: Json) -> None:
+    """Whatever groups or joins by the site does so by its exporter too."""
+    for panel in panels(dashboard):
+        for target in panel["targets"]:
+            for labels in re.findall(r"\b(?:by|on) \(([^)]*)\)", target["expr"]):
+                named = set(labels.split(", "))
+                told_apart = {"cluster", "instance"} <= named
+                # A histogram over time has no lines to tell apart, and jobs are no sites.
+                allowed = named in ({"le"}, {"cluster", "job"})
+                assert told_apart or allowed, f"{panel['title']}: {labels}"
+            if "{{site}}" in target["legendFormat"]:
+                assert "{{instance}}" in target["legendFormat"], panel["title"]

@@ -5,7 +5,7 @@ from zope_exporter.alerting.thresholds import Limits
 from .dashboard import Dashboard, Row
 from .field_config import BYTES, COUNT, RATIO, RUNNING, FieldConfig, rising
 from .panels import Panel, Query, events, series, series_of, stat, states
-from .queries import Metrics, uncovered_seconds, used_of_the_age_allowed
+from .queries import SITE, Metrics, uncovered_seconds, used_of_the_age_allowed
 from .tables import Column, table
 
 _AGE = FieldConfig("s")
@@ -31,7 +31,9 @@ def _state(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
     avail = m("zope_backup_repository_avail_bytes")
     databases = m("zope_filestorage_size_bytes")
     backed_up = m("zope_backup_last_success_timestamp_seconds")
-    without = f"count({databases} unless on (site, database) {backed_up}) or 0 * count({databases})"
+    without = (
+        f"count({databases} unless on ({SITE}, database) {backed_up}) or 0 * count({databases})"
+    )
     return (
         stat(
             "Without a backup",
@@ -81,25 +83,27 @@ def _backups(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
     deadline = m("zope_backup_max_age_seconds")
     size, files = m("zope_backup_size_bytes"), m("zope_backup_files")
     columns = (
-        Column("Last backup", f"max by (site, database) ({made})", _AGE),
-        Column("Not covered for", f"max by (site, database) ({uncovered_seconds(m)})", _AGE),
-        Column("Allowed", f"max by (site, database) ({deadline})", _AGE),
+        Column("Last backup", f"max by ({SITE}, database) ({made})", _AGE),
+        Column("Not covered for", f"max by ({SITE}, database) ({uncovered_seconds(m)})", _AGE),
+        Column("Allowed", f"max by ({SITE}, database) ({deadline})", _AGE),
         Column(
-            "Proven", f"max by (site, database) ({verified})", rising("s", limits.backup_unverified)
+            "Proven",
+            f"max by ({SITE}, database) ({verified})",
+            rising("s", limits.backup_unverified),
         ),
         Column(
             "Faults",
-            f"max by (site, database) ({m('zope_backup_database_faults')})",
+            f"max by ({SITE}, database) ({m('zope_backup_database_faults')})",
             rising("short", 1, decimals=0),
         ),
-        Column("Size", f"sum by (site, database) ({size})", BYTES),
-        Column("Files", f"sum by (site, database) ({files})", COUNT),
+        Column("Size", f"sum by ({SITE}, database) ({size})", BYTES),
+        Column("Files", f"sum by ({SITE}, database) ({files})", COUNT),
     )
     return (
         table(
             "Databases",
             "A row for each database with a repository; times are ages.",
-            ("site", "database"),
+            ("site", "database", "instance", "cluster"),
             columns,
             height=7,
         ),
@@ -107,30 +111,40 @@ def _backups(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "What no backup covers yet",
             "Age of the oldest transactions that are in no backup, and the age allowed.",
             [
-                Query(uncovered_seconds(m), "{{site}} {{database}}"),
-                Query(deadline, "{{site}} {{database}} allowed"),
+                Query(uncovered_seconds(m), "{{instance}} {{site}} {{database}}"),
+                Query(deadline, "{{instance}} {{site}} {{database}} allowed"),
             ],
             _AGE,
         ),
         series(
             "Size of the repository",
             m.help("zope_backup_size_bytes"),
-            [Query(f"sum by (site, database, kind) ({size})", "{{site}} {{database}} {{kind}}")],
+            [
+                Query(
+                    f"sum by ({SITE}, database, kind) ({size})",
+                    "{{instance}} {{site}} {{database}} {{kind}}",
+                )
+            ],
             BYTES,
             stacked=True,
         ),
         series(
             "Files of the repository",
             m.help("zope_backup_files"),
-            [Query(f"sum by (site, database, kind) ({files})", "{{site}} {{database}} {{kind}}")],
+            [
+                Query(
+                    f"sum by ({SITE}, database, kind) ({files})",
+                    "{{instance}} {{site}} {{database}} {{kind}}",
+                )
+            ],
             COUNT,
         ),
     )
 
 
 def _jobs(m: Metrics) -> tuple[Panel, ...]:
-    running = f"max by (site, database, action) ({m('zope_action_running')})"
-    named = "{{site}} {{database}} {{action}}"
+    running = f"max by ({SITE}, database, action) ({m('zope_action_running')})"
+    named = "{{instance}} {{site}} {{database}} {{action}}"
     ran = m.increase("zope_action_runs_total")
     failed = m.increase("zope_action_failures_total")
     success = m.since("zope_action_last_success_timestamp_seconds")

@@ -5,9 +5,9 @@ from zope_exporter.alerting.thresholds import Limits
 from .dashboard import Dashboard, Row
 from .field_config import BYTES, COUNT, PER_SECOND, RATIO, FieldConfig, rising
 from .panels import Panel, Query, rate_of, series, series_of
-from .queries import Metrics
+from .queries import SITE, Metrics
 
-_NAMED = "{{site}} {{zope}} {{database}}"
+_NAMED = "{{instance}} {{site}} {{zope}} {{database}}"
 
 
 def cache(m: Metrics, limits: Limits) -> Dashboard:
@@ -59,7 +59,7 @@ def _connections(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             m.help("zope_connection_pool_size"),
             [
                 Query(pool, _NAMED),
-                Query(m("zope_worker_threads"), "{{site}} {{zope}} worker threads"),
+                Query(m("zope_worker_threads"), "{{instance}} {{site}} {{zope}} worker threads"),
             ],
             COUNT,
             width=12,
@@ -111,12 +111,12 @@ def _caches(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
 
 
 def _conflicts(m: Metrics) -> tuple[Panel, ...]:
-    conflicts = f"sum by (site, zope, kind, outcome) ({m.rate('zope_conflicts_total')})"
+    conflicts = f"sum by ({SITE}, zope, kind, outcome) ({m.rate('zope_conflicts_total')})"
     return (
         series(
             "Conflicts",
             m.help("zope_conflicts_total"),
-            [Query(conflicts, "{{site}} {{zope}} {{kind}} {{outcome}}")],
+            [Query(conflicts, "{{instance}} {{site}} {{zope}} {{kind}} {{outcome}}")],
             PER_SECOND,
             width=24,
             runbooks=("ZopeConflictsUnresolved",),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from .field_config import BLUE, GREEN, ORANGE, Json
 from .panels import DATASOURCE, Panel
-from .queries import VARIABLES, Metrics
+from .queries import OF_TARGET, SITE, VARIABLES, Metrics
 
 # What every Grafana from 10 to 13 reads, from files and by hand.
 SCHEMA_VERSION = 39
@@ -114,6 +114,7 @@ def _lines(panels: Iterable[Panel]) -> Iterator[list[Panel]]:
 
 # Of each variable, a metric that is there whatever else is not.
 _SOURCES = {
+    **dict.fromkeys(OF_TARGET, "zope_exporter_info"),
     "site": "zope_process_up",
     "zope": "zope_process_up",
     "database": "zope_filestorage_size_bytes",
@@ -121,7 +122,8 @@ _SOURCES = {
 
 
 def _variables(metrics: Metrics, shown: Collection[str], single: Collection[str]) -> Iterator[Json]:
-    """Yield the data source, then site, zope and database, of which only those in `shown` are seen.
+    """Yield the data source and what tells exporters apart, then site, zope and database, of which
+    only those in `shown` are seen.
 
     Those in `single` are chosen one at a time.
     """
@@ -138,13 +140,16 @@ def _variables(metrics: Metrics, shown: Collection[str], single: Collection[str]
         "refresh": 1,
         "regex": "",
     }
+    for name in OF_TARGET:
+        yield _variable(name, metrics, shown=True, single=False)
     for name in VARIABLES:
         yield _variable(name, metrics, name in shown, name in single)
     yield _exporter(metrics)
 
 
 def _variable(name: str, metrics: Metrics, shown: bool, single: bool) -> Json:
-    narrower = {"site": [], "zope": ["site"], "database": ["site"]}[name]
+    known = (*OF_TARGET, "site")  # each is narrowed by what stands before it
+    narrower = known[: known.index(name)] if name in known else known
     matchers = ", ".join(f'{label}=~"${label}"' for label in narrower)
     metric = metrics.declaration(_SOURCES[name]).name
     query = f"label_values({metric}{{{matchers}}}, {name})"
@@ -172,7 +177,7 @@ def _variable(name: str, metrics: Metrics, shown: bool, single: bool) -> Json:
 
 def _exporter(metrics: Metrics) -> Json:
     # Runbooks are served by every exporter, and Prometheus knows where these are.
-    query = f"label_values({metrics.declaration('zope_exporter_info').name}, instance)"
+    query = f"label_values({metrics('zope_exporter_info')}, instance)"
     return {
         "name": "exporter",
         "type": "query",
@@ -208,17 +213,18 @@ def _annotations(metrics: Metrics) -> Iterator[Json]:
         }
 
     started = metrics("zope_process_start_time_seconds")
-    yield annotation("Restarts", ORANGE, _just_now(started), "{{site}} {{zope}}")
+    yield annotation("Restarts", ORANGE, _just_now(started), "{{instance}} {{site}} {{zope}}")
     packed = metrics("zope_filestorage_last_pack_timestamp_seconds")
-    yield annotation("Packs", BLUE, _just_now(packed), "{{site}} {{database}}")
+    yield annotation("Packs", BLUE, _just_now(packed), "{{instance}} {{site}} {{database}}")
     backed_up = metrics("zope_backup_last_success_timestamp_seconds")
-    yield annotation("Backups", GREEN, _just_now(backed_up), "{{site}} {{database}}")
+    yield annotation("Backups", GREEN, _just_now(backed_up), "{{instance}} {{site}} {{database}}")
     config = metrics("zope_instance_config_info")
     before = f"{config} offset 5m"
-    changed = (
-        f"({config} unless on (site, zope, config_hash) {before}) and on (site, zope) ({before})"
+    new = f"{config} unless on ({SITE}, zope, config_hash) {before}"
+    changed = f"({new}) and on ({SITE}, zope) ({before})"
+    yield annotation(
+        "Deployments", "purple", changed, "{{instance}} {{site}} {{zope}}: other configuration"
     )
-    yield annotation("Deployments", "purple", changed, "{{site}} {{zope}}: other configuration")
 
 
 def _just_now(timestamp: str) -> str:

@@ -5,7 +5,7 @@ from zope_exporter.alerting.thresholds import Limits
 from .dashboard import Dashboard, Row
 from .field_config import COUNT, SECONDS, SET, SUCCESS, UP, rising
 from .panels import Panel, Query, events, events_of, rate_of, series, series_of, states, states_of
-from .queries import Metrics
+from .queries import CHOSEN, Metrics
 from .tables import listing
 
 
@@ -28,12 +28,13 @@ def exporter(m: Metrics, limits: Limits) -> Dashboard:
 def scraped(m: Metrics) -> str:
     """Return 1 for each exporter that Prometheus can scrape, and 0 for one that it cannot."""
     # One that is dead says nothing: what its job is is known from what it said before.
-    return f"up and on (job) group by (job) (last_over_time({m('zope_exporter_info')}[1d]))"
+    ours = f"group by (cluster, job) (last_over_time({m('zope_exporter_info')}[1d]))"
+    return f"up{{{CHOSEN}}} and on (cluster, job) {ours}"
 
 
 def _of_ours(m: Metrics, name: str) -> str:
     # Prometheus' own series of a target have no label of ours but the target itself.
-    return f"{name} and on (job, instance) {m('zope_exporter_info')}"
+    return f"{name} and on (cluster, job, instance) {m('zope_exporter_info')}"
 
 
 def _scrapes(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
@@ -79,7 +80,7 @@ def _scrapes(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
 
 
 def _collectors(m: Metrics) -> tuple[Panel, ...]:
-    success = f"min by (instance, collector) ({m('zope_collector_success')})"
+    success = f"min by (cluster, job, instance, collector) ({m('zope_collector_success')})"
     return (
         states(
             "Read everything",
@@ -141,20 +142,20 @@ def _syslog(m: Metrics) -> tuple[Panel, ...]:
     cut = m.increase("zope_syslog_truncated_messages_total")
     last = m.since("zope_syslog_last_message_timestamp_seconds")
     return (
-        rate_of(m, "zope_syslog_messages_total", "Messages", "{{site}} {{outcome}}"),
+        rate_of(m, "zope_syslog_messages_total", "Messages", "{{instance}} {{site}} {{outcome}}"),
         events(
             "Messages lost",
             f"{m.help('zope_syslog_dropped_messages_total')} "
             f"{m.help('zope_syslog_truncated_messages_total')}",
             [
-                Query(f"{dropped} > 0", "{{site}} {{reason}}"),
-                Query(f"{cut} > 0", "{{site}} truncated"),
+                Query(f"{dropped} > 0", "{{instance}} {{site}} {{reason}}"),
+                Query(f"{cut} > 0", "{{instance}} {{site}} truncated"),
             ],
         ),
         series(
             "Last message",
             m.help("zope_syslog_last_message_timestamp_seconds"),
-            [Query(last, "{{site}} {{log}}")],
+            [Query(last, "{{instance}} {{site}} {{log}}")],
             SECONDS,
         ),
     )
@@ -166,7 +167,7 @@ def _versions(m: Metrics) -> tuple[Panel, ...]:
         listing(
             "Versions",
             m.help("zope_exporter_info"),
-            f"group by (instance, version, python_version) ({info})",
+            f"group by (cluster, instance, version, python_version) ({info})",
             ("instance", "version", "python_version"),
         ),
     )

@@ -20,7 +20,15 @@ from .field_config import (
     rising,
 )
 from .panels import Panel, Query, series, stat, states
-from .queries import Metrics, busy_ratio, failure_ratio, latency, requests, used_of_the_age_allowed
+from .queries import (
+    SITE,
+    Metrics,
+    busy_ratio,
+    failure_ratio,
+    latency,
+    requests,
+    used_of_the_age_allowed,
+)
 from .tables import Column, table
 
 _FIRING = FieldConfig(
@@ -45,21 +53,27 @@ def fleet(m: Metrics, limits: Limits) -> Dashboard:
     )
 
 
+# Of those that are firing, what is chosen at the top of the page; some alerts are of no site.
+_CHOSEN_ALERTS = (
+    'alertname=~"Zope.*", alertstate="firing", '
+    'cluster=~"$cluster", instance=~"$instance|", site=~"$site|"'
+)
+
+
 def _counts(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
-    alerts = 'ALERTS{alertname=~"Zope.*", alertstate="firing", site=~"$site|"}'
-    up = f"max by (site) ({m('zope_ping_up')})"
+    up = f"max by ({SITE}) ({m('zope_ping_up')})"
     exporters = scraped(m)
     return (
         stat(
             "Critical alerts",
             "Alerts of severity critical that fire now.",
-            f'sum(count({alerts[:-1]}, severity="critical"}}) or vector(0))',
+            f'sum(count(ALERTS{{{_CHOSEN_ALERTS}, severity="critical"}}) or vector(0))',
             PROBLEMS,
         ),
         stat(
             "Warnings",
             "Alerts of severity warning that fire now.",
-            f'sum(count({alerts[:-1]}, severity="warning"}}) or vector(0))',
+            f'sum(count(ALERTS{{{_CHOSEN_ALERTS}, severity="warning"}}) or vector(0))',
             rising("short", 1, decimals=0),
         ),
         stat(
@@ -104,12 +118,12 @@ def _free(m: Metrics) -> str:
 
 
 def _sites(m: Metrics, limits: Limits) -> Panel:
-    size = f"sum by (site) ({m('zope_filestorage_size_bytes')})"
+    size = f"sum by ({SITE}) ({m('zope_filestorage_size_bytes')})"
     packed = m.since("zope_filestorage_last_pack_timestamp_seconds")
     expiry = m("zope_ping_certificate_expiry_timestamp_seconds")
     columns = (
-        Column("Up", f"max by (site) ({m('zope_ping_up')})", UP),
-        Column("Zopes", f"sum by (site) ({m('zope_process_up')})", COUNT),
+        Column("Up", f"max by ({SITE}) ({m('zope_ping_up')})", UP),
+        Column("Zopes", f"sum by ({SITE}) ({m('zope_process_up')})", COUNT),
         Column("Requests", requests(m, window="5m"), REQUESTS),
         Column(
             "Failed",
@@ -122,35 +136,35 @@ def _sites(m: Metrics, limits: Limits) -> Panel:
             rising("s", limits.ping_slow),
         ),
         Column(
-            "Busy", busy_ratio(m, "site"), rising("percentunit", limits.workers_busy, 1, decimals=0)
+            "Busy", busy_ratio(m, SITE), rising("percentunit", limits.workers_busy, 1, decimals=0)
         ),
         Column("Data.fs", size, BYTES),
         Column("Grown in a day", f"{size} - {size[:-1]} offset 1d)", BYTES),
         Column(
             "Free",
-            f"min by (site) ({_free(m)})",
+            f"min by ({SITE}) ({_free(m)})",
             falling(
                 "percentunit", limits.disk_almost_full_critical, limits.disk_almost_full, decimals=0
             ),
         ),
-        Column("Last pack", f"max by (site) ({packed})", rising("s", limits.pack_overdue)),
+        Column("Last pack", f"max by ({SITE}) ({packed})", rising("s", limits.pack_overdue)),
         Column(
             "Backup",
-            f"max by (site) ({used_of_the_age_allowed(m)})",
+            f"max by ({SITE}) ({used_of_the_age_allowed(m)})",
             rising("percentunit", limits.backup_age, 1, minimum=0, decimals=0),
         ),
         Column(
             "Certificate",
-            f"min by (site) ({expiry} - time())",
+            f"min by ({SITE}) ({expiry} - time())",
             falling("s", limits.certificate_critical, limits.certificate),
         ),
     )
     return table(
         "Sites",
-        "A row for each site; ages are those of the worst database, that of its backup is a part "
-        "of the age allowed, and the certificate is the first to expire. A click on a name shows "
-        "that site.",
-        ("site",),
+        "A row for each site and the exporter that watches it; ages are those of the worst "
+        "database, that of its backup is a part of the age allowed, and the certificate is the "
+        "first to expire. A click on a name shows that site.",
+        ("site", "instance", "cluster"),
         columns,
         link=("site", "zope-overview"),
         height=10,
@@ -158,8 +172,8 @@ def _sites(m: Metrics, limits: Limits) -> Panel:
 
 
 def _firing(severity: str) -> str:
-    alerts = f'alertname=~"Zope.*", severity="{severity}", alertstate="firing", site=~"$site|"'
-    return f"max by (alertname, site) (ALERTS{{{alerts}}})"
+    alerts = f'ALERTS{{{_CHOSEN_ALERTS}, severity="{severity}"}}'
+    return f"max by (alertname, cluster, instance, site) ({alerts})"
 
 
 def _timelines(m: Metrics) -> tuple[Panel, ...]:
@@ -167,7 +181,7 @@ def _timelines(m: Metrics) -> tuple[Panel, ...]:
         states(
             "Sites over time",
             "Whether at least one probed address of each site gave the answer it should.",
-            Query(f"max by (site) ({m('zope_ping_up')})", "{{site}}"),
+            Query(f"max by ({SITE}) ({m('zope_ping_up')})", "{{instance}} {{site}}"),
             UP,
             width=12,
             height=8,
@@ -175,7 +189,10 @@ def _timelines(m: Metrics) -> tuple[Panel, ...]:
         states(
             "Alerts",
             "Alerts of severity critical and warning while they fired.",
-            Query(f"2 * {_firing('critical')} or {_firing('warning')}", "{{site}} {{alertname}}"),
+            Query(
+                f"2 * {_firing('critical')} or {_firing('warning')}",
+                "{{instance}} {{site}} {{alertname}}",
+            ),
             _FIRING,
             width=12,
             height=8,
@@ -183,14 +200,14 @@ def _timelines(m: Metrics) -> tuple[Panel, ...]:
         series(
             "Requests by site",
             "Requests per second, as answered where the agent counts them, else as logged.",
-            [Query(requests(m), "{{site}}")],
+            [Query(requests(m), "{{instance}} {{site}}")],
             REQUESTS,
             width=12,
         ),
         series(
             "Failed part of the requests by site",
             "Part of the requests that were answered with 5xx.",
-            [Query(f"{failure_ratio(m)}", "{{site}}")],
+            [Query(f"{failure_ratio(m)}", "{{instance}} {{site}}")],
             FieldConfig("percentunit", (), base=GREEN, minimum=0),
             top=0.05,
             width=12,

@@ -5,7 +5,7 @@ from zope_exporter.alerting.thresholds import Limits
 from .dashboard import Dashboard, Row
 from .field_config import AGO, BYTES, COUNT, PER_SECOND, RATIO, REQUESTS, SET, UP, rising
 from .panels import Panel, Query, series, series_of, stat, states, states_of
-from .queries import Metrics, busy_ratio
+from .queries import SITE, Metrics, busy_ratio
 from .tables import listing
 
 _VERSIONS = (
@@ -40,7 +40,15 @@ def instance(m: Metrics, limits: Limits) -> Dashboard:
 
 def _state(m: Metrics) -> tuple[Panel, ...]:
     return (
-        states_of(m, "zope_process_up", "Running", "{{site}} {{zope}}", UP, width=12, height=5),
+        states_of(
+            m,
+            "zope_process_up",
+            "Running",
+            "{{instance}} {{site}} {{zope}}",
+            UP,
+            width=12,
+            height=5,
+        ),
         stat(
             "Last start",
             "When that Zope was started which runs for the shortest time.",
@@ -73,36 +81,39 @@ def _process(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
         series(
             "Memory",
             m.help("zope_process_resident_memory_bytes"),
-            [Query(memory, "{{site}} {{zope}}"), Query(limit, "{{site}} {{zope}} limit")],
+            [
+                Query(memory, "{{instance}} {{site}} {{zope}}"),
+                Query(limit, "{{instance}} {{site}} {{zope}} limit"),
+            ],
             BYTES,
         ),
         series(
             "Memory against the limit",
             m.help("zope_process_memory_limit_bytes"),
-            [Query(f"{memory} / on (site, zope) {limit}", "{{site}} {{zope}}")],
+            [Query(f"{memory} / on ({SITE}, zope) {limit}", "{{instance}} {{site}} {{zope}}")],
             rising("percentunit", limits.memory, minimum=0),
             runbooks=("ZopeMemoryNearLimit",),
         ),
         series(
             "Processor",
             "Processors' worth of time that each process takes; Python rarely gets past 1.",
-            [Query(m.rate("zope_process_cpu_seconds_total"), "{{site}} {{zope}}")],
+            [Query(m.rate("zope_process_cpu_seconds_total"), "{{instance}} {{site}} {{zope}}")],
             RATIO,
         ),
         series(
             "Open files and sockets",
             "Part of what the process may open at most.",
-            [Query(f"{files} / on (site, zope) {most}", "{{site}} {{zope}}")],
+            [Query(f"{files} / on ({SITE}, zope) {most}", "{{instance}} {{site}} {{zope}}")],
             rising("percentunit", limits.open_files, minimum=0),
             runbooks=("ZopeFileDescriptorsNearLimit",),
         ),
-        series_of(m, "zope_process_threads", "Threads", "{{site}} {{zope}}", COUNT),
+        series_of(m, "zope_process_threads", "Threads", "{{instance}} {{site}} {{zope}}", COUNT),
         series(
             "Client connections",
             m.help("zope_http_connections"),
             [
-                Query(m("zope_http_connections"), "{{site}} {{zope}}"),
-                Query(m("zope_http_connection_limit"), "{{site}} {{zope}} limit"),
+                Query(m("zope_http_connections"), "{{instance}} {{site}} {{zope}}"),
+                Query(m("zope_http_connection_limit"), "{{instance}} {{site}} {{zope}} limit"),
             ],
             COUNT,
         ),
@@ -110,14 +121,14 @@ def _process(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
 
 
 def _work(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
-    exceptions = f"sum by (site, zope, exception) ({m.rate('zope_request_exceptions_total')})"
+    exceptions = f"sum by ({SITE}, zope, exception) ({m.rate('zope_request_exceptions_total')})"
     long = m("zope_requests_long")
     started = m.since("zope_request_oldest_start_timestamp_seconds")
     return (
         series(
             "Busy workers",
             "Part of the worker threads that is busy with a request.",
-            [Query(busy_ratio(m), "{{site}} {{zope}}")],
+            [Query(busy_ratio(m), "{{instance}} {{site}} {{zope}}")],
             rising("percentunit", limits.workers_busy, 1, minimum=0, maximum=1),
             runbooks=("ZopeWorkersSaturated",),
         ),
@@ -125,9 +136,9 @@ def _work(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "Requests",
             "In progress, waiting for a worker thread, and long ones.",
             [
-                Query(m("zope_requests_in_progress"), "{{site}} {{zope}} in progress"),
-                Query(m("zope_request_queue_length"), "{{site}} {{zope}} waiting"),
-                Query(long, "{{site}} {{zope}} long"),
+                Query(m("zope_requests_in_progress"), "{{instance}} {{site}} {{zope}} in progress"),
+                Query(m("zope_request_queue_length"), "{{instance}} {{site}} {{zope}} waiting"),
+                Query(long, "{{instance}} {{site}} {{zope}} long"),
             ],
             COUNT,
         ),
@@ -136,8 +147,8 @@ def _work(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             m.help("zope_wsgi_responses_total"),
             [
                 Query(
-                    f"sum by (site, zope) ({m.rate('zope_wsgi_responses_total')})",
-                    "{{site}} {{zope}}",
+                    f"sum by ({SITE}, zope) ({m.rate('zope_wsgi_responses_total')})",
+                    "{{instance}} {{site}} {{zope}}",
                 )
             ],
             REQUESTS,
@@ -145,7 +156,7 @@ def _work(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
         series(
             "Exceptions",
             m.help("zope_request_exceptions_total"),
-            [Query(f"{exceptions} > 0", "{{site}} {{zope}} {{exception}}")],
+            [Query(f"{exceptions} > 0", "{{instance}} {{site}} {{zope}} {{exception}}")],
             PER_SECOND,
         ),
         series(
@@ -153,9 +164,10 @@ def _work(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "For how long the oldest request in progress has been running, and after how long "
             "Zope counts one as long.",
             [
-                Query(started, "{{site}} {{zope}}"),
+                Query(started, "{{instance}} {{site}} {{zope}}"),
                 Query(
-                    m("zope_request_long_threshold_seconds"), "{{site}} {{zope}} not long, at most"
+                    m("zope_request_long_threshold_seconds"),
+                    "{{instance}} {{site}} {{zope}} not long, at most",
                 ),
             ],
             rising("s", limits.request_stuck),
@@ -165,8 +177,8 @@ def _work(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "Agent or management pages",
             f"{m.help('zope_agent_up')} {m.help('zope_zmi_up')}",
             [
-                Query(m("zope_agent_up"), "{{site}} {{zope}} agent"),
-                Query(m("zope_zmi_up"), "{{site}} {{zope}} management pages"),
+                Query(m("zope_agent_up"), "{{instance}} {{site}} {{zope}} agent"),
+                Query(m("zope_zmi_up"), "{{instance}} {{site}} {{zope}} management pages"),
             ],
             UP,
             width=8,

@@ -21,9 +21,9 @@ from .field_config import (
     rising,
 )
 from .panels import Panel, Query, events, events_of, series, series_of, states, states_of
-from .queries import Metrics
+from .queries import SITE, Metrics
 
-_NAMED = "{{site}} {{log}}"
+_NAMED = "{{instance}} {{site}} {{log}}"
 # Some servers log no request that failed: worth knowing, nothing that somebody has to repair.
 _COMPLETE = FieldConfig(
     "short", (Step(1, GREEN),), base=YELLOW, names={1.0: ("yes", GREEN), 0.0: ("no", YELLOW)}
@@ -51,28 +51,28 @@ def logs(m: Metrics, limits: Limits) -> Dashboard:
 
 
 def _events(m: Metrics) -> tuple[Panel, ...]:
-    records = f"sum by (site, severity) ({m.increase('zope_event_log_records_total')})"
-    matches = f"sum by (site, pattern) ({m.increase('zope_event_log_matches_total')})"
+    records = f"sum by ({SITE}, severity) ({m.increase('zope_event_log_records_total')})"
+    matches = f"sum by ({SITE}, pattern) ({m.increase('zope_event_log_matches_total')})"
     return (
         events(
             "Records by severity",
             "Records within each step of the graph.",
-            [Query(f"{records} > 0", "{{site}} {{severity}}")],
+            [Query(f"{records} > 0", "{{instance}} {{site}} {{severity}}")],
             width=12,
             runbooks=("ZopeLogErrors", "ZopeLogCritical"),
         ),
         events(
             "Records by pattern",
             "Records within each step of the graph that hold one of the known patterns.",
-            [Query(f"{matches} > 0", "{{site}} {{pattern}}")],
+            [Query(f"{matches} > 0", "{{instance}} {{site}} {{pattern}}")],
             width=12,
         ),
     )
 
 
 def _access(m: Metrics) -> tuple[Panel, ...]:
-    requests = f"sum by (site, log, code) ({m.rate('zope_http_requests_total')})"
-    sent = f"sum by (site, log) ({m.rate('zope_http_response_bytes_total')})"
+    requests = f"sum by ({SITE}, log, code) ({m.rate('zope_http_requests_total')})"
+    sent = f"sum by ({SITE}, log) ({m.rate('zope_http_response_bytes_total')})"
     return (
         series(
             "Requests as logged",
@@ -91,7 +91,7 @@ def _access(m: Metrics) -> tuple[Panel, ...]:
             m,
             "zope_access_log_complete",
             "Access log has the failed requests",
-            "{{site}} {{zope}}",
+            "{{instance}} {{site}} {{zope}}",
             _COMPLETE,
             width=8,
             height=8,
@@ -128,8 +128,8 @@ def _files(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
 
 
 def _probes(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
-    named = "{{site}} {{target}}"
-    phases = f"avg by (phase) ({m('zope_ping_phase_duration_seconds')})"
+    named = "{{instance}} {{site}} {{target}}"
+    phases = f"avg by ({SITE}, phase) ({m('zope_ping_phase_duration_seconds')})"
     expiry = m("zope_ping_certificate_expiry_timestamp_seconds")
     return (
         states_of(
@@ -146,7 +146,7 @@ def _probes(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
         series(
             "Duration by phase",
             m.help("zope_ping_phase_duration_seconds"),
-            [Query(phases, "{{phase}}")],
+            [Query(phases, "{{instance}} {{phase}}")],
             SECONDS,
             stacked=True,
             top=0.1,

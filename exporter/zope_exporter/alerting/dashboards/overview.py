@@ -5,7 +5,7 @@ from zope_exporter.alerting.thresholds import Limits
 from .dashboard import Dashboard, Row
 from .field_config import BYTES, PER_SECOND, REQUESTS, SECONDS, UP, rising
 from .panels import Panel, Query, events, heat, series, series_of, stat
-from .queries import RATE, Metrics, busy_ratio, failure_ratio, latency, requests
+from .queries import RATE, SITE, Metrics, busy_ratio, failure_ratio, latency, requests
 
 
 def overview(m: Metrics, limits: Limits) -> Dashboard:
@@ -29,7 +29,7 @@ def _signals(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
         stat(
             "Site",
             "Whether at least one probed address gave the answer it should.",
-            f"max by (site) ({m('zope_ping_up')})",
+            f"max by ({SITE}) ({m('zope_ping_up')})",
             UP,
             runbooks=("ZopeSiteDown",),
         ),
@@ -50,14 +50,14 @@ def _signals(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
         stat(
             "Busy workers",
             "Part of the site's worker threads that is busy; at 100 % visitors wait.",
-            busy_ratio(m, "site"),
+            busy_ratio(m, SITE),
             rising("percentunit", limits.workers_busy, 1, minimum=0, maximum=1),
             runbooks=("ZopeWorkersSaturated",),
         ),
         stat(
             "Slowest answer to a ping",
             "Of the addresses that gave the answer they should.",
-            f"max by (site) ({m('zope_ping_duration_seconds')} and {m('zope_ping_up')} == 1)",
+            f"max by ({SITE}) ({m('zope_ping_duration_seconds')} and {m('zope_ping_up')} == 1)",
             rising("s", limits.ping_slow),
             runbooks=("ZopePingSlow",),
         ),
@@ -65,14 +65,14 @@ def _signals(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
 
 
 def _visitors(m: Metrics) -> tuple[Panel, ...]:
-    answers = f"sum by (code) ({m.rate('zope_wsgi_responses_total')}) > 0"
-    quantiles = [Query(latency(m, q), f"{q:.0%}") for q in (0.5, 0.95, 0.99)]
+    answers = f"sum by ({SITE}, code) ({m.rate('zope_wsgi_responses_total')}) > 0"
+    quantiles = [Query(latency(m, q), f"{{{{instance}}}} {q:.0%}") for q in (0.5, 0.95, 0.99)]
     buckets = m.buckets("zope_request_duration_seconds")
     return (
         series(
             "Answers by status code",
             m.help("zope_wsgi_responses_total"),
-            [Query(answers, "{{code}}")],
+            [Query(answers, "{{instance}} {{code}}")],
             REQUESTS,
             stacked=True,
         ),
@@ -91,17 +91,21 @@ def _workers(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
         series(
             "Busy workers of each Zope",
             "Part of each Zope's worker threads that is busy with a request.",
-            [Query(busy_ratio(m), "{{zope}}")],
+            [Query(busy_ratio(m), "{{instance}} {{zope}}")],
             rising("percentunit", limits.workers_busy, 1, minimum=0, maximum=1),
             runbooks=("ZopeWorkersSaturated",),
         ),
         series_of(
-            m, "zope_request_queue_length", "Requests that wait", "{{zope}}", rising("short", 1)
+            m,
+            "zope_request_queue_length",
+            "Requests that wait",
+            "{{instance}} {{zope}}",
+            rising("short", 1),
         ),
         series(
             "Longest request",
             "For how long the oldest request in progress has been running.",
-            [Query(started, "{{zope}}")],
+            [Query(started, "{{instance}} {{zope}}")],
             rising("s", limits.request_stuck),
             runbooks=("ZopeRequestStuck",),
         ),
@@ -128,14 +132,24 @@ def _data(m: Metrics) -> tuple[Panel, ...]:
         series(
             "Conflicts",
             m.help("zope_conflicts_total"),
-            [Query(f"sum by (kind, outcome) ({conflicts})", "{{kind}} {{outcome}}")],
+            [
+                Query(
+                    f"sum by ({SITE}, kind, outcome) ({conflicts})",
+                    "{{instance}} {{kind}} {{outcome}}",
+                )
+            ],
             PER_SECOND,
             runbooks=("ZopeConflictsHigh",),
         ),
         events(
             "Warnings and errors in the event logs",
             "Records within each step of the graph.",
-            [Query(f"sum by (severity) (increase({records}[{RATE}])) > 0", "{{severity}}")],
+            [
+                Query(
+                    f"sum by ({SITE}, severity) (increase({records}[{RATE}])) > 0",
+                    "{{instance}} {{severity}}",
+                )
+            ],
             runbooks=("ZopeLogErrors",),
         ),
     )

@@ -4,7 +4,13 @@ from collections.abc import Iterable, Mapping
 
 from zope_exporter.metrics.metric import Metric
 
+OF_TARGET = ("cluster", "job", "instance")
+"""By what Prometheus tells exporters apart. `cluster` is for whoever has several environments;
+where nothing has it, it is no harm."""
+CHOSEN = ", ".join(f'{label}=~"${label}"' for label in OF_TARGET)
 VARIABLES = ("site", "zope", "database")
+SITE = "cluster, job, instance, site"
+"""What makes a site one: sites of the same name on two hosts may be strangers."""
 RATE = "$__rate_interval"
 
 
@@ -66,40 +72,40 @@ class Metrics:
             if label in metric.labels and label not in wanted
         ]
         given = [f'{label}{matcher}"{value}"' for label, value in wanted.items()]
-        return f"{series}{{{', '.join(chosen + given)}}}"
+        return f"{series}{{{', '.join([CHOSEN, *chosen, *given])}}}"
 
 
-def requests(m: Metrics, by: str = "site", window: str = RATE) -> str:
+def requests(m: Metrics, by: str = SITE, window: str = RATE) -> str:
     """Return requests per second: as answered where the agent counts them, else as logged."""
     answered = f"sum by ({by}) (rate({m('zope_wsgi_responses_total')}[{window}]))"
-    if by != "site":
+    if by != SITE:
         return answered
     logged = f"sum by ({by}) (rate({m('zope_http_requests_total')}[{window}]))"
     return f"({answered} or {logged})"
 
 
-def failures(m: Metrics, by: str = "site", window: str = RATE) -> str:
+def failures(m: Metrics, by: str = SITE, window: str = RATE) -> str:
     """Return those of `requests` per second that the site failed to serve: 5xx."""
     answered = m("zope_wsgi_responses_total", "=~", code="5..")
     answered = f"sum by ({by}) (rate({answered}[{window}]))"
-    if by != "site":
+    if by != SITE:
         return answered
     logged = m("zope_http_requests_total", "=~", code="5..")
     return f"({answered} or sum by ({by}) (rate({logged}[{window}])))"
 
 
-def failure_ratio(m: Metrics, by: str = "site", window: str = RATE) -> str:
+def failure_ratio(m: Metrics, by: str = SITE, window: str = RATE) -> str:
     """Return which part of the requests failed; nothing where there were none."""
     return f"{failures(m, by, window)} / ({requests(m, by, window)} > 0)"
 
 
-def latency(m: Metrics, quantile: float, by: str = "site") -> str:
+def latency(m: Metrics, quantile: float, by: str = SITE) -> str:
     """Return a quantile of the time requests took, in seconds."""
     buckets = m.buckets("zope_request_duration_seconds")
     return f"histogram_quantile({quantile}, sum by (le, {by}) (rate({buckets}[{RATE}])))"
 
 
-def busy_ratio(m: Metrics, by: str = "site, zope") -> str:
+def busy_ratio(m: Metrics, by: str = f"{SITE}, zope") -> str:
     """Return which part of the worker threads is busy."""
     busy, threads = m("zope_worker_threads_busy"), m("zope_worker_threads")
     return f"sum by ({by}) ({busy}) / sum by ({by}) ({threads})"
@@ -109,9 +115,9 @@ def uncovered_seconds(m: Metrics) -> str:
     """Return for how long something has been in no backup; 0 while everything is covered."""
     last = m("zope_filestorage_last_transaction_timestamp_seconds")
     covered = m("zope_backup_covered_transaction_timestamp_seconds")
-    return f"(time() - {covered}) * on (site, database) ({last} > bool {covered})"
+    return f"(time() - {covered}) * on ({SITE}, database) ({last} > bool {covered})"
 
 
 def used_of_the_age_allowed(m: Metrics) -> str:
     """Return that as a part of the age allowed; above 1 a backup is overdue."""
-    return f"{uncovered_seconds(m)} / on (site, database) {m('zope_backup_max_age_seconds')}"
+    return f"{uncovered_seconds(m)} / on ({SITE}, database) {m('zope_backup_max_age_seconds')}"

@@ -5,7 +5,7 @@ from zope_exporter.alerting.thresholds import BURN_RATES, Limits
 from .dashboard import Dashboard, Row
 from .field_config import COUNT, GREEN, ORANGE, RED, REQUESTS, YELLOW, FieldConfig, Step
 from .panels import Panel, Query, series, stat
-from .queries import Metrics, failure_ratio, failures, latency, requests
+from .queries import SITE, Metrics, failure_ratio, failures, latency, requests
 from .tables import Column, table
 
 # Of what the alert fires at, the lines that are drawn.
@@ -31,7 +31,7 @@ def slo(m: Metrics, limits: Limits) -> Dashboard:
     )
 
 
-def _left(m: Metrics, limits: Limits, by: str = "site") -> str:
+def _left(m: Metrics, limits: Limits, by: str = SITE) -> str:
     return f"1 - {failure_ratio(m, by, '30d')} / {limits.error_budget:g}"
 
 
@@ -82,7 +82,8 @@ def _budget(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
 def _burn(m: Metrics, limits: Limits) -> Panel:
     queries = [
         Query(
-            f"{failure_ratio(m, window=window)} / {limits.error_budget:g}", f"{{{{site}}}} {window}"
+            f"{failure_ratio(m, window=window)} / {limits.error_budget:g}",
+            f"{{{{instance}}}} {{{{site}}}} {window}",
         )
         for window in BURN_RATES
     ]
@@ -111,15 +112,16 @@ def _sites(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
     return (
         table(
             "Sites in the last 30 days",
-            "A row for each site; a click on a name shows that site.",
-            ("site",),
+            "A row for each site and the exporter that watches it; a click on a name shows that "
+            "site.",
+            ("site", "instance", "cluster"),
             columns,
             link=("site", "zope-overview"),
         ),
         series(
             "Failed requests",
             "Requests per second that were answered with 5xx.",
-            [Query(failures(m), "{{site}}")],
+            [Query(failures(m), "{{instance}} {{site}}")],
             REQUESTS,
             width=24,
         ),

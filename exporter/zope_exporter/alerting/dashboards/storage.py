@@ -17,9 +17,9 @@ from .field_config import (
     rising,
 )
 from .panels import Panel, Query, bars, rate_of, series, series_of, stat, states
-from .queries import Metrics
+from .queries import SITE, Metrics
 
-_NAMED = "{{site}} {{database}}"
+_NAMED = "{{instance}} {{site}} {{database}}"
 _ROOM = FieldConfig("bytes", (Step(0, GREEN),), base=RED)
 
 
@@ -103,14 +103,16 @@ def _state(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
 
 def _data(m: Metrics) -> tuple[Panel, ...]:
     size = m("zope_filestorage_size_bytes")
-    classes = f"sort_desc(sum by (class) ({m('zope_filestorage_class_bytes')}))"
+    classes = f"sort_desc(sum by ({SITE}, class) ({m('zope_filestorage_class_bytes')}))"
     return (
         series(
             "Size",
             "Data.fs, and what the last pack has left as Data.fs.old.",
             [
                 Query(size, _NAMED),
-                Query(m("zope_filestorage_old_size_bytes"), "{{site}} {{database}} old"),
+                Query(
+                    m("zope_filestorage_old_size_bytes"), "{{instance}} {{site}} {{database}} old"
+                ),
             ],
             BYTES,
         ),
@@ -134,7 +136,7 @@ def _data(m: Metrics) -> tuple[Panel, ...]:
         bars(
             "Classes by size",
             m.help("zope_filestorage_class_bytes"),
-            Query(classes, "{{class}}", instant=True),
+            Query(classes, "{{instance}} {{class}}", instant=True),
             BYTES,
         ),
         series_of(m, "zope_filestorage_objects", "Objects", _NAMED, COUNT),
@@ -146,7 +148,7 @@ def _packs(m: Metrics) -> tuple[Panel, ...]:
         states(
             "Packs by Zope",
             m.help("zope_pack_running"),
-            Query(f"max by (site, database) ({m('zope_pack_running')})", _NAMED),
+            Query(f"max by ({SITE}, database) ({m('zope_pack_running')})", _NAMED),
             RUNNING,
             width=12,
         ),
@@ -155,8 +157,8 @@ def _packs(m: Metrics) -> tuple[Panel, ...]:
             "Free space of the file system, and what a pack would leave of it: it deletes "
             "Data.fs.old first and then writes a second Data.fs.",
             [
-                Query(m("zope_filesystem_avail_bytes"), "{{site}} {{database}} free"),
-                Query(_room(m), "{{site}} {{database}} left by a pack"),
+                Query(m("zope_filesystem_avail_bytes"), "{{instance}} {{site}} {{database}} free"),
+                Query(_room(m), "{{instance}} {{site}} {{database}} left by a pack"),
             ],
             BYTES,
             width=12,
@@ -190,7 +192,7 @@ def _blobs(m: Metrics) -> tuple[Panel, ...]:
             m.help("zope_blob_size_bytes"),
             [
                 Query(m("zope_blob_size_bytes"), _NAMED),
-                Query(m("zope_blob_old_size_bytes"), "{{site}} {{database}} old"),
+                Query(m("zope_blob_old_size_bytes"), "{{instance}} {{site}} {{database}} old"),
             ],
             BYTES,
         ),
@@ -199,7 +201,7 @@ def _blobs(m: Metrics) -> tuple[Panel, ...]:
             m,
             "zope_blob_leftover_bytes",
             "Blobs nobody will use again",
-            "{{site}} {{database}} {{kind}}",
+            "{{instance}} {{site}} {{database}} {{kind}}",
             BYTES,
         ),
     )

@@ -38,7 +38,7 @@ def table(
         values = {"Value": columns[0].title}
     order = {name: index for index, name in enumerate((*labels, *values))}
     organize = {
-        "excludeByName": {"Time": True},
+        "excludeByName": {"Time": True, "job": True},
         "indexByName": order,
         "renameByName": {label: _heading(label) for label in labels} | values,
     }
@@ -64,7 +64,9 @@ def _heading(label: str) -> str:
 
 
 def _linked(label: str, uid: str) -> Json:
-    url = f"/d/{uid}?var-{label}=${{__value.raw}}&${{datasource:queryparam}}&${{__url_time_range}}"
+    # The site of this host, not its namesakes.
+    chosen = f"var-{label}=${{__value.raw}}&var-instance=${{__data.fields.Instance}}"
+    url = f"/d/{uid}?{chosen}&${{datasource:queryparam}}&${{__url_time_range}}"
     link = {"title": "Show", "url": url, "targetBlank": False}
     return {
         "matcher": {"id": "byName", "options": _heading(label)},
@@ -74,7 +76,7 @@ def _linked(label: str, uid: str) -> Json:
 
 def listing(title: str, description: str, query: str, labels: Sequence[str], **more: Any) -> Panel:
     """Return a table of what an info metric says: its labels, without the value."""
-    hidden = {"Time": True, "Value": True, "__name__": True, "instance": True, "job": True}
+    hidden = {"Time": True, "Value": True, "__name__": True, "job": True}
     organize = {
         "excludeByName": hidden,
         "indexByName": {name: index for index, name in enumerate(labels)},

@@ -5,9 +5,9 @@ from zope_exporter.alerting.thresholds import Limits
 from .dashboard import Dashboard, Row
 from .field_config import COUNT, PER_SECOND, SECONDS, UP, rising
 from .panels import Panel, Query, series, series_of, states, states_of
-from .queries import Metrics
+from .queries import SITE, Metrics
 
-_NAMED = "{{site}} {{server}} {{storage}}"
+_NAMED = "{{instance}} {{site}} {{server}} {{storage}}"
 
 
 def zeo(m: Metrics, limits: Limits) -> Dashboard:
@@ -31,7 +31,9 @@ def _connected(m: Metrics) -> tuple[Panel, ...]:
         states(
             "Servers",
             m.help("zope_zeo_up"),
-            Query(f"min by (site, server) ({m('zope_zeo_up')})", "{{site}} {{server}}"),
+            Query(
+                f"min by ({SITE}, server) ({m('zope_zeo_up')})", "{{instance}} {{site}} {{server}}"
+            ),
             UP,
             width=12,
             runbooks=("ZopeZeoServerDown",),
@@ -40,7 +42,7 @@ def _connected(m: Metrics) -> tuple[Panel, ...]:
             m,
             "zope_zeo_client_connected",
             "Clients",
-            "{{site}} {{zope}} {{database}}",
+            "{{instance}} {{site}} {{zope}} {{database}}",
             UP,
             width=12,
             runbooks=("ZopeZeoClientDisconnected",),
@@ -57,7 +59,7 @@ def _connected(m: Metrics) -> tuple[Panel, ...]:
         series(
             "Connections made",
             m.help("zope_zeo_client_connections_total"),
-            [Query(reconnected, "{{site}} {{zope}} {{database}}")],
+            [Query(reconnected, "{{instance}} {{site}} {{zope}} {{database}}")],
             COUNT,
             width=12,
         ),
