@@ -146,6 +146,12 @@ def test_the_mail_says_what_is_the_matter_and_where_to_read_on(tmp_path: Path) -
     )
 
 
+def test_the_subject_names_the_host_if_all_of_it_is_of_one(tmp_path: Path) -> None:
+    common = {"severity": "critical", "instance": "web1:9673"}
+    subject, *_ = mail(tmp_path, commonLabels=common).splitlines()
+    assert subject == "[CRITICAL] ZopeSiteDown intranet on web1:9673"
+
+
 def test_the_mail_says_what_is_over(tmp_path: Path) -> None:
     said = mail(tmp_path, status="resolved", alerts=[{**ALERT, "status": "resolved"}])
     assert said.startswith("[OVER] ZopeSiteDown intranet\n")

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from email.message import EmailMessage
 
-_SUBJECT = re.compile(r"\[(CRITICAL|WARNING|OVER)\] (\w+)(?: ([\w-]+))?(?: \(\d+\))?")
+_SUBJECT = re.compile(r"\[(CRITICAL|WARNING|OVER)\] (\w+)(?: ([\w-]+))?(?: on \S+)?(?: \(\d+\))?")
 ON_CALL = "on-call@example.org"
 ADMINS = "zope-admins@example.org"
 
