@@ -369,6 +369,14 @@ def test_what_a_person_has_called_a_directory_is_the_name_of_its_site_on_every_h
     ]
 
 
+def test_a_directory_of_a_tool_is_that_of_the_site_which_the_configuration_calls_so() -> None:
+    found = [member(zope("/srv/zope")), member(zope("/app"))]
+    sharing = Sharing([each.service for each in found], HERE)
+    declared = {"zope": Site("zope")}
+    sites = assemble(settle(found, declared, sharing, "web1"), declared, sharing)
+    assert names(sites) == {"zope": ["zope"], "web1-app": ["app"]}
+
+
 def test_two_of_one_name_on_one_host_are_told_apart_by_what_they_are_in() -> None:
     assert on_host("web1", zope("/srv/a/instance"), zope("/srv/b/instance")) == [
         "web1-instance",

@@ -102,8 +102,11 @@ class _Sites:
     def _new(self, member: Candidate) -> str:
         # A site that the configuration calls the same is meant to be the same.
         taken = self._taken - set(self._declared_sites)
+        plain = next(site_names(member.service))
+        meant = [plain] if plain in self._declared_sites else []
         elsewhere = self._sharing.elsewhere(member.service)
-        name = first_free(site_names(member.service, elsewhere, self._host), taken)
+        names = chain(meant, site_names(member.service, elsewhere, self._host))
+        name = first_free(names, taken)
         self._taken.add(name)
         return name
 
