@@ -11,8 +11,8 @@ RUN python -m venv /opt/zope-exporter \
 
 FROM python:3.13-slim
 COPY --from=build /opt/zope-exporter /opt/zope-exporter
-# The one place it writes to; the root file system may be read-only.
-RUN install -d -m 0700 -o 65532 -g 65532 /var/lib/zope-exporter
+# The one place it writes to, as whatever user it is run; the root file system may be read-only.
+RUN install -d -m 1777 /var/lib/zope-exporter
 VOLUME /var/lib/zope-exporter
 ENV PATH=/opt/zope-exporter/bin:$PATH \
     MALLOC_ARENA_MAX=2 \

@@ -211,22 +211,41 @@ def test_a_relative_path_without_the_right_to_see_to_what_is_told(tmp_path: Path
 
 
 @pytest.mark.parametrize("here", [True, False])
-def test_a_file_of_another_root_is_not_read(tmp_path: Path, here: bool) -> None:
+def test_a_file_of_another_root_is_that_of_the_process(tmp_path: Path, here: bool) -> None:
     if here:
         (tmp_path / "zope.ini").write_text("ours")
     fake_proc = proc(tmp_path, **{"zope.ini": "theirs"})
     found = find_processes(
         lambda: [Fake(["python", "runwsgi", str(tmp_path / "zope.ini")])], fake_proc
     )
-    assert found.sources == ()
-    assert "process 70 sees another" in found.problems[0]
-    assert "container" in found.problems[0]
+    assert found.problems == ()
+    [source] = found.sources
+    assert (source.wsgi_ini, source.root) == (tmp_path / "zope.ini", fake_proc / "70/root")
 
 
 def test_a_file_missing_under_both_roots_is_told_apart_by_the_roots(tmp_path: Path) -> None:
     fake_proc = proc(tmp_path, other="")
     found = find_processes(lambda: [Fake(["python", "runwsgi", "/nowhere/zope.ini"])], fake_proc)
-    assert "container" in found.problems[0]
+    assert [source.root for source in found.sources] == [fake_proc / "70/root"]
+
+
+@pytest.mark.parametrize("file", ["/etc/zope.ini", "etc/zope.ini"])
+def test_of_a_container_that_may_not_be_looked_into_no_file_of_ours_is_read(
+    tmp_path: Path, file: str
+) -> None:
+    """What is mounted as its root everybody may know."""
+    (tmp_path / "proc/1").mkdir(parents=True)
+    process = tmp_path / "proc/70"
+    process.mkdir()
+    (process / "mountinfo").write_text(
+        "21 20 0:77 / / rw - overlay overlay rw\n22 21 0:4 / /proc rw - proc proc rw\n"
+    )
+    other = Fake(["python", "runwsgi", file], denied={"cwd", "environ"})
+    found = find_processes(lambda: [other], tmp_path / "proc")
+    assert found.sources == ()
+    [problem] = found.problems
+    assert f"({os.geteuid()}:{os.getegid()})" in problem
+    assert "another container" in problem
 
 
 def test_hidden_processes_are_a_problem_only_while_nothing_is_found(tmp_path: Path) -> None:

@@ -36,6 +36,15 @@ def install(python: Path) -> None:
 
 
 @agent.command()
+@click.argument("directory", type=click.Path(path_type=Path, exists=True, file_okay=False))
+def wheel(directory: Path) -> None:
+    """Write the agent as a wheel into DIRECTORY, for pip or buildout to install from there."""
+    from zope_exporter.clients.agent.package import shipped
+
+    click.echo(shipped().write_wheel(directory))
+
+
+@agent.command()
 @config_flag
 def status(config_file: Path | None) -> None:
     """Tell which Zopes of this host have the agent, and why the others have not.

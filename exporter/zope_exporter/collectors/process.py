@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psutil
 
+from zope_exporter.clients.agent.sockets import is_alive
 from zope_exporter.discovery.inventory import Inventory, Process, Service
 from zope_exporter.metrics.metric import Metric, Part, Sample
 from zope_exporter.system.cgroup import memory_limit
@@ -110,7 +111,8 @@ class ProcessCollector:
                 raise
             vitals = self._vitals(process, labels)
         if process is None or vitals is None:
-            yield UP(0, **labels)
+            # Who answers for it lives, in whichever container.
+            yield UP(is_alive(service), **labels)
             return
         yield from vitals
         directory = self._proc / str(process.pid) / "fd"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
-from zope_exporter.clients.agent.diagnosis import find_sockets
+from zope_exporter.clients.agent.sockets import find_sockets
 from zope_exporter.clients.zmi.pages import Caches, Panel, ZmiError
 from zope_exporter.clients.zmi.probe import ZmiProber, ZmiResult, ZmiTarget, zmi_target
 from zope_exporter.discovery.inventory import Inventory

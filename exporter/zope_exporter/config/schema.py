@@ -101,16 +101,16 @@ class InstanceConfig(Section):
     pid_file: FilePath | None = None
     """File with the process id, for a Zope whose command line does not tell its configuration."""
     agent: UnixSocket | None = None
-    """Socket of the agent inside this Zope, or the directory it is in, as `unix:/path`; by default
-    what zope.conf says."""
+    """Socket of the agent inside this Zope, or a directory it is somewhere in, as `unix:/path`; by
+    default what zope.conf says. It alone is enough to watch a Zope in another container."""
 
     zmi: ZmiConfig | None = None
     """Where this Zope has no agent: a login for its management pages, visited once a minute."""
 
     @model_validator(mode="after")
     def _something_to_go_by(self) -> "InstanceConfig":
-        if self.zope_conf is None and self.wsgi_ini is None and self.data_fs is None:
-            raise wrong("names nothing to watch", "give zope_conf, wsgi_ini or data_fs")
+        if not (self.zope_conf or self.wsgi_ini or self.data_fs or self.agent):
+            raise wrong("names nothing to watch", "give zope_conf, wsgi_ini, data_fs or agent")
         return self
 
 

@@ -1,10 +1,11 @@
 """A Zope or ZEO server on its way from its files to a site, and what a search looks at just now."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+from zope_exporter.system.foreign_root import real_path
 
 from .inventory import Process, Service
 from .memory import Remembered
@@ -32,7 +33,8 @@ class Source:
 
     `config` outranks the zope.conf that `wsgi_ini` names only if it is given `by_hand`. `variables`
     are those of `runwsgi zope.ini name=value`; `environ` resolves $(NAME) in zope.conf, `directory`
-    (that of the process) its relative paths.
+    (that of the process) its relative paths. With a `root` its files are below that, and all paths
+    here are as its process sees them.
     """
 
     kind: Literal["zope", "zeo"]
@@ -44,6 +46,7 @@ class Source:
     debug: bool = False
     process: Process | None = None
     by_hand: bool = False
+    root: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -70,4 +73,4 @@ class Candidate:
 def real(path: Path) -> Path:
     """Return the path without symbolic links, as far as it exists."""
     # Path.resolve raises RuntimeError on a loop of links before Python 3.13.
-    return Path(os.path.realpath(path))
+    return Path(real_path(path))

@@ -14,6 +14,7 @@ from zope_exporter.system.foreign_file import ForeignFileError, read
 from .candidate import Looking, Source, real
 from .command_line import CommandLine, CommandLineError, parse
 from .inventory import Process
+from .roots import HiddenRootError, other_root, root_key
 
 _TICK = 1.0
 _LARGEST_PID_FILE = 100
@@ -101,7 +102,7 @@ class _Server:
     source: Source
     process: Process
     parent: int
-    file: Path
+    key: tuple[str, str]  # whose files, and which of them is its configuration
 
 
 class _Scan:
@@ -132,14 +133,13 @@ class _Scan:
         directory = _directory(process)
         file = Path(directory or "", command.wsgi_ini or command.config)
         self._looking(f"{file} of process {process.pid}")
+        try:
+            root = other_root(self._proc, process.pid, file)
+        except HiddenRootError:
+            self.problems.append(_hidden_root(process, self._proc))
+            return
         if not file.is_absolute():
             self.problems.append(_missing_right(process, file))
-            return
-        if _sees_another(self._proc / str(process.pid) / "root", file):
-            self.problems.append(
-                f"process {process.pid} sees another {file} than zope-exporter does, as in a "
-                "container; run zope-exporter there, or give its files under sites: as seen here"
-            )
             return
         this = Process(process.pid, process.create_time())
         source = Source(
@@ -151,8 +151,10 @@ class _Scan:
             directory=directory,
             debug=command.debug,
             process=this,
+            root=root,
         )
-        self._servers.append(_Server(source, this, process.ppid(), real(file)))
+        key = root_key(root), str(file if root else real(file))
+        self._servers.append(_Server(source, this, process.ppid(), key))
 
     def leaders(self) -> tuple[Source, ...]:
         """One process for each configuration file, the one that was started first.
@@ -161,13 +163,13 @@ class _Scan:
         else.
         """
         servers = sorted(
-            self._servers, key=lambda each: (each.file, each.process.start_time, each.process.pid)
+            self._servers, key=lambda each: (each.key, each.process.start_time, each.process.pid)
         )
         return tuple(
-            self._leader(file, list(same)) for file, same in groupby(servers, key=lambda s: s.file)
+            self._leader(key[1], list(same)) for key, same in groupby(servers, key=lambda s: s.key)
         )
 
-    def _leader(self, file: Path, servers: list[_Server]) -> Source:
+    def _leader(self, file: str, servers: list[_Server]) -> Source:
         pids = {server.process.pid for server in servers}
         first, *others = [each for each in servers if each.parent not in pids] or servers
         if others:
@@ -206,23 +208,10 @@ def _own_name() -> str:
     return psutil.Process(os.getpid()).username()
 
 
-def _sees_another(root: Path, file: Path) -> bool:
-    """Whether the process's mount namespace has something else under this path.
-
-    Services under systemd have a namespace of their own too, with the same files in it.
-    """
-    try:
-        theirs, ours = _identity(root / file.relative_to("/")), _identity(file)
-        if theirs is None and ours is None:
-            theirs, ours = _identity(root), _identity(Path("/"))
-    except OSError:  # no right to see: that was said of its environment already
-        return False
-    return theirs != ours
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return status.st_dev, status.st_ino
+def _hidden_root(process: RunningProcess, proc: Path) -> str:
+    owner = (proc / str(process.pid)).stat()
+    return (
+        f"process {process.pid} is a Zope or ZEO server in another container, whose files may not "
+        f"be read; run zope-exporter with its user and group ({owner.st_uid}:{owner.st_gid}), or "
+        "as root with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"
+    )

@@ -11,6 +11,7 @@ from .conf.wsgi_ini import WsgiIni, read_wsgi_ini
 from .conf.zeo_conf import ZeoConf, read_zeo_conf
 from .conf.zope_conf import ZopeConf, read_zope_conf
 from .inventory import Database, Service
+from .roots import seen_from_here
 
 
 class ServiceReader:
@@ -24,9 +25,10 @@ class ServiceReader:
 
     def read(self, source: Source) -> Candidate:
         """Describe a service, without a name yet. What cannot be read is among its problems."""
-        if source.kind == "zeo":
-            return self._zeo(source)
-        return self._zope(source)
+        found = self._zeo(source) if source.kind == "zeo" else self._zope(source)
+        if source.root is None:
+            return found
+        return replace(found, service=seen_from_here(found.service, source.root))
 
     def drop_unused(self) -> None:
         """Forget the files of services that were not asked for since the last call."""
@@ -75,15 +77,16 @@ class ServiceReader:
 
 
 def _read_ini(path: Path, source: Source) -> WsgiIni:
-    return read_wsgi_ini(path, dict(source.variables), source.directory)
+    return read_wsgi_ini(path, dict(source.variables), source.directory, source.root)
 
 
 def _read_zope(path: Path, source: Source) -> ZopeConf:
-    return read_zope_conf(path, source.environ, source.wsgi_ini is None, source.directory)
+    zope2 = source.wsgi_ini is None
+    return read_zope_conf(path, source.environ, zope2, source.directory, source.root)
 
 
 def _read_zeo(path: Path, source: Source) -> ZeoConf:
-    return read_zeo_conf(path, source.environ, source.directory)
+    return read_zeo_conf(path, source.environ, source.directory, source.root)
 
 
 def _home(config: Path | None) -> Path | None:

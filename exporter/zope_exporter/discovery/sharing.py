@@ -2,7 +2,6 @@
 
 import hashlib
 import ipaddress
-import os
 import re
 import socket
 from collections.abc import Callable, Collection, Iterable
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import psutil
+
+from zope_exporter.system.foreign_root import real_path
 
 from .candidate import Looking
 from .inventory import Database, Service
@@ -61,7 +62,7 @@ class Sharing:
                 status = data_fs.stat()
                 self._files[data_fs] = "file", status.st_dev, status.st_ino
             except OSError:
-                self._files[data_fs] = "file", os.path.realpath(data_fs), ""
+                self._files[data_fs] = "file", real_path(data_fs), ""
         return self._files[data_fs]
 
     def _zeo_keys(self, database: Database) -> list[StorageKey]:
@@ -73,7 +74,7 @@ class Sharing:
         with, if this one leads to it."""
         if "/" in address:
             self._looking(address)
-            return os.path.realpath(address)
+            return real_path(address)
         if address in self._servers or not self._is_local(address):
             return address
         port = address.rpartition(":")[2]

@@ -45,6 +45,7 @@ class Survey:
         self._find = find or partial(find_processes, looking=self.looking)
         self._hosts, self._host = hosts, host
         self._reader = ServiceReader(self.looking)
+        self._elsewhere: list[Candidate] = []
 
     def __call__(self) -> Inventory:
         """Search once. What could not be seen is told by the problems of the inventory."""
@@ -54,6 +55,7 @@ class Survey:
         candidates = gathering.candidates
         sharing = Sharing([each.service for each in candidates], self._hosts(), self.looking)
         settled = settle(candidates, self._declared, sharing, self._host())
+        self._elsewhere = _elsewhere(settled)
         if self._discover:
             self._remember(settled, gathering.forgotten)
         problems = [*processes.problems, *filter(None, [self._memory.problem])]
@@ -67,13 +69,14 @@ class Survey:
             gathering.add_declared(site, remembered)
         if self._discover:
             gathering.add_remembered(remembered)
+            gathering.add_elsewhere(self._elsewhere)
             gathering.add_running()
         return gathering
 
     def _remember(self, settled: Iterable[Candidate], gone: Sequence[Remembered]) -> None:
         changed, forgotten = [], list(gone)
         for each in settled:
-            row = None if each.declared else _row(each)
+            row = None if each.declared or each.source.root else _row(each)
             if row and row != each.row:
                 changed.append(row)
                 if each.row and each.row.key != row.key:
@@ -81,6 +84,15 @@ class Survey:
         if changed or forgotten:
             self.looking("the state file")
             self._memory.save(changed, forgotten)
+
+
+def _elsewhere(settled: Iterable[Candidate]) -> list[Candidate]:
+    """What is in other containers, with the names that it has got."""
+    return [
+        replace(each, site=each.sites[0], name=each.service.name)
+        for each in settled
+        if each.source.root and not each.declared
+    ]
 
 
 def _row(settled: Candidate) -> Remembered | None:
@@ -130,6 +142,24 @@ class _Gathering:
             elif known is None or not known.declared:
                 self.forgotten.append(row)
 
+    def add_elsewhere(self, last: Iterable[Candidate]) -> None:
+        """Add what was seen in other containers, which keeps its names when one is made anew.
+
+        Nothing of a container that has gone can be read, so that only the last search knows of it.
+        """
+        for earlier in sorted(last, key=lambda each: not self._runs(each)):
+            now = next((each for each in self._running if self._succeeds(each, earlier)), None)
+            found = now or _ended(earlier)
+            self.candidates.append(replace(found, site=earlier.site, name=earlier.name))
+
+    def _runs(self, earlier: Candidate) -> bool:
+        return any(found.source.root == earlier.source.root for found in self._running)
+
+    def _succeeds(self, found: Candidate, earlier: Candidate) -> bool:
+        now, then = found.source, earlier.source
+        is_same = (now.kind, now.config, now.wsgi_ini) == (then.kind, then.config, then.wsgi_ini)
+        return is_same and now.root is not None and self._known(found.service) is None
+
     def add_running(self) -> None:
         for found in self._running:
             if self._known(found.service) is None:
@@ -151,7 +181,8 @@ class _Gathering:
         sought = self._reader.read(source)
         running = self._running_as(sought)
         if running is not None:
-            if not source.by_hand or _of_one_file(running.service.config, source.config):
+            is_it = _of_one_file(running.service.config, source.config)
+            if not source.by_hand or is_it or running.source.root:
                 return running
             return self._reader.read(replace(running.source, config=source.config, by_hand=True))
         service = sought.service
@@ -165,7 +196,11 @@ class _Gathering:
 
     def _running_as(self, sought: Candidate) -> Candidate | None:
         """What runs of the files of a service; of several, the process that it is known to be."""
-        same = [each for each in self._running if self._is(sought, each.service)]
+        same = [
+            each
+            for each in self._running
+            if self._is(sought, each.service) or _is_named(each.source, sought.source)
+        ]
         pid = _pid(sought.service)
         return min(same, key=lambda each: _pid(each.service) != pid, default=None)
 
@@ -196,6 +231,29 @@ class _Gathering:
         if one.config and other.config:
             return _of_one_file(one.config, other.config)
         return _of_one_file(one.wsgi_ini, other.wsgi_ini)
+
+
+def _is_named(found: Source, sought: Source) -> bool:
+    """Whether a configuration in another container is named as it is called there."""
+    if found.root is None or found.kind != sought.kind:
+        return False
+    if sought.wsgi_ini:
+        return found.wsgi_ini == sought.wsgi_ini
+    return sought.config is not None and found.config == sought.config
+
+
+def _ended(earlier: Candidate) -> Candidate:
+    """What is left of a service whose files have gone with its process."""
+    service = replace(
+        earlier.service,
+        process=None,
+        databases=(),
+        access_log=None,
+        event_log=None,
+        agent_home=None,
+        problems=(),
+    )
+    return replace(earlier, service=service)
 
 
 def _of_one_file(one: Path | None, other: Path | None) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .foreign_root import open_there
 from .fsync import named
 
 CHUNK = 1 << 20
@@ -53,8 +54,9 @@ def opened(path: Path, dir_fd: int | None = None, follow_links: bool = True) -> 
     name = path if dir_fd is None else path.name
     # A look first: opening alone has effects on some devices.
     _refuse_others(path, os.stat(name, dir_fd=dir_fd, follow_symlinks=follow_links))
+    flags = _FLAGS | (0 if follow_links else os.O_NOFOLLOW)
     try:
-        descriptor = os.open(name, _FLAGS | (0 if follow_links else os.O_NOFOLLOW), dir_fd=dir_fd)
+        descriptor = open_there(name, flags, dir_fd)
     except OSError as error:
         if error.errno == errno.ELOOP and not follow_links:
             raise NotRegularError(path, stat.S_IFLNK) from error

@@ -10,7 +10,8 @@ from starlette.routing import Route
 
 from zope_exporter.clients.agent.answer import AgentError
 from zope_exporter.clients.agent.client import AgentClient
-from zope_exporter.clients.agent.diagnosis import find_sockets, why_absent
+from zope_exporter.clients.agent.diagnosis import why_absent
+from zope_exporter.clients.agent.sockets import find_sockets
 from zope_exporter.discovery.inventory import Inventory, Service
 
 from .api import API, RefusedRequestError, json_response, require_token

@@ -42,6 +42,19 @@ _SYSTEMD = (
     "libseccomp2",
 )
 
+# What starts the containers of Podman, and the libraries an image of containers has not.
+_PODMAN = (
+    "podman",
+    "conmon",
+    "runc",
+    "golang-github-containers-common",
+    "libassuan0",
+    "libdevmapper1.02.1",
+    "libgpgme11",
+    "libseccomp2",
+    "libsubid4",
+)
+
 _ALERTMANAGER = ("prometheus-alertmanager",)
 
 PROGRAMS = {
@@ -73,11 +86,13 @@ PROGRAMS = {
         ),
         "usr/lib/chromium/chromium",
     ),
+    "debootstrap": Packaged(("debootstrap",), "usr/sbin/debootstrap"),
     "goaccess": Packaged(("goaccess", "libmaxminddb0", "libncursesw6"), "usr/bin/goaccess"),
     "initdb": Packaged(_POSTGRES, "usr/lib/postgresql/15/bin/initdb"),
     "logrotate": Packaged(("logrotate", "libpopt0"), "usr/sbin/logrotate"),
     "mawk": Packaged(("mawk",), "usr/bin/mawk", "-Wversion"),
     "mtail": Packaged(("mtail",), "usr/bin/mtail"),
+    "podman": Packaged(_PODMAN, "usr/bin/podman"),
     "postgres": Packaged(_POSTGRES, "usr/lib/postgresql/15/bin/postgres"),
     "prometheus": Packaged(("prometheus",), "usr/bin/prometheus"),
     "promtool": Packaged(("prometheus",), "usr/bin/promtool"),

@@ -1,7 +1,6 @@
-"""Where the socket of a Zope's agent is, whether the agent answers, and why there is none."""
+"""Whether the agent of a Zope answers, and why there is none."""
 
 import os
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,49 +8,15 @@ from pathlib import Path
 import psutil
 
 from zope_exporter.discovery.inventory import Process, Service
+from zope_exporter.system.foreign_root import root_of, within
 
 from .answer import AgentError
 from .client import AgentClient
 from .package import shipped
+from .sockets import find_sockets
 
-# The kernel counts start times from its own start, which is known to the second only.
-_START_SECONDS = 2.0
 _PACKAGES = ("lib*/python*/site-packages", "lib*/python*/dist-packages")
 _MODULE = "Products/ZopeExporterAgent/__init__.py"
-
-
-def find_sockets(service: Service) -> list[Path]:
-    """Return the socket of a Zope's agent, or nothing where there is none.
-
-    Several Zopes may have one client home, and leave the sockets of processes that were killed in
-    it: only that of the very process counts.
-    One in a directory that may not be looked into is as good as none.
-    """
-    given = service.agent_socket
-    if given is not None and not _is_directory(given):
-        return [given]
-    directory = given or service.agent_home
-    if directory is None or service.process is None:
-        return []
-    path = directory / f"zope-exporter-{service.process.pid}.sock"
-    return [path] if _is_of(path, service.process) else []
-
-
-def _is_directory(path: Path) -> bool:
-    try:
-        return stat.S_ISDIR(path.stat().st_mode)
-    except OSError:  # whoever connects says so better
-        return False
-
-
-def _is_of(path: Path, process: Process) -> bool:
-    try:
-        status = path.lstat()
-    except OSError:
-        return False
-    # In a container each Zope in turn may have the same number.
-    is_new = status.st_mtime > process.start_time - _START_SECONDS
-    return stat.S_ISSOCK(status.st_mode) and is_new
 
 
 @dataclass(frozen=True)
@@ -67,11 +32,13 @@ def why_absent(service: Service) -> Absence:
     process, home = service.process, service.agent_home
     if process is None:
         return Absence("its process is not known")
-    python = _python(process)
+    python = _python(process, root_of(service.config or service.wsgi_ini or ""))
     installed = python and next(_installed(python), None)
     if installed is None:
-        command = f"zope-exporter agent install --python {python or 'PYTHON'}"
-        return Absence(f"not installed, as far as can be seen ({command})")
+        remedy = f"zope-exporter agent install --python {python or 'PYTHON'}"
+        if python and root_of(python):
+            remedy = "add the wheel that zope-exporter agent wheel writes to the image"
+        return Absence(f"not installed, as far as can be seen ({remedy})")
     try:
         since = installed.stat().st_ctime
         if since > process.start_time:
@@ -88,8 +55,15 @@ def why_absent(service: Service) -> Absence:
     return Absence(f"installed, but there is no socket in {home} (see Zope's event log)", True)
 
 
-def _python(process: Process) -> Path | None:
+def _python(process: Process, root: Path | None) -> Path | None:
     """The interpreter as it was called: its directory is that of the virtual environment."""
+    called = _called(process)
+    if called is None or root is None:
+        return called
+    return within(root, called.parent) / called.name
+
+
+def _called(process: Process) -> Path | None:
     try:
         running = psutil.Process(process.pid)
         called = running.cmdline()[0]

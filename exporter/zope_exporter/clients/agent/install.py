@@ -103,7 +103,8 @@ def install(python: Path, echo: Echo) -> None:
     if not _is_there(package, after):
         raise InstallError(f"after {how}: {python} does not see it: {after.agent}")
     echo(f"Put {package.name} {package.version} into {where}, {how}.")
-    if not after.has_zope:
+    # A buildout shows its eggs to its own scripts alone.
+    if not after.has_zope and not (python.parent / "buildout").exists():
         echo(f"{python} sees no Zope: make sure that it is the Python that runs yours.")
     echo("Restart Zope: it loads the agent when it starts.")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from zope_exporter.clients.agent.answer import AgentError, Answer
 from zope_exporter.clients.agent.client import AgentClient
-from zope_exporter.clients.agent.diagnosis import find_sockets
+from zope_exporter.clients.agent.sockets import find_sockets
 from zope_exporter.discovery.inventory import Inventory, Service
 from zope_exporter.metrics.metric import Metric, Part, Sample
 

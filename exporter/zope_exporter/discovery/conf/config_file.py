@@ -8,11 +8,13 @@ from typing import Generic, Protocol, TypeVar
 
 from zope_exporter.discovery.candidate import Looking, Source
 from zope_exporter.system.foreign_file import ForeignFileError, read
+from zope_exporter.system.foreign_root import within
 
 MAX_BYTES = 4 * 1024 * 1024
 # A file that changes twice within one tick of its file system's clock keeps its stamp.
 _SETTLED_NS = 2_000_000_000
 _Stamp = tuple[int, int, int] | None
+_Key = tuple[Path | None, Path]  # whose file it is
 
 
 class ConfigFileError(Exception):
@@ -25,14 +27,15 @@ class ConfigFileError(Exception):
         super().__init__(f"{path}: {reason}")
 
 
-def read_text(path: Path, problems: list[str]) -> str:
+def read_text(path: Path, problems: list[str], root: Path | None = None) -> str:
     """The text of a regular file of at most MAX_BYTES; raises ConfigFileError.
 
     Bytes that are not UTF-8 are replaced, and `problems` says so: Python 2 let Latin-1 comments
-    pass, and they are no reason to lose the rest of the file.
+    pass, and they are no reason to lose the rest of the file. `root` is that of the process whose
+    file it is, if not ours.
     """
     try:
-        data = read(path, MAX_BYTES)
+        data = read(seen(path, root), MAX_BYTES)
     except ForeignFileError as error:
         raise ConfigFileError(path, f"{error.reason}; {error.remedy}") from error
     if b"\0" in data:
@@ -43,6 +46,11 @@ def read_text(path: Path, problems: list[str]) -> str:
         line = data.count(b"\n", 0, error.start) + 1
         problems.append(f"{path}, line {line}: not UTF-8; save the file as UTF-8")
         return data.decode("utf-8-sig", errors="replace")
+
+
+def seen(path: Path, root: Path | None) -> Path:
+    """Where a file is that a process with this root has as `path`."""
+    return path if root is None else within(root, path)
 
 
 class Conf(Protocol):
@@ -79,18 +87,19 @@ class ConfCache(Generic[C]):
     def __init__(self, read: Callable[[Path, Source], C], looking: Looking | None = None) -> None:
         self._read = read
         self._looking = looking or Looking()
-        self._kept: dict[Path, _Kept[C]] = {}
-        self._used: set[Path] = set()
+        self._kept: dict[_Key, _Kept[C]] = {}
+        self._used: set[_Key] = set()
 
     def get(self, path: Path | None, source: Source) -> Content[C]:
         """Return what the file says, as the source's process reads it. Never raises."""
         if path is None:
             return Content()
-        self._used.add(path)
+        key = source.root, path
+        self._used.add(key)
         inputs = _inputs(source)
-        kept = self._kept.pop(path, None)
-        if kept and kept.inputs == inputs and kept.stamps == self._stamps(kept.stamps):
-            self._kept[path] = kept
+        kept = self._kept.pop(key, None)
+        if kept and kept.inputs == inputs and kept.stamps == self._stamps(kept.stamps, source):
+            self._kept[key] = kept
             return kept.content
         self._looking(path)
         started = time.time_ns()
@@ -100,18 +109,18 @@ class ConfCache(Generic[C]):
         except (ConfigFileError, OSError, ValueError) as error:
             return Content(problems=(str(error),))
         content = Content(conf, environ.used, conf.problems)
-        stamps = self._stamps(conf.files)
+        stamps = self._stamps(conf.files, source)
         if all(stamp and stamp[0] < started - _SETTLED_NS for stamp in stamps.values()):
-            self._kept[path] = _Kept(inputs, stamps, content)
+            self._kept[key] = _Kept(inputs, stamps, content)
         return content
 
     def drop_unused(self) -> None:
         """Forget all files that were not asked for since the last call."""
-        self._kept = {path: kept for path, kept in self._kept.items() if path in self._used}
+        self._kept = {key: kept for key, kept in self._kept.items() if key in self._used}
         self._used.clear()
 
-    def _stamps(self, files: Iterable[Path]) -> dict[Path, _Stamp]:
-        return {file: self._stamp(file) for file in files}
+    def _stamps(self, files: Iterable[Path], source: Source) -> dict[Path, _Stamp]:
+        return {file: self._stamp(seen(file, source.root)) for file in files}
 
     def _stamp(self, path: Path) -> _Stamp:
         self._looking(path)

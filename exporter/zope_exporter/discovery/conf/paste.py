@@ -49,7 +49,9 @@ class PasteIni:
         return self.sections.get("DEFAULT", {})
 
 
-def read_paste_ini(path: Path, variables: Mapping[str, str], problems: list[str]) -> PasteIni:
+def read_paste_ini(
+    path: Path, variables: Mapping[str, str], problems: list[str], root: Path | None = None
+) -> PasteIni:
     """Read an ini file; raises ConfigFileError.
 
     configparser would do, but a hostile file keeps it busy for hours: its time grows with the
@@ -58,7 +60,7 @@ def read_paste_ini(path: Path, variables: Mapping[str, str], problems: list[str]
     known = {**variables, "here": str(path.parent), "__file__": str(path)}
     sections: dict[str, dict[str, str]] = {}
     options: dict[str, str] | None = None
-    for number, first, *more in _logical_lines(read_text(path, problems)):
+    for number, first, *more in _logical_lines(read_text(path, problems, root)):
         header = _HEADER.match(first)
         if header:
             options = sections.setdefault(_section_name(header["name"]), {})
@@ -162,9 +164,16 @@ class Component:
 class Paste:
     """An ini file with those that it uses."""
 
-    def __init__(self, path: Path, variables: Mapping[str, str], problems: list[str]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        variables: Mapping[str, str],
+        problems: list[str],
+        root: Path | None = None,
+    ) -> None:
         self.problems = problems
-        self.main = read_paste_ini(path, variables, problems)
+        self.main = read_paste_ini(path, variables, problems, root)
+        self._root = root
         self._files = {path: self.main}
 
     @property
@@ -239,7 +248,7 @@ class Paste:
             if len(self._files) == _MAX_FILES:
                 raise ConfigFileError(path, f"more than {_MAX_FILES} files are used; use fewer")
             variables = {**ini.defaults, **ini.variables}
-            self._files[path] = read_paste_ini(path, variables, self.problems)
+            self._files[path] = read_paste_ini(path, variables, self.problems, self._root)
         return self._files[path], name or "main"
 
 

@@ -49,14 +49,17 @@ class WsgiIni:
 
 
 def read_wsgi_ini(
-    path: Path, variables: Mapping[str, str] = {}, cwd: Path | None = None
+    path: Path,
+    variables: Mapping[str, str] = {},
+    cwd: Path | None = None,
+    root: Path | None = None,
 ) -> WsgiIni:
     """Read an ini file; raises ConfigFileError.
 
     `variables` are the assignments on the command line of the process, such as
-    `config_file=zope.conf`, and `cwd` is its working directory.
+    `config_file=zope.conf`, `cwd` its working directory, `root` its root if that is not ours.
     """
-    paste = Paste(path.absolute(), variables, [])
+    paste = Paste(path.absolute(), variables, [], root)
     pipeline = paste.pipeline()
     zope = _zope(paste, pipeline)
     section = paste.server()

@@ -14,7 +14,7 @@ import ZConfig
 from ZConfig.cfgparser import ZConfigParser
 from ZConfig.schemaless import Resource
 
-from .config_file import MAX_BYTES, ConfigFileError, read_text
+from .config_file import MAX_BYTES, ConfigFileError, read_text, seen
 
 MAX_DEPTH = 64
 MAX_FILES = 50
@@ -61,15 +61,18 @@ class Section:
         return f"{self.positions[key]}: {key}{inside}"
 
 
-def read(path: Path, environ: Mapping[str, str] = {}) -> tuple[Section, tuple[str, ...]]:
+def read(
+    path: Path, environ: Mapping[str, str] = {}, root: Path | None = None
+) -> tuple[Section, tuple[str, ...]]:
     """The sections of a file and of what it includes, and what is wrong with them.
 
-    `environ` is the environment of the process that the file belongs to. Raises ConfigFileError.
+    `environ` is the environment of the process that the file belongs to, `root` its root if that
+    is not ours. Raises ConfigFileError.
     """
     path = path.absolute()
-    context = _Context(environ)
+    context = _Context(environ, root)
     top = _OpenSection("", "", 0)
-    context.parse(path, read_text(path, context.problems), top, {})
+    context.parse(path, read_text(path, context.problems, root), top, {})
     if context.missing:
         context.problems.append(
             f"{path}: not seen in the environment of its process: "
@@ -104,8 +107,9 @@ class _OpenSection:
 class _Context:
     """What ZConfig calls the context: shared by a file and all that it includes."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], root: Path | None) -> None:
         self.environ = environ
+        self.root = root
         self.problems: list[str] = []
         self.missing: set[str] = set()
         self.files: list[Path] = []
@@ -114,7 +118,7 @@ class _Context:
         self._characters = 0
 
     def parse(self, path: Path, text: str, section: _OpenSection, defines: dict[str, str]) -> None:
-        real = os.path.realpath(path)
+        real = os.path.realpath(path) if self.root is None else str(seen(path, self.root))
         if real in self._including:
             raise ConfigFileError(path, "includes itself; remove one of the %include lines")
         self.files.append(path)
@@ -199,7 +203,7 @@ class _Parser(ZConfigParser):  # type: ignore[misc]  # ZConfig has no types
             return
         self.context.count_include(path)
         try:
-            text = read_text(path, self.context.problems)
+            text = read_text(path, self.context.problems, self.context.root)
         except ConfigFileError as error:
             self.problem(f"cannot be included: {error}")
         else:

@@ -31,13 +31,18 @@ class ZeoConf:
     problems: tuple[str, ...]
 
 
-def read_zeo_conf(path: Path, environ: Mapping[str, str] = {}, cwd: Path | None = None) -> ZeoConf:
+def read_zeo_conf(
+    path: Path,
+    environ: Mapping[str, str] = {},
+    cwd: Path | None = None,
+    root: Path | None = None,
+) -> ZeoConf:
     """Read a zeo.conf; raises ConfigFileError.
 
-    `environ` and `cwd` are the environment and the working directory of the ZEO process.
+    `environ`, `cwd` and `root` are those of the ZEO process, whose files may not be ours.
     """
     path = path.absolute()
-    top, problems = read(path, environ)
+    top, problems = read(path, environ, root)
     values = Values(environ, cwd, instance_directory(path))
     server = next(iter(top.find("zeo")), Section("zeo", "", {}))
     address = _address(server, "address", values)

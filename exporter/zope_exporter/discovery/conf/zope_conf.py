@@ -48,13 +48,14 @@ def read_zope_conf(
     environ: Mapping[str, str] = {},
     zope2: bool = False,
     cwd: Path | None = None,
+    root: Path | None = None,
 ) -> ZopeConf:
     """Read a zope.conf; raises ConfigFileError.
 
-    `environ` and `cwd` are the environment and the working directory of the Zope process.
+    `environ`, `cwd` and `root` are those of the Zope process, whose files may not be ours.
     """
     path = path.absolute()
-    top, problems = read(path, environ)
+    top, problems = read(path, environ, root)
     layout = instance_directory(path)
     values = Values(environ, cwd, layout)
     instance_home = _path(top, "instancehome", values)

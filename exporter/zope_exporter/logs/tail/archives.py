@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from zope_exporter.system.foreign_root import own_path
 from zope_exporter.system.open_files import open_files
 
 from .file import SUFFIXES, Identity, LogError
@@ -195,7 +196,7 @@ def reopen_needed(
     `current` is the file now at the path, None if there is none. A process that is gone writes
     nothing. Raises WriterHiddenError without the rights to look.
     """
-    path = os.path.realpath(log)
+    path = own_path(log)
     try:
         found = open_files(proc / str(pid), lambda name, _: name == path or _is_archive(name, path))
     except PermissionError as error:

@@ -7,6 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal, get_args
 
+from zope_exporter.system.foreign_root import real_path
+
 from .archives import SeenArchives
 from .file import Identity, LogFile, LogMissingError, first_bytes, open_log
 from .line_reader import LONGEST_LINE, SAMPLE, LineReader, Position, beginning, end, from_json
@@ -149,7 +151,7 @@ class RotationTracker:
 
     def _open(self) -> LogFile | None:
         try:
-            return open_log(os.path.realpath(self._path))
+            return open_log(real_path(self._path))
         except (FileNotFoundError, NotADirectoryError):
             return None
 
@@ -287,4 +289,4 @@ class RotationTracker:
         return older | ({current.identity} if current else set())
 
     def _paths(self) -> set[str]:
-        return {self._path, os.path.realpath(self._path)}
+        return {self._path, real_path(self._path)}

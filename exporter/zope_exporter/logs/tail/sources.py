@@ -10,6 +10,7 @@ from typing import Literal
 
 from zope_exporter.discovery.inventory import Inventory, Process, Service
 from zope_exporter.discovery.sites import first_free, numbered
+from zope_exporter.system.foreign_root import real_path
 
 LogKind = Literal["access", "event"]
 _Given = dict[tuple[str, str], dict[LogKind, "ExtraLog"]]
@@ -44,7 +45,7 @@ class LogSource:
 def log_sources(
     inventory: Inventory,
     extra: Iterable[ExtraLog] = (),
-    real: Callable[[Path], str] = os.path.realpath,
+    real: Callable[[Path], str] = real_path,
 ) -> list[LogSource]:
     """Return every file once for each site, those of its services first.
 
@@ -133,7 +134,7 @@ class RealPaths:
 
     def __init__(
         self,
-        resolve: Callable[[Path], str] = os.path.realpath,
+        resolve: Callable[[Path], str] = real_path,
         patience: float = PATIENCE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

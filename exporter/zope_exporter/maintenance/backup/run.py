@@ -1,11 +1,11 @@
 """Backing up a database, with its repository locked from the first look to the end."""
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
 from zope_exporter.maintenance.jobs.report import ActionError, RefusedError, Report
 from zope_exporter.storage.filestorage.datafile import FileStorageError
+from zope_exporter.system.foreign_root import real_path
 
 from .attempt import Run
 from .disk import Disk, Means
@@ -78,12 +78,12 @@ def _make(disk: Disk, repository: Path) -> None:
 
 
 def _check_place(source: Source, repository: Path) -> None:
-    data_fs, place = (Path(os.path.realpath(path)) for path in (source.data_fs, repository))
+    data_fs, place = (Path(real_path(path)) for path in (source.data_fs, repository))
     remedy = "give the backups a directory of their own"
     if data_fs.parent == place:
         raise RefusedError("place", f"{repository} holds the Data.fs itself", remedy)
     if source.blob_dir is not None:
-        blobs = Path(os.path.realpath(source.blob_dir))
+        blobs = Path(real_path(source.blob_dir))
         # Whatever deletes all blobs deletes what is within them.
         if place.is_relative_to(blobs) or blobs.is_relative_to(place):
             reason = f"{repository} and the blobs in {source.blob_dir} are within each other"

@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 from zope_exporter.clients.agent.client import AgentClient
-from zope_exporter.clients.agent.diagnosis import find_sockets
+from zope_exporter.clients.agent.sockets import find_sockets
 from zope_exporter.discovery.inventory import Database, Service, Storage
 from zope_exporter.maintenance.jobs.report import RefusedError, Report
 from zope_exporter.storage.filestorage.open_files import holders

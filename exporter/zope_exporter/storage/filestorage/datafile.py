@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from zope_exporter.system import foreign_file
+from zope_exporter.system.foreign_root import real_path
 from zope_exporter.system.open_files import Identity
 
 UNFINISHED = (".pack", ".index.index_tmp")
@@ -69,7 +70,7 @@ def status(path: Path) -> os.stat_result:
 
 def room(path: Path) -> os.statvfs_result:
     """Return the state of the file system a Data.fs is on, even while the file is not there."""
-    directory = Path(os.path.realpath(path)).parent
+    directory = Path(real_path(path)).parent
     try:
         return os.statvfs(directory)
     except OSError as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from zope_exporter.system import open_files as system
 from zope_exporter.system.foreign_file import NotRegularError, opened
+from zope_exporter.system.foreign_root import own_path, real_path
 from zope_exporter.system.open_files import Identity, OpenFile
 
 from .datafile import OwnerHiddenError
@@ -45,8 +46,8 @@ def writes_elsewhere(files: Iterable[OpenFile], current: Identity) -> bool:
 
 def _paths(data_fs: Path) -> frozenset[str]:
     # ZODB puts the other files beside the name it was given, even where that is a symbolic link.
-    beside = os.path.realpath(data_fs.parent) + "/" + data_fs.name
-    return frozenset({os.path.realpath(data_fs), *(beside + suffix for suffix in SUFFIXES)})
+    beside = own_path(data_fs.parent) + "/" + data_fs.name
+    return frozenset({own_path(data_fs), *(beside + suffix for suffix in SUFFIXES)})
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Holders:
 
 def holders(data_fs: Path, proc: Path = Path("/proc")) -> Holders:
     """Look for them. A process is found whatever it calls the file, as in a container."""
-    real = Path(os.path.realpath(data_fs))
+    real = Path(real_path(data_fs))
     places = {real.parent / real.name, data_fs.parent / data_fs.name}
     paths = {place.with_name(place.name + suffix) for place in places for suffix in SUFFIXES}
     identities = set(_identities(paths))
