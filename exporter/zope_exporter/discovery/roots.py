@@ -23,7 +23,8 @@ def other_root(proc: Path, pid: int, file: Path) -> Path | None:
     """
     root = proc / str(pid) / "root"
     # Everybody may see what is mounted where, so that a path of theirs is never taken for ours.
-    is_other = _mounted(proc / str(pid)) != _mounted(Path("/proc/self"))
+    theirs, ours = _mounted(proc / str(pid)), _mounted(Path("/proc/self"))
+    is_other = theirs is not None and theirs != ours
     try:
         if not is_other and not (file.is_absolute() and _sees_another(root, file)):
             return None
