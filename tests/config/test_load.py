@@ -130,7 +130,7 @@ BAD = [
     ),
     (
         "sites:\n- name: a\n  instances:\n  - name: b",
-        ":4: sites[0].instances[0]: names nothing to watch (give zope_conf, wsgi_ini, data_fs or agent)",
+        ":4: sites[0].instances[0]: names nothing to watch (give zope_conf, wsgi_ini, data_fs or",
     ),
     (
         "sites:\n- name: a\n  instances:\n  - zope_config: b",
