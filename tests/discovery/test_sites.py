@@ -402,6 +402,19 @@ def test_an_address_that_may_lead_elsewhere_on_another_host_names_no_site(addres
     assert Sharing([service], HERE).shared_by([service]) == ""
 
 
+def relstorage(database: str) -> Database:
+    return Database("main", "relstorage", sql_database=database)
+
+
+def test_clients_of_one_sql_database_are_one_site_on_every_host() -> None:
+    database = relstorage("db.example.org:5432/plone")
+    assert on_host("web1", zope("/app", database)) == ["db.example.org-plone"]
+    both = zope("/srv/client1", database), zope("/srv/client2", database)
+    assert on_host("web2", *both) == ["db.example.org-plone"]
+    assert on_host("web2", zope("/app", relstorage("db:5432/plone"))) == ["web2-app"]
+    assert Sharing(both, HERE).shared_by(both)
+
+
 def test_sites_are_known_to_be_one_by_the_storage_they_share() -> None:
     def shared_by(*databases: Database) -> str:
         (site,) = made(members(zope("/srv/intranet", *databases)))

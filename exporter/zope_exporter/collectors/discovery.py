@@ -15,8 +15,8 @@ LAST_SUCCESS = Metric(
 SHARED = Metric(
     "zope_site_shared_info",
     "info",
-    "Sites that other hosts have a part in, by declaration or by a fingerprint of the ZEO"
-    " storage they share; sites of one name on two hosts are the same one only if both have the"
+    "Sites that other hosts have a part in, by declaration or by a fingerprint of the"
+    " database they share; sites of one name on two hosts are the same one only if both have the"
     " same `by`.",
     ("site", "by"),
 )

@@ -147,7 +147,7 @@ class SiteConfig(Section):
     spans_hosts: bool = False
     """Whether the site of this name on other hosts is the same one: it is down when it answers on
     none of them. Without it, sites of one name on two hosts are strangers, unless their Zopes use
-    one ZEO server."""
+    one ZEO server or SQL database."""
     instances: Annotated[tuple[InstanceConfig, ...], unique("instances")] = ()
     """Its Zopes, where they are not found by themselves or another name is wanted."""
     zeo: tuple[ZeoConfig, ...] = ()

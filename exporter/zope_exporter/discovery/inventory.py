@@ -40,7 +40,10 @@ class TlsFiles:
 
 @dataclass(frozen=True)
 class Database:
-    """A database as one zope.conf mounts it."""
+    """A database as one zope.conf mounts it.
+
+    `sql_database` is where a RelStorage keeps it, as host:port/name, if that much is known.
+    """
 
     name: str
     kind: StorageKind
@@ -50,6 +53,7 @@ class Database:
     zeo_servers: tuple[str, ...] = ()
     zeo_storage: str = ""
     zeo_tls: TlsFiles | None = None
+    sql_database: str = ""
     pool_size: int = 7
     cache_objects: int = 5000
     cache_bytes: int = 0

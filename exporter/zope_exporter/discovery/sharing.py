@@ -49,6 +49,8 @@ class Sharing:
             return ()
         own = [self._file_key(database.data_fs)] if database.data_fs else []
         zeo = self._zeo_keys(database)
+        if database.sql_database:
+            own.append(("sql", database.sql_database, ""))
         return tuple(dict.fromkeys([*own, *zeo, *(self._served.get(key, key) for key in zeo)]))
 
     def service_keys(self, service: Service) -> frozenset[StorageKey]:
@@ -84,15 +86,22 @@ class Sharing:
 
     def elsewhere(self, service: Service) -> str:
         """Return what names the storage of a Zope's root on other hosts too, such as
-        `zeo.example.org-8100`; "" if its ZEO server is on this host, or may be another one there.
+        `zeo.example.org-8100`; "" if its server is on this host, or may be another one there.
         """
         root = next((each for each in service.databases if "/" in each.mount_points), None)
+        if root and root.sql_database:
+            return self._sql_elsewhere(root.sql_database)
         servers = sorted(root.zeo_servers) if root and service.kind == "zope" else []
         if not root or not servers or not all(map(self._means_the_same_elsewhere, servers)):
             return ""
         storage = f"-{root.zeo_storage}" if root.zeo_storage not in ("", "1") else ""
         host, port = _host(servers[0]).replace(":", "-"), servers[0].rpartition(":")[2]
         return f"{host}-{port}{storage}"
+
+    def _sql_elsewhere(self, database: str) -> str:
+        server, _, name = database.partition("/")
+        known = self._means_the_same_elsewhere(server)
+        return f"{_host(server).replace(':', '-')}-{name.replace('/', '-')}" if known else ""
 
     def shared_by(self, services: Iterable[Service]) -> str:
         """Return a fingerprint of the storage that other hosts may use too, "" for none."""

@@ -151,6 +151,7 @@ ZEO = Database("main", "zeo", zeo_storage="1")
                 {
                     "kind": "relstorage",
                     "blob_dir": "/srv/plone/var/blobcache",
+                    "sql_database": "db.example.com:5432/plone",
                     "cache_objects": 30000,
                 },
                 {"name": "demo", "mount_points": ("/demo",), "data_fs": "/srv/plone/var/base.fs"},
@@ -484,3 +485,30 @@ def test_zope_itself_reads_the_same(tmp_path: Path, extra: str) -> None:
         "urls": list(ini.urls),
     }
     assert conf.problems == ini.problems == ()
+
+
+@pytest.mark.parametrize(
+    ("adapter", "lines", "database"),
+    [
+        ("postgresql", ["dsn host=DB.example.org port=5433 dbname=plone"],
+         "db.example.org:5433/plone"),
+        ("postgresql", ["dsn postgresql://plone:tops3cret@db.example.org:5433/plone?sslmode=off"],
+         "db.example.org:5433/plone"),
+        ("postgresql", ["dsn postgresql://plone:tops3cret@db.example.org/plone"],
+         "db.example.org:5432/plone"),
+        ("postgresql", ["dsn dbname=plone"], ""),
+        ("postgresql", ["dsn postgresql://db.example.org:no-port/plone"], ""),
+        ("postgresql", ["dsn $RELSTORAGE_DSN"], ""),
+        ("mysql", ["host db.example.org", "db plone", "passwd tops3cret"],
+         "db.example.org:3306/plone"),
+        ("mysql", ["db plone"], ""),
+        ("oracle", ["dsn XE"], ""),
+    ],
+)  # fmt: skip
+def test_where_relstorage_keeps_a_database(
+    tmp_path: Path, adapter: str, lines: list[str], database: str
+) -> None:
+    inner = ("<relstorage>", f"<{adapter}>", *lines, f"</{adapter}>", "</relstorage>")
+    found, _ = read_database(tmp_path, *inner)
+    assert found.sql_database == database
+    assert "s3cret" not in repr(found)

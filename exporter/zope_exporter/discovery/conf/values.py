@@ -1,9 +1,11 @@
 """What keys and sections mean to Zope and ZEO alike: numbers, paths, addresses, storages, logs."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ZConfig.datatypes import stock_datatypes
 
@@ -114,6 +116,8 @@ def read_storage(section: Section, values: Values) -> Database:
         data_fs=values.path(innermost, "path") if kind == "filestorage" else None,
         blob_dir=values.path(outermost_blobs, "blob-dir") if outermost_blobs else None,
     )
+    if kind == "relstorage":
+        return replace(storage, sql_database=_sql_database(innermost))
     if kind != "zeo":
         return storage
     return replace(
@@ -142,6 +146,36 @@ def _servers(section: Section, values: Values) -> Iterator[str]:
         address = values.zeo_address(section, "server", text)
         if address is not None:
             yield address
+
+
+_OF_DSN = re.compile(r"(\w+)\s*=\s*(?:'([^']*)'|(\S+))")
+_SQL_PORTS = {"postgresql": "5432", "mysql": "3306"}
+
+
+def _sql_database(section: Section) -> str:
+    """`host:port/name` of a RelStorage, of which nothing secret is kept; "" if it is not told."""
+    for adapter, port in _SQL_PORTS.items():
+        for inner in section.find(adapter):
+            given = {key: inner.value(key) for key in ("host", "port", "db", "dsn")}
+            if any(isinstance(text, Unresolved) for text in given.values()):
+                return ""
+            told = {"port": port} | _of_dsn(given["dsn"] or "")
+            told |= {key: text for key, text in given.items() if text}
+            name = told.get("db") or told.get("dbname", "")
+            if told.get("host") and name:
+                return f"{told['host'].lower()}:{told['port']}/{name}"
+    return ""
+
+
+def _of_dsn(dsn: str) -> dict[str, str]:
+    if "://" not in dsn:
+        return {key: quoted or bare for key, quoted, bare in _OF_DSN.findall(dsn)}
+    try:
+        url = urlsplit(dsn)
+        told = {"host": url.hostname or "", "dbname": url.path.strip("/")}
+        return told | ({"port": str(url.port)} if url.port else {})
+    except ValueError:
+        return {}
 
 
 def _storage_name(client: Section) -> str:
