@@ -3,12 +3,14 @@
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from tests.support.programs.debian import tool
 from tests.support.programs.require import require
@@ -17,6 +19,7 @@ from zope_exporter.system.healthcheck import TIMEOUT
 from zope_exporter.system.resources import shipped
 
 DEPLOY = shipped("deploy")
+KUBERNETES = DEPLOY / "kubernetes"
 SERVICES = sorted(DEPLOY.glob("*.service"))
 TIMERS = sorted(DEPLOY.glob("*.timer"))
 THRESHOLD = 20  # tenths: an exposure below 2.0
@@ -40,7 +43,7 @@ def test_everything_that_should_be_there_is() -> None:
     names = {path.name for path in DEPLOY.iterdir()}
     actions = [f"zope-exporter-{action}" for action in ("backup", "pack", "verify")]
     assert {f"{name}.{kind}" for name in actions for kind in ("service", "timer")} < names
-    assert {"zope-exporter.service", "zope-exporter.cron", "kubernetes.yaml"} < names
+    assert {"zope-exporter.service", "zope-exporter.cron", "kubernetes"} < names
 
 
 @pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.name)
@@ -109,7 +112,7 @@ def healthcheck() -> Any:
 
 
 def test_kubernetes_objects_parse_and_ours_are_locked_down() -> None:
-    documents = list(yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text()))
+    documents = list(yaml.safe_load_all((KUBERNETES / "zope.yaml").read_text()))
     assert [document["kind"] for document in documents] == ["StatefulSet", "CronJob"]
     ours = [c for c in _containers(documents) if c["image"].startswith("zope-exporter")]
     assert {container["name"] for container in ours} == {"exporter", "backup"}
@@ -126,3 +129,50 @@ def test_kubernetes_objects_parse_and_ours_are_locked_down() -> None:
     assert "readinessProbe" not in exporter, "it would keep the visitors of Zope out"
     [cron_job] = [d["spec"] for d in documents if d["kind"] == "CronJob"]
     assert cron_job["concurrencyPolicy"] == "Forbid"
+
+
+def test_kubernetes_takes_the_objects_as_they_are() -> None:
+    command = [sys.executable, "-m", "kubernetes_validate", "--strict"]
+    done = subprocess.run(
+        [*command, KUBERNETES / "zope.yaml"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_prometheus_operator_finds_the_port_and_the_pods() -> None:
+    zope, _ = yaml.safe_load_all((KUBERNETES / "zope.yaml").read_text())
+    monitor = yaml.safe_load((KUBERNETES / "podmonitor.yaml").read_text())
+    labels = zope["spec"]["template"]["metadata"]["labels"]
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= labels.items()
+    [endpoint] = monitor["spec"]["podMetricsEndpoints"]
+    [exporter] = [each for each in _containers(zope) if each["name"] == "exporter"]
+    assert [port["name"] for port in exporter["ports"]] == [endpoint["port"]]
+    assert {"targetLabel": "job", "replacement": "zope"} in endpoint["relabelings"]
+
+
+def test_both_containers_of_a_pod_are_of_one_user_and_group() -> None:
+    zope, _ = yaml.safe_load_all((KUBERNETES / "zope.yaml").read_text())
+    pod = zope["spec"]["template"]["spec"]
+    assert pod["shareProcessNamespace"] is True
+    assert {"runAsUser", "runAsGroup"} < pod["securityContext"].keys()
+    own = [container.get("securityContext", {}) for container in pod["containers"]]
+    assert not any("runAsUser" in each or "runAsGroup" in each for each in own)
+
+
+def test_the_base_has_all_that_it_names_where_it_is_written(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["assets", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    bases = [tmp_path / "deploy/kubernetes"]
+    kinds: list[str] = []
+    while bases:
+        base = bases.pop()
+        for name in yaml.safe_load((base / "kustomization.yaml").read_text())["resources"]:
+            if (base / name).is_dir():
+                bases.append(base / name)
+            else:
+                kinds += [each["kind"] for each in yaml.safe_load_all((base / name).read_text())]
+    assert sorted(kinds) == ["CronJob", "PodMonitor", "PrometheusRule", "StatefulSet"]

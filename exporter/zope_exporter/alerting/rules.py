@@ -27,6 +27,12 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 
 _Dumper.add_representer(str, _text)
 
+KUSTOMIZATION = {
+    "apiVersion": "kustomize.config.k8s.io/v1beta1",
+    "kind": "Kustomization",
+    "resources": ["prometheusrule.yml"],
+}
+
 
 def generate(alerts: Path, thresholds: Path | None = None) -> dict[str, str]:
     """Return the rule files by path below `alerts`, made with the thresholds of a file or ours.
@@ -41,6 +47,7 @@ def generate(alerts: Path, thresholds: Path | None = None) -> dict[str, str]:
         "rules/zope.yml": _dump({"groups": groups}),
         f"rules/{OPTIONAL}.yml": _dump({"groups": optional}),
         "kubernetes/prometheusrule.yml": _dump(_prometheus_rule(groups)),
+        "kubernetes/kustomization.yaml": _dump(KUSTOMIZATION),
     }
 
 

@@ -149,3 +149,25 @@ def test_a_failing_pip_is_named(tmp_path: Path, said: str, reason: str) -> None:
     result = install(python)
     assert result.exit_code == 1
     assert f"pip install ended with status 1: {reason}" in result.output
+
+
+def test_the_python_of_a_buildout_need_see_no_zope(tmp_path: Path) -> None:
+    """Its eggs are seen by the scripts alone that buildout makes."""
+    python = make_environment(tmp_path, with_pip=False)
+    (python.parent / "buildout").touch()
+    installed = install(python)
+    assert installed.exit_code == 0
+    assert "sees no Zope" not in installed.output
+
+
+def test_a_wheel_is_installed_as_a_requirement_within_constraints(tmp_path: Path) -> None:
+    """As in an image, by ADDONS or in a Dockerfile."""
+    python = make_environment(tmp_path, with_pip=True)
+    written = CliRunner().invoke(main, ["agent", "wheel", str(tmp_path)])
+    assert written.exit_code == 0, written.output
+    assert Path(written.output.strip()).parent == tmp_path
+    constraints = tmp_path / "constraints.txt"
+    constraints.write_text(f"zope-exporter-agent=={shipped().version}\n")
+    source = f"--find-links={tmp_path}", f"--constraint={constraints}"
+    run(python, "-m", "pip", "install", "-q", "--no-index", *source, "zope-exporter-agent")
+    is_seen(python)

@@ -20,6 +20,7 @@ class Packaged:
     path: str
     version: str = "--version"  # the option that asks for it
     relocated: bool = False  # whether it looks for files of its own where it would be installed
+    variable: tuple[str, str] = ("", "")  # by which it is told where these are, if it can be
 
 
 _POSTGRES = ("postgresql-15",)
@@ -86,7 +87,11 @@ PROGRAMS = {
         ),
         "usr/lib/chromium/chromium",
     ),
-    "debootstrap": Packaged(("debootstrap",), "usr/sbin/debootstrap"),
+    "debootstrap": Packaged(
+        ("debootstrap",),
+        "usr/sbin/debootstrap",
+        variable=("DEBOOTSTRAP_DIR", "usr/share/debootstrap"),
+    ),
     "goaccess": Packaged(("goaccess", "libmaxminddb0", "libncursesw6"), "usr/bin/goaccess"),
     "initdb": Packaged(_POSTGRES, "usr/lib/postgresql/15/bin/initdb"),
     "logrotate": Packaged(("logrotate", "libpopt0"), "usr/sbin/logrotate"),
@@ -133,7 +138,7 @@ def unpack(
         if packaged.packages == packages:
             if packaged.relocated:
                 relocate(home / packaged.path)
-            _write_launcher(home / program, home / packaged.path, packaged.relocated)
+            _write_launcher(home / program, packaged)
 
 
 def _download(packages: tuple[str, ...], home: Path, log: Path) -> None:
@@ -157,14 +162,16 @@ def _lists_of_its_own(lists: Path) -> list[str]:
     return ["-o", f"Dir::State::Lists={lists}", "-o", f"Dir::Cache={lists}"]
 
 
-def _write_launcher(launcher: Path, program: Path, at_home: bool) -> None:
+def _write_launcher(launcher: Path, packaged: Packaged) -> None:
     """The libraries lie where the loader does not look by itself.
 
-    What is started `at_home` can be given absolute paths only.
+    What is relocated is started at home, and can be given absolute paths only.
     """
     home = launcher.parent
+    program, (variable, place) = home / packaged.path, packaged.variable
+    told = f'{variable}="{home / place}" ' if variable else ""
     libraries = {found.parent for found in home.glob("**/lib/**/*.so*")} or {home}
     search = ":".join(map(str, sorted(libraries)))
-    go = f'cd "{home}" && ' if at_home else ""
-    launcher.write_text(f'#!/bin/sh\n{go}LD_LIBRARY_PATH="{search}" exec "{program}" "$@"\n')
+    go = f'cd "{home}" && ' if packaged.relocated else ""
+    launcher.write_text(f'#!/bin/sh\n{go}{told}LD_LIBRARY_PATH="{search}" exec "{program}" "$@"\n')
     launcher.chmod(0o755)

@@ -79,11 +79,8 @@ def _make_images(home: Path, requirements: str) -> None:
 
 def _bootstrap(tree: Path, log: Path) -> None:
     log.unlink(missing_ok=True)
-    program = tool("debootstrap")
-    unpacked = program.parent / "usr/share/debootstrap"
-    changes = {"DEBOOTSTRAP_DIR": str(unpacked)} if unpacked.is_dir() else {}
     flags = ("--variant=minbase", f"--include={_PACKAGES}")
-    run([program, *flags, SUITE, tree], log, changes)
+    run([tool("debootstrap"), *flags, SUITE, tree], log)
     (tree / "usr/bin/python").symlink_to("python3")
     shutil.rmtree(tree / "var/cache/apt/archives", ignore_errors=True)
 
