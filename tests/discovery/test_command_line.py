@@ -16,6 +16,11 @@ def wsgi(ini: str, debug: bool = False, **variables: str) -> CommandLine:
     return CommandLine("zope", "", ini, tuple(variables.items()), debug)
 
 
+def any_of(ini: str) -> CommandLine:
+    """A server that runs any application, and Zope if the ini file says so."""
+    return CommandLine("zope", "", ini, of_any_application=True)
+
+
 @pytest.mark.parametrize(
     ("argv", "expected"),
     [
@@ -30,7 +35,27 @@ def wsgi(ini: str, debug: bool = False, **variables: str) -> CommandLine:
         ([PYTHON, "runwsgi", "-v", "etc/zope.ini", "config_file=zope.conf"],
          wsgi("etc/zope.ini", config_file="zope.conf")),
         ([PYTHON, "runwsgi", "-n", "main", "--server-name", "x", "config:a.ini#main", "port=80"],
-         wsgi("a.ini", port="80")),
+         CommandLine("zope", "", "a.ini", (("port", "80"), ("#server", "x")))),
+        ([PYTHON, "runwsgi", "-n", "other", "--server-name", "alt", "a.ini"],
+         CommandLine("zope", "", "a.ini", (("#app", "other"), ("#server", "alt")))),
+        ([PYTHON, "runwsgi", "a.ini#other"],
+         CommandLine("zope", "", "a.ini", (("#app", "other"), ("#server", "other")))),
+        ([PYTHON, "/nix/store/x-zope/bin/.runwsgi-wrapped", "a.ini"], wsgi("a.ini")),
+        ([PYTHON, "/srv/bin/runwsgi.py", "a.ini"], wsgi("a.ini")),
+        ([PYTHON, "-m", "debugpy", "--listen", "5678", "/x/runwsgi", "a.ini"], wsgi("a.ini")),
+        ([PYTHON, "-m", "pdb", "/x/runwsgi", "a.ini"], wsgi("a.ini")),
+        ([PYTHON, "-m", "coverage", "run", "--rcfile", "x", "-p", "/x/runwsgi", "a"], wsgi("a")),
+        ([PYTHON, "/x/bin/coverage", "run", "-m", "Zope2.Startup.serve", "a"], wsgi("a")),
+        (["/x/bin/pypy3-c", "/x/runwsgi", "a.ini"], wsgi("a.ini")),
+        (["/x/bin/graalpy", "/x/runwsgi", "a.ini"], wsgi("a.ini")),
+        (["/x/bin/zope-python3", "/x/runwsgi", "a.ini"], wsgi("a.ini")),
+        (["/lib64/ld-linux-x86-64.so.2", "--library-path", "/x/lib", PYTHON, "/x/runwsgi", "a.ini"],
+         wsgi("a.ini")),
+        (["gunicorn", "--paste", "/x/zope.ini", "-b", "127.0.0.1:8080"], any_of("/x/zope.ini")),
+        ([PYTHON, "/x/bin/gunicorn", "-w", "1", "--paster=zope.ini#main"], any_of("zope.ini")),
+        ([PYTHON, "/x/bin/pserve", "zope.ini"], any_of("zope.ini")),
+        (["/usr/bin/python2.7", "/x/bin/paster", "serve", "zope.ini"], any_of("zope.ini")),
+        (["uwsgi", "--master", "--ini-paste", "zope.ini"], any_of("zope.ini")),
         ([PYTHON, "runwsgi", "a.ini", "-d"], wsgi("a.ini", debug=True)),
         ([PYTHON, "runwsgi", "-vd", "a.ini", "debug_mode=off"], wsgi("a.ini", debug_mode="off")),
         ([PYTHON, "runwsgi", "a.ini", "debug_mode=true"],
@@ -47,7 +72,10 @@ def wsgi(ini: str, debug: bool = False, **variables: str) -> CommandLine:
         ([PYTHON, "/srv/venv/bin/runzeo", "-C", "zeo.conf"], CommandLine("zeo", "zeo.conf")),
         ([PYTHON, "-m", "ZEO.runzeo", "-C", ZEO_CONF], CommandLine("zeo", ZEO_CONF)),
         ([PYTHON, "/eggs/ZODB3-3.10.7.egg/ZEO/runzeo.py", "-C", ZEO_CONF, "-a", "8100"],
-         CommandLine("zeo", ZEO_CONF)),
+         CommandLine("zeo", ZEO_CONF, variables=(("address", "8100"),))),
+        ([PYTHON, "bin/runzeo", "-a", "localhost:8100", "-f", "var/Data.fs", "-m", "8101"],
+         CommandLine("zeo", variables=(
+             ("address", "localhost:8100"), ("filename", "var/Data.fs"), ("monitor", "8101")))),
     ],
 )  # fmt: skip
 def test_a_server_is_recognised_with_its_options(argv: list[str], expected: CommandLine) -> None:
@@ -92,6 +120,13 @@ def test_a_server_is_recognised_with_its_options(argv: list[str], expected: Comm
         [PYTHON, "/srv/plone/bin/zeoserver", "-S", "/eggs/ZEO-6.egg/ZEO/zeoctl.xml",
          "-C", ZEO_CONF, PYTHON, "-m", "ZEO.runzeo", "-C", ZEO_CONF],
         [PYTHON, "/srv/venv/bin/zope-exporter", "serve", "--config.file", "runwsgi"],
+        [PYTHON, "-m", "coverage", "report", "runwsgi"],
+        [PYTHON, "-m", "coverage"],
+        [PYTHON, "/srv/venv/bin/pserve"],
+        ["gunicorn", "-b", "127.0.0.1:8080", "shop:application"],
+        ["gunicorn", "--paste"],
+        ["gunicorn: master [zope.ini]"],
+        ["uwsgi", "--ini", "/srv/uwsgi.ini"],
     ],
 )  # fmt: skip
 def test_what_merely_mentions_a_server_is_none(argv: list[str]) -> None:
@@ -105,7 +140,7 @@ def test_what_merely_mentions_a_server_is_none(argv: list[str]) -> None:
         ([PYTHON, "runwsgi", "egg:Zope#main"], "without a WSGI configuration file"),
         ([PYTHON, "runwsgi", "--nonsense", "a.ini"], "--nonsense"),
         ([PYTHON, "bin/runzope"], "without a configuration file"),
-        ([PYTHON, "bin/runzeo", "-a", "8100", "-f", "Data.fs"], "without a configuration file"),
+        ([PYTHON, "bin/runzeo", "-a", "8100"], "without a configuration file"),
         ([PYTHON, "bin/runzeo", "-C"], "-C"),
     ],
 )
@@ -126,4 +161,4 @@ def test_no_command_line_raises_anything_else(argv: list[str]) -> None:
         found = parse(argv)
     except CommandLineError:
         return
-    assert found is None or found.config or found.wsgi_ini
+    assert found is None or found.config or found.wsgi_ini or dict(found.variables)["filename"]

@@ -105,7 +105,7 @@ def test_of_two_servers_with_one_configuration_the_first_is_watched(tmp_path: Pa
             [first.pid, second.pid], key=lambda pid: (psutil.Process(pid).create_time(), pid)
         )
     assert [source.process and source.process.pid for source in found.sources] == pids[:1]
-    assert f"also run by process {pids[1]}" in found.problems[0]
+    assert f"also run by process {pids[1]}" in found.sources[0].problems[0]
 
 
 def test_zombies_are_passed_over(tmp_path: Path) -> None:
@@ -251,13 +251,13 @@ def test_of_a_container_that_may_not_be_looked_into_no_file_of_ours_is_read(
 def test_hidden_processes_are_a_problem_only_while_nothing_is_found(tmp_path: Path) -> None:
     hidden = Fake(["x"], pid=71, denied={"cmdline"})
     nothing = find_processes(lambda: [hidden], proc(tmp_path))
-    assert "hidepid" in nothing.problems[0]
-    assert "hidepid" in find_processes(list, tmp_path / "empty").problems[0]
+    assert "hidepid" in nothing.hidden
+    assert "hidepid" in find_processes(list, tmp_path / "empty").hidden
     (tmp_path / "proc/70").mkdir()
     (tmp_path / "proc/70/root").symlink_to("/")
     some = find_processes(lambda: [hidden, Fake(["python", "runwsgi", "a.ini"])], tmp_path / "proc")
     assert len(some.sources) == 1
-    assert some.problems == ()
+    assert (some.problems, some.hidden) == ((), "")
 
 
 def test_vanished_kernel_and_odd_processes_are_passed_over(tmp_path: Path) -> None:

@@ -25,13 +25,14 @@ class Host:
         self.state = directory / "state"
         self.sources: list[Source] = []
         self.problems: tuple[str, ...] = ()
+        self.hidden = ""
 
     def survey(self, *declared: Site, discover: bool = True) -> Inventory:
         """Search as an exporter does that was started a moment ago."""
         return Survey(Memory(self.state), declared, discover, self.processes, frozenset)()
 
     def processes(self) -> Processes:
-        return Processes(tuple(self.sources), self.problems)
+        return Processes(tuple(self.sources), self.problems, self.hidden)
 
 
 @pytest.fixture
@@ -443,3 +444,97 @@ def test_real_processes_are_watched_from_start_to_end(tmp_path: Path) -> None:
         assert labels(watcher.rescan(30)) == {"shop": {"shop": False, "data": False}}
     finally:
         watcher.stop()
+
+
+def test_without_discovery_nothing_is_said_of_what_is_not_configured(
+    tmp_path: Path, host: Host
+) -> None:
+    conf = zope_instance(tmp_path / "shop").with_name("zope.conf")
+    strange = zope_instance(tmp_path / "strange")
+    host.sources = [
+        Source("zope", conf, process=PROCESS, problems=(f"{conf} is also run by process 8",)),
+        Source("zope", wsgi_ini=strange, process=Process(4_000_001, 1.0), problems=("doubled",)),
+    ]
+    host.problems = ("process 7 is a Zope or ZEO server, but nothing is known of it",)
+    inventory = host.survey(Site("shop", (Service("zope", "", conf),)), discover=False)
+    assert inventory.problems == ()
+    assert only(inventory).problems == (f"{conf} is also run by process 8",)
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_without_discovery_hidden_processes_matter_only_to_what_is_not_seen_to_run(
+    tmp_path: Path, host: Host, runs: bool
+) -> None:
+    conf = zope_instance(tmp_path / "shop").with_name("zope.conf")
+    host.sources = [Source("zope", conf, process=PROCESS)] if runs else []
+    host.hidden = "processes are hidden"
+    inventory = host.survey(Site("shop", (Service("zope", "", conf),)), discover=False)
+    assert inventory.problems == (() if runs else ("processes are hidden",))
+
+
+def test_a_server_of_any_application_is_a_zope_if_its_ini_file_says_so(
+    tmp_path: Path, host: Host
+) -> None:
+    ini = zope_instance(tmp_path / "shop")
+    other = tmp_path / "pyramid.ini"
+    other.write_text("[app:main]\nuse = egg:blog\n")
+    host.sources = [
+        Source("zope", wsgi_ini=ini, process=PROCESS, of_any_application=True),
+        Source("zope", wsgi_ini=other, process=PROCESS, of_any_application=True),
+    ]
+    inventory = host.survey()
+    assert labels(inventory) == {"shop": {"shop": True}}
+    assert inventory.problems == only(inventory).problems == ()
+
+
+def test_other_sections_of_an_ini_file_are_those_the_process_was_told(
+    tmp_path: Path, host: Host
+) -> None:
+    ini = zope_instance(tmp_path / "shop")
+    ini.write_text(
+        f"{ini.read_text()}[server:alt]\nuse = egg:waitress#main\nport = 8099\n"
+        "[filter:f]\nuse = egg:f\n[pipeline:other]\npipeline = f zope\n"
+    )
+    told = (("#app", "other"), ("#server", "alt"))
+    host.sources = [Source("zope", wsgi_ini=ini, variables=told, process=PROCESS)]
+    service = only(host.survey())
+    assert service.urls == ("http://127.0.0.1:8099",)
+    assert service.pipeline == ("f", "zope")
+
+
+def test_a_zeo_server_without_zeo_conf_is_watched_and_missed(tmp_path: Path, host: Host) -> None:
+    data_fs = tmp_path / "shop/var/Data.fs"
+    data_fs.parent.mkdir(parents=True)
+    data_fs.touch()
+    told = (("address", "localhost:8100"), ("filename", str(data_fs)), ("monitor", "8101"))
+    host.sources = [Source("zeo", variables=told, process=PROCESS)]
+    (site,) = host.survey().sites
+    (storage,) = site.storages
+    assert (site.name, storage.data_fs, storage.owners) == ("shop", data_fs, (PROCESS,))
+    assert [(server.address, server.monitor) for server in site.zeo] == [
+        ("127.0.0.1:8100", "127.0.0.1:8101")
+    ]
+    host.sources = []
+    assert labels(host.survey()) == {"shop": {"shop": False}}
+    data_fs.unlink()
+    assert labels(host.survey()) == {}
+
+
+def test_the_address_of_a_command_line_outranks_that_of_zeo_conf(
+    tmp_path: Path, host: Host
+) -> None:
+    conf = zeo_instance(tmp_path / "data", "127.0.0.1:8100")
+    shop = zope_instance(tmp_path / "shop", zeo_client("127.0.0.1:8200"))
+    host.sources = [
+        Source("zeo", conf, variables=(("address", "127.0.0.1:8200"),), process=PROCESS),
+        Source("zope", wsgi_ini=shop, process=Process(4_000_001, 1.0)),
+    ]
+    assert labels(host.survey()) == {"shop": {"shop": True, "data": True}}
+
+
+def test_an_address_of_a_command_line_that_is_none_is_told(tmp_path: Path, host: Host) -> None:
+    conf = zeo_instance(tmp_path / "data", "127.0.0.1:8100")
+    host.sources = [Source("zeo", conf, variables=(("address", "x:y"),), process=PROCESS)]
+    service = only(host.survey())
+    assert service.address == "127.0.0.1:8100"
+    assert "address of its command line" in service.problems[0]

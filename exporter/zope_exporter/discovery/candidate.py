@@ -10,6 +10,9 @@ from zope_exporter.system.foreign_root import real_path
 from .inventory import Process, Service
 from .memory import Remembered
 
+# What runzeo is told in the place of, or over, its zeo.conf.
+ADDRESS, FILENAME, MONITOR = "address", "filename", "monitor"
+
 
 class Looking:
     """What a search looks at, for whoever wants to know why it does not end.
@@ -32,9 +35,9 @@ class Source:
     """The files of a Zope or ZEO server, and what it reads them with.
 
     `config` outranks the zope.conf that `wsgi_ini` names only if it is given `by_hand`. `variables`
-    are those of `runwsgi zope.ini name=value`; `environ` resolves $(NAME) in zope.conf, `directory`
-    (that of the process) its relative paths. With a `root` its files are below that, and all paths
-    here are as its process sees them.
+    and `of_any_application` are those of a `CommandLine`; `environ` resolves $(NAME) in zope.conf,
+    `directory` (that of the process) its relative paths. With a `root` its files are below that,
+    and all paths here are as its process sees them.
     """
 
     kind: Literal["zope", "zeo"]
@@ -47,6 +50,14 @@ class Source:
     process: Process | None = None
     by_hand: bool = False
     root: Path | None = None
+    of_any_application: bool = False
+    problems: tuple[str, ...] = ()
+
+    @property
+    def data_fs(self) -> Path | None:
+        """What a ZEO server without a zeo.conf serves, which is by what it is known."""
+        told = dict(self.variables).get(FILENAME, "") if self.kind == "zeo" else ""
+        return Path(told) if told and not self.config else None
 
 
 @dataclass(frozen=True)

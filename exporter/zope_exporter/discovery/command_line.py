@@ -6,24 +6,42 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-# The interpreters that plone.recipe.zope2instance and zc.recipe.egg write are Python scripts with
-# Python's own options, so that they stand between python and the program.
-_INTERPRETER = re.compile(r"(?:.*/)?(?:(?:python|pypy)[\d.]*[a-z]*(?:-dbg)?|interpreter|zopepy)")
-_VALUED_OPTION = re.compile(r"-([^-cmWXQ]*)([cmWXQ])(.*)", re.DOTALL)
-_RUNWSGI = re.compile(r"(?:.*/)?(?:runwsgi|Zope2/Startup/serve\.py[co]?)|Zope2\.Startup\.serve")
-_RUNZOPE = re.compile(r"(?:.*/)?(?:runzope|Zope2/Startup/run\.py[co]?)|Zope2\.Startup\.run")
-_RUNZEO = re.compile(r"(?:.*/)?(?:runzeo|ZEO/runzeo\.py[co]?)|ZEO\.runzeo")
+from .started_program import program_of
+
+_WRAPPED = r"(?:.*/)?\.?{}(?:-wrapped)?(?:\.py)?"  # NixOS starts .runwsgi-wrapped
+_RUNWSGI = re.compile(
+    _WRAPPED.format("runwsgi") + r"|(?:.*/)?Zope2/Startup/serve\.py[co]?|Zope2\.Startup\.serve"
+)
+_RUNZOPE = re.compile(
+    _WRAPPED.format("runzope") + r"|(?:.*/)?Zope2/Startup/run\.py[co]?|Zope2\.Startup\.run"
+)
+_RUNZEO = re.compile(_WRAPPED.format("runzeo") + r"|(?:.*/)?ZEO/runzeo\.py[co]?|ZEO\.runzeo")
+_PSERVE = re.compile(_WRAPPED.format("(?:pserve|paster)"))
+_GUNICORN = re.compile(_WRAPPED.format("gunicorn") + r"|gunicorn(?:\.app\.wsgiapp)?")
+_UWSGI = re.compile(_WRAPPED.format("uwsgi"))
 _RUNWSGI_OPTIONS = ["app-name=", "server=", "server-name=", "verbose", "quiet"]
 _RUNWSGI_OPTIONS += ["debug", "debug-exceptions", "help"]
 _ZDAEMON_OPTIONS = ["configure=", "help"]
 _RUNZEO_OPTIONS = [*_ZDAEMON_OPTIONS, "address=", "filename=", "timeout=", "monitor=", "pid-file="]
+_TOLD_ZEO = {
+    "-a": "address",
+    "--address": "address",
+    "-f": "filename",
+    "--filename": "filename",
+    "-m": "monitor",
+    "--monitor": "monitor",
+}
+_PASTE = ("--paste", "--paster", "--ini-paste", "--ini-paste-logged")
 
 
 @dataclass(frozen=True)
 class CommandLine:
     """What a Zope or ZEO process was told; paths are as written, possibly relative.
 
-    `variables` are those of `runwsgi zope.ini name=value`.
+    `variables` are those of `runwsgi zope.ini name=value`, with the sections that it was told to
+    take in the place of main as `#app` and `#server`, which no variable can be called; of a ZEO
+    server they are its `address`, `filename` and `monitor` where these are not those of its
+    zeo.conf. What is `of_any_application` is only a Zope if its ini file says so.
     """
 
     kind: Literal["zope", "zeo"]
@@ -31,6 +49,7 @@ class CommandLine:
     wsgi_ini: str = ""
     variables: tuple[tuple[str, str], ...] = ()
     debug: bool = False
+    of_any_application: bool = False
 
 
 class CommandLineError(Exception):
@@ -43,43 +62,14 @@ def parse(argv: Sequence[str]) -> CommandLine | None:
     Only the program that runs counts: editors, consoles, zdaemon and control scripts that merely
     mention one of ours are something else. Raises CommandLineError.
     """
-    program, arguments = _program(argv)
+    program, arguments = program_of(argv)
     try:
-        if _RUNWSGI.fullmatch(program):
-            return _runwsgi(arguments)
-        if _RUNZOPE.fullmatch(program):
-            return _runzope(arguments)
-        if _RUNZEO.fullmatch(program):
-            return _runzeo(arguments)
+        for pattern, read in _PROGRAMS:
+            if pattern.fullmatch(program):
+                return read(arguments)
     except getopt.GetoptError as error:
         raise CommandLineError(f"its options cannot be understood: {error}") from error
     return None
-
-
-def _program(argv: Sequence[str]) -> tuple[str, list[str]]:
-    """The script or dotted module that runs, and its own arguments."""
-    program, arguments = (argv[0], list(argv[1:])) if argv else ("", [])
-    while _INTERPRETER.fullmatch(program):
-        program, arguments = _run_by_interpreter(arguments)
-    return program, arguments
-
-
-def _run_by_interpreter(words: list[str]) -> tuple[str, list[str]]:
-    """What an interpreter's arguments tell it to run."""
-    rest = iter(words)
-    for word in rest:
-        if not word.startswith("-"):
-            return word, list(rest)
-        if word == "-":
-            break
-        valued = _VALUED_OPTION.fullmatch(word)
-        if word == "--check-hash-based-pycs" or (valued and not valued[3] and valued[2] != "m"):
-            next(rest, None)
-        if valued and valued[2] == "c":
-            break
-        if valued and valued[2] == "m":
-            return valued[3] or next(rest, ""), list(rest)
-    return "", []
 
 
 def _runwsgi(arguments: list[str]) -> CommandLine:
@@ -91,24 +81,69 @@ def _runwsgi(arguments: list[str]) -> CommandLine:
     flagged = any(name in ("-d", "--debug") for name, _ in options)
     # The variable outranks the flag in Zope's own start-up.
     debug = variables.get("debug_mode", "on" if flagged else "") in ("true", "on", "1")
-    ini = uri.removeprefix("config:").partition("#")[0]
-    return CommandLine("zope", "", ini, tuple(variables.items()), debug)
+    ini, _, section = uri.removeprefix("config:").partition("#")
+    given = dict(options)
+    app = given.get("--app-name") or given.get("-n") or section
+    told = _sections(app, given.get("--server-name") or section)
+    return CommandLine("zope", "", ini, (*variables.items(), *told), debug)
+
+
+def _sections(app: str, server: str) -> tuple[tuple[str, str], ...]:
+    """The sections of the ini file that are not called main."""
+    named = ("#app", app), ("#server", server)
+    return tuple((key, name) for key, name in named if name not in ("", "main"))
 
 
 def _runzope(arguments: list[str]) -> CommandLine:
     options, _ = getopt.gnu_getopt(arguments, "C:X:h", _ZDAEMON_OPTIONS)
     overrides = dict(value.partition("=")[::2] for name, value in options if name == "-X")
     debug = overrides.get("debug-mode", "").lower() in ("on", "true", "yes")
-    return CommandLine("zope", _configure(options), debug=debug)
+    config = _configure(options)
+    if not config:
+        raise CommandLineError("it was started without a configuration file (-C)")
+    return CommandLine("zope", config, debug=debug)
 
 
 def _runzeo(arguments: list[str]) -> CommandLine:
     options, _ = getopt.gnu_getopt(arguments, "C:a:f:t:m:h", _RUNZEO_OPTIONS)
-    return CommandLine("zeo", _configure(options))
+    config = _configure(options)
+    told = {_TOLD_ZEO[name]: value for name, value in options if name in _TOLD_ZEO and value}
+    if not config and not (told.get("address") and told.get("filename")):
+        raise CommandLineError("it was started without a configuration file (-C)")
+    return CommandLine("zeo", config, variables=tuple(told.items()))
 
 
 def _configure(options: list[tuple[str, str]]) -> str:
-    for name, value in options:
-        if name in ("-C", "--configure") and value:
-            return value.removeprefix("file://")
-    raise CommandLineError("it was started without a configuration file (-C)")
+    given = (value for name, value in options if name in ("-C", "--configure") and value)
+    return next(given, "").removeprefix("file://")
+
+
+def _pserve(arguments: list[str]) -> CommandLine | None:
+    words = [word for word in arguments if not word.startswith("-")]
+    return _of_ini(next((word for word in words if word.partition("#")[0].endswith(".ini")), ""))
+
+
+def _pasted(arguments: list[str]) -> CommandLine | None:
+    """A server of applications that was given an ini file for PasteDeploy."""
+    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        option, equals, value = word.partition("=")
+        if option in _PASTE:
+            return _of_ini(value if equals else following)
+    return None
+
+
+def _of_ini(uri: str) -> CommandLine | None:
+    ini, _, app = uri.removeprefix("config:").partition("#")
+    if not ini:
+        return None
+    return CommandLine("zope", "", ini, _sections(app, ""), of_any_application=True)
+
+
+_PROGRAMS = (
+    (_RUNWSGI, _runwsgi),
+    (_RUNZOPE, _runzope),
+    (_RUNZEO, _runzeo),
+    (_PSERVE, _pserve),
+    (_GUNICORN, _pasted),
+    (_UWSGI, _pasted),
+)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Protocol
@@ -11,13 +11,17 @@ import psutil
 
 from zope_exporter.system.foreign_file import ForeignFileError, read
 
-from .candidate import Looking, Source, real
+from .candidate import FILENAME, Looking, Source, real
 from .command_line import CommandLine, CommandLineError, parse
 from .inventory import Process
 from .roots import HiddenRootError, other_root, root_key
 
 _TICK = 1.0
 _LARGEST_PID_FILE = 100
+_HIDDEN = (
+    "processes of other users are hidden from zope-exporter (/proc is mounted with hidepid or"
+    " ProtectProc is set); run it as the user of Zope or as root, or lift that"
+)
 
 
 class RunningProcess(Protocol):
@@ -36,10 +40,14 @@ class RunningProcess(Protocol):
 
 @dataclass(frozen=True)
 class Processes:
-    """The servers that run, and sentences about those that could not be looked into."""
+    """The servers that run, and sentences about those that could not be looked into.
+
+    `hidden` says why there may be others that cannot be seen.
+    """
 
     sources: tuple[Source, ...] = ()
     problems: tuple[str, ...] = ()
+    hidden: str = ""
 
 
 def find_processes(
@@ -52,12 +60,7 @@ def find_processes(
     for process in running():
         scan.look_at(process)
     sources = scan.leaders()
-    if scan.hidden and not sources:
-        scan.problems.append(
-            "processes of other users are hidden from zope-exporter (/proc is mounted with hidepid "
-            "or ProtectProc is set); run it as the user of Zope or as root, or lift that"
-        )
-    return Processes(sources, tuple(scan.problems))
+    return Processes(sources, tuple(scan.problems), _HIDDEN if scan.hidden and not sources else "")
 
 
 def process_of(pid_file: Path, kind: str | None = None) -> Process | None:
@@ -131,7 +134,8 @@ class _Scan:
 
     def _look_into(self, process: RunningProcess, command: CommandLine) -> None:
         directory = _directory(process)
-        file = Path(directory or "", command.wsgi_ini or command.config)
+        served = dict(command.variables).get(FILENAME, "") if command.kind == "zeo" else ""
+        file = Path(directory or "", command.wsgi_ini or command.config or served)
         self._looking(f"{file} of process {process.pid}")
         try:
             root = other_root(self._proc, process.pid, file)
@@ -144,14 +148,15 @@ class _Scan:
         this = Process(process.pid, process.create_time())
         source = Source(
             command.kind,
-            config=None if command.wsgi_ini else file,
+            config=file if command.config else None,
             wsgi_ini=file if command.wsgi_ini else None,
-            variables=command.variables,
+            variables=_in_full(command, directory),
             environ=_environ(process),
             directory=directory,
             debug=command.debug,
             process=this,
             root=root,
+            of_any_application=command.of_any_application,
         )
         key = root_key(root), str(file if root else real(file))
         self._servers.append(_Server(source, this, process.ppid(), key))
@@ -172,12 +177,21 @@ class _Scan:
     def _leader(self, file: str, servers: list[_Server]) -> Source:
         pids = {server.process.pid for server in servers}
         first, *others = [each for each in servers if each.parent not in pids] or servers
-        if others:
-            rest = ", ".join(str(server.process.pid) for server in others)
-            self.problems.append(
-                f"{file} is also run by process {rest}; only process {first.process.pid} is watched"
-            )
-        return first.source
+        if not others:
+            return first.source
+        rest = ", ".join(str(server.process.pid) for server in others)
+        told = f"{file} is also run by process {rest}; only process {first.process.pid} is watched"
+        return replace(first.source, problems=(told,))
+
+
+def _in_full(command: CommandLine, directory: Path | None) -> tuple[tuple[str, str], ...]:
+    """What it was told, with the path of the Data.fs of a ZEO server as it is seen from here."""
+    return tuple(
+        (key, str(Path(directory or "", value)))
+        if command.kind == "zeo" and key == FILENAME
+        else (key, value)
+        for key, value in command.variables
+    )
 
 
 def _directory(process: RunningProcess) -> Path | None:

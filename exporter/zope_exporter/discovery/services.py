@@ -12,6 +12,7 @@ from .conf.zeo_conf import ZeoConf, read_zeo_conf
 from .conf.zope_conf import ZopeConf, read_zope_conf
 from .inventory import Database, Service
 from .roots import seen_from_here
+from .told import with_told
 
 
 class ServiceReader:
@@ -47,7 +48,7 @@ class ServiceReader:
             wsgi_ini=source.wsgi_ini,
             home=_home(config or source.wsgi_ini),
             process=source.process,
-            problems=(*ini.problems, *zope.problems),
+            problems=(*ini.problems, *zope.problems, *source.problems),
         )
         if zope.content:
             service = _with_conf(service, zope.content)
@@ -71,9 +72,9 @@ class ServiceReader:
             pid_file=conf.pid_file if conf else None,
             event_log=conf.log if conf else None,
             process=source.process,
-            problems=zeo.problems,
+            problems=(*zeo.problems, *source.problems),
         )
-        return Candidate(service, source, zeo.environ)
+        return Candidate(with_told(service, source), source, zeo.environ)
 
 
 def _read_ini(path: Path, source: Source) -> WsgiIni:

@@ -1,6 +1,5 @@
 """One search of this host for Zope and ZEO servers, from their processes to their sites."""
 
-import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -13,12 +12,10 @@ from .candidate import Candidate, Looking, Source, real
 from .inventory import Inventory, Process, Service, Site
 from .memory import Memory, Remembered
 from .processes import Processes, find_processes, process_of
+from .rows import is_gone, row_of, served_alone, source_of
 from .services import ServiceReader, process_file, with_given
 from .sharing import Sharing, local_hosts, own_name
 from .sites import settle
-
-# What says where data lies; a password or a DSN has no such shape, and none may be written down.
-_STORABLE = re.compile(r"/[^\s@]*|[A-Za-z0-9.-]*:\d{1,5}")
 
 
 class Survey:
@@ -58,8 +55,14 @@ class Survey:
         self._elsewhere = _elsewhere(settled)
         if self._discover:
             self._remember(settled, gathering.forgotten)
-        problems = [*processes.problems, *filter(None, [self._memory.problem])]
+        problems = [*self._unseen(processes, settled), *filter(None, [self._memory.problem])]
         return Inventory(assemble(settled, self._declared, sharing), tuple(problems))
+
+    def _unseen(self, processes: Processes, settled: Sequence[Candidate]) -> list[str]:
+        """What is to be said of processes. Without `discover` only the configured ones matter."""
+        is_missing = self._discover or any(each.service.process is None for each in settled)
+        hidden = [processes.hidden] if processes.hidden and is_missing else []
+        return [*(processes.problems if self._discover else ()), *hidden]
 
     def _gather(self, processes: Processes) -> "_Gathering":
         gathering = _Gathering(self._reader, processes.sources, self.looking)
@@ -76,7 +79,7 @@ class Survey:
     def _remember(self, settled: Iterable[Candidate], gone: Sequence[Remembered]) -> None:
         changed, forgotten = [], list(gone)
         for each in settled:
-            row = None if each.declared or each.source.root else _row(each)
+            row = None if each.declared or each.source.root else row_of(each)
             if row and row != each.row:
                 changed.append(row)
                 if each.row and each.row.key != row.key:
@@ -95,22 +98,6 @@ def _elsewhere(settled: Iterable[Candidate]) -> list[Candidate]:
     ]
 
 
-def _row(settled: Candidate) -> Remembered | None:
-    service, source = settled.service, settled.source
-    if settled.row is not None and service.process is None:
-        return settled.row  # what it was told is only known while it runs
-    return Remembered(
-        service.kind,
-        service.config,
-        service.wsgi_ini,
-        source.directory,
-        source.variables,
-        tuple(sorted(pair for pair in settled.environ.items() if _STORABLE.fullmatch(pair[1]))),
-        settled.sites[0] if service.databases else "",
-        service.name,
-    )
-
-
 class _Gathering:
     """What runs, is declared and is remembered, each service once.
 
@@ -122,7 +109,8 @@ class _Gathering:
         self.forgotten: list[Remembered] = []
         self._reader = reader
         self._looking = looking
-        self._running = [reader.read(source) for source in sources]
+        running = [reader.read(source) for source in sources]
+        self._running = [each for each in running if _is_zope_or_zeo(each)]
 
     def add_declared(self, site: Site, remembered: Sequence[Remembered]) -> None:
         for given in site.services:
@@ -134,10 +122,10 @@ class _Gathering:
 
     def add_remembered(self, rows: Iterable[Remembered]) -> None:
         for row in rows:
-            found = self._found(_source(row))
+            found = self._found(source_of(row))
             service = found.service
             known = self._known(service)
-            if known is None and (service.process or not _is_gone(service)):
+            if known is None and (service.process or not is_gone(service)):
                 self.candidates.append(replace(found, site=row.site, name=row.name, row=row))
             elif known is None or not known.declared:
                 self.forgotten.append(row)
@@ -230,7 +218,14 @@ class _Gathering:
             return True
         if one.config and other.config:
             return _of_one_file(one.config, other.config)
+        if one.kind == "zeo":
+            return _of_one_file(served_alone(one), served_alone(other))
         return _of_one_file(one.wsgi_ini, other.wsgi_ini)
+
+
+def _is_zope_or_zeo(found: Candidate) -> bool:
+    """Whether it is one of ours: a server of any application has one that names a zope.conf."""
+    return not found.source.of_any_application or found.service.config is not None
 
 
 def _is_named(found: Source, sought: Source) -> bool:
@@ -267,20 +262,3 @@ def _with_problems(candidate: Candidate, problems: tuple[str, ...]) -> Candidate
 
 def _pid(service: Service) -> int | None:
     return service.process.pid if service.process else None
-
-
-def _source(row: Remembered) -> Source:
-    return Source(
-        row.kind, row.config, row.wsgi_ini, row.variables, dict(row.environ), row.directory
-    )
-
-
-def _is_gone(service: Service) -> bool:
-    """Whether its configuration is no more; where that cannot be seen, it is kept."""
-    file = service.config or service.wsgi_ini
-    try:
-        return file is None or not file.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:
-        return False

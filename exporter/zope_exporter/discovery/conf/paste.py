@@ -181,11 +181,11 @@ class Paste:
         return tuple(self._files)
 
     def server(self) -> Component | None:
-        return self._component(self.main, ("server",), "main")
+        return self._component(self.main, ("server",), self.main.variables.get("#server", "main"))
 
     def pipeline(self) -> tuple[Component, ...]:
         """The filters from the outermost inwards, then the application; empty without one."""
-        return tuple(self._pipeline("main"))
+        return tuple(self._pipeline(self.main.variables.get("#app", "main")))
 
     def applications(self) -> Iterator[Component]:
         """All applications of the main file, whatever leads to them."""
