@@ -126,6 +126,9 @@ def _process(day: Day, zope: str) -> Series:
     of = f'{{site="{day.site}", zope="{zope}"}}'
 
     yield f"zope_process_up{of}", lambda m: float(not day.down(m))
+    for source in ("process", "event_log", "agent"):
+        seen = f'zope_source_watched{{site="{day.site}", zope="{zope}", source="{source}"}}'
+        yield seen, day.while_up(always(1)) if source == "agent" else always(1)
     yield f"zope_process_start_time_seconds{of}", day.while_up(lambda m: 60 * day.since(m))
     grown = day.while_up(lambda m: 0.5 * GB + 0.3 * GB * min(1.0, (m - day.since(m)) / 600))
     yield f"zope_process_resident_memory_bytes{of}", grown
@@ -240,6 +243,7 @@ def _logs(day: Day) -> Series:
         oldest = f"zope_log_oldest_line_timestamp_seconds{{{of}}}"
         yield oldest, lambda m: 60 * ROTATION if m >= ROTATION else 60 * ROTATION - 7 * 86400
         yield f"zope_log_reopen_needed{{{of}}}", always(0)
+        yield f"zope_log_unparsed_lines_total{{{of}}}", lambda m: m // 3
         yield f'zope_log_resets_total{{{of}, reason="copytruncate"}}', lambda m: 3 + (m >= ROTATION)
         yield f'zope_log_resets_total{{{of}, reason="truncated"}}', always(0)
     of = f'site="{day.site}", log="one-event"'

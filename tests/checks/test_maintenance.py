@@ -3,11 +3,11 @@
 import pytest
 
 from zope_exporter.alerting.thresholds import read_limits
-from zope_exporter.checks.finding import Values
 from zope_exporter.checks.maintenance import judge_actions, judge_backups, judge_packs
 from zope_exporter.collectors import actions, backup, datafs, filestorage
 from zope_exporter.metrics.metric import Metric, Sample
 from zope_exporter.metrics.registry import Scrape
+from zope_exporter.metrics.values import Values
 
 NOW = 1_800_000_000.0
 HOUR = 3600.0

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from zope_exporter.alerting.thresholds import read_limits
-from zope_exporter.app.check import report, worst
+from zope_exporter.app.check import Checked, report, worst
 from zope_exporter.checks.finding import Finding, Severity
 from zope_exporter.checks.site import judge
 from zope_exporter.clients.agent.diagnosis import Absence
@@ -82,7 +82,7 @@ def wrong(findings: list[Finding]) -> list[str]:
 
 
 def test_a_healthy_site_says_what_was_found() -> None:
-    assert list(report(judged(), quiet=False)) == [
+    assert list(report(Checked(judged(), []), quiet=False)) == [
         "OK: 4 things are well",
         "OK  intranet  client1    pid 42, up for 2 h, 61.2 MB, 4 worker threads,"
         " http://127.0.0.1:8080, database main (filestorage), log /srv/intranet/var/log/event.log",
@@ -93,9 +93,9 @@ def test_a_healthy_site_says_what_was_found() -> None:
 
 
 def test_quiet_says_nothing_of_a_healthy_site_and_only_what_is_wrong_of_another() -> None:
-    assert list(report(judged(), quiet=True)) == []
+    assert list(report(Checked(judged(), []), quiet=True)) == []
     findings = judged(changes={(filestorage.LEFTOVER, ("intranet", "main")): 5e6})
-    assert list(report(findings, quiet=True)) == [
+    assert list(report(Checked(findings, []), quiet=True)) == [
         "WARNING: 1 of 5 findings need attention",
         "WARNING  intranet  main  a pack or commit that died left 5 MB beside"
         " /srv/intranet/var/Data.fs",

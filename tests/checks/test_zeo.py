@@ -5,13 +5,14 @@ from typing import Any
 import pytest
 
 from zope_exporter.alerting.thresholds import read_limits
-from zope_exporter.checks.finding import Finding, Severity, Values
+from zope_exporter.checks.finding import Finding, Severity
 from zope_exporter.checks.zeo import judge_zeo
 from zope_exporter.clients.zeo.probe import ZeoResult
 from zope_exporter.clients.zeo.status import StorageStatus
 from zope_exporter.collectors.zeo import ZeoCollector
 from zope_exporter.discovery.inventory import Inventory, Site, ZeoServer
 from zope_exporter.metrics.registry import Registry
+from zope_exporter.metrics.values import Values
 
 NOW = 1800000000.0
 SITE = Site("intranet", zeo=(ZeoServer("zeo", "127.0.0.1:8100", ("1",)),))

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.zopes.fake_agent import STATUS
 from zope_exporter.alerting.thresholds import Limits, read_limits
-from zope_exporter.checks.finding import Severity, Values
+from zope_exporter.checks.finding import Severity
 from zope_exporter.checks.zope import judge_agent, judge_databases, judge_workers, judge_zmi
 from zope_exporter.clients.agent.answer import Answer
 from zope_exporter.clients.agent.diagnosis import Absence
@@ -21,6 +21,7 @@ from zope_exporter.collectors.agent.databases import CACHE_OBJECTS, CACHE_TARGET
 from zope_exporter.collectors.agent.instance import INFO
 from zope_exporter.discovery.inventory import Database, Service
 from zope_exporter.metrics.registry import Scrape
+from zope_exporter.metrics.values import Values
 
 LIMITS = read_limits()
 ZOPE = Service("zope", "client1", Path("/srv/zope/etc/zope.conf"), threads=4)

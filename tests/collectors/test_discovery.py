@@ -41,7 +41,7 @@ def test_a_first_search_that_does_not_end_shows_in_the_scrape(longest: float, su
     def search() -> Inventory:
         entered.set()
         go_on.wait(60)
-        return Inventory()
+        return Inventory((Site("intranet"),))
 
     watcher = Watcher(search, patience=0.0, clock=lambda: 1234.5)
     registry = Registry([DiscoveryCollector(watcher, longest)])
@@ -72,6 +72,16 @@ def test_a_search_that_does_not_end_is_logged_once(caplog: pytest.LogCaptureFixt
     watcher.stop()
     (told,) = caplog.messages
     assert "has not ended yet: it looks at /srv/shop/var/Z4.pid; " in told
+
+
+def test_a_search_that_finds_nothing_is_no_success() -> None:
+    watcher = Watcher(Inventory, clock=lambda: 1234.5)
+    watcher.rescan(30)
+    scrape = Registry([DiscoveryCollector(watcher)]).scrape(5.0)
+    watcher.stop()
+    [failure] = scrape.failures
+    assert "found no running Zope" in failure.reason
+    assert values(scrape) == (0, 1234.5)
 
 
 def values(scrape: Scrape) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tests.support.web.server import Steady, serving
-from zope_exporter.app.check import findings
+from zope_exporter.app.check import look
 from zope_exporter.checks.finding import Severity
 from zope_exporter.config.actions import ActionsConfig
 from zope_exporter.config.load import ConfigError
@@ -226,9 +226,9 @@ def test_check_tells_of_weak_tokens_and_of_a_file_that_cannot_be_used(tmp_path: 
     path.chmod(0o644)
     actions = ActionsConfig(token_file=path)
     config = Config(state_dir=tmp_path, discover=False, actions=actions)
-    [finding] = [found for found in findings(config) if found.subject == "token_file"]
+    [finding] = [found for found in look(config).findings if found.subject == "token_file"]
     assert finding.severity is Severity.WARNING
     assert "chmod 640" in finding.text
     path.unlink()
     with pytest.raises(ConfigError, match="is missing"):
-        findings(config)
+        look(config)

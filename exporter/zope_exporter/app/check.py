@@ -1,13 +1,18 @@
 """One look at everything, as a table for people and an exit code for cron and Nagios."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from zope_exporter.alerting.thresholds import Limits, read_limits
+from zope_exporter.checks.coverage import blind, judge_watching, table
 from zope_exporter.checks.finding import Finding, Severity
 from zope_exporter.checks.site import judge
 from zope_exporter.collectors import build_passing
+from zope_exporter.collectors.blobs import BlobLook
+from zope_exporter.collectors.coverage import Coverage, Source
+from zope_exporter.collectors.coverage.evidence import Logs
 from zope_exporter.collectors.datafs import KeptDataFsCollector
-from zope_exporter.config.log_settings import known_logs, log_patterns
+from zope_exporter.config.log_settings import known_logs, log_patterns, syslog_settings
 from zope_exporter.config.schema import Config
 from zope_exporter.config.search import searched, watch
 from zope_exporter.discovery.inventory import Inventory
@@ -23,7 +28,15 @@ from zope_exporter.system.state import state_file
 COLLECT_SECONDS = 20.0
 
 
-def findings(config: Config) -> list[Finding]:
+@dataclass(frozen=True)
+class Checked:
+    """What there is to say, and what of each Zope was watched for it."""
+
+    findings: list[Finding]
+    sources: list[Source]
+
+
+def look(config: Config) -> Checked:
     """Search this host, collect once, and return what there is to say.
 
     Raises ConfigError if the token file cannot be used, ThresholdError if the thresholds cannot,
@@ -34,7 +47,8 @@ def findings(config: Config) -> list[Finding]:
     watcher = watch(config)
     try:
         inventory = searched(watcher, COLLECT_SECONDS)
-        return found + _collect(config, watcher, inventory, limits)
+        checked = _collect(config, watcher, inventory, limits)
+        return Checked(found + checked.findings, checked.sources)
     finally:
         watcher.stop()
 
@@ -44,15 +58,17 @@ def worst(found: Sequence[Finding]) -> Severity:
     return max((finding.severity for finding in found), default=Severity.OK)
 
 
-def report(found: Sequence[Finding], quiet: bool) -> Iterator[str]:
+def report(checked: Checked, quiet: bool) -> Iterator[str]:
     """Yield the lines to print: a summary as Nagios wants it first, then a line for each finding.
 
-    When `quiet`, only what is wrong is told, and nothing at all if nothing is.
+    Last comes what is watched. When `quiet`, only what is wrong is told, and nothing at all if
+    nothing is.
     """
+    found = checked.findings
     wrong = [finding for finding in found if finding.severity is not Severity.OK]
     if quiet and not wrong:
         return
-    yield f"{worst(found).name}: {_summary(len(found), len(wrong))}"
+    yield f"{worst(found).name}: {_summary(len(found), len(wrong))}{_blind(checked)}"
     shown = wrong if quiet else found
     widths = [
         max((len(cell) for cell in column), default=0)
@@ -61,11 +77,11 @@ def report(found: Sequence[Finding], quiet: bool) -> Iterator[str]:
     for finding in shown:
         cells = (cell.ljust(width) for cell, width in zip(_cells(finding), widths, strict=True))
         yield "  ".join((*cells, finding.text))
+    if not quiet:
+        yield from table(checked.sources)
 
 
-def _collect(
-    config: Config, watcher: Watcher, inventory: Inventory, limits: Limits
-) -> list[Finding]:
+def _collect(config: Config, watcher: Watcher, inventory: Inventory, limits: Limits) -> Checked:
     """Collect once, and return what there is to say of an inventory.
 
     What takes long or would take something away from an exporter that runs is left out.
@@ -74,13 +90,26 @@ def _collect(
     logs = LogWatch(known_logs(config, watcher.inventory), counters.of_file, LogStore(None))
     state, problem = state_file(config.state_dir)
     catalog = ActionCatalog(config, watcher.inventory, JobStore(state, problem))
-    kept = KeptDataFsCollector(watcher.inventory, state)
+    kept = KeptDataFsCollector(watcher.inventory, state), BlobLook(watcher.inventory)
+    by_syslog = frozenset(site for site, _ in syslog_settings(config))
+    known = Logs(logs.sources(), by_syslog)
+    coverage = Coverage(lambda: inventory, lambda: known)
     try:
         logs.start()
-        registry = Registry([*build_passing(watcher, logs, catalog), kept])
-        return judge(inventory, registry.scrape(COLLECT_SECONDS), limits)
+        registry = Registry([*build_passing(watcher, logs, catalog, coverage), *kept])
+        scrape = registry.scrape(COLLECT_SECONDS)
+        found, sources = judge(inventory, scrape, limits), coverage.of(scrape)
+        found += judge_watching(inventory, scrape, known, sources, found)
+        return Checked(found, sources)
     finally:
         logs.stop()
+
+
+def _blind(checked: Checked) -> str:
+    number = len(blind(checked.sources))
+    if not number:
+        return ""
+    return f", {number} source{'s are' if number > 1 else ' is'} not watched"
 
 
 def _tokens(config: Config) -> list[Finding]:

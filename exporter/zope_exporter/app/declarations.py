@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 
 from zope_exporter.collectors import build
+from zope_exporter.collectors.coverage import Coverage
+from zope_exporter.collectors.coverage.evidence import Logs
 from zope_exporter.collectors.watchdog import WatchdogCollector
 from zope_exporter.collectors.webhook import WebhookCollector
 from zope_exporter.config.schema import Config
@@ -24,7 +26,7 @@ def idle_registry() -> Registry:
     watcher.stop()
     logs = LogWatch(tuple, CounterMaker({}).of_file, LogStore(None))
     catalog = ActionCatalog(Config(), Inventory, JobStore(None))
-    collectors = build(watcher, logs, catalog, (), None)
+    collectors = build(watcher, logs, catalog, (), None, Coverage(Inventory, Logs))
     alerting = WebhookCollector(configured=False), WatchdogCollector(None)
     return Registry([*collectors, *alerting, ScrapeLimit()])
 

@@ -9,6 +9,8 @@ from zope_exporter.alerting.watchdog.timer import Watchdog, WatchdogStore
 from zope_exporter.alerting.webhook.handler import AlertHandler, HandledAlerts
 from zope_exporter.alerting.webhook.own_alerts import OwnAlerts
 from zope_exporter.collectors import build
+from zope_exporter.collectors.coverage import Coverage
+from zope_exporter.collectors.coverage.evidence import Logs
 from zope_exporter.collectors.watchdog import WatchdogCollector
 from zope_exporter.collectors.webhook import WebhookCollector
 from zope_exporter.config.actions import ACTIONS, ActionsConfig, WatchdogConfig
@@ -49,10 +51,14 @@ class Exporter:
         ]
         catalog = ActionCatalog(config, self._watcher.inventory, JobStore(state, problem))
         self.runner = Runner(catalog, catalog.store)
-        collectors = build(self._watcher, self._logs, catalog, self._receivers, state)
+        by_syslog = frozenset(receiver.site for receiver in self._receivers)
+        coverage = Coverage(self._watcher.inventory, lambda: Logs(self._logs.sources(), by_syslog))
+        collectors = build(self._watcher, self._logs, catalog, self._receivers, state, coverage)
         self.alerting = Alerting(config.actions, self.runner, state, problem)
         self.registry = Registry([*collectors, *self.alerting.collectors, self.limit])
-        self.last_scrape = LastScrape(self.registry, self._watcher.inventory, History(DRAWN))
+        self.last_scrape = LastScrape(
+            self.registry, self._watcher.inventory, History(DRAWN), coverage=coverage
+        )
         self._actions_exist = config.actions is not None
         for collector in self.registry.collectors:
             start = getattr(collector, "start", None)

@@ -3,9 +3,6 @@
 from dataclasses import dataclass
 from enum import IntEnum
 
-from zope_exporter.metrics.metric import Metric, encodable
-from zope_exporter.metrics.registry import Scrape
-
 
 class Severity(IntEnum):
     """Ordered by how much it matters; `exit_code` is what Nagios calls it."""
@@ -28,21 +25,3 @@ class Finding:
     site: str
     subject: str
     text: str
-
-
-class Values:
-    """The values of a scrape, looked up by metric and labels."""
-
-    def __init__(self, scrape: Scrape) -> None:
-        self._values = {(sample.metric, sample.labels): sample.value for sample in scrape.samples}
-
-    def get(self, metric: Metric, *labels: str) -> float | None:
-        return self._values.get((metric, tuple(map(encodable, labels))))
-
-    def labels(self, metric: Metric, *first: str) -> list[dict[str, str]]:
-        """The labels of all series of a metric whose first labels have these values."""
-        return [
-            dict(zip(metric.labels, labels, strict=True))
-            for known, labels in self._values
-            if known == metric and labels[: len(first)] == first
-        ]

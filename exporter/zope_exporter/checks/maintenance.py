@@ -6,9 +6,10 @@ from itertools import starmap
 from zope_exporter.alerting.thresholds import Limits
 from zope_exporter.collectors import actions, backup, datafs, filestorage
 from zope_exporter.metrics.metric import Metric
+from zope_exporter.metrics.values import Values
 from zope_exporter.system.humanize import duration, size
 
-from .finding import Finding, Severity, Values
+from .finding import Finding, Severity
 
 Known = Callable[[Metric], float | None]
 """The value a metric has of one database."""

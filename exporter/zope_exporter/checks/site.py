@@ -13,19 +13,16 @@ from zope_exporter.collectors.agent.databases import PACK_RUNNING
 from zope_exporter.collectors.pipeline import explain_gaps
 from zope_exporter.config.actions import PACK
 from zope_exporter.discovery.inventory import Inventory, Service, Site, Storage, Target
+from zope_exporter.discovery.watcher import NOTHING
 from zope_exporter.metrics.metric import Metric, Sample
 from zope_exporter.metrics.registry import Failure, Scrape
+from zope_exporter.metrics.values import Values
 from zope_exporter.system.humanize import duration, size
 
-from .finding import Finding, Severity, Values
+from .finding import Finding, Severity
 from .maintenance import judge_actions, judge_backups, judge_packs
 from .zeo import judge_zeo
 from .zope import judge_agent, judge_databases, judge_workers, judge_zmi
-
-NOTHING = (
-    "found no running Zope or ZEO server on this host"
-    " (start one, or name its zope_conf under sites: in a file given by --config.file)"
-)
 
 
 def judge(
@@ -59,7 +56,8 @@ def judge(
         for target in site.targets:
             findings += _target(site, target, values, now(), limits)
     findings += [_renamed(*sample.labels) for sample in scrape.samples if _is_renamed(sample)]
-    findings += [_failure(failure, values) for failure in scrape.failures]
+    failures = [failure for failure in scrape.failures if failure.reason != NOTHING]
+    findings += [_failure(failure, values) for failure in failures]
     if not inventory.sites:
         findings.append(Finding(Severity.UNKNOWN, "", "discovery", NOTHING))
     return findings

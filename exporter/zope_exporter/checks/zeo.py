@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from zope_exporter.alerting.thresholds import Limits
 from zope_exporter.collectors import zeo
 from zope_exporter.discovery.inventory import Site, ZeoServer
+from zope_exporter.metrics.values import Values
 from zope_exporter.system.humanize import duration
 
-from .finding import Finding, Severity, Values
+from .finding import Finding, Severity
 
 
 def judge_zeo(site: Site, values: Values, now: float, limits: Limits) -> Iterator[Finding]:

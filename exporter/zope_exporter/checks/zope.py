@@ -14,8 +14,9 @@ from zope_exporter.collectors.agent.databases import (
 )
 from zope_exporter.collectors.agent.instance import BUSY, INFO, THREADS
 from zope_exporter.discovery.inventory import Service
+from zope_exporter.metrics.values import Values
 
-from .finding import Finding, Severity, Values
+from .finding import Finding, Severity
 
 _FROM_ZMI = "(from the ZMI, without agent)"
 

@@ -140,15 +140,15 @@ def check(config_file: Path | None, quiet: bool) -> None:
     with exit_on_user_error():
         config = load_config(config_file)
         from zope_exporter.app.check import (  # what is refused above need not wait for it
-            findings,
+            look,
             report,
             worst,
         )
 
-        found = findings(config)
-    for line in report(found, quiet):
+        checked = look(config)
+    for line in report(checked, quiet):
         click.echo(line)
-    sys.exit(worst(found).exit_code)
+    sys.exit(worst(checked.findings).exit_code)
 
 
 @main.command()

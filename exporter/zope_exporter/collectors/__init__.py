@@ -8,12 +8,13 @@ from zope_exporter.logs.counters import COUNTED
 from zope_exporter.logs.syslog.receiver import SyslogReceiver
 from zope_exporter.logs.tail.watch import LogWatch
 from zope_exporter.maintenance.actions.catalog import ActionCatalog
-from zope_exporter.metrics.metric import AnyCollector
+from zope_exporter.metrics.registry import Registered
 
 from .actions import ActionsCollector
 from .agent import AgentCollector
 from .backup import BackupCollector
 from .blobs import BlobCollector
+from .coverage import Coverage, CoverageCollector
 from .datafs import DataFsCollector
 from .discovery import DiscoveryCollector
 from .exporter import ExporterCollector
@@ -29,12 +30,15 @@ from .zmi import ZmiCollector
 RESCAN_SECONDS = 3.0
 
 
-def build_passing(watcher: Watcher, logs: LogWatch, catalog: ActionCatalog) -> list[AnyCollector]:
+def build_passing(
+    watcher: Watcher, logs: LogWatch, catalog: ActionCatalog, coverage: Coverage
+) -> list[Registered]:
     """Return the collectors that have all to say at once: what one look at this host takes."""
     return [
         AgentCollector(watcher.inventory),
         ActionsCollector(catalog.store, catalog.configured),
         BackupCollector(catalog.plans),
+        CoverageCollector(coverage),
         DiscoveryCollector(watcher),
         ExporterCollector(),
         FileStorageCollector(watcher.inventory),
@@ -53,13 +57,14 @@ def build(
     catalog: ActionCatalog,
     receivers: Sequence[SyslogReceiver],
     state: Path | None,
-) -> list[AnyCollector]:
+    coverage: Coverage,
+) -> list[Registered]:
     """Return all collectors; they read what the watcher has found at the time of each scrape.
 
     `state` is the state file, None to keep nothing.
     """
     return [
-        *build_passing(watcher, logs, catalog),
+        *build_passing(watcher, logs, catalog, coverage),
         BlobCollector(watcher.inventory),
         DataFsCollector(watcher.inventory, state),
         SyslogCollector(receivers),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from zope_exporter.discovery.inventory import Inventory, Storage
 from zope_exporter.metrics.metric import Metric, Part, Sample
+from zope_exporter.storage.blobs.directory import look
 from zope_exporter.storage.blobs.scan import BlobScanner
 
 LABELS = ("site", "database")
@@ -82,7 +83,7 @@ class BlobCollector:
                 return []
             self._keep({(blob_dir, storage.data_fs) for _, storage, blob_dir in found})
             return [
-                _part(site, storage, self._scanners[blob_dir, storage.data_fs])
+                _part(site, storage, blob_dir, self._scanners[blob_dir, storage.data_fs])
                 for site, storage, blob_dir in found
             ]
 
@@ -99,12 +100,34 @@ class BlobCollector:
             self._scanners[new] = self._scanner(*new)
 
 
-def _part(site: str, storage: Storage, scanner: BlobScanner) -> Part:
+class BlobLook:
+    """Only whether each blob directory can be read, for one look that has no time for a walk."""
+
+    name = "blobs"
+    metrics = (SEEN,)
+
+    def __init__(self, inventory: Callable[[], Inventory]) -> None:
+        self._inventory = inventory
+
+    def parts(self) -> Iterable[Part]:
+        for site, storage in self._inventory().storages():
+            if storage.blob_dir is not None:
+                labels = {"site": site, "database": storage.database}
+                source = f"{site}/{storage.database}"
+                yield Part(source, partial(_look, storage.blob_dir, labels))
+
+
+def _look(blob_dir: Path, labels: dict[str, str]) -> Iterator[Sample]:
+    yield SEEN(0, **labels)
+    look(blob_dir)
+
+
+def _part(site: str, storage: Storage, blob_dir: Path, scanner: BlobScanner) -> Part:
     labels = {"site": site, "database": storage.database}
-    return Part(f"{site}/{storage.database}", partial(_collect, scanner, labels))
+    return Part(f"{site}/{storage.database}", partial(_collect, blob_dir, scanner, labels))
 
 
-def _collect(scanner: BlobScanner, labels: dict[str, str]) -> Iterator[Sample]:
+def _collect(blob_dir: Path, scanner: BlobScanner, labels: dict[str, str]) -> Iterator[Sample]:
     yield SEEN(scanner.seen, **labels)
     if scanner.scan is not None:
         usage = scanner.scan.usage
@@ -117,3 +140,4 @@ def _collect(scanner: BlobScanner, labels: dict[str, str]) -> Iterator[Sample]:
     problem = scanner.problem  # once: the walk may end well between two looks
     if problem is not None:
         raise problem
+    look(blob_dir)  # between two walks it may be gone for hours

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from zope_exporter.discovery.watcher import Watcher
+from zope_exporter.discovery.watcher import NOTHING, SearchError, Watcher
 from zope_exporter.metrics.metric import Metric, Sample
 
 LAST_SUCCESS = Metric(
@@ -39,3 +39,5 @@ class DiscoveryCollector:
             if site.shared_by:
                 yield SHARED(site=site.name, by=site.shared_by)
         self._watcher.check(self._longest)
+        if self._watcher.has_found_nothing:
+            raise SearchError(NOTHING)

@@ -12,6 +12,11 @@ from .inventory import Inventory
 
 INTERVAL = 15.0
 
+NOTHING = (
+    "found no running Zope or ZEO server on this host"
+    " (start one, or name its zope_conf under sites: in a file given by --config.file)"
+)
+
 
 class SearchError(UserError):
     """A search of this host failed, or does not end; the cause is the error that ended it."""
@@ -50,6 +55,11 @@ class Watcher:
         never ends and not of one that has only just begun.
         """
         return self._last_success
+
+    @property
+    def has_found_nothing(self) -> bool:
+        """Whether a search has ended, and there is nothing to watch: no zero could tell of that."""
+        return self._inventory is not None and not self._inventory.sites
 
     def check(self, longest: float) -> None:
         """Raise SearchError if the last search failed, or this one takes more than `longest` s."""

@@ -3,10 +3,11 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Protocol, runtime_checkable
 
 from zope_exporter.system.workers import Task, Workers
 
@@ -49,15 +50,31 @@ class Scrape:
     failures: list[Failure]
 
 
+@runtime_checkable
+class DerivedCollector(Protocol):
+    """A collector that tells something of what the others brought; `derive` must not block."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def metrics(self) -> Sequence[Metric]: ...
+    def derive(self, scrape: Scrape) -> Iterable[Sample]: ...
+
+
+Registered = AnyCollector | DerivedCollector
+
+
 class Registry:
     """The collectors of one exporter."""
 
     metrics = (COLLECTOR_SUCCESS, COLLECTOR_DURATION)
 
     def __init__(
-        self, collectors: Iterable[AnyCollector], clock: Callable[[], float] = time.monotonic
+        self, collectors: Iterable[Registered], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.collectors = tuple(collectors)
+        self._derived = [c for c in self.collectors if isinstance(c, DerivedCollector)]
+        self._reading = [c for c in self.collectors if not isinstance(c, DerivedCollector)]
         names = [collector.name for collector in self.collectors]
         if len(set(names)) < len(names):
             raise ValueError(f"two collectors of one name among {names}")
@@ -75,13 +92,16 @@ class Registry:
         """
         started = self._clock()
         page = _Page()
-        runs = [(collector, self._start(collector, page)) for collector in self.collectors]
+        runs = [(collector, self._start(collector, page)) for collector in self._reading]
         recent = started - timeout
         awaited = [run.outcome for _, group in runs for run in group if run.is_since(recent)]
         self._workers.wait(awaited, started + timeout - self._clock())
         for collector, group in runs:
             seconds = [page.take(collector, run, self._clock() - started) for run in group]
             page.summarise(collector.name, max(seconds, default=0.0))
+        for derived in self._derived:
+            page.take(derived, self._derive(derived, page), 0.0)
+            page.summarise(derived.name, 0.0)
         self._log_changes(page.failures)
         return Scrape(page.samples, page.failures)
 
@@ -107,6 +127,17 @@ class Registry:
         with self._lock:
             del self._running[key]
         run.outcome.set_result(_Outcome([], error, 0.0))
+
+    def _derive(self, collector: DerivedCollector, page: "_Page") -> "_Run":
+        samples: list[Sample] = []
+        failure: Exception | None = None
+        try:
+            samples.extend(collector.derive(Scrape(page.samples, page.failures)))
+        except Exception as error:
+            failure = error
+        run = _Run("")
+        run.outcome.set_result(_Outcome(samples, failure, 0.0))
+        return run
 
     def _work(self, key: tuple[str, str], part: Part, run: "_Run") -> None:
         run.started = started = self._clock()
@@ -159,7 +190,7 @@ class _Page:
         self.failures: list[Failure] = []
         self._seen: set[tuple[str, tuple[str, ...], float | None]] = set()
 
-    def take(self, collector: AnyCollector, run: _Run, waited: float) -> float:
+    def take(self, collector: Registered, run: _Run, waited: float) -> float:
         """Add what a source gave; return the seconds it took, or has been waited for in vain."""
         if not run.outcome.done():
             self.fail(collector.name, run.source, TimeoutError("no answer in time"))

@@ -47,6 +47,14 @@ class BlobUsage:
     undeleted: int
 
 
+def look(blob_dir: Path) -> None:
+    """Raise BlobError, as a walk would, if the directory is not there or may not be read."""
+    try:
+        os.scandir(blob_dir).close()
+    except OSError as error:
+        raise _named(error, blob_dir) from error
+
+
 def measure(
     blob_dir: Path,
     data_fs: Path,

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 
 from zope_exporter.alerting.thresholds import Limits
-from zope_exporter.checks.finding import Severity, Values
+from zope_exporter.checks.finding import Severity
 from zope_exporter.checks.maintenance import (
     Known,
     covers_all,
@@ -17,6 +17,7 @@ from zope_exporter.collectors import backup, datafs, filestorage
 from zope_exporter.config.actions import ACTIONS, PACK
 from zope_exporter.discovery.inventory import Storage
 from zope_exporter.metrics.metric import Metric
+from zope_exporter.metrics.values import Values
 from zope_exporter.system.humanize import duration, size
 
 from .graphs import database_graphs

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from zope_exporter.collectors.coverage import Coverage
+from zope_exporter.collectors.coverage.evidence import Logs
 from zope_exporter.discovery.inventory import Inventory
 from zope_exporter.metrics.registry import Registry, Scrape
 from zope_exporter.system.periodic import Periodic
@@ -38,7 +40,9 @@ class LastScrape:
         history: History,
         interval: float = STEP_SECONDS,
         clock: Callable[[], float] = time.time,
+        coverage: Coverage | None = None,
     ) -> None:
+        """`coverage` tells of a scrape what it has seen and what it has not."""
         self._registry = registry
         self._inventory = inventory
         self._interval = interval
@@ -46,6 +50,7 @@ class LastScrape:
         self._latest: Observation | None = None
         self._scrapes = Periodic("status page scrapes", self._scrape_if_nobody_has, interval)
         self.history = history
+        self.coverage = coverage or Coverage(Inventory, Logs)
 
     @property
     def latest(self) -> Observation | None:

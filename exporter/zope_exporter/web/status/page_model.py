@@ -4,15 +4,18 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 
 from zope_exporter.alerting.thresholds import Limits
-from zope_exporter.checks.finding import Finding, Severity, Values
+from zope_exporter.checks.coverage import blind, judge_watching, title
+from zope_exporter.checks.finding import Finding, Severity
 from zope_exporter.checks.site import is_near_memory_limit, is_slow, judge
 from zope_exporter.checks.zope import workers_severity
 from zope_exporter.collectors import ping, process
 from zope_exporter.collectors.agent import instance
+from zope_exporter.collectors.coverage import Source
 from zope_exporter.discovery.inventory import Service, Site, Target
 from zope_exporter.logs.event import counter as event
 from zope_exporter.maintenance.jobs.job import Job
 from zope_exporter.metrics.metric import encodable
+from zope_exporter.metrics.values import Values
 from zope_exporter.system.humanize import duration, size
 from zope_exporter.system.state import StateError
 
@@ -20,7 +23,7 @@ from .databases import Databases
 from .graphs import errors, site_graphs, zope_graphs
 from .history import History
 from .last_scrape import LastScrape, Observation
-from .view import Fact, JobView, PageView, SiteView, ZopeView
+from .view import Fact, JobView, PageView, SiteView, WatchedView, ZopeView
 
 SHOWN_JOBS = 10
 
@@ -47,8 +50,11 @@ def compose(
     observation = last_scrape.latest
     if observation is None:
         return PageView(Severity.UNKNOWN, None, (), (), shown, problem)
-    findings = judge(observation.inventory, observation.scrape, limits, lambda: observation.time)
-    composer = _Composer(observation, limits, last_scrape.history, findings, allowed())
+    inventory, scrape = observation.inventory, observation.scrape
+    findings = judge(inventory, scrape, limits, lambda: observation.time)
+    sources = last_scrape.coverage.of(scrape)
+    findings += judge_watching(inventory, scrape, last_scrape.coverage.logs(), sources, findings)
+    composer = _Composer(observation, limits, last_scrape.history, findings, sources, allowed())
     sites = tuple(composer.site(site) for site in observation.inventory.sites)
     names = {site.name for site in observation.inventory.sites}
     remarks = tuple(f for f in findings if f.site not in names and f.severity)
@@ -97,12 +103,14 @@ class _Composer:
         limits: Limits,
         history: History,
         findings: Sequence[Finding],
+        sources: Sequence[Source],
         allowed: Collection[tuple[str, str, str]],
     ) -> None:
         self._observation = observation
         self._limits = limits
         self._history = history
         self._findings = findings
+        self._sources = sources
         self._values = Values(observation.scrape)
         self._databases = Databases(self._values, limits, history, allowed, observation.time)
 
@@ -124,6 +132,8 @@ class _Composer:
             tuple(self._databases.view(site.name, storage) for storage in site.storages),
             tuple(self._target(site.name, target) for target in site.targets),
             tuple(errors(self._history, event_series)),
+            bool(event_series),
+            tuple(self._watched(site)),
         )
 
     def _zope(self, site: str, service: Service) -> ZopeView:
@@ -146,6 +156,15 @@ class _Composer:
             text = f"{service.threads}; only the agent knows who is busy"
             facts.append(Fact("Worker threads", text))
         return ZopeView(service.name, tuple(facts), zope_graphs(self._history, site, service))
+
+    def _watched(self, site: Site) -> Iterator[WatchedView]:
+        for service in site.services:
+            of = [s for s in self._sources if (s.site, s.zope) == (site.name, service.name)]
+            yield WatchedView(
+                service.name,
+                tuple(title(source.name) for source in of if source.state == "watched"),
+                tuple(Fact(title(source.name), source.text) for source in blind(of)),
+            )
 
     def _target(self, site: str, target: Target) -> Fact:
         up = self._values.get(ping.UP, site, target.name)

@@ -69,6 +69,15 @@ class ErrorCount:
 
 
 @dataclass(frozen=True)
+class WatchedView:
+    """What is seen of a Zope or ZEO server, and what is there but not seen, with the reason."""
+
+    name: str
+    watched: tuple[str, ...]
+    blind: tuple[Fact, ...]
+
+
+@dataclass(frozen=True)
 class SiteView:
     name: str
     severity: Severity
@@ -78,6 +87,13 @@ class SiteView:
     databases: tuple[DatabaseView, ...]
     targets: tuple[Fact, ...]
     errors: tuple[ErrorCount, ...]
+    reads_events: bool
+    watched: tuple[WatchedView, ...]
+
+    @property
+    def blind(self) -> int:
+        """How much of the site is there and nobody sees."""
+        return sum(len(each.blind) for each in self.watched)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,83 @@
+"""What is watched and what is not, in words, and the logs that the configuration adds."""
+
+from collections.abc import Collection, Iterator, Sequence
+
+from zope_exporter.collectors import logs
+from zope_exporter.collectors.coverage import Source
+from zope_exporter.collectors.coverage.evidence import Logs, is_own
+from zope_exporter.collectors.coverage.logged import not_understood
+from zope_exporter.collectors.coverage.sources import SOURCES
+from zope_exporter.discovery.inventory import Inventory
+from zope_exporter.metrics.registry import Scrape
+from zope_exporter.metrics.values import Values
+from zope_exporter.system.humanize import size
+
+from .finding import Finding, Severity
+
+# Without them nobody sees an error; of the rest their own findings tell what there is to do.
+_NEEDED = ("access_log", "event_log")
+_CELLS = {"watched": "yes", "blind": "NO", "absent": "-"}
+
+
+def judge_watching(
+    inventory: Inventory,
+    scrape: Scrape,
+    known: Logs,
+    sources: Sequence[Source],
+    found: Sequence[Finding],
+) -> list[Finding]:
+    """Return what there is to say of logs, and of what nobody reads, beside what was `found`."""
+    more = list(_logs(inventory, scrape, known))
+    said = {finding.text for finding in (*found, *more)}
+    return [*more, *_not_watched(sources, said)]
+
+
+def _not_watched(sources: Sequence[Source], said: Collection[str]) -> Iterator[Finding]:
+    for source in blind(sources):
+        if source.name in _NEEDED and source.text not in said:
+            text = f"its {title(source.name)} is not watched: {source.text}"
+            yield Finding(Severity.WARNING, source.site, source.zope, text)
+
+
+def _logs(inventory: Inventory, scrape: Scrape, known: Logs) -> Iterator[Finding]:
+    """Yield the logs that were given by hand, and those of which no line is understood."""
+    values = Values(scrape)
+    services = {site.name: site.services for site in inventory.sites}
+    for log in known.files:
+        used = values.get(logs.SIZE, log.site, log.log)
+        given = not any(is_own(log, each) for each in services.get(log.site, ()))
+        if given and used is not None:
+            text = f"{log.kind} log {log.path}, {size(used)}, as the configuration gives it"
+            yield Finding(Severity.OK, log.site, log.log, text)
+        lines = not_understood(values, log)
+        if lines:
+            yield Finding(Severity.WARNING, log.site, log.log, lines)
+
+
+def blind(sources: Sequence[Source]) -> list[Source]:
+    """Return what is there and nobody sees."""
+    return [source for source in sources if source.state == "blind"]
+
+
+def title(source: str) -> str:
+    """Return the name of a source in words."""
+    return source.replace("_", " ")
+
+
+def table(sources: Sequence[Source]) -> Iterator[str]:
+    """Yield the lines of a table for people: a row for each Zope or ZEO server, then the reasons.
+
+    What is there and nobody sees says NO, what does not apply has a dash.
+    """
+    if not sources:
+        return
+    rows: dict[tuple[str, str], list[str]] = {}
+    for source in sources:
+        rows.setdefault((source.site, source.zope), []).append(_CELLS[source.state])
+    head = ["watched", "", *map(title, SOURCES)]
+    lines = [head, *([*of, *cells] for of, cells in rows.items())]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for cells in lines:
+        yield "  ".join(map(str.ljust, cells, widths)).rstrip()
+    for source in blind(sources):
+        yield f"NO  {source.site}  {source.zope}  {title(source.name)}: {source.text}"

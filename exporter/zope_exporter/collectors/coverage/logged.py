@@ -1,0 +1,80 @@
+"""Whether the logs of a Zope or ZEO server are watched, and by what."""
+
+from zope_exporter.collectors import agent, logs
+from zope_exporter.logs.access.counter import REQUESTS
+from zope_exporter.logs.event.counter import RECORDS
+from zope_exporter.logs.tail.lines import UNPARSED_LINES
+from zope_exporter.logs.tail.sources import LogKind, LogSource
+from zope_exporter.metrics.metric import Metric
+from zope_exporter.metrics.values import Values
+
+from .evidence import Judged, Looked, together
+
+COUNTED: dict[LogKind, Metric] = {"access": REQUESTS, "event": RECORDS}
+"""What a log of each kind is read for."""
+
+_NO_FILE = "goes to no file that is followed, such as stderr or journald"
+
+
+def access_log(look: Looked) -> Judged:
+    """Judge the access log; where none is followed, an agent that answers counts the same."""
+    return _followed(look, "access") or _other_way(look, "access") or _no_access_log(look)
+
+
+def event_log(look: Looked) -> Judged:
+    """Judge the event log, which every Zope and ZEO server writes to some place."""
+    known = _followed(look, "event") or _other_way(look, "event")
+    if known is not None:
+        return known
+    if look.service.config is None and not look.is_zope:
+        return "absent", "none is configured"
+    agents = "install the agent, or " if look.is_zope else ""
+    return "blind", f"{_NO_FILE} ({agents}name a file under logs: event:)"
+
+
+def _followed(look: Looked, kind: LogKind) -> Judged | None:
+    found = look.logs(kind)
+    return together([_log(look, each) for each in found], "") if found else None
+
+
+def _log(look: Looked, log: LogSource) -> Judged:
+    reason = look.failure("logs", log.log)
+    if reason:
+        return "blind", reason
+    if look.value(logs.SIZE, log.log) is None:
+        return "blind", f"{log.path} was not looked at in time"
+    lines = not_understood(look.evidence.values, log)
+    return ("blind", lines) if lines else ("watched", log.log)
+
+
+def not_understood(values: Values, log: LogSource) -> str:
+    """Say so if no line of a log was understood, and there were some; else an empty text."""
+    unparsed = values.get(UNPARSED_LINES, log.site, log.log) or 0.0
+    if not unparsed or values.total(COUNTED[log.kind], log.site, log.log):
+        return ""
+    remedy = f"give its format: beside its path under logs: {log.kind}:"
+    return f"{log.path}: none of its {unparsed:.0f} lines is of a known format ({remedy})"
+
+
+def _other_way(look: Looked, kind: LogKind) -> Judged | None:
+    """What came by syslog or, counted inside Zope, from the agent."""
+    site, zope = look.site.name, look.service.name
+    if site in look.evidence.logs.by_syslog:
+        reason = look.failure("syslog", "")
+        return ("blind", reason) if reason else ("watched", "by syslog")
+    files = {log.log for log in look.evidence.logs.files if log.site == site}
+    counted = look.evidence.values.labels(COUNTED[kind], site)
+    found = {labels["log"] for labels in counted} - files
+    if f"{zope}-{kind}" in found:
+        return "watched", "by the agent"
+    return None
+
+
+def _no_access_log(look: Looked) -> Judged:
+    if not look.is_zope:
+        return "absent", "Zopes only"
+    if look.value(agent.UP, look.service.name):
+        return "watched", "by the agent, which counts the answers"
+    if not any(code.endswith("#translogger") for code in look.service.pipeline_code):
+        return "absent", "none is configured"
+    return "blind", f"{_NO_FILE} (install the agent, or name a file under logs: access:)"

@@ -1,0 +1,137 @@
+"""How each source of a Zope or ZEO server is: watched, not there, or blind and why."""
+
+from collections.abc import Callable, Iterator
+
+from zope_exporter.collectors import agent, backup, blobs, filestorage, ping, process, zeo
+from zope_exporter.discovery.inventory import Database, ZeoServer
+
+from .evidence import Judged, Looked, together
+from .logged import access_log, event_log
+
+_LATE = "gave no answer in time"
+
+
+def _process(look: Looked) -> Judged:
+    if look.value(process.UP, look.service.name) is not None:
+        return "watched", ""
+    return "blind", look.failure("process", look.service.name) or _LATE
+
+
+def _configuration(look: Looked) -> Judged:
+    service = look.service
+    if service.config is None:
+        named = "zope_conf" if look.is_zope else "conf"
+        return "blind", f"its configuration is not known (name it as {named}:)"
+    return "watched", str(service.config)
+
+
+def _storage(look: Looked) -> Judged:
+    def judge(database: Database, data_fs_of: str | None) -> Judged:
+        if data_fs_of is None:
+            return _no_data_fs(database)
+        if look.value(filestorage.SIZE, data_fs_of) is not None:
+            return "watched", ""
+        return "blind", look.failure("filestorage", data_fs_of) or f"{data_fs_of} {_LATE}"
+
+    found = [
+        judge(each, storage.database if storage else None) for each, storage in look.storages()
+    ]
+    return together(found, "no database is known")
+
+
+def _no_data_fs(database: Database) -> Judged:
+    """A storage of which there is no Data.fs on this host."""
+    if database.kind == "zeo":
+        return "absent", "on the host of the ZEO server"
+    if database.kind == "temporary":
+        return "absent", "in memory"
+    if database.kind == "relstorage":
+        remedy = "watch its SQL database by that one's own exporter"
+        return "blind", f"{database.name} is in a RelStorage, which is not looked into ({remedy})"
+    text = f"the storage of {database.name} is of a kind that is not known"
+    return "blind", f"{text} (nothing but its Zope is watched)"
+
+
+def _blobs(look: Looked) -> Judged:
+    found: list[Judged] = []
+    for _, storage in look.storages():
+        if storage is not None and storage.blob_dir is not None:
+            reason = look.failure("blobs", storage.database)
+            seen = look.value(blobs.SEEN, storage.database) is not None and not reason
+            found.append(("watched", "") if seen else ("blind", reason or f"its walk {_LATE}"))
+    return together(found, "no blob directory on this host")
+
+
+def _agent(look: Looked) -> Judged:
+    if not look.is_zope:
+        return "absent", "Zopes only"
+    up = look.value(agent.UP, look.service.name)
+    if up:
+        return "watched", ""
+    if up is not None:
+        return "blind", look.failure("agent", look.service.name) or "it does not answer"
+    if not look.value(process.UP, look.service.name):
+        return "absent", "not while Zope is not running"
+    absence = look.evidence.absence(look.service)
+    return ("blind" if absence.is_installed else "absent"), absence.reason
+
+
+def _probe(look: Looked) -> Judged:
+    if not look.is_zope:
+        return "absent", "Zopes only"
+    names = [target.name for target in look.site.targets]
+    if not names:
+        return "blind", "no address to probe is known (give one under ping:)"
+    if any(look.value(ping.UP, name) is not None for name in names):
+        return "watched", ", ".join(names)
+    return "blind", next(filter(None, (look.failure("ping", name) for name in names)), _LATE)
+
+
+def _zeo(look: Looked) -> Judged:
+    asked = [_zeo_server(look, server) for server in _servers(look)]
+    return together(asked, "no ZEO")
+
+
+def _servers(look: Looked) -> Iterator[ZeoServer]:
+    uses = any(database.kind == "zeo" for database in look.service.databases)
+    for server in look.site.zeo:
+        if uses if look.is_zope else server.address == look.service.address:
+            yield server
+
+
+def _zeo_server(look: Looked, server: ZeoServer) -> Judged:
+    if look.evidence.values.labels(zeo.UP, look.site.name, server.name):
+        return "watched", ""
+    reason = server.problem or look.failure("zeo", server.name)
+    return "blind", reason or f"{server.address} {_LATE}"
+
+
+def _backup(look: Looked) -> Judged:
+    found: list[Judged] = []
+    for _, storage in look.storages():
+        if storage is None:
+            continue
+        name = storage.database
+        if look.value(backup.MAX_AGE, name) is None:
+            remedy = "configure backup: for the site"
+            found.append(("blind", f"no backup of {name} is known ({remedy})"))
+        elif look.value(backup.AVAILABLE, name) is None:
+            found.append(("blind", look.failure("backup", name) or f"of {name} {_LATE}"))
+        else:
+            found.append(("watched", ""))
+    return together(found, "no database on this host")
+
+
+SOURCES: dict[str, Callable[[Looked], Judged]] = {
+    "process": _process,
+    "configuration": _configuration,
+    "storage": _storage,
+    "blobs": _blobs,
+    "access_log": access_log,
+    "event_log": event_log,
+    "agent": _agent,
+    "probe": _probe,
+    "zeo": _zeo,
+    "backup": _backup,
+}
+"""In the order of a table of them."""

@@ -1,0 +1,31 @@
+"""The values of one scrape, looked up by metric and labels."""
+
+from .metric import Metric, encodable
+from .registry import Scrape
+
+
+class Values:
+    """What a scrape has brought."""
+
+    def __init__(self, scrape: Scrape) -> None:
+        self._values = {(sample.metric, sample.labels): sample.value for sample in scrape.samples}
+        self._labels: dict[Metric, list[tuple[str, ...]]] = {}
+        for metric, labels in self._values:
+            self._labels.setdefault(metric, []).append(labels)
+
+    def get(self, metric: Metric, *labels: str) -> float | None:
+        return self._values.get((metric, tuple(map(encodable, labels))))
+
+    def labels(self, metric: Metric, *first: str) -> list[dict[str, str]]:
+        """The labels of all series of a metric whose first labels have these values."""
+        return [
+            dict(zip(metric.labels, labels, strict=True))
+            for labels in self._labels.get(metric, [])
+            if labels[: len(first)] == first
+        ]
+
+    def total(self, metric: Metric, *first: str) -> float | None:
+        """The sum of these series, None where there are none."""
+        known = self._labels.get(metric, [])
+        found = [labels for labels in known if labels[: len(first)] == first]
+        return sum(self._values[metric, labels] for labels in found) if found else None

@@ -1,0 +1,73 @@
+"""What `check` says of what it does not see."""
+
+from tests.collectors.test_coverage import LOG, NO_AGENT, SITE, TO_STDERR, Changes, coverage, seen
+from zope_exporter.app.check import Checked, report
+from zope_exporter.checks.coverage import judge_watching, table
+from zope_exporter.checks.finding import Finding, Severity
+from zope_exporter.collectors import logs
+from zope_exporter.collectors.coverage import Coverage
+from zope_exporter.discovery.inventory import Inventory, Site
+from zope_exporter.logs.tail.lines import UNPARSED_LINES
+from zope_exporter.logs.tail.sources import ExtraLog
+from zope_exporter.metrics.registry import Failure, Scrape
+
+
+def judged(found: Coverage, scrape: Scrape, site: Site = SITE) -> list[tuple[Severity, str, str]]:
+    sources = found.of(scrape)
+    said = [Finding(Severity.WARNING, "", "", failure.reason) for failure in scrape.failures]
+    listed = judge_watching(Inventory((site,)), scrape, found.logs(), sources, said)
+    return [(each.severity, each.subject, each.text) for each in listed]
+
+
+def test_nothing_is_said_where_everything_is_watched() -> None:
+    assert judged(coverage(), seen()) == []
+
+
+def test_logs_that_nobody_reads_are_warnings() -> None:
+    found = judged(coverage(TO_STDERR), seen(NO_AGENT), TO_STDERR)
+    assert [(severity.name, subject, text.split(":")[0]) for severity, subject, text in found] == [
+        ("WARNING", "client1", "its access log is not watched"),
+        ("WARNING", "client1", "its event log is not watched"),
+    ]
+
+
+def test_what_another_finding_says_is_not_said_twice() -> None:
+    failure = Failure("logs", "intranet/client1-event", "event.log cannot be read")
+    assert judged(coverage(), seen(failures=[failure])) == []
+
+
+def test_logs_given_by_hand_are_listed_with_what_is_wrong_with_them() -> None:
+    given = ExtraLog("intranet", LOG / "all.log", "event")
+    values: Changes = {
+        (logs.SIZE, ("intranet", "all.log")): 5000,
+        (UNPARSED_LINES, ("intranet", "all.log")): 7,
+    }
+    assert judged(coverage(extra=[given]), seen(values)) == [
+        (
+            Severity.OK,
+            "all.log",
+            "event log /srv/intranet/var/log/all.log, 5 kB, as the configuration gives it",
+        ),
+        (
+            Severity.WARNING,
+            "all.log",
+            "/srv/intranet/var/log/all.log: none of its 7 lines is of a known format (give its"
+            " format: beside its path under logs: event:)",
+        ),
+    ]
+
+
+def test_the_table_has_a_row_for_each_server_and_the_reasons() -> None:
+    sources = coverage(TO_STDERR).of(seen(NO_AGENT))
+    head, row, *reasons = table(sources)
+    assert head.split()[:5] == ["watched", "process", "configuration", "storage", "blobs"]
+    seen_of_it = ["yes"] * 4 + ["NO"] * 2 + ["-"] + ["yes"] * 3
+    assert row.split() == ["intranet", "client1", *seen_of_it]
+    assert [line.split("client1  ")[1].split(":")[0] for line in reasons] == [
+        "access log",
+        "event log",
+    ]
+    lines = list(report(Checked([], sources), quiet=False))
+    assert lines[0] == "OK: 0 things are well, 2 sources are not watched"
+    assert lines[1:] == [head, row, *reasons]
+    assert list(report(Checked([], sources), quiet=True)) == []
