@@ -12,6 +12,7 @@ from zope_exporter.system.log_format import FORMATS, LEVELS, set_up_logging
 from .actions import action_command
 from .agent import agent
 from .assets import assets_command, rules_command
+from .backups import backups_command
 from .flags import Command, config_flag, exit_on_user_error
 from .restore import recover_command, restore_command
 
@@ -229,6 +230,7 @@ main.add_command(
 main.add_command(
     action_command("verify", "Prove the last backup of the databases of SITE, or of all sites.")
 )
+main.add_command(backups_command)
 main.add_command(restore_command)
 main.add_command(recover_command)
 main.add_command(assets_command)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from zope_exporter.config.actions import BackupConfig
 from zope_exporter.config.schema import Config
@@ -66,6 +66,7 @@ def _is_of(database: Database, storage: Storage) -> bool:
 
 
 ROOT_DATABASE = "main"
+DATABASES = "databases"
 
 
 @dataclass(frozen=True)
@@ -134,4 +135,20 @@ def repository_of(root: Path, database: str) -> Path:
     if database == ROOT_DATABASE:
         return root
     name = quote(database, safe=" ").replace(".", "%2E")  # neither a path nor a parent directory
-    return root / "databases" / name
+    return root / DATABASES / name
+
+
+def repositories(root: Path) -> list[tuple[str, Path]]:
+    """Return the databases whose backups are in a configured directory, and where each has them.
+
+    By what is there alone: of a host that is lost, nobody knows which databases it had.
+    """
+    try:
+        others = sorted(each for each in (root / DATABASES).iterdir() if _is_directory(each))
+    except OSError:  # mostly there is none; what cannot be read is said of the directory itself
+        others = []
+    return [(ROOT_DATABASE, root), *((unquote(each.name), each) for each in others)]
+
+
+def _is_directory(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
