@@ -14,9 +14,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.programs import backend
 from tests.support.programs.backend import ask, until
-from tests.support.programs.images import TOP, base_images, wheels
+from tests.support.programs.images import PYTHON, TOP, base_images, wheels
 from tests.support.programs.podman import Container, Engine, engine
-from tests.support.programs.processes import eventually
+from tests.support.programs.processes import eventually, is_gone
 from tests.support.programs.require import require
 from tests.support.zopes.lookalikes import program
 from zope_exporter.clients.agent.client import AgentClient
@@ -265,3 +265,14 @@ def test_an_agent_alone_is_enough_across_containers_and_their_renewal(
     assert value(exporter, "zope_agent_up", zope="plone") == 0
     backend.start(podman, shared)
     until(exporter, is_up)
+
+
+def test_no_container_is_left_that_shares_what_another_has(tmp_path: Path) -> None:
+    with ExitStack() as ending:
+        images = require(base_images)
+        own = require(ending.enter_context, engine(tmp_path / "engine", (images,)))
+        first = own.start(PYTHON, "sleep", "600")
+        shared = f"--network=container:{first.name}", f"--pid=container:{first.name}"
+        pids = [first.pid, own.start(PYTHON, "sleep", "600", flags=shared).pid]
+    assert all(map(is_gone, pids))
+    assert str(tmp_path) not in Path("/proc/mounts").read_text()

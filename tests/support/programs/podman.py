@@ -174,7 +174,9 @@ class Engine:
 
     def finish(self) -> None:
         """End all containers and leave nothing mounted."""
-        self.run_podman("rm", "--all", "--force", "--time", "0", "--volumes")
+        # Those whose namespaces others share are removed with these, not by --all.
+        while names := self.run_podman("ps", "--all", "--quiet").stdout.split():
+            self.podman("rm", "--force", "--depend", "--time", "0", "--volumes", names[0])
         for mounted in self._mounts():
             subprocess.run(["umount", "--lazy", mounted], check=False)
         shutil.rmtree(self.home, ignore_errors=True)
