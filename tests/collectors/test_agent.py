@@ -9,6 +9,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.support.logs.unfollowed import no_logs
 from tests.support.programs.children import WAIT, as_known, child, lines_until_ready
 from tests.support.zopes.fake_agent import STATUS, answering, fake_agent, http
 from zope_exporter.collectors.agent import UP, AgentCollector, instance
@@ -30,7 +31,9 @@ def inventory(*services: Service) -> Inventory:
 
 
 def scrape(*services: Service) -> Scrape:
-    return Registry([AgentCollector(lambda: inventory(*services), timeout=20)]).scrape(30)
+    return Registry([AgentCollector(lambda: inventory(*services), no_logs(), timeout=20)]).scrape(
+        30
+    )
 
 
 def own_socket(tmp_path: Path) -> Path:
@@ -46,7 +49,7 @@ def agent(tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.usefixtures("agent")
 @pytest.mark.parametrize(("accept", "golden"), [("", "agent.txt"), (OPENMETRICS, "agent_om.txt")])
 def test_golden_page(tmp_path: Path, accept: str, golden: str) -> None:
-    collector = AgentCollector(lambda: inventory(zope(tmp_path)))
+    collector = AgentCollector(lambda: inventory(zope(tmp_path)), no_logs())
     samples = [sample for part in collector.parts() for sample in part.collect()]
     page, _ = encode(samples, accept)
     assert page.decode() == (GOLDEN / golden).read_text()
@@ -83,7 +86,9 @@ def test_an_agent_that_hangs_is_named_and_keeps_nobody_waiting_for_long(tmp_path
     let_go = threading.Event()
     hung = Service("zope", "hung", None, agent_socket=tmp_path / "hung.sock", process=ME)
     with fake_agent(tmp_path / "hung.sock", lambda _: let_go.wait(20)):
-        page = Registry([AgentCollector(lambda: inventory(hung), timeout=0.3)]).scrape(30)
+        page = Registry([AgentCollector(lambda: inventory(hung), no_logs(), timeout=0.3)]).scrape(
+            30
+        )
         let_go.set()
     assert [str(failure) for failure in page.failures] == [
         "agent intranet/hung: the agent does not answer in time"

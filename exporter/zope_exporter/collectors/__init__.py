@@ -5,6 +5,7 @@ from pathlib import Path
 
 from zope_exporter.discovery.watcher import Watcher
 from zope_exporter.logs.counters import COUNTED
+from zope_exporter.logs.followed import FollowedLogs
 from zope_exporter.logs.syslog.receiver import SyslogReceiver
 from zope_exporter.logs.tail.watch import LogWatch
 from zope_exporter.maintenance.actions.catalog import ActionCatalog
@@ -31,11 +32,15 @@ RESCAN_SECONDS = 3.0
 
 
 def build_passing(
-    watcher: Watcher, logs: LogWatch, catalog: ActionCatalog, coverage: Coverage
+    watcher: Watcher,
+    logs: LogWatch,
+    catalog: ActionCatalog,
+    coverage: Coverage,
+    receivers: Sequence[SyslogReceiver] = (),
 ) -> list[Registered]:
     """Return the collectors that have all to say at once: what one look at this host takes."""
     return [
-        AgentCollector(watcher.inventory),
+        AgentCollector(watcher.inventory, FollowedLogs(logs, receivers)),
         ActionsCollector(catalog.store, catalog.configured),
         BackupCollector(catalog.plans),
         CoverageCollector(coverage),
@@ -64,7 +69,7 @@ def build(
     `state` is the state file, None to keep nothing.
     """
     return [
-        *build_passing(watcher, logs, catalog, coverage),
+        *build_passing(watcher, logs, catalog, coverage, receivers),
         BlobCollector(watcher.inventory),
         DataFsCollector(watcher.inventory, state),
         SyslogCollector(receivers),

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.logs.unfollowed import no_logs
 from tests.support.zopes.fake_agent import STATUS
 from zope_exporter.clients.agent.answer import MOST_DATABASES, AgentError, Answer
 from zope_exporter.collectors.agent import AgentCollector, samples_of
+from zope_exporter.collectors.agent.logs import KINDS, logged_samples
 from zope_exporter.discovery.inventory import Inventory
 from zope_exporter.metrics.metric import Part
 from zope_exporter.metrics.registry import Registry
@@ -65,6 +67,8 @@ def test_whatever_stands_in_one_place_the_page_holds_and_numbers_can_be(
     except AgentError:  # NaN is no JSON, 5 no protocol of ours
         return
     samples = list(samples_of(read, "intranet", "client1"))
+    for kind in KINDS:
+        samples += logged_samples(kind, read, "intranet", f"client1-agent-{kind}")
     assert all(0 <= sample.value < math.inf for sample in samples)
     registry = Registry([_Fixed(samples)])
     assert registry.scrape(30).failures == [], "no series twice, none without its declaration"
@@ -74,7 +78,7 @@ class _Fixed(AgentCollector):
     """The collector's declarations, with samples that are there already."""
 
     def __init__(self, samples: list[Any]) -> None:
-        super().__init__(Inventory)
+        super().__init__(Inventory, no_logs())
         self._samples = samples
 
     def parts(self) -> Any:

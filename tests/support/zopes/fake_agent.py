@@ -83,9 +83,17 @@ STATUS: dict[str, Any] = {
         "in_progress": 2,
         "oldest_start": 1800000000.5,
         "responses": {"200": 5, "404": 1, "204": 1, "999": 1},
+        "methods": {"GET": {"200": 4, "404": 1, "999": 1}, "REPORT": {"200": 1, "204": 1}},
         "exceptions": {"KeyError": 1, "zExceptions.NotFound": 3, "no class": 1},
         "duration": {"bounds": [0.005, 1, 2.5], "counts": [3, 2, 1, 1], "sum": 7.5},
         "long": {"threshold_seconds": 5.0, "count": 1},
+    },
+    "event_log": {
+        "is_written": True,
+        "records": {"INFO": 7, "WARN": 1, "Level 25": 2, "NOTICE": 1},
+        "matches": {"started": 1, "POSKeyError": 2, "of another version": 5},
+        "unmatched": 0,
+        "apart": [],
     },
     "workers": {
         "server": "waitress",

@@ -13,6 +13,7 @@ from Products.ZopeExporterAgent.activity import Activity
 from Products.ZopeExporterAgent.conflicts import Conflicts
 from Products.ZopeExporterAgent.conversation import RefusedError
 from Products.ZopeExporterAgent.databases import database_status, held_since, open_databases
+from Products.ZopeExporterAgent.event_log import EventLog
 from Products.ZopeExporterAgent.instance import Instance
 from Products.ZopeExporterAgent.long_requests import long_requests
 from Products.ZopeExporterAgent.packs import Packs
@@ -44,6 +45,7 @@ class Agent(object):
         self._activity = Activity()
         self._packs = Packs()
         self._requests = Requests()
+        self._event_log = EventLog()
         self._conflicts = Conflicts(self._requests)
         self._web_servers = [Waitress(self._requests), ZServer(self._requests)]
         self._problems = {"settings.%d" % n: text(p) for n, p in enumerate(settings.problems)}
@@ -66,6 +68,7 @@ class Agent(object):
         self._server.let_go()
         self._socket.close()
         self._requests.forget()
+        self._event_log.forget()
         self._activity.forget()
         self._conflicts.renew_locks()
         self._packs.renew_locks()
@@ -79,7 +82,12 @@ class Agent(object):
         """Take notice of what has been opened meanwhile; seconds until the next look."""
         self._requests.count()
         # Whatever fails here fails again where it is reported.
-        found = gather([("databases", self._watch_databases), ("workers", self._web_server)], {})
+        looks = [
+            ("event_log", self._event_log.look),
+            ("databases", self._watch_databases),
+            ("workers", self._web_server),
+        ]
+        found = gather(looks, {})
         is_starting = not found.get("workers") and time.time() - self._start < START
         return SOON if is_starting else LATER
 
@@ -123,6 +131,7 @@ class Agent(object):
                 ("instance", lambda: gather(self._instance.parts(), errors, "instance.")),
                 ("databases", lambda: self._databases_status(errors)),
                 ("conflicts", lambda: self._conflicts.status(open_databases())),
+                ("event_log", self._event_log.status),
                 ("requests", self._requests_status),
                 ("workers", self._workers_status),
             ],

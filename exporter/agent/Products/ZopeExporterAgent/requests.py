@@ -8,6 +8,11 @@ import threading
 import time
 
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
+# As in the access log. A client may send any word, which is "other" then.
+METHODS = frozenset(
+    ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"]
+    + ["PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK"]
+)
 MOST_EXCEPTIONS = 30  # classes counted by name, the later ones are "other"
 _monotonic = getattr(time, "monotonic", time.time)
 _ident = getattr(threading, "get_ident", None) or __import__("thread").get_ident
@@ -16,10 +21,11 @@ _ident = getattr(threading, "get_ident", None) or __import__("thread").get_ident
 class RequestInProgress(object):
     """One request, from the moment a worker has it to the end of its answer."""
 
-    __slots__ = ("began", "environ", "exception", "start", "status", "thread_id")
+    __slots__ = ("began", "environ", "exception", "method", "start", "status", "thread_id")
 
     def __init__(self, environ, thread_id, began):
         self.environ = environ
+        self.method = environ.get("REQUEST_METHOD")  # now: it may be changed on the way
         self.thread_id = thread_id
         self.start = time.time()
         self.began = began
@@ -39,6 +45,7 @@ class Requests(object):
         # answered from one look around to the next; the limit is for a thread that has died.
         self._ended = collections.deque(maxlen=200000)
         self._responses = {}
+        self._methods = {}
         self._exceptions = {}
         self._counts = [0] * (len(BOUNDS) + 1)
         self._seconds = 0.0
@@ -65,7 +72,8 @@ class Requests(object):
         """Its answer has been given; further calls change nothing, whatever thread they are of."""
         if request in self._in_progress:
             # In this order there is no moment at which it is neither in progress nor answered.
-            self._ended.append((self._clock() - request.began, request.status, request.exception))
+            seconds = self._clock() - request.began
+            self._ended.append((seconds, request.method, request.status, request.exception))
             self._in_progress.discard(request)
 
     def failed(self, exception):
@@ -77,11 +85,13 @@ class Requests(object):
     def count(self):
         """Count those that have ended since the last time."""
         while self._ended:
-            seconds, status, exception = self._ended.popleft()
+            seconds, method, status, exception = self._ended.popleft()
             self._counts[bisect.bisect_left(BOUNDS, seconds)] += 1
             self._seconds += max(0.0, seconds)
             if status is not None:
                 self._responses[status] = self._responses.get(status, 0) + 1
+                codes = self._methods.setdefault(method if method in METHODS else "other", {})
+                codes[status] = codes.get(status, 0) + 1
             if exception is not None:
                 self._count_exception(exception)
 
@@ -103,6 +113,7 @@ class Requests(object):
             "in_progress": len(in_progress),
             "oldest_start": in_progress[0].start if in_progress else None,
             "responses": dict(self._responses),
+            "methods": {method: dict(codes) for method, codes in self._methods.items()},
             "exceptions": dict(self._exceptions),
             "duration": {
                 "bounds": list(BOUNDS),

@@ -8,9 +8,11 @@ from zope_exporter.clients.agent.answer import AgentError, Answer
 from zope_exporter.clients.agent.client import AgentClient
 from zope_exporter.clients.agent.sockets import find_sockets
 from zope_exporter.discovery.inventory import Inventory, Service
+from zope_exporter.logs.followed import FollowedLogs
 from zope_exporter.metrics.metric import Metric, Part, Sample
 
 from . import databases, instance
+from . import logs as logged
 
 UP = Metric(
     "zope_agent_up",
@@ -41,10 +43,13 @@ class AgentCollector:
     """Asks the agent of every Zope; a Zope that has none is simply without these series."""
 
     name = "agent"
-    metrics: tuple[Metric, ...] = (UP, *instance.METRICS, *databases.METRICS)
+    metrics: tuple[Metric, ...] = (UP, *instance.METRICS, *databases.METRICS, *logged.METRICS)
 
-    def __init__(self, inventory: Callable[[], Inventory], timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self, inventory: Callable[[], Inventory], logs: FollowedLogs, timeout: float = TIMEOUT
+    ) -> None:
         self._inventory = inventory
+        self._logged = logged.LoggedSamples(logs)
         self._timeout = timeout
 
     def parts(self) -> Iterable[Part]:
@@ -54,6 +59,7 @@ class AgentCollector:
     def _collect(self, site: str, service: Service) -> Iterator[Sample]:
         for socket in find_sockets(service):
             of = {"site": site, "zope": service.name}
+            before = self._logged.before(site, service)
             try:
                 answer = self._ask(socket, service)
             except AgentError:
@@ -61,6 +67,7 @@ class AgentCollector:
                 raise
             yield UP(1, **of)
             yield from samples_of(answer, **of)
+            yield from self._logged.of(answer, site, service, before)
             if answer.problems:
                 raise AgentError(f"the agent lacks {'; '.join(answer.problems)}")
 

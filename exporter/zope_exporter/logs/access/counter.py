@@ -12,7 +12,8 @@ from .requests import CODES, METHODS, OTHER, RequestCounts
 REQUESTS = Metric(
     "zope_http_requests_total",
     "counter",
-    "Requests in the access log; zope_access_log_complete 0 means that errors are missing there.",
+    "Requests in the access log, where zope_access_log_complete 0 means that errors are missing, "
+    "or as the agent inside Zope counts them where no access log is followed.",
     ("site", "log", "method", "code"),
 )
 RESPONSE_BYTES = Metric(
@@ -24,7 +25,7 @@ RESPONSE_BYTES = Metric(
 
 # Exported before the first such request, as increase() does not see the birth of a series; others
 # are rare, and remembered from their first time on.
-_EXPECTED = tuple(
+EXPECTED = tuple(
     product(("GET", "HEAD", "POST"), (200, 206, 301, 302, 304, 400, 401, 403, 404, 500, 503))
 )
 
@@ -78,7 +79,7 @@ class AccessCounter:
         )
 
     def samples(self, site: str, log: str) -> Iterator[Sample]:
-        requests = {**dict.fromkeys(_EXPECTED, 0), **self._counts.requests}
+        requests = {**dict.fromkeys(EXPECTED, 0), **self._counts.requests}
         for (method, code), count in requests.items():
             yield REQUESTS(count, site=site, log=log, method=method, code=str(code))
         if self._has_size:

@@ -14,7 +14,8 @@ from .patterns import KNOWN_PATTERNS, PatternCounter
 RECORDS = Metric(
     "zope_event_log_records_total",
     "counter",
-    "Records of the event log by severity, those that waitress writes twice counted once.",
+    "Records of the event log by severity, those that waitress writes twice counted once; as the "
+    "agent inside Zope counts them where no event log is followed.",
     ("site", "log", "severity"),
 )
 MATCHES = Metric(

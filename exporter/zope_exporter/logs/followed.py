@@ -1,0 +1,128 @@
+"""What a Zope logs, as its log files and syslog tell it: there the agent inside it counts no more.
+
+A request or record must not be in two series of one metric, or every sum has it twice.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from zope_exporter.discovery.inventory import Service
+from zope_exporter.metrics.metric import Metric, Sample
+from zope_exporter.system.state import StateError
+
+from .access.counter import REQUESTS
+from .event.counter import RECORDS
+from .syslog.counting import MESSAGES
+from .syslog.receiver import SyslogReceiver
+from .tail.file import LogError
+from .tail.sources import LogKind, LogSource
+from .tail.watch import LogWatch, Snapshot
+
+COUNTED: Mapping[LogKind, Metric] = {"access": REQUESTS, "event": RECORDS}
+_KEPT_SECONDS = 0.5  # a host may have hundreds of Zopes, each asking for its own
+_BySite = dict[tuple[str, LogKind], list[LogSource]]
+
+
+@dataclass(frozen=True)
+class Followed:
+    """Of one kind of log: whether anything followed tells it, and what the Zope's own file has.
+
+    `log` is the label of that file and `count` its requests or records so far; they are None where
+    there is not one such file, but none or several.
+    """
+
+    is_told: bool
+    log: str | None = None
+    count: float | None = None
+
+
+class FollowedLogs:
+    """Tells of each Zope which of its logs are followed.
+
+    A file tells as soon as something was counted in it: before, it may be of another format, not to
+    be read, or not what is written to. From then on it remains what tells, though there be none for
+    a moment of a rotation: what falls into a gap would be counted by both.
+    """
+
+    def __init__(
+        self,
+        watch: LogWatch,
+        receivers: Sequence[SyslogReceiver] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._watch = watch
+        self._receivers = receivers
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._told: set[LogSource] = set()
+        self._known: tuple[float, _BySite] | None = None
+
+    def refresh(self, timeout: float) -> bool:
+        """Have all logs looked at; return whether that was done within `timeout` seconds."""
+        if not any(self._sources().values()):
+            return True
+        try:
+            self._watch.refresh(timeout)
+        except LogError:
+            return False
+        return True
+
+    def of(self, site: str, zope: Service, kind: LogKind) -> Followed:
+        """Say it as of the last look."""
+        sources = self._sources().get((site, kind), [])
+        own = [each for each in sources if _is_of(zope, each)]
+        shared = [each for each in sources if _belongs_to_nobody(each)]
+        told = [each for each in (*own, *shared) if self._tells(each)]
+        is_told = bool(told) or self._comes_by_syslog(site, kind)
+        if len(own) != 1:
+            return Followed(is_told)
+        return Followed(is_told, own[0].log, _total(self._watch.snapshot(own[0]), COUNTED[kind]))
+
+    def _sources(self) -> _BySite:
+        known = self._known
+        if known is None or self._clock() - known[0] > _KEPT_SECONDS:
+            found: _BySite = {}
+            for source in self._watch.sources():
+                found.setdefault((source.site, source.kind), []).append(source)
+            self._known = known = self._clock(), found
+        return known[1]
+
+    def _tells(self, source: LogSource) -> bool:
+        known, metric = replace(source, process=None), COUNTED[source.kind]
+        with self._lock:
+            if known not in self._told and _total(self._watch.snapshot(source), metric):
+                self._told.add(known)
+            return known in self._told
+
+    def _comes_by_syslog(self, site: str, kind: LogKind) -> bool:
+        samples: list[Sample] = []
+        for receiver in self._receivers:
+            if receiver.site == site:
+                samples += _samples(receiver)
+        return any(s.metric == MESSAGES and s.labels[1] == kind and s.value for s in samples)
+
+
+def _samples(receiver: SyslogReceiver) -> Iterable[Sample]:
+    found: list[Sample] = []
+    with suppress(StateError):  # the collector of syslog says it
+        found.extend(receiver.collect())
+    return found
+
+
+def _is_of(zope: Service, source: LogSource) -> bool:
+    if zope.process is not None:
+        return source.process == zope.process
+    return source.process is None and f"{zope.name}-{source.kind}" in source.log
+
+
+def _belongs_to_nobody(source: LogSource) -> bool:
+    """Whether the configuration has added it to a site: it may be of any Zope there."""
+    return source.process is None and source.log.endswith(source.path.name)
+
+
+def _total(snapshot: Snapshot, metric: Metric) -> float | None:
+    values = [sample.value for sample in snapshot.counted if sample.metric == metric]
+    return sum(values) if values else None

@@ -1,0 +1,194 @@
+"""What real Zopes log, wherever it goes, is on the page as their clients and their logs have it."""
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.programs.exporter import Page, Running, serving
+from tests.support.programs.processes import eventually
+from tests.support.zopes.environments import Environment
+from tests.support.zopes.instances import ZopeInstance
+from tests.support.zopes.manager import MANAGER
+from tests.support.zopes.pages import publish_pages
+
+Requests = Counter[tuple[str, ...]]
+REQUESTS = "zope_http_requests_total"
+RECORDS = "zope_event_log_records_total"
+MATCHES = "zope_event_log_matches_total"
+ASKED = [
+    *[("GET", "/fine"), ("HEAD", "/fine"), ("POST", "/fine"), ("OPTIONS", "/fine")],
+    *[("GET", "/nope"), ("GET", "/boom"), ("GET", "/panic")],
+]
+TIMES = 5
+# Without what every other log of these tests has.
+JSON_FORMATTER = """\
+import json
+import logging
+
+
+class JsonFormatter(logging.Formatter):
+    def format(self, record):
+        found = {"level": record.levelname, "message": record.getMessage()}
+        if record.exc_info:
+            found["exception"] = self.formatException(record.exc_info)
+        return json.dumps(found)
+"""
+
+
+class Counted:
+    """What a page has, and what was counted since an earlier one in the series it has."""
+
+    def __init__(self, page: Page, site: str) -> None:
+        # The host may have other Zopes.
+        self._page = {
+            name: {labels: value for labels, value in series.items() if ("site", site) in labels}
+            for name, series in page.items()
+        }
+
+    def is_idle(self) -> bool:
+        return list(self._page.get("zope_requests_in_progress", {}).values()) == [0]
+
+    def since(self, before: "Counted", name: str, *labels: str) -> Counter[tuple[str, ...]]:
+        found: Counter[tuple[str, ...]] = Counter()
+        for series, value in self._page.get(name, {}).items():
+            names = dict(series)
+            grown = value - before._page.get(name, {}).get(series, 0)
+            found[tuple(names[label] for label in labels)] += int(grown)
+        return +found
+
+    def logs(self, name: str) -> set[str]:
+        """The logs that something was ever counted in."""
+        return {dict(s)["log"] for s, value in self._page.get(name, {}).items() if value}
+
+    def differences(self) -> dict[str, int]:
+        series = self._page.get("zope_log_difference", {})
+        return {dict(labels)["log"]: int(value) for labels, value in series.items()}
+
+
+def settled(exporter: Running, site: str) -> Counted:
+    """What is told once nothing is under way."""
+
+    def read() -> Counted | None:
+        found = Counted(exporter.page(), site)
+        return found if found.is_idle() else None
+
+    found = eventually(read)
+    assert found is not None
+    return found
+
+
+def ask(zope: ZopeInstance) -> Requests:
+    """Send all requests of the tests, several at a time; what came of them."""
+
+    def send(request: tuple[str, str]) -> tuple[str, ...]:
+        with httpx.Client(base_url=zope.site.url, auth=MANAGER, trust_env=False) as client:
+            answer = client.request(*request, timeout=60)
+        return request[0], str(answer.status_code)
+
+    with ThreadPoolExecutor(4) as pool:
+        return Counter(pool.map(send, ASKED * TIMES))
+
+
+def to_stderr(zope: ZopeInstance) -> None:
+    """Nothing but the console, as images of containers have it."""
+    if not zope.zope_ini.exists():
+        conf = zope.zope_conf.read_text()
+        conf = conf.replace("path $INSTANCE/log/event.log", "path STDERR")
+        zope.zope_conf.write_text(conf.replace("path $INSTANCE/log/Z2.log", "path STDERR"))
+        return
+    ini = zope.zope_ini.read_text()
+    ini = ini.replace("keys = console, accesslog, eventlog", "keys = console")
+    ini = re.sub(r"^handlers = .*", "handlers = console", ini, flags=re.MULTILINE)
+    zope.zope_ini.write_text(re.sub(r"\[handler_(accesslog|eventlog)\](\n\S.*)*", "", ini))
+
+
+def in_json(zope: ZopeInstance) -> None:
+    """An event log of a format that is all the site's own; the access log stays as it is."""
+    [packages] = zope.environment.home.glob("lib/python*/site-packages")
+    (packages / "zope_exporter_json.py").write_text(JSON_FORMATTER)
+    formatter = "zope_exporter_json.JsonFormatter"
+    if zope.zope_ini.exists():
+        ini = zope.zope_ini.read_text()
+        ini = ini.replace("[formatter_generic]", f"[formatter_generic]\nclass = {formatter}")
+        zope.zope_ini.write_text(ini)
+        return
+    conf = zope.zope_conf.read_text()
+    path = "path $INSTANCE/log/event.log"
+    assert path in conf
+    zope.zope_conf.write_text(conf.replace(path, f"{path}\n    formatter {formatter}"))
+
+
+def as_it_comes(_zope: ZopeInstance) -> None:
+    """Both logs in files of their own."""
+
+
+@pytest.fixture
+def watch(
+    any_agent: Environment, tmp_path: Path, ending: ExitStack
+) -> Callable[[Callable[[ZopeInstance], None]], tuple[ZopeInstance, Running]]:
+    """Start a Zope that logs as it is told, and an exporter that finds it."""
+
+    def start(logs: Callable[[ZopeInstance], None]) -> tuple[ZopeInstance, Running]:
+        zope = ZopeInstance(any_agent, tmp_path / f"logs-{any_agent.name}-{logs.__name__}")
+        logs(zope)
+        ending.enter_context(zope)
+        publish_pages(zope, ("boom", "fine", "panic"))
+        config = tmp_path / "zope-exporter.yml"
+        # No probe of ours is to be among the requests.
+        ping = "ping: [{name: nothing, url: 'http://127.0.0.1:1/'}]"
+        config.write_text(f"sites: [{{name: {zope.home.name}, {ping}}}]\n")
+        state, log = tmp_path / "state", tmp_path / "exporter.log"
+        exporter = serving(state, "--config.file", config, log=log)
+        return zope, ending.enter_context(exporter)
+
+    return start
+
+
+Watch = Callable[[Callable[[ZopeInstance], None]], tuple[ZopeInstance, Running]]
+
+
+def only_probes(requests: Requests) -> bool:
+    """Whether these are what another exporter on this host may have asked for."""
+    return all(request[-1] == "200" for request in requests)
+
+
+@pytest.mark.parametrize("logs", [to_stderr, in_json, as_it_comes], ids=lambda logs: logs.__name__)
+def test_what_is_logged_is_counted_once_wherever_it_goes(
+    watch: Watch, logs: Callable[[ZopeInstance], None]
+) -> None:
+    zope, exporter = watch(logs)
+    name, has_wsgi = zope.home.name, zope.zope_ini.exists()
+    before = settled(exporter, name)
+    seen = ask(zope)
+    after = settled(exporter, name)
+    records = after.since(before, RECORDS, "severity")
+    assert records["CRITICAL",] == TIMES
+    # SiteErrorLog's, and since Zope 4 waitress' as well.
+    assert records["ERROR",] == TIMES * (2 if has_wsgi else 1)
+    unhandled = after.since(before, MATCHES, "pattern")["unhandled_exception",]
+    assert unhandled == (TIMES if has_wsgi else 0)
+    answered = after.since(before, "zope_wsgi_responses_total", "code")
+    assert only_probes(answered - Counter((code,) for _, code in seen.elements()))
+    requests = after.since(before, REQUESTS, "method", "code")
+    assert only_probes(requests - seen)
+    missing = seen - requests
+    if logs is to_stderr:
+        assert after.logs(REQUESTS) == {f"{name}-agent-access"}
+        assert after.differences() == {}
+    else:
+        assert after.logs(REQUESTS) == {f"{name}-access"}
+        assert after.differences()[f"{name}-access"] == missing.total()
+    # The order of the filters that Zope 4 to 6 ship keeps errors out of their access log.
+    lacking = {"404", "500"} if has_wsgi and logs is not to_stderr else set()
+    assert {code for _, code in missing} == lacking
+    if logs is as_it_comes:
+        assert after.logs(RECORDS) == {f"{name}-event"}
+        assert after.differences()[f"{name}-event"] == 0
+    else:
+        assert after.logs(RECORDS) == {f"{name}-agent-event"}
