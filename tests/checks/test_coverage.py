@@ -1,12 +1,16 @@
 """What `check` says of what it does not see."""
 
+import pytest
+
 from tests.collectors.test_coverage import LOG, NO_AGENT, SITE, TO_STDERR, Changes, coverage, seen
 from zope_exporter.app.check import Checked, report
 from zope_exporter.checks.coverage import judge_watching, table
 from zope_exporter.checks.finding import Finding, Severity
 from zope_exporter.collectors import logs
+from zope_exporter.collectors.agent.logs import DIFFERENCE
 from zope_exporter.collectors.coverage import Coverage
 from zope_exporter.discovery.inventory import Inventory, Site
+from zope_exporter.logs.event.counter import RECORDS
 from zope_exporter.logs.tail.lines import UNPARSED_LINES
 from zope_exporter.logs.tail.sources import ExtraLog
 from zope_exporter.metrics.registry import Failure, Scrape
@@ -55,6 +59,28 @@ def test_logs_given_by_hand_are_listed_with_what_is_wrong_with_them() -> None:
             " format: beside its path under logs: event:)",
         ),
     ]
+
+
+@pytest.mark.parametrize(
+    ("log", "records", "difference", "said"),
+    [
+        ("event", 5, 3, "WARNING the agent has 3 records that the log has not"),
+        ("event", 0, 3, "OK the agent has 3 records that the log has not"),
+        ("event", 5, -1, "OK the log has 1 records that the agent has not"),
+        ("access", 5, 3, "OK the agent has 3 requests that the log has not"),
+        ("event", 5, 0, None),
+    ],
+)
+def test_how_far_a_log_and_the_agent_are_apart_is_said(
+    log: str, records: int, difference: int, said: str | None
+) -> None:
+    values: Changes = {
+        (RECORDS, ("intranet", f"client1-{log}", "ERROR")): records if log == "event" else None,
+        (DIFFERENCE, ("intranet", f"client1-{log}")): difference,
+    }
+    found = judged(coverage(), seen(values))
+    texts = [f"{severity.name} {text.split(' (')[0]}" for severity, _, text in found]
+    assert texts == ([said] if said else [])
 
 
 def test_the_table_has_a_row_for_each_server_and_the_reasons() -> None:

@@ -179,7 +179,8 @@ def test_what_is_logged_is_counted_once_wherever_it_goes(
     assert only_probes(requests - seen)
     missing = seen - requests
     if logs is to_stderr:
-        assert after.logs(REQUESTS) == {f"{name}-agent-access"}
+        assert after.logs(REQUESTS) == {f"{name}-access"}
+        assert after.logs(RECORDS) == {f"{name}-event"}
         assert after.differences() == {}
     else:
         assert after.logs(REQUESTS) == {f"{name}-access"}
@@ -190,5 +191,5 @@ def test_what_is_logged_is_counted_once_wherever_it_goes(
     if logs is as_it_comes:
         assert after.logs(RECORDS) == {f"{name}-event"}
         assert after.differences()[f"{name}-event"] == 0
-    else:
+    elif logs is in_json:
         assert after.logs(RECORDS) == {f"{name}-agent-event"}

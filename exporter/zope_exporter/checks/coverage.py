@@ -3,11 +3,14 @@
 from collections.abc import Collection, Iterator, Sequence
 
 from zope_exporter.collectors import logs
+from zope_exporter.collectors.agent.logs import DIFFERENCE
 from zope_exporter.collectors.coverage import Source
 from zope_exporter.collectors.coverage.evidence import Logs, is_own
 from zope_exporter.collectors.coverage.logged import not_understood
 from zope_exporter.collectors.coverage.sources import SOURCES
 from zope_exporter.discovery.inventory import Inventory
+from zope_exporter.logs.event.counter import RECORDS
+from zope_exporter.logs.tail.sources import LogSource
 from zope_exporter.metrics.registry import Scrape
 from zope_exporter.metrics.values import Values
 from zope_exporter.system.humanize import size
@@ -52,6 +55,23 @@ def _logs(inventory: Inventory, scrape: Scrape, known: Logs) -> Iterator[Finding
         lines = not_understood(values, log)
         if lines:
             yield Finding(Severity.WARNING, log.site, log.log, lines)
+        yield from _difference(values, log)
+
+
+def _difference(values: Values, log: LogSource) -> Iterator[Finding]:
+    """Yield how far a log and the agent's count of the same have come apart."""
+    number = values.get(DIFFERENCE, log.site, log.log)
+    if not number:
+        return
+    things = "requests" if log.kind == "access" else "records"
+    more, fewer = ("agent", "log") if number > 0 else ("log", "agent")
+    text = f"the {more} has {abs(number):.0f} {things} that the {fewer} has not"
+    # An access log may lack errors as it ships. What no record of is read is the agent's to tell.
+    if number > 0 and values.total(RECORDS, log.site, log.log):
+        remedy = "see which handlers the loggers have, and whether the file can be written"
+        yield Finding(Severity.WARNING, log.site, log.log, f"{text} ({remedy})")
+    else:
+        yield Finding(Severity.OK, log.site, log.log, text)
 
 
 def blind(sources: Sequence[Source]) -> list[Source]:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from zope_exporter.discovery.inventory import Service
 from zope_exporter.metrics.metric import Metric, Sample
@@ -16,7 +17,6 @@ from zope_exporter.system.state import StateError
 from .access.counter import REQUESTS
 from .event.counter import RECORDS
 from .syslog.counting import MESSAGES
-from .syslog.receiver import SyslogReceiver
 from .tail.file import LogError
 from .tail.sources import LogKind, LogSource
 from .tail.watch import LogWatch, Snapshot
@@ -26,15 +26,24 @@ _KEPT_SECONDS = 0.5  # a host may have hundreds of Zopes, each asking for its ow
 _BySite = dict[tuple[str, LogKind], list[LogSource]]
 
 
+class Receiver(Protocol):
+    """What receives the logs of a site by syslog."""
+
+    @property
+    def site(self) -> str: ...
+    def collect(self) -> Iterable[Sample]: ...
+
+
 @dataclass(frozen=True)
 class Followed:
     """Of one kind of log: whether anything followed tells it, and what the Zope's own file has.
 
     `log` is the label of that file and `count` its requests or records so far; they are None where
-    there is not one such file, but none or several.
+    there is not one such file, but none or several. `free` is a label that no file has.
     """
 
     is_told: bool
+    free: str
     log: str | None = None
     count: float | None = None
 
@@ -50,7 +59,7 @@ class FollowedLogs:
     def __init__(
         self,
         watch: LogWatch,
-        receivers: Sequence[SyslogReceiver] = (),
+        receivers: Sequence[Receiver] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._watch = watch
@@ -77,9 +86,12 @@ class FollowedLogs:
         shared = [each for each in sources if _belongs_to_nobody(each)]
         told = [each for each in (*own, *shared) if self._tells(each)]
         is_told = bool(told) or self._comes_by_syslog(site, kind)
+        label = f"{zope.name}-{kind}"
+        free = f"{zope.name}-agent-{kind}" if any(s.log == label for s in sources) else label
         if len(own) != 1:
-            return Followed(is_told)
-        return Followed(is_told, own[0].log, _total(self._watch.snapshot(own[0]), COUNTED[kind]))
+            return Followed(is_told, free)
+        count = _total(self._watch.snapshot(own[0]), COUNTED[kind])
+        return Followed(is_told, free, own[0].log, count)
 
     def _sources(self) -> _BySite:
         known = self._known
@@ -105,7 +117,7 @@ class FollowedLogs:
         return any(s.metric == MESSAGES and s.labels[1] == kind and s.value for s in samples)
 
 
-def _samples(receiver: SyslogReceiver) -> Iterable[Sample]:
+def _samples(receiver: Receiver) -> Iterable[Sample]:
     found: list[Sample] = []
     with suppress(StateError):  # the collector of syslog says it
         found.extend(receiver.collect())

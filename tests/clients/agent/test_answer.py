@@ -68,7 +68,7 @@ def test_whatever_stands_in_one_place_the_page_holds_and_numbers_can_be(
         return
     samples = list(samples_of(read, "intranet", "client1"))
     for kind in KINDS:
-        samples += logged_samples(kind, read, "intranet", f"client1-agent-{kind}")
+        samples += logged_samples(kind, read, "intranet", f"client1-{kind}")
     assert all(0 <= sample.value < math.inf for sample in samples)
     registry = Registry([_Fixed(samples)])
     assert registry.scrape(30).failures == [], "no series twice, none without its declaration"

@@ -6,6 +6,7 @@ from .dashboard import Dashboard, Row
 from .field_config import (
     BYTES,
     BYTES_PER_SECOND,
+    COUNT,
     GREEN,
     GREY,
     ORANGE,
@@ -124,6 +125,9 @@ def _files(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
         series_of(m, "zope_log_unread_bytes", "Not read yet", _NAMED, BYTES),
         events_of(m, "zope_log_unparsed_lines_total", "Lines of another format", _NAMED),
         events_of(m, "zope_log_resets_total", "Lines lost", f"{_NAMED} {{{{reason}}}}"),
+        series_of(
+            m, "zope_log_difference", "Counted by the agent beyond the log", _NAMED, COUNT, width=24
+        ),
     )
 
 

@@ -63,8 +63,7 @@ class LoggedSamples:
         for kind in KINDS:
             followed = self._logs.of(site, zope, kind)
             if not followed.is_told:
-                label = f"{zope.name}-agent-{kind}"
-                yield from logged_samples(kind, answer, site, label)
+                yield from logged_samples(kind, answer, site, followed.free)
             if is_recent and followed.log is not None:
                 seen = before[kind].count, followed.count
                 agent = answer.number("agent", "start"), _total(answer, kind)

@@ -18,18 +18,27 @@ _NO_FILE = "goes to no file that is followed, such as stderr or journald"
 
 def access_log(look: Looked) -> Judged:
     """Judge the access log; where none is followed, an agent that answers counts the same."""
-    return _followed(look, "access") or _other_way(look, "access") or _no_access_log(look)
+    return _known(look, "access") or _no_access_log(look)
 
 
 def event_log(look: Looked) -> Judged:
     """Judge the event log, which every Zope and ZEO server writes to some place."""
-    known = _followed(look, "event") or _other_way(look, "event")
+    known = _known(look, "event")
     if known is not None:
         return known
     if look.service.config is None and not look.is_zope:
         return "absent", "none is configured"
     agents = "install the agent, or " if look.is_zope else ""
     return "blind", f"{_NO_FILE} ({agents}name a file under logs: event:)"
+
+
+def _known(look: Looked, kind: LogKind) -> Judged | None:
+    """What its files tell, or else syslog, or else the agent."""
+    followed = _followed(look, kind)
+    if followed is not None and followed[0] == "watched":
+        return followed
+    agents = _by_agent(look, kind)
+    return agents or followed or _by_syslog(look)
 
 
 def _followed(look: Looked, kind: LogKind) -> Judged | None:
@@ -56,18 +65,21 @@ def not_understood(values: Values, log: LogSource) -> str:
     return f"{log.path}: none of its {unparsed:.0f} lines is of a known format ({remedy})"
 
 
-def _other_way(look: Looked, kind: LogKind) -> Judged | None:
-    """What came by syslog or, counted inside Zope, from the agent."""
+def _by_syslog(look: Looked) -> Judged | None:
+    if look.site.name not in look.evidence.logs.by_syslog:
+        return None
+    reason = look.failure("syslog", "")
+    return ("blind", reason) if reason else ("watched", "by syslog")
+
+
+def _by_agent(look: Looked, kind: LogKind) -> Judged | None:
+    """What the agent counts inside Zope, where no file or syslog tells it."""
     site, zope = look.site.name, look.service.name
-    if site in look.evidence.logs.by_syslog:
-        reason = look.failure("syslog", "")
-        return ("blind", reason) if reason else ("watched", "by syslog")
     files = {log.log for log in look.evidence.logs.files if log.site == site}
     counted = look.evidence.values.labels(COUNTED[kind], site)
     found = {labels["log"] for labels in counted} - files
-    if f"{zope}-{kind}" in found:
-        return "watched", "by the agent"
-    return None
+    names = {f"{zope}-{kind}", f"{zope}-agent-{kind}"}
+    return ("watched", "by the agent") if names & found else None
 
 
 def _no_access_log(look: Looked) -> Judged:
