@@ -88,6 +88,22 @@ def test_a_repository_without_room_for_a_full_backup() -> None:
     ]
 
 
+def test_of_backups_by_others_the_age_is_judged() -> None:
+    unknown = (backup.AVAILABLE, backup.LAST_VERIFIED, backup.COVERED)
+    others: dict[tuple[Metric, tuple[str, ...]], float | None] = {
+        **{(metric, MAIN): None for metric in unknown},
+        (backup.EXTERNAL, MAIN): 1,
+    }
+    assert said(others) == ["OK last one 3 h ago, made by others and not proven here"]
+    assert said({**others, (backup.LAST_SUCCESS, MAIN): NOW - 48 * HOUR})[1:] == [
+        "CRITICAL commits of the last 2 d are in no backup; 1 d are allowed"
+    ]
+    assert said({**others, (backup.LAST_SUCCESS, MAIN): None}) == [
+        "CRITICAL others make the backups, and no success is known"
+        " (see to the program that makes them)"
+    ]
+
+
 def test_a_database_that_was_left_out() -> None:
     others = dict.fromkeys(WELL) | {(backup.MAX_AGE, ("intranet", "other")): 26 * HOUR}
     assert said(others) == [

@@ -55,7 +55,7 @@ def test_a_repository_is_read_wherever_it_is_even_if_nobody_may_write_to_it(tmp_
 @pytest.mark.parametrize(
     ("configured", "arguments", "code", "said"),
     [
-        ("", (), 3, "refused: no backups are configured"),
+        ("", (), 3, "refused: no repository of backups is configured"),
         ("sites: [{name: a, backup: {repository: r}}]", ("b",), 3, "for a site called b"),
         ("sites: [{name: a, backup: {repository: r}}]", (), 1, "no backup was made yet"),
         ("", ("./nothing",), 1, "nothing: is missing"),

@@ -1,3 +1,4 @@
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from zope_exporter.collectors.backup import BackupCollector
 from zope_exporter.config.actions import BackupConfig
 from zope_exporter.discovery.inventory import Storage
 from zope_exporter.maintenance.actions.databases import BackupPlan
+from zope_exporter.maintenance.actions.external import ExternalBackup
 from zope_exporter.maintenance.backup.disk import Means
 from zope_exporter.maintenance.backup.run import backup
 from zope_exporter.maintenance.backup.target import BackupSettings, Source
@@ -150,3 +152,48 @@ def test_the_backups_of_before_a_database_was_made_anew_tell_nothing(plan: Backu
     [failure] = scrape.failures
     assert "made anew" in str(failure)
     assert values(scrape).keys() == {"max_age_seconds", "repository_avail_bytes"}
+
+
+def watched(path: Path) -> Scrape:
+    external = ExternalBackup("shop", "main", path, 7200.0)
+    return Registry([BackupCollector(tuple, lambda: [external])]).scrape(60)
+
+
+def touch(path: Path, moment: float, contents: str = "dump") -> None:
+    path.write_text(contents)
+    os.utime(path, (moment, moment))
+
+
+def test_golden_page_of_backups_by_others(tmp_path: Path) -> None:
+    touch(tmp_path / "done", NOW, "")
+    scrape = watched(tmp_path / "done")
+    assert scrape.failures == []
+    ours = [s for s in scrape.samples if not s.metric.name.startswith("zope_collector")]
+    assert encode(ours, "")[0].decode() == (GOLDEN / "backup_external.txt").read_text()
+
+
+def test_of_a_directory_the_newest_whole_file_counts(tmp_path: Path) -> None:
+    touch(tmp_path / "monday.dump", NOW)
+    touch(tmp_path / "tuesday.dump", NOW + 1)
+    touch(tmp_path / "wednesday.dump", NOW + 2, "")  # pg_dump failed, and its shell had opened it
+    touch(tmp_path / "wednesday.dump.part", NOW + 3)
+    touch(tmp_path / ".listing", NOW + 4)
+    (tmp_path / "latest").symlink_to("gone")
+    (tmp_path / "logs").mkdir()
+    found = {s.metric.name: s.value for s in watched(tmp_path).samples}
+    assert found["zope_backup_last_success_timestamp_seconds"] == NOW + 1
+
+
+def test_without_any_success_that_is_said_and_the_alert_has_its_limit(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").touch()
+    for path, reason in [
+        (tmp_path / "done", "done is missing, or has no file in it"),
+        (tmp_path / "empty", "empty is missing, or has no file in it"),
+        (tmp_path / "file/done", "file/done cannot be read: Not a directory"),
+    ]:
+        scrape = watched(path)
+        assert [reason in failure.reason for failure in scrape.failures] == [True]
+        names = {sample.metric.name for sample in scrape.samples}
+        assert "zope_backup_max_age_seconds" in names
+        assert "zope_backup_last_success_timestamp_seconds" not in names

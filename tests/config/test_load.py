@@ -110,6 +110,10 @@ BAD = [
         ":1: actions.pack.cooldwn: unknown key (did you mean cooldown?)",
     ),
     (
+        "sites:\n- {name: a, backup: {max_age: 2d}}",
+        ":2: sites[0].backup: takes either repository or external",
+    ),
+    (
         "sites:\n- {name: a, backup: {repository: r, keep_full: 0}}",
         ":2: sites[0].backup.keep_full: Input should be greater than or equal to 1",
     ),

@@ -50,6 +50,7 @@ class Exporter:
             for site, settings in syslog_settings(config)
         ]
         catalog = ActionCatalog(config, self._watcher.inventory, JobStore(state, problem))
+        self._possible = catalog.possible
         self.runner = Runner(catalog, catalog.store)
         by_syslog = frozenset(receiver.site for receiver in self._receivers)
         coverage = Coverage(self._watcher.inventory, lambda: Logs(self._logs.sources(), by_syslog))
@@ -80,7 +81,7 @@ class Exporter:
         """Return the action, site and database of all that may be asked for over HTTP."""
         if not self._actions_exist:
             return set()
-        return {(action, *to) for action in ACTIONS for to in self.runner.targets(action)}
+        return {(action, *to) for action in ACTIONS for to in self._possible(action)}
 
     def stop(self) -> None:
         """End everything, and keep the state of it for the next run; jobs are waited for."""

@@ -5,6 +5,7 @@ from itertools import starmap
 
 from zope_exporter.alerting.thresholds import Limits
 from zope_exporter.collectors import actions, backup, datafs, filestorage
+from zope_exporter.discovery.inventory import Site
 from zope_exporter.metrics.metric import Metric
 from zope_exporter.metrics.values import Values
 from zope_exporter.system.humanize import duration, size
@@ -78,10 +79,10 @@ def judge_backups(
         return values.get(metric, site, database)
 
     if known(backup.MAX_AGE) is None:
-        if is_left_out(site, database, values):
-            text = "none is configured, while others of this site have one"
-            remedy = "name it under databases: of the site's backup:"
-            yield found(Severity.WARNING, f"{text} ({remedy})")
+        yield from starmap(found, _left_out(site, database, values))
+        return
+    if is_external(known):
+        yield from starmap(found, _by_others(known, now, limits))
         return
     if known(backup.AVAILABLE) is None:
         return  # the collector's failure says why
@@ -99,10 +100,28 @@ def judge_backups(
     yield from _database_faults(site, database, values)
 
 
+def is_external(known: Known) -> bool:
+    """Tell whether others make the backups, of which nothing but the age is known."""
+    return known(backup.EXTERNAL) is not None
+
+
+def databases_elsewhere(site: Site, values: Values) -> list[str]:
+    """Return the databases with a backup that have no Data.fs on this host, such as RelStorages."""
+    here = {storage.database for storage in site.storages}
+    backed_up = {labels["database"] for labels in values.labels(backup.MAX_AGE, site.name)}
+    return sorted(backed_up - here)
+
+
 def is_left_out(site: str, database: str, values: Values) -> bool:
     """Tell whether a database has no backup though others of its site have."""
     backed_up = {labels["database"] for labels in values.labels(backup.MAX_AGE, site)}
     return bool(backed_up) and database not in backed_up
+
+
+def _left_out(site: str, database: str, values: Values) -> Iterator[tuple[Severity, str]]:
+    if is_left_out(site, database, values):
+        text = "none is configured, while others of this site have one"
+        yield Severity.WARNING, f"{text} (name it under databases: of the site's backup:)"
 
 
 def is_overdue(known: Known, now: float) -> bool:
@@ -121,6 +140,8 @@ def covers_all(known: Known) -> bool:
 
 def is_unverified(known: Known, now: float, limits: Limits) -> bool:
     """Tell what the alert ZopeBackupUnverified does."""
+    if is_external(known):
+        return False  # nobody tells
     verified = known(backup.LAST_VERIFIED)
     return verified is None or now - verified > limits.backup_unverified
 
@@ -134,6 +155,16 @@ def _age(known: Known, now: float, limits: Limits) -> Iterator[tuple[Severity, s
     elif age < -limits.clock_skew and not covers_all(known):
         text = f"the last backup is dated {duration(-age)} in the future (set the clock right)"
         yield Severity.WARNING, text
+
+
+def _by_others(known: Known, now: float, limits: Limits) -> Iterator[tuple[Severity, str]]:
+    made = known(backup.LAST_SUCCESS)
+    if made is None:
+        remedy = "see to the program that makes them"
+        yield Severity.CRITICAL, f"others make the backups, and no success is known ({remedy})"
+        return
+    yield Severity.OK, f"last one {duration(now - made)} ago, made by others and not proven here"
+    yield from _age(known, now, limits)
 
 
 def _unverified(known: Known, now: float) -> str:

@@ -20,7 +20,7 @@ from zope_exporter.metrics.values import Values
 from zope_exporter.system.humanize import duration, size
 
 from .finding import Finding, Severity
-from .maintenance import judge_actions, judge_backups, judge_packs
+from .maintenance import databases_elsewhere, judge_actions, judge_backups, judge_packs
 from .zeo import judge_zeo
 from .zope import judge_agent, judge_databases, judge_workers, judge_zmi
 
@@ -52,6 +52,8 @@ def judge(
             findings += _storage(site, storage, values, now(), limits)
             findings += judge_packs(site.name, storage.database, values, now(), limits)
             findings += judge_backups(site.name, storage.database, values, now(), limits)
+        for name in databases_elsewhere(site, values):
+            findings += judge_backups(site.name, name, values, now(), limits)
         findings += judge_actions(site.name, values, now())
         for target in site.targets:
             findings += _target(site, target, values, now(), limits)

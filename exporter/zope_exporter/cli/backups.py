@@ -52,8 +52,9 @@ def backups_command(site: str | None, as_json: bool, config_file: Path | None) -
     with exit_on_user_error():
         places = _places(site, config_file)
     if not places:
-        whose = f"no backups are configured{f' for a site called {site}' if site else ''}"
-        click.echo(f"refused: {whose} (a directory is named with a slash: ./NAME)", err=True)
+        whose = f" for a site called {site}" if site else ""
+        reason = f"no repository of backups is configured{whose}"
+        click.echo(f"refused: {reason} (a directory is named with a slash: ./NAME)", err=True)
         sys.exit(EXIT_CODES["refused"])
     found = [(place, _listed(place)) for place in places]
     readable = [(place, rows) for place, rows in found if rows is not None]
@@ -74,7 +75,7 @@ def _places(site: str | None, config_file: Path | None) -> list[Place]:
     return [
         Place(each.name, *found)
         for each in load_config(config_file).sites
-        if each.backup and site in (None, each.name)
+        if each.backup and each.backup.repository and site in (None, each.name)
         for found in repositories(each.backup.repository)
     ]
 

@@ -42,7 +42,7 @@ def build_passing(
     return [
         AgentCollector(watcher.inventory, FollowedLogs(logs, receivers)),
         ActionsCollector(catalog.store, catalog.configured),
-        BackupCollector(catalog.plans),
+        BackupCollector(catalog.plans, catalog.external),
         CoverageCollector(coverage),
         DiscoveryCollector(watcher),
         ExporterCollector(),

@@ -14,6 +14,7 @@ from zope_exporter.storage.filestorage.format import time_of
 
 if TYPE_CHECKING:
     from zope_exporter.maintenance.actions.databases import BackupPlan
+    from zope_exporter.maintenance.actions.external import ExternalBackup
 
 LABELS = ("site", "database")
 
@@ -21,7 +22,8 @@ LAST_SUCCESS = Metric(
     "zope_backup_last_success_timestamp_seconds",
     "gauge",
     "Last time when the newest complete backup held all that the database did, in seconds since the"
-    " epoch: it was made then, or found to need nothing more; absent while there is none.",
+    " epoch: it was made then, or found to need nothing more; of one that another program makes,"
+    " the time of the file that tells of it; absent while there is none.",
     LABELS,
 )
 LAST_VERIFIED = Metric(
@@ -49,6 +51,13 @@ MAX_AGE = Metric(
     "zope_backup_max_age_seconds",
     "gauge",
     "How long a commit may go without a proven backup, as configured under `backup.max_age`.",
+    LABELS,
+)
+EXTERNAL = Metric(
+    "zope_backup_external",
+    "gauge",
+    "Always 1, of a database whose backups another program makes, as configured under"
+    " `backup.external`: only their age is known; absent for all others.",
     LABELS,
 )
 SIZE = Metric(
@@ -90,20 +99,30 @@ class BackupCollector:
         COVERED,
         DATABASE_FAULTS,
         MAX_AGE,
+        EXTERNAL,
         SIZE,
         FILES,
         AVAILABLE,
     )
 
-    def __init__(self, plans: "Callable[[], Iterable[BackupPlan]]") -> None:
+    def __init__(
+        self,
+        plans: "Callable[[], Iterable[BackupPlan]]",
+        external: "Callable[[], Iterable[ExternalBackup]]" = tuple,
+    ) -> None:
         self._plans = plans
+        self._external = external
         self._known: dict[Path, tuple[Identity, Repository]] = {}
 
     def parts(self) -> Iterable[Part]:
-        return [
+        ours = [
             Part(f"{plan.site}/{plan.database}", partial(self._collect, plan))
             for plan in self._plans()
         ]
+        others = [
+            Part(f"{each.site}/{each.database}", partial(_watch, each)) for each in self._external()
+        ]
+        return ours + others
 
     def _collect(self, plan: "BackupPlan") -> Iterator[Sample]:
         labels = {"site": plan.site, "database": plan.database}
@@ -131,6 +150,20 @@ class BackupCollector:
         if known is None or known[0] != identity:
             known = self._known[path] = identity, read_repository(path)
         return known[1]
+
+
+def _watch(backup: "ExternalBackup") -> Iterator[Sample]:
+    labels = {"site": backup.site, "database": backup.database}
+    yield MAX_AGE(backup.max_age, **labels)
+    yield EXTERNAL(1, **labels)
+    try:
+        last = backup.last_success()
+    except OSError as error:
+        raise RepositoryError(f"{backup.path} cannot be read: {error.strerror}") from error
+    if last is None:
+        why = "the program that makes the backups has not told of a success yet"
+        raise RepositoryError(f"{backup.path} is missing, or has no file in it: {why}")
+    yield LAST_SUCCESS(last, **labels)
 
 
 def _check_identity(repository: Repository, plan: "BackupPlan") -> None:

@@ -127,12 +127,24 @@ class ActionsConfig(ActionSettings):
     """Whom to tell when Alertmanager's alerts that always fire stop arriving."""
 
 
+class ExternalConfig(Section):
+    file: FilePath
+    """What tells of the last success: a file that is written or touched after it, or a directory
+    of which the newest file does."""
+    max_age: Seconds | None = None
+    """How old that may be; without it, `backup.max_age`."""
+
+
 class BackupConfig(Section):
-    repository: FilePath
+    repository: FilePath | None = None
     """Directory of the backups of the database main; those of another database are in
     `databases/NAME` in it. Plain `repozo -R` restores from them."""
+    external: ExternalConfig | None = None
+    """In place of `repository`: another program makes the backups, such as pg_dump for a
+    RelStorage, and only their age is watched."""
     databases: tuple[Name, ...] = ()
-    """Which databases of the site to back up; without any, all whose Data.fs is on this host."""
+    """Which databases of the site to back up, or to watch the backups of; without any, all whose
+    Data.fs is on this host, or all."""
     max_age: Seconds = 26 * 3600.0
     """How long a commit may go without a proven backup that covers it."""
     keep_full: Annotated[int, Field(ge=1)] = 4
@@ -141,3 +153,10 @@ class BackupConfig(Section):
     """Whether to compress."""
     verify: Literal["manifest", "checksums", "restore"] = "restore"
     """How thoroughly every backup is proven right after it was made."""
+
+    @model_validator(mode="after")
+    def _made_by_one(self) -> "BackupConfig":
+        if (self.repository is None) == (self.external is None):
+            reason = "takes either repository or external"
+            raise wrong(reason, "external is for backups that another program makes")
+        return self

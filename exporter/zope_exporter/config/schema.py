@@ -178,7 +178,7 @@ class Config(Section):
     def _a_repository_for_each(self) -> "Config":
         # Not by Path.resolve, which up to Python 3.12 raises RuntimeError for links in a circle.
         given = [site.backup.repository for site in self.sites if site.backup]
-        directories = [Path(os.path.realpath(each)) for each in given]
+        directories = [Path(os.path.realpath(each)) for each in given if each]
         for number, directory in enumerate(directories):
             for other in directories[:number]:
                 if other == directory:

@@ -110,6 +110,20 @@ def test_promise_5_pack_and_backup_exclude_each_other(host: Host, action: str) -
     assert [job.state for job in host.jobs()] == ["succeeded", "refused", "succeeded"]
 
 
+def test_backups_of_others_are_watched_and_refused(host: Host, tmp_path: Path) -> None:
+    done = tmp_path / "done"
+    text = host.config.read_text()
+    host.config.write_text(text.replace("repository: backups", f"external: {{file: {done}}}"))
+    assert "others make the backups, and no success is known" in host.run("check").stdout
+    done.touch()
+    assert "backup main  last one" in host.run("check").stdout
+    assert host.page()["last_success"] == done.stat().st_mtime
+    run = host.run("backup")
+    assert (run.returncode, "made by another program" in run.stderr) == (3, True)
+    assert host.jobs() == []
+    assert host.run("backups", "intranet").returncode == 3
+
+
 def test_a_repository_that_nobody_may_write_to_is_a_failure_with_the_reason(host: Host) -> None:
     host.repository.touch()
     run = host.run("backup")

@@ -85,12 +85,42 @@ def test_backups_are_of_all_that_is_configured_and_a_pack_of_one() -> None:
     for names, code, words in [
         (("pack", None, None), "ambiguous", "name one: intranet --database main, intranet --data"),
         (("backup", "shop", None), "unknown", "no database was found"),
-        (("backup", None, "users"), "unconfigured", "no backup is configured for it"),
+        (("backup", None, "users"), "unconfigured", "users of intranet is a RelStorage"),
         (("verify", "home", None), "unknown", "no site is called home"),
     ]:
         with pytest.raises(RefusedError, match=words) as refused:
             catalog(site()).meant(*names)
         assert refused.value.code == code
+
+
+def others(**backup: object) -> Config:
+    settings = BackupConfig.model_validate({"external": {"file": "/backup/done"}, **backup})
+    return Config(sites=(SiteConfig(name="intranet", backup=settings),))
+
+
+def test_backups_of_others_are_watched_and_none_is_made_here() -> None:
+    of_others = catalog(others(databases=["users"], max_age="2d"))
+    assert [each.database for each in catalog(others()).external()] == ["main", "catalog", "users"]
+    [external] = of_others.external()
+    assert (external.path, external.max_age) == (Path("/backup/done"), 2 * 86400)
+    assert of_others.plans() == []
+    assert of_others.possible("backup") == []
+    assert list(of_others.configured()) == []
+    for action, remedy in ("backup", "make one"), ("verify", "prove them"):
+        assert of_others.targets(action) == [("intranet", "users")]  # so that it can be asked for
+        with pytest.raises(RefusedError, match="only watches /backup/done") as refused:
+            of_others.work(Task("intranet", "users", action))
+        assert (refused.value.code, remedy in refused.value.remedy) == ("external", True)
+        with pytest.raises(RefusedError, match="made by another program"):
+            of_others.meant(action, "intranet", None)
+
+
+def test_they_are_watched_even_where_no_zope_of_the_site_is_left() -> None:
+    lost = catalog(others(external={"file": "/backup/done", "max_age": "1h"}), Inventory())
+    assert [(each.site, each.database) for each in lost.external()] == [("intranet", "main")]
+    assert lost.external()[0].max_age == 3600
+    with pytest.raises(RefusedError, match="made by another program"):
+        lost.meant("backup", None, None)
 
 
 @pytest.mark.parametrize(

@@ -108,14 +108,16 @@ def _zeo_server(look: Looked, server: ZeoServer) -> Judged:
 
 def _backup(look: Looked) -> Judged:
     found: list[Judged] = []
-    for _, storage in look.storages():
-        if storage is None:
+    for database, storage in look.storages():
+        name = storage.database if storage else database.name
+        if storage is None and look.value(backup.EXTERNAL, name) is None:
             continue
-        name = storage.database
         if look.value(backup.MAX_AGE, name) is None:
             remedy = "configure backup: for the site"
             found.append(("blind", f"no backup of {name} is known ({remedy})"))
-        elif look.value(backup.AVAILABLE, name) is None:
+        elif all(
+            look.value(each, name) is None for each in (backup.AVAILABLE, backup.LAST_SUCCESS)
+        ):
             found.append(("blind", look.failure("backup", name) or f"of {name} {_LATE}"))
         else:
             found.append(("watched", ""))

@@ -13,6 +13,7 @@ from zope_exporter.maintenance.jobs.report import RefusedError
 from zope_exporter.maintenance.jobs.store import JobStore
 
 from .databases import BackupPlan, SiteDatabase, backup_plan, backup_plans, site_databases
+from .external import ExternalBackup, external_backups
 from .run import run_backup, run_pack, run_verify
 
 
@@ -26,6 +27,14 @@ class ActionCatalog:
         self.store = store
 
     def targets(self, action: str) -> Sequence[tuple[str, str]]:
+        """Return the site and database of everything that may be named to the action.
+
+        What others back up is among it, so that whoever asks for a backup is told who makes it.
+        """
+        others = [] if action == PACK else self.external()
+        return [*self.possible(action), *((each.site, each.database) for each in others)]
+
+    def possible(self, action: str) -> Sequence[tuple[str, str]]:
         """Return the site and database of everything the action can be done to."""
         return [
             (database.site, database.name)
@@ -41,7 +50,7 @@ class ActionCatalog:
         """
         found = [
             Task(*target, action)
-            for target in self.targets(action)
+            for target in self.possible(action)
             if site in (None, target[0]) and database in (None, target[1])
         ]
         if not found:
@@ -63,6 +72,10 @@ class ActionCatalog:
     def plans(self) -> list[BackupPlan]:
         """Return the plan of every database that is backed up here."""
         return list(backup_plans(self._config, self._inventory()))
+
+    def external(self) -> list[ExternalBackup]:
+        """Return the databases whose backups others make, and what tells of them."""
+        return list(external_backups(self._config, self._inventory()))
 
     def work(self, task: Task) -> Work:
         """Return what the task takes.
@@ -94,15 +107,22 @@ class ActionCatalog:
 
     def _nothing(self, action: str, site: str | None, database: str | None) -> RefusedError:
         """Return why there is nothing to do for the action, under these names."""
+        for external in () if action == PACK else self.external():
+            if site in (None, external.site) and database in (None, external.database):
+                return external.refusal(action)
         inventory = self._inventory()
         sites = [each.name for each in inventory.sites]
         if site is not None and site not in sites:
             return RefusedError("unknown", f"no site is called {site}", _known(sites))
-        names = [each.name for each in site_databases(inventory) if site in (None, each.site)]
+        databases = [each for each in site_databases(inventory) if site in (None, each.site)]
+        names = [each.name for each in databases]
         if database is not None and database not in names:
             return RefusedError("unknown", f"no database is called {database}", _known(names))
         if not names:
             return RefusedError("unknown", "no database was found", "see zope-exporter check")
+        for each in databases:
+            if each.storage is None and database in (None, each.name):
+                return _elsewhere(each)
         remedy = "give the site a backup: section with its repository"
         return RefusedError("unconfigured", f"no {action} is configured for it", remedy)
 
@@ -110,6 +130,16 @@ class ActionCatalog:
         directory = database.storage.data_fs.parent if database.storage else None
         name = sha256(f"{database.site}\0{database.name}".encode()).hexdigest()[:16]
         return LockPath(directory, self.store.directory / "locks" / f"{name}.lock")
+
+
+def _elsewhere(database: SiteDatabase) -> RefusedError:
+    reason = f"{database.name} of {database.site} has no Data.fs on this host"
+    if "relstorage" in database.kinds:
+        reason = (
+            f"{database.name} of {database.site} is a RelStorage, for the tools of its SQL server"
+        )
+    remedy = "back it up where it is; `backup: external:` watches what tells of its backups"
+    return RefusedError("unconfigured", reason, remedy)
 
 
 def _known(names: list[str]) -> str:

@@ -10,7 +10,14 @@ from urllib.parse import quote, unquote
 
 from zope_exporter.config.actions import BackupConfig
 from zope_exporter.config.schema import Config
-from zope_exporter.discovery.inventory import Database, Inventory, Service, Site, Storage
+from zope_exporter.discovery.inventory import (
+    Database,
+    Inventory,
+    Service,
+    Site,
+    Storage,
+    StorageKind,
+)
 from zope_exporter.maintenance.jobs.report import RefusedError, Report
 
 LASTING = ("filestorage", "zeo", "relstorage")
@@ -31,6 +38,10 @@ class SiteDatabase:
     name: str
     storage: Storage | None
     uses: tuple[Use, ...]
+
+    @property
+    def kinds(self) -> set[StorageKind]:
+        return {use.database.kind for use in self.uses}
 
 
 def site_databases(inventory: Inventory) -> list[SiteDatabase]:
@@ -119,7 +130,7 @@ def backup_plans(config: Config, inventory: Inventory) -> Iterator[BackupPlan]:
 def backup_plan(config: Config, database: SiteDatabase) -> BackupPlan | None:
     """Return the plan of a database, None if it is not to be backed up here."""
     settings = next((site.backup for site in config.sites if site.name == database.site), None)
-    if settings is None or database.storage is None:
+    if settings is None or settings.repository is None or database.storage is None:
         return None
     if settings.databases and database.name not in settings.databases:
         return None

@@ -8,6 +8,7 @@ from zope_exporter.checks.maintenance import (
     Known,
     covers_all,
     garbage_bytes,
+    is_external,
     is_left_out,
     is_overdue,
     is_pack_overdue,
@@ -83,12 +84,17 @@ class Databases:
             return
         late = is_overdue(known, self._now)
         yield Fact("Backup", self._covered(known), Severity.CRITICAL if late else Severity.OK)
+        if is_external(known):
+            return  # whether those are proven nobody tells
         verified = known(backup.LAST_VERIFIED)
         text = "never" if verified is None else self._ago(verified)
         unproven = is_unverified(known, self._now, self._limits)
         yield Fact("Proven restorable", text, Severity.WARNING if unproven else Severity.OK)
 
     def _covered(self, known: Known) -> str:
+        made = known(backup.LAST_SUCCESS)
+        if is_external(known) and made is not None:
+            return f"by others, {self._ago(made)}"
         covered = known(backup.COVERED)
         if covered is None:
             return "there is none yet"
