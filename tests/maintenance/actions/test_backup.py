@@ -116,7 +116,7 @@ def test_backups_of_others_are_watched_and_refused(host: Host, tmp_path: Path) -
     host.config.write_text(text.replace("repository: backups", f"external: {{file: {done}}}"))
     assert "others make the backups, and no success is known" in host.run("check").stdout
     done.touch()
-    assert "backup main  last one" in host.run("check").stdout
+    assert "made by others and not proven here" in host.run("check").stdout
     assert host.page()["last_success"] == done.stat().st_mtime
     run = host.run("backup")
     assert (run.returncode, "made by another program" in run.stderr) == (3, True)
