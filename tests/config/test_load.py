@@ -193,7 +193,7 @@ BAD = [
         ":2: sites[0].logs.access[0].format: ",
     ),
     (
-        "sites:\n- {name: a, logs: {event: [{path: a, format: '%(message)s'}]}}",
+        "sites:\n- {name: a, logs: {event: [{path: a, format: '%(levelname)s%(message)s'}]}}",
         ":2: sites[0].logs.event[0].format: ",
     ),
     (

@@ -38,7 +38,7 @@ def _access_format(text: str) -> str:
     try:
         AccessCounter(text)
     except ValueError as error:
-        raise wrong(str(error), "as in Apache's LogFormat") from None
+        raise wrong(str(error), "as in Apache's LogFormat or Paste's translogger") from None
     return text
 
 
@@ -56,14 +56,16 @@ class AccessLogConfig(Section):
     path: FilePath
     """The file."""
     format: Annotated[str, AfterValidator(_access_format)] | None = None
-    """Apache's LogFormat, if it is neither the common or combined format nor one of Zope's."""
+    """Apache's LogFormat, the format of Paste's translogger, or `haproxy`, if it is neither the
+    common or combined format nor one of Zope's."""
 
 
 class EventLogConfig(Section):
     path: FilePath
     """The file."""
     format: Annotated[str, AfterValidator(_event_format)] | None = None
-    """Format string of Python's logging, if it is none that Zope or Plone come with."""
+    """Format string of Python's logging, if it is none that Zope or Plone come with; not needed for
+    JSON."""
 
 
 class SyslogRouteConfig(Section):

@@ -69,6 +69,15 @@ class ZmiLogin:
 
 
 @dataclass(frozen=True)
+class EventLog:
+    """An event log with the format of its handler, None if that is not told."""
+
+    path: Path
+    format: str | None = None
+    date_format: str | None = None
+
+
+@dataclass(frozen=True)
 class Service:
     """A Zope or a ZEO server, running or not, as its configuration files describe it.
 
@@ -79,7 +88,8 @@ class Service:
     `tls` what it takes to be its client if it `wants_tls`; `databases` of one are the storages it
     serves.
     `pipeline` are the WSGI filters and the application as the ini file names them, the outermost
-    first, and `pipeline_code` is the code behind each.
+    first, and `pipeline_code` is the code behind each. `access_log_format` is that of translogger.
+    Both logs may be one file. `more_event_logs` have what is not in `event_log`.
     """
 
     kind: Literal["zope", "zeo"]
@@ -93,9 +103,11 @@ class Service:
     debug_mode: bool = False
     pid_file: Path | None = None
     access_log: Path | None = None
+    access_log_format: str | None = None
     event_log: Path | None = None
     event_log_format: str | None = None
     event_log_date_format: str | None = None
+    more_event_logs: tuple[EventLog, ...] = ()
     pipeline: tuple[str, ...] = ()
     pipeline_code: tuple[str, ...] = ()
     address: str = ""

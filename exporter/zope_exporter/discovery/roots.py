@@ -93,6 +93,9 @@ def seen_from_here(service: Service, root: Path) -> Service:
         pid_file=None,
         access_log=place.of(service.access_log),
         event_log=place.of(service.event_log),
+        more_event_logs=tuple(
+            replace(log, path=place.of(log.path) or log.path) for log in service.more_event_logs
+        ),
         agent_home=place.of(service.agent_home),
         address=place.address(service.address),
     )

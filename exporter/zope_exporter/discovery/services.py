@@ -71,6 +71,8 @@ class ServiceReader:
             wants_tls=conf is not None and conf.wants_tls,
             pid_file=conf.pid_file if conf else None,
             event_log=conf.log if conf else None,
+            event_log_format=conf.log_format if conf else None,
+            event_log_date_format=conf.log_date_format if conf else None,
             process=source.process,
             problems=(*zeo.problems, *source.problems),
         )
@@ -118,6 +120,7 @@ def _with_ini(service: Service, ini: WsgiIni) -> Service:
             event_log=ini.event_log,
             event_log_format=ini.event_log_format,
             event_log_date_format=ini.event_log_date_format,
+            more_event_logs=ini.more_event_logs,
         )
     return replace(
         service,
@@ -125,6 +128,7 @@ def _with_ini(service: Service, ini: WsgiIni) -> Service:
         threads=ini.threads,
         debug_mode=service.debug_mode or ini.debug_mode,
         access_log=ini.access_log or service.access_log,
+        access_log_format=ini.request_format,
         pipeline=ini.pipeline,
         pipeline_code=ini.components,
     )

@@ -245,6 +245,7 @@ def _ended(earlier: Candidate) -> Candidate:
         databases=(),
         access_log=None,
         event_log=None,
+        more_event_logs=(),
         agent_home=None,
         problems=(),
     )

@@ -23,13 +23,20 @@ class CounterMaker:
     def of_file(self, source: LogSource) -> LineCounter:
         """Return what counts a log file; its format is that of the file, if that is understood."""
         if source.kind == "access":
-            return AccessCounter(source.format)
+            return self._access(source)
         patterns = self._patterns.get(source.site, {})
         try:
-            return EventCounter(source.format, patterns, source.date_format)
+            return EventCounter(source.format, patterns, source.date_format, source.shared)
         except ValueError as error:  # of a zope.ini; one of ours is checked when it is read
             log.warning("%s: %s; trying the formats that Zope comes with", source.path, error)
-            return EventCounter(None, patterns)
+            return EventCounter(None, patterns, shared=source.shared)
+
+    def _access(self, source: LogSource) -> LineCounter:
+        try:
+            return AccessCounter(source.format, source.shared)
+        except ValueError as error:  # of a zope.ini, too
+            log.warning("%s: %s; trying the common formats", source.path, error)
+            return AccessCounter(None, source.shared)
 
     def of_syslog(self, site: str) -> Counters:
         """Return what counts the lines that a site gets by syslog."""

@@ -44,6 +44,8 @@ def test_as_zope_6_makes_it() -> None:
             "%(asctime)s %(levelname)s [%(name)s:%(lineno)s][%(threadName)s] %(message)s"
         ),
         event_log_date_format="%Y-%m-%d %H:%M:%S",
+        more_event_logs=(),
+        request_format=None,
         pipeline=("egg:Zope#httpexceptions", "translogger", "zope"),
         components=("egg:Zope#httpexceptions", "egg:Paste#translogger", "egg:Zope#main"),
         debug_mode=False,

@@ -61,6 +61,8 @@ def test_as_the_recipe_writes_it() -> None:
         ),
         pid_file=Path("/srv/plone/var/zeo.pid"),
         log=Path("/srv/plone/var/log/zeo.log"),
+        log_format="%(asctime)s %(message)s",
+        log_date_format=None,
         files=(path,),
         problems=(),
     )
@@ -81,6 +83,8 @@ def test_a_socket_an_unnamed_storage_and_no_log() -> None:
         ),
         pid_file=Path("/srv/zeo/var/ZEO.pid"),
         log=None,
+        log_format=None,
+        log_date_format=None,
         files=(path,),
         problems=(),
     )

@@ -15,7 +15,8 @@ LINE = f'{DATE} 192.0.2.1 "GET /?a=\\"b\\" HTTP/1.1" 200 17 1234 "-"'.encode()
 
 def counted(form: str, *lines: bytes) -> RequestCounts:
     counts = RequestCounts()
-    ApacheFormat(form).count(b"".join(line + b"\n" for line in lines), counts)
+    for line in lines:
+        counts.add(ApacheFormat(form).read_line(line))
     return counts
 
 

@@ -179,3 +179,52 @@ def test_a_pattern_that_is_new_or_gone_leaves_the_others_alone() -> None:
     new.feed(ZOPE6)
     assert (matches(new)["kept"], matches(new)["new"]) == (2, 2)
     assert "gone" not in matches(new)
+
+
+REQUEST = b'127.0.0.1 - - [29/Nov/2026:20:10:00 +0000] "GET /POSKeyError HTTP/1.1" 200 5\n'
+LOGGED_REQUEST = b"2026-11-22 10:37:55 INFO [wsgi:256][waitress-0] " + REQUEST
+
+
+def test_what_visitors_ask_for_is_no_match() -> None:
+    counter = count(ZOPE6 + LOGGED_REQUEST * 2, LOGGED_REQUEST, ZOPE2.replace(b"wsgi", b"x"))
+    assert records(counter)["INFO"] == 5
+    assert matches(counter) == matches(count(ZOPE6, ZOPE2))
+
+
+def test_requests_in_a_file_of_both_logs_are_none_of_ours() -> None:
+    shared = EventCounter(shared=True)
+    for block in (REQUEST * 3, ZOPE6 + REQUEST, REQUEST + LOGGED_REQUEST, ZOPE6):
+        shared.feed(block)
+    assert records(shared) == {**records(count(ZOPE6, ZOPE6)), "INFO": 3}
+    assert matches(shared) == matches(count(ZOPE6, ZOPE6))
+    assert unparsed(shared) == 0
+    assert unparsed(count(REQUEST * 3)) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "log", "expected"),
+    [
+        ("%(asctime)s %(message)s", b"2024-03-04T10:00:00 POSKeyError\n  more POSKeyError\n", 1),
+        ("%(process)d: %(message)s", b"17: POSKeyError\nPOSKeyError\n18: x\n", 1),
+        ("------\n%(name)s %(message)s", b"------\nZODB POSKeyError\n------\nx POSKeyError\n", 2),
+        ("{asctime}: {message}", b"2024-03-04 10:00:00,123: POSKeyError\n", 1),
+        ("%(message)s", b"POSKeyError\n  in POSKeyError\nTraceback (most\n", 1),
+        ("%(name)s %(message)s", b"x POSKeyError\ny POSKeyError\n", 2),
+        ("%(message)s %(levelname)s", b"POSKeyError ERROR\n", 1),
+    ],
+)
+def test_patterns_need_no_level(text: str, log: bytes, expected: int) -> None:
+    for blocks in ([log], log.splitlines(keepends=True)):
+        counter = EventCounter(text)
+        for block in blocks:
+            counter.feed(block)
+        assert matches(counter) == {"POSKeyError": expected}
+        assert records(counter).keys() <= {"other"}
+        assert unparsed(counter) == 0
+
+
+def test_records_without_a_level_are_of_no_known_severity() -> None:
+    counter = EventCounter("%(asctime)s %(message)s")
+    counter.feed(b"begun before\n2024-03-04T10:00:00 ERROR x\n  more\n2024-03-04T10:00:01 y\n")
+    assert records(counter) == {"other": 2}
+    assert unparsed(counter) == 1

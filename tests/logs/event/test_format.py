@@ -141,9 +141,6 @@ def test_without_a_date_only_known_levels_begin_a_record() -> None:
     [
         ("", None, "has no field such as %(levelname)s"),
         ("{0:}}", None, "is no format string: Single '}' encountered in format string"),
-        ("%(asctime)s %(message)s", None, "has no level before the message"),
-        ("%(message)s %(levelname)s", None, "has no level before the message"),
-        ("%(asctime)s\n%(levelname)s", None, "has no level before the message in a record's first"),
         ("%(levelname)s%(message)s", None, "has nothing between the level and what follows it"),
         ("%(name)s%(levelname)s x", None, "has nothing between name and what follows it"),
         ("50% %(levelname)s", None, "has a % that begins no field, in '50% '"),
@@ -172,7 +169,7 @@ def test_any_text_is_a_format_or_refused_with_a_reason(text: str) -> None:
     with suppress(ValueError):
         counter = EventCounter(text)
         counter.feed(b"x\n")
-        assert sum(records(counter).values()) + unparsed(counter) == 1
+        assert sum(records(counter).values()) + unparsed(counter) <= 1
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from ZConfig.components.logger.datatypes import logging_level as stock_log_level
 from ZConfig.datatypes import stock_datatypes
 
 from zope_exporter.discovery.inventory import Database, StorageKind, TlsFiles
@@ -200,10 +201,24 @@ def _tls(client: Section, values: Values) -> TlsFiles | None:
 def read_logfile(
     loggers: tuple[Section, ...], values: Values
 ) -> tuple[Path | None, str | None, str | None]:
-    """Path, format and date format of the first file that one of some loggers writes."""
-    for logger in loggers:
-        for file in logger.find("logfile"):
-            if file.value("path") not in ("STDOUT", "STDERR"):
-                path = values.path(file, "path")
-                return path, file.value("format"), file.value("dateformat")
-    return None, None, None
+    """Path, format and date format of the file that has the most of what some loggers write."""
+    files = [
+        file
+        for logger in loggers
+        for file in logger.find("logfile")
+        if file.value("path") not in ("STDOUT", "STDERR")
+    ]
+    if not files:
+        return None, None, None
+    file = min(files, key=_least_level)
+    path = values.path(file, "path")
+    if "json" in (file.value("formatter") or "").lower():
+        return path, None, None  # its format is a list of the fields
+    return path, file.value("format"), file.value("dateformat")
+
+
+def _least_level(handler: Section) -> int:
+    try:
+        return int(stock_log_level(handler.value("level") or "notset"))
+    except ValueError:
+        return 0

@@ -4,20 +4,24 @@ Its application names zope.conf, its server section where it listens and how man
 its logging sections where the access and the event log go.
 """
 
-import ast
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from zope_exporter.discovery.inventory import EventLog
+
 from .address import reachable
-from .paste import Component, Paste, PasteIni
+from .log_handlers import LogFile, log_files
+from .paste import Component, Paste
 
 _ON = frozenset({"true", "on", "1"})
+_TRUE = frozenset({"true", "yes", "on", "y", "t", "1"})  # as Paste has it
+_NO_LOG = LogFile("")
+_MESSAGE = "%(message)s"
 _WAITRESS = re.compile("waitress|zope2instance")  # Plone's recipe wraps waitress
 _WAITRESS_THREADS = 4
 _WAITRESS_PORT = 8080
-_MAX_ARGUMENTS = 4096
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,8 @@ class WsgiIni:
 
     `urls` are those by which this host reaches the listeners; those on a Unix socket are in
     `unix_sockets`. `pipeline` has the names as written, the outermost first, `components` the code
-    behind each, such as `egg:Paste#translogger`. The debug switches are what the ini file and the
+    behind each, such as `egg:Paste#translogger`; `request_format` is how that one writes requests,
+    if it was told. The debug switches are what the ini file and the
     command line add to zope.conf. `files` are this file and all that it uses.
     """
 
@@ -40,6 +45,8 @@ class WsgiIni:
     access_log_format: str | None
     event_log_format: str | None
     event_log_date_format: str | None
+    more_event_logs: tuple[EventLog, ...]
+    request_format: str | None
     pipeline: tuple[str, ...]
     components: tuple[str, ...]
     debug_mode: bool
@@ -64,8 +71,10 @@ def read_wsgi_ini(
     zope = _zope(paste, pipeline)
     section = paste.server()
     server = _read_server(section, paste.problems) if section else _Server()
-    access = _log_file(paste.main, _access_logger(pipeline)) or _NO_LOG
-    event = _log_file(paste.main, "root") or _NO_LOG
+    logger = next((each for each in pipeline if each.use.endswith("#translogger")), None)
+    files = log_files(paste.main, _logger_name(logger), _passes_on(logger))
+    access = files.access or _NO_LOG
+    event, *more = files.event or (_NO_LOG,)
 
     def place(what: str, text: str | None) -> Path | None:
         return _place(paste, cwd, what, text) if text else None
@@ -81,6 +90,11 @@ def read_wsgi_ini(
         access_log_format=access.format,
         event_log_format=event.format,
         event_log_date_format=event.date_format,
+        more_event_logs=tuple(
+            EventLog(_place(paste, cwd, "an event log", log.name), log.format, log.date_format)
+            for log in more
+        ),
+        request_format=_request_format(logger, access.format),
         pipeline=tuple(component.name for component in pipeline),
         components=tuple(component.use for component in pipeline),
         debug_mode=_is_on(zope, "debug_mode"),
@@ -101,11 +115,25 @@ def _zope(paste: Paste, pipeline: tuple[Component, ...]) -> Component | None:
     return None
 
 
-def _access_logger(pipeline: tuple[Component, ...]) -> str:
-    for component in pipeline:
-        if component.use.endswith("#translogger"):
-            return component.get("logger_name") or "wsgi"
-    return "wsgi"
+def _logger_name(translogger: Component | None) -> str:
+    return (translogger and translogger.get("logger_name")) or "wsgi"
+
+
+def _passes_on(translogger: Component | None) -> bool:
+    """Whether requests go to the loggers above: not with the console that Paste sets up."""
+    if translogger is None:
+        return False
+    return (translogger.get("setup_console_handler") or "true").lower() not in _TRUE
+
+
+def _request_format(translogger: Component | None, of_handler: str | None) -> str | None:
+    """As it is once PasteDeploy has read it: its own variables are filled in with the request."""
+    if translogger is None:
+        return None
+    for ini, section in translogger.sections:
+        if text := ini.sections[section].get("format"):
+            return (of_handler or _MESSAGE).replace(_MESSAGE, text.replace("%%", "%"))
+    return None
 
 
 def _is_on(zope: Component | None, switch: str) -> bool:
@@ -191,76 +219,3 @@ def _threads(server: Component, problems: list[str]) -> int | None:
 def _where(server: Component) -> str:
     ini, section = server.sections[0]
     return f"{ini.path}: [{section}]"
-
-
-@dataclass(frozen=True)
-class _LogFile:
-    """A log as one handler writes it, relative to where Zope was started."""
-
-    name: str | None = None
-    format: str | None = None
-    date_format: str | None = None
-
-
-_NO_LOG = _LogFile()
-
-
-def _log_file(ini: PasteIni, logger: str) -> _LogFile | None:
-    """The first file that a logger's own handlers write, "root" being the root logger.
-
-    None if it writes none, such as when all goes to a stream.
-    """
-    for handler in _handlers(ini, logger):
-        section = f"handler_{handler}"
-        kind = (ini.get(section, "class") or "").rpartition(".")[2]
-        if not kind.endswith("FileHandler"):
-            continue
-        name = _file_name(ini, section)
-        if name is None:
-            ini.problems.append(
-                f"{ini.path}: args in [{section}] have no plain file name; name the log by hand"
-            )
-        elif not name.startswith(("/dev/", "/proc/")):
-            formatter = f"formatter_{ini.get(section, 'formatter')}"
-            return _LogFile(name, ini.raw(formatter, "format"), ini.raw(formatter, "datefmt"))
-    return None
-
-
-def _handlers(ini: PasteIni, logger: str) -> Iterator[str]:
-    for key in _words(ini.get("loggers", "keys")):
-        section = f"logger_{key}"
-        qualified = "root" if key == "root" else ini.get(section, "qualname")
-        if qualified == logger:
-            yield from _words(ini.get(section, "handlers"))
-
-
-def _words(text: str | None) -> list[str]:
-    return [word.strip() for word in (text or "").split(",")]
-
-
-def _file_name(ini: PasteIni, section: str) -> str | None:
-    """The first argument of a file handler; logging evaluates it as Python, we only look at it."""
-    arguments = _expression(ini.get(section, "args"))
-    if isinstance(arguments, ast.Tuple | ast.List) and arguments.elts:
-        return _text(arguments.elts[0])
-    keywords = _expression(ini.get(section, "kwargs"))
-    if isinstance(keywords, ast.Dict):
-        for key, value in zip(keywords.keys, keywords.values, strict=True):
-            if key is not None and _text(key) == "filename":
-                return _text(value)
-    return None
-
-
-def _expression(text: str | None) -> ast.expr | None:
-    if text is None or len(text) > _MAX_ARGUMENTS:
-        return None
-    try:
-        return ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-
-
-def _text(expression: ast.expr) -> str | None:
-    value = expression.value if isinstance(expression, ast.Constant) else None
-    # An escaped NUL or surrogate is text, but cannot be in a path.
-    return value if isinstance(value, str) and value.isprintable() else None

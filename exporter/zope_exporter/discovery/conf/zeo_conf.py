@@ -27,6 +27,8 @@ class ZeoConf:
     storages: tuple[Database, ...]
     pid_file: Path | None
     log: Path | None
+    log_format: str | None
+    log_date_format: str | None
     files: tuple[Path, ...]
     problems: tuple[str, ...]
 
@@ -48,7 +50,7 @@ def read_zeo_conf(
     address = _address(server, "address", values)
     if not address:
         values.problems.append(f"{path}: no usable address in <zeo>; add one, as 127.0.0.1:8100")
-    log, _, _ = read_logfile(top.find("eventlog"), values)
+    log, log_format, date_format = read_logfile(top.find("eventlog"), values)
     return ZeoConf(
         path=path,
         address=address or "",
@@ -57,6 +59,8 @@ def read_zeo_conf(
         storages=_storages(path, top, address, values),
         pid_file=values.path(server, "pid-filename") or _default_pid_file(environ),
         log=log,
+        log_format=log_format,
+        log_date_format=date_format,
         files=top.files,
         problems=(*problems, *dict.fromkeys(values.problems)),
     )

@@ -6,7 +6,7 @@ import re2
 from apachelogs import Error
 from apachelogs.directives import format2regex
 
-from .requests import Request, RequestCounts, make_request
+from .requests import Request, make_request
 
 # Whatever surrounds it, a line with this in it is read like one in Common Log Format.
 _COMMON_PART = re.compile(r'(^|[^\[]* )%t "%r" %>?s %[bBO]( .*)?')
@@ -42,12 +42,9 @@ class ApacheFormat:
         self.is_common = _COMMON_PART.fullmatch(written) is not None
         self.has_size = self._size is not None
 
-    def count(self, block: bytes, counts: RequestCounts) -> None:
-        """Add what the lines of `block`, each ending in a newline, tell to `counts`."""
-        for line in block.split(b"\n")[:-1]:
-            counts.add(self._read(line.rstrip(b"\r")))
-
-    def _read(self, line: bytes) -> Request | None:
+    def read_line(self, line: bytes) -> Request | None:
+        """Read a line without its newline; None if it is of another form or had no answer."""
+        line = line.rstrip(b"\r")
         found = self._line.fullmatch(line)
         if found is None or found[self._status] == b"-":
             return None

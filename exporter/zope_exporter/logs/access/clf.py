@@ -7,6 +7,7 @@ count. What is not exactly as expected there is left to `read_line`, one line at
 """
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from .requests import CODES, Request, RequestCounts, make_request
 Words = NDArray[np.uint64]
 Positions = NDArray[np.intp]
 Choice = NDArray[np.bool_]
+Reader = Callable[[bytes], Request | None]
 _QUOTE, _NEWLINE, _BACKSLASH = b'"\n\\'
 _COMMON_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
 _STRIP = 128 * 1024
@@ -69,23 +71,27 @@ class _Lines(NamedTuple):
     closing: Positions
 
 
-def count(block: bytes, counts: RequestCounts) -> None:
-    """Add what the lines of `block`, each ending in a newline, tell to `counts`."""
+def count(block: bytes, counts: RequestCounts, read: Reader | None = None) -> None:
+    """Add what the lines of `block`, each ending in a newline, tell to `counts`.
+
+    Lines that are not plain are given to `read`, `read_line` by default.
+    """
+    read = read or read_line
     start = 0
     while start < len(block):
         end = start + _PIECE
         if end < len(block):
             end = block.rfind(b"\n", start, end) + 1 or block.index(b"\n", end) + 1
-        _count(memoryview(block)[start:end], counts)
+        _count(memoryview(block)[start:end], counts, read)
         start = end
 
 
-def _count(block: memoryview, counts: RequestCounts) -> None:
+def _count(block: memoryview, counts: RequestCounts, read: Reader) -> None:
     lines, others = _find_lines(block)
     counts.unparsed += others
     plain = _count_plain(block, lines, counts)
     for line in np.flatnonzero(~plain):
-        counts.add(read_line(bytes(block[lines.begin[line] : lines.end[line]])))
+        counts.add(read(bytes(block[lines.begin[line] : lines.end[line]])))
 
 
 def _find_lines(block: memoryview) -> tuple[_Lines, int]:

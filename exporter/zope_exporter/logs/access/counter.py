@@ -1,13 +1,23 @@
 """Counts the requests of an access log by method and status code, and the bytes of the answers."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import product
+from typing import TYPE_CHECKING
 
 from zope_exporter.logs.tail.lines import JSON, UNPARSED_LINES
 from zope_exporter.metrics.metric import Metric, Sample
 
+from .other_lines import Reader, read_known, read_line
 from .requests import CODES, METHODS, OTHER, RequestCounts
+
+if TYPE_CHECKING:
+    from .apache_format import ApacheFormat
+    from .translogger import TransloggerFormat
+
+HAPROXY = "haproxy"
+_Feed = Callable[[bytes, RequestCounts], None]
 
 REQUESTS = Metric(
     "zope_http_requests_total",
@@ -33,28 +43,22 @@ EXPECTED = tuple(
 class AccessCounter:
     """A LineCounter for Common Log Format, combined format and what Paste and Zope 2 make of them.
 
-    Any other format is given as a string of Apache's LogFormat; raises ValueError, with the reason,
-    if that is not understood.
+    Any other format is given as a string of Apache's LogFormat, as one of Paste's translogger, or
+    as `haproxy`; raises ValueError, with the reason, if that is not understood. The other lines of
+    a `shared` file are records of the event log.
     """
 
-    def __init__(self, format: str | None = None) -> None:  # noqa: A002
-        # Imported where a log is followed: numpy takes 13 MB, which others need not pay.
-        from . import clf
-
-        self._count = clf.count
-        self._has_size = True
-        if format:
-            from .apache_format import ApacheFormat
-
-            own = ApacheFormat(format)
-            self._has_size = own.has_size
-            if not own.is_common:
-                self._count = own.count
+    def __init__(self, format: str | None = None, shared: bool = False) -> None:  # noqa: A002
+        self._feed, self._has_size = _reader(format)
+        self._shared = shared
         self._counts = RequestCounts()
         self.metrics = (REQUESTS, *[RESPONSE_BYTES] * self._has_size, UNPARSED_LINES)
 
     def feed(self, block: bytes) -> None:
-        self._count(block, self._counts)
+        unparsed = self._counts.unparsed
+        self._feed(block, self._counts)
+        if self._shared:
+            self._counts.unparsed = unparsed
 
     def skip(self) -> None:
         self._counts.unparsed += 1
@@ -85,6 +89,32 @@ class AccessCounter:
         if self._has_size:
             yield RESPONSE_BYTES(self._counts.response_bytes, site=site, log=log)
         yield UNPARSED_LINES(self._counts.unparsed, site=site, log=log)
+
+
+def _reader(text: str | None) -> tuple[_Feed, bool]:
+    """What counts the lines of a block of a format, and whether these have a size."""
+    # Imported where a log is followed: numpy takes 13 MB, which others need not pay.
+    from . import clf, haproxy
+
+    if text == HAPROXY:
+        return haproxy.count, True
+    own = _own_format(text) if text else None
+    if own is None or own.is_common:
+        read: Reader = partial(read_known, read=clf.read_line)
+        return partial(clf.count, read=read), own is None or own.has_size
+    return partial(_count_each, partial(read_line, read=own.read_line)), own.has_size
+
+
+def _own_format(text: str) -> "ApacheFormat | TransloggerFormat":
+    from .apache_format import ApacheFormat
+    from .translogger import TransloggerFormat, is_of_translogger
+
+    return TransloggerFormat(text) if is_of_translogger(text) else ApacheFormat(text)
+
+
+def _count_each(read: Reader, block: bytes, counts: RequestCounts) -> None:
+    for line in block.split(b"\n")[:-1]:
+        counts.add(read(line))
 
 
 def _kind(name: str) -> tuple[str, int]:

@@ -5,11 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 
 from zope_exporter.logs.tail.lines import JSON, UNPARSED_LINES
+from zope_exporter.logs.wrapping.colours import without_colours
+from zope_exporter.logs.wrapping.layers import LAYERS, Layer, Unwrapping, find_layers
 from zope_exporter.metrics.metric import Metric, Sample
 
 from .fields import OTHER, SEVERITIES, severity
 from .format import RecordFormat, record_format
 from .patterns import KNOWN_PATTERNS, PatternCounter
+from .requests import without_requests
 
 RECORDS = Metric(
     "zope_event_log_records_total",
@@ -43,13 +46,15 @@ class EventCounter:
         format: str | None = None,  # noqa: A002 - the name it has in zope.conf and zope.ini
         patterns: Mapping[str, str] = {},
         date_format: str | None = None,
+        shared: bool = False,
     ) -> None:
         """Prepare for a format of Python's logging, or for those that Zope and Plone come with.
 
-        `patterns` are RE2 by name, beside KNOWN_PATTERNS. Raises ValueError, naming what is wrong.
+        `patterns` are RE2 by name, beside KNOWN_PATTERNS. A `shared` file has the access log, too.
+        Raises ValueError, naming what is wrong.
         """
         try:
-            self._format = record_format(format, date_format)
+            self._own_format = self._format = record_format(format, date_format)
         except ValueError as error:
             raise ValueError(f"format {format!r} {error}") from None
         known = {pattern.name: pattern.regex for pattern in KNOWN_PATTERNS}
@@ -57,6 +62,8 @@ class EventCounter:
             raise ValueError(f"pattern {min(taken)} is built in; give yours another name")
         self._patterns = PatternCounter({**known, **patterns}, self._format.start)
         self._duplicates = DuplicateRecords(self._format)
+        self._unwrap = Unwrapping()
+        self._shared = shared
         self._records = dict.fromkeys((*SEVERITIES, OTHER), 0)
         self._unparsed = 0
         self._in_record = False
@@ -66,9 +73,16 @@ class EventCounter:
         """Count whole lines; the first may go on with the last record of the feed before."""
         if b"\r\n" in block:  # a log that was written on Windows, or through a terminal
             block = block.replace(b"\r\n", b"\n")
+        block = without_colours(block)
+        self._look_for_layers(block)
+        block = self._unwrap(block)
         text, begin = self._before + block, len(self._before)
         self._before = self._separator_at_end_of(text)
         text = self._duplicates.without_copies(text, begin)
+        text = without_requests(text, self._format.start, self._shared)
+        self._count(text, begin)
+
+    def _count(self, text: bytes, begin: int) -> None:
         if not self._in_record:
             first = self._format.start.search(text)
             begin = first.start() + 1 if first else len(text)
@@ -76,8 +90,24 @@ class EventCounter:
             self._in_record = first is not None
         for level, count in Counter(self._format.start.findall(text)).items():
             name = level if isinstance(level, bytes) else b"".join(level)
-            self._records[severity(name.decode())] += count
+            self._records[severity(name.decode())] += count * self._format.tells_records
         self._patterns.count(text, begin)
+
+    def _look_for_layers(self, block: bytes) -> None:
+        """Find out anew what is around the lines where no record begins as it was until now."""
+        if self._format.start.search(self._before + (self._unwrap.peek(block))):
+            return
+        layers = find_layers(block, lambda text: bool(self._own_format.start.search(b"\n" + text)))
+        if layers is not None and layers != self._unwrap.layers:
+            self._use(layers)
+
+    def _use(self, layers: tuple[Layer, ...], carried: tuple[bytes, ...] = ()) -> None:
+        self._unwrap = Unwrapping(layers, carried)
+        format_before = self._format
+        self._format = record_format() if "json" in layers else self._own_format
+        if self._format is not format_before:
+            self._patterns.start = self._format.start
+            self._duplicates = DuplicateRecords(self._format)
 
     def _count_unparsed(self, lines: bytes) -> None:
         # A separator at the end is that of the record to follow, be it in the next feed.
@@ -102,6 +132,8 @@ class EventCounter:
             "found": sorted(self._patterns.found),
             "before": self._before.decode("utf-8", "surrogateescape"),
             "doubled": self._duplicates.save(),
+            "layers": list(self._unwrap.layers),
+            "carried": [part.decode("utf-8", "surrogateescape") for part in self._unwrap.carried],
         }
 
     def load(self, state: Mapping[str, JSON]) -> None:
@@ -120,9 +152,12 @@ class EventCounter:
                 "doubled": Mapping() as doubled,
             }:
                 counts = _counts(records, self._records), _counts(matches, self._patterns.counts)
-                self._duplicates.load(doubled)
+                layers, carried = _wrapping(state)
+                DuplicateRecords(self._format).load(doubled)
             case _:
                 raise ValueError("not the state of an event log")
+        self._use(layers, carried)
+        self._duplicates.load(doubled)
         self._records, self._patterns.counts = counts
         self._patterns.found = {name for name in self._patterns.counts if name in found}
         self._unparsed, self._in_record = unparsed, in_record
@@ -135,6 +170,18 @@ class EventCounter:
         for name, count in self._patterns.counts.items():
             yield MATCHES(count, site=site, log=log, pattern=name)
         yield UNPARSED_LINES(self._unparsed, site=site, log=log)
+
+
+def _wrapping(saved: Mapping[str, JSON]) -> tuple[tuple[Layer, ...], tuple[bytes, ...]]:
+    """Layers and parts of lines; earlier versions knew of none."""
+    layers, carried = saved.get("layers", ()), saved.get("carried", ())
+    if not isinstance(layers, list | tuple) or not isinstance(carried, list | tuple):
+        raise ValueError("not the layers of an event log")
+    known = tuple(layer for layer in LAYERS for name in layers if name == layer)
+    if len(known) != len(layers) or len(carried) > len(layers):
+        raise ValueError("not the layers of an event log")
+    ordered = tuple(sorted(known, key=list(layers).index))
+    return ordered, tuple(str(part).encode("utf-8", "surrogateescape") for part in carried)
 
 
 def _counts(saved: Mapping[str, JSON], known: Mapping[str, int]) -> dict[str, int]:

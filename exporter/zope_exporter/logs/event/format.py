@@ -19,22 +19,26 @@ from .fields import (
 # What is cut to seven characters may as well be longer.
 _ZOPE4 = "%(asctime)s %(levelname)-8s [%(name)s:%(lineno)s][%(threadName)s] %(message)s"
 _ZOPE2 = "------\n%(asctime)s %(levelname)s %(name)s %(message)s"
+_ANY_LINE = re.compile(rb"\n()(?![ \t\n]|Traceback \(|\Z)")
 
 
 @dataclass(frozen=True)
 class RecordFormat:
     """Regular expressions for the line that begins a record, led by the newline before it.
 
-    In `start` exactly one group matches, the level. `logger_start` is None where the format does
-    not tell the logger; text without any of `logger_marks` has none of its records. `separators`
-    are what of a record's start may stand at the end of a block, the longest first, led by a
-    newline too.
+    In `start` exactly one group matches, the level, empty where the format has none before its
+    message. `tells_records` is false where nothing tells a record's first line from those that
+    follow; then `start` takes each line for one that is not indented. `logger_start` is None where
+    the format does not tell the logger; text without any of `logger_marks` has none of its records.
+    `separators` are what of a record's start may stand at the end of a block, the longest first,
+    led by a newline too.
     """
 
     start: re.Pattern[bytes]
     logger_start: re.Pattern[bytes] | None
     logger_marks: tuple[bytes, ...]
     separators: tuple[bytes, ...]
+    tells_records: bool = True
 
 
 def record_format(
@@ -44,12 +48,13 @@ def record_format(
 
     Without it, it is those that Zope and Plone come with. Without a date format, dates may
     be in any form of ISO 8601. `logger_start` finds the records of `logger`.
-    Raises ValueError, with the reason, where the start of a record cannot be told from a
-    continuation line or has no level.
+    Raises ValueError, with the reason, for a format that is not understood.
     """
     date = date_regex(date_format)
     known = (_ZOPE4, _ZOPE2)
     beginnings = [_Beginning(each, date) for each in (known if text is None else (text,))]
+    if not all(beginning.is_told for beginning in beginnings):
+        return RecordFormat(_ANY_LINE, None, (), (b"\n",), tells_records=False)
     of_logger = [regex for each in beginnings if (regex := each.regex(logger))]
     return RecordFormat(
         start=_any_of([beginning.regex() for beginning in beginnings]),
@@ -73,6 +78,10 @@ def _until_message(pieces: list[str | Field]) -> Iterator[str | Field]:
             return
 
 
+def _is_anchor(piece: str | Field) -> bool:
+    return isinstance(piece, Field) and (piece.name == "asctime" or piece.is_number)
+
+
 class _Beginning:
     """The first line of a record as far as its message, and the lines that separate records."""
 
@@ -88,16 +97,18 @@ class _Beginning:
         self._pieces = list(_until_message(self._pieces))
         self._level = self._find_level()
         self._name = self._find("name")
-        before = [piece for piece in self._pieces[: self._level] if isinstance(piece, Field)]
-        self._anchored = any(field.name == "asctime" or field.is_number for field in before)
+        before = self._pieces if self._level is None else self._pieces[: self._level]
+        anchors = [index for index, piece in enumerate(before) if _is_anchor(piece)]
+        self._anchored = bool(anchors)
+        # Without a level, a record is known by what stands before its message.
+        self._last = self._level if self._level is not None else max(anchors, default=-1)
+        self.is_told = self._level is not None or self._anchored or bool(self._separator)
 
-    def _find_level(self) -> int:
+    def _find_level(self) -> int | None:
         found = [self._find("levelname"), self._find("levelno")]
         levels = [index for index in found if index is not None]
         if not levels:
-            raise ValueError(
-                "has no level before the message in a record's first line; add %(levelname)s"
-            )
+            return None
         level = min(levels)
         if isinstance(self._piece(level + 1), Field):
             raise ValueError("has nothing between the level and what follows it")
@@ -128,13 +139,15 @@ class _Beginning:
         """Match as far as the level, or all of a line of `logger`; "" if no field tells it."""
         if logger and self._name is None:
             return ""
-        last = max(self._level, self._name or 0) if logger else self._level
+        last = max(self._last, self._name or 0) if logger else self._last
         parts = [f"(?<=\n{re.escape(self._separator)})"] if self._separator else []
         for index, piece in enumerate(self._pieces[: last + 2]):
             if isinstance(piece, str):
                 parts.append(literal_regex(piece))
             elif index <= last:
                 parts.append(self._regex_of(piece, index, logger))
+        if self._level is None and not logger:
+            parts.append("()")
         return spaced("".join(parts)) + ("[^\n]*" if logger else "")
 
     def _regex_of(self, field: Field, index: int, logger: str | None) -> str:
@@ -146,6 +159,6 @@ class _Beginning:
             padding = PADDING if field.padded else ""
             return f"{padding}{re.escape(logger)}{padding}"
         following = self._piece(index + 1)
-        if index < self._level and not isinstance(following, str):
+        if index < self._last and not isinstance(following, str):
             raise ValueError(f"has nothing between {field.name} and what follows it")
         return field_regex(field, following if isinstance(following, str) else "")

@@ -151,7 +151,7 @@ class PatternCounter:
         """
         self.counts: dict[str, int] = dict.fromkeys(patterns, 0)
         self.found: set[str] = set()  # in the last record so far
-        self._start = start
+        self.start = start
         self._names = tuple(patterns)
         by_line = [_by_line(name, regex) for name, regex in patterns.items()]
         self._which = re2.Set.SearchSet(_options())
@@ -185,7 +185,7 @@ class PatternCounter:
             self.found.clear()
 
     def _end(self, text: bytes, inside: int) -> int:
-        following = self._start.search(text, inside)
+        following = self.start.search(text, inside)
         return following.start() + 1 if following else len(text)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from zope_exporter.discovery.inventory import Inventory, Process, Service
+from zope_exporter.discovery.inventory import EventLog, Inventory, Process, Service
 from zope_exporter.discovery.sites import first_free, numbered
 from zope_exporter.system.foreign_root import real_path
 
@@ -31,7 +31,11 @@ class ExtraLog:
 
 @dataclass(frozen=True)
 class LogSource:
-    """A log to follow. `log` is its label, `process` the one known to write it."""
+    """A log to follow. `log` is its label, `process` the one known to write it.
+
+    A file with both logs is followed twice, `shared` by a source of each kind: of its lines each
+    counts those of its own kind.
+    """
 
     site: str
     log: str
@@ -40,6 +44,7 @@ class LogSource:
     format: str | None = None
     date_format: str | None = None
     process: Process | None = None
+    shared: bool = False
 
 
 def log_sources(
@@ -76,14 +81,16 @@ def _candidates(
             for source in _logs_of(site.name, service):
                 path = path_of(source.path)
                 outranking = given.get((site.name, path), {})
+                shared = source.shared or len(outranking) > 1
                 for kind, log in outranking.items():
-                    yield (site.name, path, kind), _outranked(source, log, service)
-                if not outranking:
-                    yield (site.name, path, ""), source
+                    outranked = _outranked(source, log, service)
+                    yield (site.name, path, kind), replace(outranked, shared=shared)
+                if source.kind not in outranking and (source.shared or not outranking):
+                    yield (site.name, path, source.kind if source.shared else ""), source
     for (site_name, path), logs in given.items():
         for kind, log in logs.items():
             source = LogSource(site_name, log.path.name, log.path, kind, log.format)
-            yield (site_name, path, kind), source
+            yield (site_name, path, kind), replace(source, shared=len(logs) > 1)
 
 
 def _outranked(source: LogSource, log: ExtraLog, service: Service) -> LogSource:
@@ -100,20 +107,18 @@ def _outranked(source: LogSource, log: ExtraLog, service: Service) -> LogSource:
 
 
 def _logs_of(site: str, service: Service) -> Iterator[LogSource]:
-    if service.access_log:
-        log = f"{service.name}-access"
-        yield LogSource(site, log, service.access_log, "access", process=service.process)
+    process, access = service.process, service.access_log
+    events = [(f"{service.name}-{log.path.name}", log) for log in service.more_event_logs]
     if service.event_log:
-        log = f"{service.name}-event"
-        yield LogSource(
-            site,
-            log,
-            service.event_log,
-            "event",
-            service.event_log_format,
-            service.event_log_date_format,
-            service.process,
-        )
+        formats = service.event_log_format, service.event_log_date_format
+        events.insert(0, (f"{service.name}-event", EventLog(service.event_log, *formats)))
+    if access:
+        log, shared = f"{service.name}-access", access in [event.path for _, event in events]
+        text = service.access_log_format
+        yield LogSource(site, log, access, "access", text, process=process, shared=shared)
+    for log, event in events:
+        formats = event.format, event.date_format
+        yield LogSource(site, log, event.path, "event", *formats, process, event.path == access)
 
 
 def _labels(source: LogSource) -> Iterator[str]:

@@ -1,0 +1,1 @@
+"""Lines as others pass them on: within JSON, behind a prefix, in colours."""
