@@ -148,7 +148,16 @@ class BackupConfig(Section):
     max_age: Seconds = 26 * 3600.0
     """How long a commit may go without a proven backup that covers it."""
     keep_full: Annotated[int, Field(ge=1)] = 4
-    """How many full backups to keep, with the incremental ones after them."""
+    """How many full backups to keep, with the incremental ones after them. The keys below keep
+    more, never less, each full one with all that belongs to it."""
+    keep_for: Seconds = 0.0
+    """For how long every state is to be restorable, such as 30d."""
+    keep_daily: Annotated[int, Field(ge=0)] = 0
+    """Of how many days that have backups to keep the last one; days, weeks and months are UTC's."""
+    keep_weekly: Annotated[int, Field(ge=0)] = 0
+    """Of how many weeks to keep the last one."""
+    keep_monthly: Annotated[int, Field(ge=0)] = 0
+    """Of how many months to keep the last one."""
     gzip: bool = False
     """Whether to compress."""
     verify: Literal["manifest", "checksums", "restore"] = "restore"

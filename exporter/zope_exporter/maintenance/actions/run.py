@@ -3,6 +3,7 @@
 from functools import partial
 
 from zope_exporter.config.actions import PackConfig
+from zope_exporter.maintenance.backup.retention import Retention
 from zope_exporter.maintenance.backup.target import BackupSettings, Source
 from zope_exporter.maintenance.backup.verification_record import Level
 from zope_exporter.maintenance.jobs.job import Facts
@@ -18,8 +19,7 @@ def run_backup(plan: BackupPlan, report: Report) -> Facts:
     # Here, as all commands know the actions, and few of them begin one.
     from zope_exporter.maintenance.backup.run import backup
 
-    settings = BackupSettings(gzip=plan.settings.gzip, keep_full=plan.settings.keep_full)
-    made = backup(_source(plan), plan.repository, settings, report)
+    made = backup(_source(plan), plan.repository, _backup_settings(plan), report)
     return {
         "kind": made.kind,
         "transactions": made.transactions,
@@ -43,6 +43,12 @@ def run_verify(plan: BackupPlan, report: Report) -> Facts:
         return facts
     # The backup is good: what is wrong was so in the Data.fs, and another backup would not help.
     return {**facts, "database_faults": list(verdict.database_faults)}
+
+
+def _backup_settings(plan: BackupPlan) -> BackupSettings:
+    given = plan.settings
+    keep = Retention(given.keep_for, given.keep_daily, given.keep_weekly, given.keep_monthly)
+    return BackupSettings(gzip=given.gzip, keep_full=given.keep_full, keep=keep)
 
 
 def _source(plan: BackupPlan) -> Source:

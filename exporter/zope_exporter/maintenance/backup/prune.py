@@ -9,22 +9,28 @@ from .beneath import Beneath, OddFileError
 from .chains import REMOVING, dat_text, read_dat
 from .disk import Disk
 from .repository import Backup, Repository
+from .retention import Retention, kept_beside
 from .stamps import BLOBS, DAT, INDEX, OWN, PIECE, STAMP, TEMPORARY, names_in, printable
 
 STAMPED = re.compile(STAMP)
 Say = Callable[[str], object]
 
 
-def outdated(repository: Repository, keep_full: int) -> list[str]:
+def outdated(
+    repository: Repository, keep_full: int, rules: Retention | None = None, now: float = 0.0
+) -> list[str]:
     """Return the generations that are not to be kept, the oldest first.
 
-    Kept are the newest `keep_full` with a complete backup, that of the newest backup of all, and
-    that of the last proven one.
+    Kept are the newest `keep_full` with a complete backup, that of the newest backup of all, that
+    of the last proven one, and those of all that the rules keep at the time `now`. A generation is
+    kept as a whole, or not at all.
     """
     complete = _generations(repository.complete)
     kept = {*complete[-max(keep_full, 1) :], *_generations(repository.backups)[-1:]}
     if repository.last_proven is not None:
         kept.add(repository.last_proven.generation)
+    if rules is not None:
+        kept.update(_generations(list(kept_beside(repository.complete, rules, now))))
     if len(complete) < max(keep_full, 1):
         return []
     oldest = complete[-max(keep_full, 1)]

@@ -40,7 +40,7 @@ def backup(
             check_names(read_repository(repository), source.site, source.database)
             clean(disk, repository, report.say)
             result = _backed_up(Run(source, repository, settings, report, means))
-            return replace(result, removed=_tidied(disk, repository, settings, report))
+            return replace(result, removed=_tidied(means, repository, settings, report))
     except FileStorageError as error:
         raise ActionError("reading the Data.fs", str(error)) from error
     except OSError as error:
@@ -59,10 +59,11 @@ def _backed_up(run: Run, attempts: int = ATTEMPTS) -> BackupResult:
 
 
 def _tidied(
-    disk: Disk, repository: Path, settings: BackupSettings, report: Report
+    means: Means, repository: Path, settings: BackupSettings, report: Report
 ) -> tuple[str, ...]:
     report.stage("removing old backups")
-    removed = outdated(read_repository(repository), settings.keep_full)
+    disk, listed = means.disk, read_repository(repository)
+    removed = outdated(listed, settings.keep_full, settings.keep, means.clock())
     for stamp in removed:
         remove_generation(disk, repository, stamp, report.say)
         report.say(f"removed {stamp} and the incremental backups after it")

@@ -1,9 +1,11 @@
 """What is backed up, how, and what came of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from zope_exporter.maintenance.jobs.report import ActionError
+
+from .retention import Retention
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,8 @@ class Source:
 
 @dataclass(frozen=True)
 class BackupSettings:
-    """How to back up: `full` None to decide by what is there; `keep_full` generations are kept.
+    """How to back up: `full` None to decide by what is there; `keep_full` generations are kept, and
+    what the rules of `keep` name beside them.
 
     After `most_pieces` a full backup is made: one damaged piece costs all that come after it.
     """
@@ -27,6 +30,7 @@ class BackupSettings:
     gzip: bool = False
     keep_full: int = 4
     most_pieces: int = 200
+    keep: Retention = field(default_factory=Retention)
 
 
 @dataclass(frozen=True)
