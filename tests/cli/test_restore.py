@@ -1,5 +1,6 @@
 """`restore` and `recover` as a shell runs them."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.databases.packing import items, make_database
+from tests.support.databases.repository import tree
 from tests.support.programs.children import child, lines_until_ready
 from tests.support.programs.exporter import zope_exporter
 
@@ -144,3 +146,31 @@ def test_a_repository_without_backups_is_a_refusal(site: Path) -> None:
     refused = run(site, "restore", site.parents[1] / "empty", site)
     assert refused.returncode == 3
     assert "has no complete backup" in refused.stderr
+
+
+def test_a_dry_run_of_a_restore_does_the_checks_and_writes_nothing(site: Path) -> None:
+    before = tree(site.parent)
+    backup = site.parents[1] / "backup"
+    command = ("restore", backup / "Data.fs", site, "--dry-run", "--blob-dir")
+    dry = run(site, *command, site.with_name("blobs"), "--blobs", backup / "blobs")
+    assert dry.returncode == 0, dry.stderr
+    assert f"{backup}/Data.fs would be restored to {site}: " in dry.stderr
+    assert re.search(r" and \d blobs\n", dry.stderr)
+    assert f"the Data.fs of before would be kept as {site}.before-restore-" in dry.stderr
+    content = bytearray((backup / "Data.fs").read_bytes())
+    content[len(content) // 2 :] = b"\0" * len(content[len(content) // 2 :])
+    (backup / "Data.fs").write_bytes(content)
+    damaged = run(site, *command, site.with_name("blobs"), "--blobs", backup / "blobs")
+    assert damaged.returncode == 1, damaged.stderr
+    assert "would be restored" not in damaged.stderr
+    assert tree(site.parent) == before
+
+
+def test_a_dry_run_while_the_site_runs_ends_with_what_is_to_be_stopped(site: Path) -> None:
+    backup = site.parents[1] / "backup/Data.fs"
+    with child(OPEN, str(site)) as zope:
+        lines_until_ready(zope)
+        used = run(site, "restore", backup, site, "--dry-run")
+    assert used.returncode == 3
+    assert f"{backup} would be restored to {site}" in used.stderr
+    assert f"has {site} open (stop Zope and ZEO first)" in used.stderr

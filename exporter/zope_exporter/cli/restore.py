@@ -21,6 +21,7 @@ from zope_exporter.system.log_format import set_up_logging
 from .flags import EXIT_CODES, SEARCH_SECONDS, config_flag, exit_on_user_error
 
 if TYPE_CHECKING:
+    from zope_exporter.config.schema import Config
     from zope_exporter.maintenance.restore.place import Place
     from zope_exporter.maintenance.restore.source import Source
 
@@ -46,6 +47,10 @@ ACCEPT_MISSING_BLOBS = (
     "Go on though the backup itself has lost blobs, or has damaged ones: these are left out, and"
     " named. What the database lacked when it was backed up is restored around without this."
 )
+DRY_RUN = (
+    "Do all the checks and say what would be restored, and write nothing; the site need not be"
+    " stopped for that, but it is said, as a refusal, if it would have to be."
+)
 RESTORE_EXITS = (
     "Exits with 0 when all that was backed up is restored (what the database lacked even then is"
     " named), 1 when it failed, 2 for a mistake, 3 when it was refused and nothing was touched, 4"
@@ -70,6 +75,7 @@ RECOVER_EXITS = (
 @click.option("--blob-dir", type=FILE, help=BLOB_DIR)
 @click.option("--accept-missing-blobs", is_flag=True, help=ACCEPT_MISSING_BLOBS)
 @click.option("--go-by-the-lock", is_flag=True, help=GO_BY_LOCK)
+@click.option("--dry-run", is_flag=True, help=DRY_RUN)
 @config_flag
 def restore_command(
     source: Path,
@@ -79,6 +85,7 @@ def restore_command(
     blob_dir: Path | None,
     accept_missing_blobs: bool,
     go_by_the_lock: bool,
+    dry_run: bool,
     config_file: Path | None,
 ) -> None:
     """Restore SOURCE to DATA_FS, a new place or the Data.fs of a stopped site.
@@ -89,7 +96,7 @@ def restore_command(
     If the Data.fs is missing after a pack that died, this says which file beside it is whole.
     """
     from zope_exporter.maintenance.restore.place import Place
-    from zope_exporter.maintenance.restore.restore import restore
+    from zope_exporter.maintenance.restore.restore import rehearse, restore
 
     moment = _moment(at)
     if at is not None and not source.is_dir():
@@ -98,11 +105,13 @@ def restore_command(
     place = Place(data_fs.absolute(), blob_dir.absolute() if blob_dir else None, stamp)
 
     def work(report: Report) -> int:
-        with (
-            _source(source.absolute(), moment, blobs and blobs.absolute(), report) as wanted,
-            _nobody_else(place, go_by_the_lock, config_file, report),
-        ):
-            restore(wanted, place, report, accept_missing_blobs)
+        with _source(source.absolute(), moment, blobs and blobs.absolute(), report) as wanted:
+            if dry_run:
+                rehearse(wanted, place, report, accept_missing_blobs)
+                _check_stopped(place, go_by_the_lock, config_file, report)
+                return 0
+            with _nobody_else(place, go_by_the_lock, config_file, report):
+                restore(wanted, place, report, accept_missing_blobs)
         return 0
 
     _run(work)
@@ -197,19 +206,27 @@ def _nobody_else(
     place: "Place", go_by_lock: bool, config_file: Path | None, report: Report
 ) -> Iterator[None]:
     """Within, nobody has the Data.fs open, nor packs it or backs it up."""
+    from zope_exporter.maintenance.jobs.lock import LockPath, Patience, locked
+    from zope_exporter.system.state import state_directory
+
+    config = _check_stopped(place, go_by_lock, config_file, report)
+    fallback = state_directory(config.state_dir) / "locks" / "restore.lock"
+    with locked(LockPath(place.data_fs.parent, fallback), Patience(), report):
+        yield
+
+
+def _check_stopped(
+    place: "Place", go_by_lock: bool, config_file: Path | None, report: Report
+) -> "Config":
     from zope_exporter.config.load import load_config
     from zope_exporter.config.search import search
-    from zope_exporter.maintenance.jobs.lock import LockPath, Patience, locked
     from zope_exporter.maintenance.restore.exclusive_access import check_stopped
-    from zope_exporter.system.state import state_directory
 
     report.stage("looking for processes")
     config = load_config(config_file)
     services = [service for _, service in search(config, SEARCH_SECONDS).services()]
     check_stopped(place.data_fs, services, go_by_lock, blob_dir=place.blob_dir)
-    fallback = state_directory(config.state_dir) / "locks" / "restore.lock"
-    with locked(LockPath(place.data_fs.parent, fallback), Patience(), report):
-        yield
+    return config
 
 
 def _run(work: Callable[[Report], int]) -> NoReturn:

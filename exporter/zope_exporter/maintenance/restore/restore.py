@@ -21,7 +21,7 @@ from zope_exporter.maintenance.jobs.report import (
 from zope_exporter.maintenance.room import Need, check_room
 from zope_exporter.storage.filestorage.datafile import FileStorageError
 from zope_exporter.system.fsync import sync_directory, sync_file
-from zope_exporter.system.humanize import few
+from zope_exporter.system.humanize import few, size
 
 from .blob_directory import remove_unfinished
 from .blob_exchange import BlobExchange, BlobPlan, plan_blobs
@@ -57,6 +57,28 @@ def restore(
             if place.blob_dir is not None:
                 remove_unfinished(place.blob_dir)
             _Restore(source, place, plan, report, outcome).run(bad, accept_missing_blobs)
+
+
+def rehearse(
+    source: Source, place: Place, report: Report, accept_missing_blobs: bool = False
+) -> None:
+    """Do all the checks that a restore does before it writes, and say what it would do.
+
+    Writes nothing, not even ZODB's lock, so that the site may go on meanwhile. Raises as it does.
+    """
+    report.stage("preconditions")
+    with _told(outcome := Outcome(place)):
+        outcome.look()
+        plan = _preconditions(source, place, report)
+        source.verify(report)
+        bad = source.bad_blobs(report) if plan else {}
+        if not accept_missing_blobs:
+            check_blobs(source, bad, report)
+    blobs = f" and {len(plan.sizes) - len(bad)} blobs" if plan else ""
+    report.say(f"{source.name} would be restored to {place.data_fs}: {size(source.size)}{blobs}")
+    if is_there(place.data_fs):
+        report.say(f"the Data.fs of before would be kept as {place.kept}")
+    report.say("nothing was written")
 
 
 @contextmanager
