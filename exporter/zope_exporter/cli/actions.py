@@ -17,6 +17,17 @@ EXITS = (
 )
 
 
+def with_trial(command: click.Command) -> click.Command:
+    """Let the command of packs be tried, and keep as much history as it is told."""
+    days = "How many days of history to keep for undo, in place of those configured."
+    dry = "Check all, say what would go and what that frees, and do nothing."
+    command.params += [
+        click.Option(["--days", "pack_days"], type=click.IntRange(min=0), help=days),
+        click.Option(["--dry-run"], is_flag=True, help=dry),
+    ]
+    return command
+
+
 def action_command(action: str, help_text: str) -> click.Command:
     """Return the command of an action."""
 
@@ -33,15 +44,24 @@ def action_command(action: str, help_text: str) -> click.Command:
     )
     @click.option("--quiet", is_flag=True, help="Print only what is wrong.")
     def command(
-        site: str | None, database: str | None, config_file: Path | None, wait: float, quiet: bool
+        site: str | None,
+        database: str | None,
+        config_file: Path | None,
+        wait: float,
+        quiet: bool,
+        pack_days: int | None = None,
+        dry_run: bool = False,
     ) -> None:
         lower_priority()
-        from .run_action import Shell, find_catalog, meant, worst
+        from .run_action import Shell, find_catalog, meant, rehearsed, worst
 
         set_up_logging("error", "logfmt")  # what is to be said is printed
         with exit_on_user_error():
-            catalog = find_catalog(config_file)
+            catalog = find_catalog(config_file, pack_days)
+            tasks = meant(catalog, action, site, database)
+            if dry_run:
+                sys.exit(worst(rehearsed(catalog, task) for task in tasks))
             shell = Shell(catalog, catalog.store, wait, quiet)
-            sys.exit(worst(map(shell.run, meant(catalog, action, site, database))))
+            sys.exit(worst(map(shell.run, tasks)))
 
     return command

@@ -9,7 +9,7 @@ import click
 from zope_exporter import __version__
 from zope_exporter.system.log_format import FORMATS, LEVELS, set_up_logging
 
-from .actions import action_command
+from .actions import action_command, with_trial
 from .agent import agent
 from .assets import assets_command, rules_command
 from .backups import backups_command
@@ -222,7 +222,9 @@ def jobs(number: int | None, config_file: Path | None) -> None:
 
 
 main.add_command(
-    action_command("pack", "Remove what no longer can be undone from a database of SITE.")
+    with_trial(
+        action_command("pack", "Remove what no longer can be undone from a database of SITE.")
+    )
 )
 main.add_command(
     action_command("backup", "Back up the databases of SITE, or of all sites, and prove it.")

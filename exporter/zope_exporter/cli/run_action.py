@@ -17,17 +17,43 @@ from zope_exporter.maintenance.jobs.lock import Patience
 from zope_exporter.maintenance.jobs.report import RefusedError
 from zope_exporter.maintenance.jobs.store import JobStore
 from zope_exporter.system.humanize import duration, size
-from zope_exporter.system.state import state_file
+from zope_exporter.system.state import FILE_NAME, state_file
 
 from .flags import EXIT_CODES, SEARCH_SECONDS
 from .foreground import ended_by_signals, shown
 
 
-def find_catalog(config_file: Path | None) -> ActionCatalog:
+def find_catalog(config_file: Path | None, pack_days: int | None = None) -> ActionCatalog:
     config = load_config(config_file)
     store = JobStore(*state_file(config.state_dir))
     inventory = search(config, SEARCH_SECONDS)
-    return ActionCatalog(config, lambda: inventory, store)
+    return ActionCatalog(config, lambda: inventory, store, pack_days)
+
+
+def rehearsed(catalog: ActionCatalog, task: Task) -> int:
+    """Say what a pack would do, and why it would be refused; return the exit code."""
+    try:
+        with shown() as display:
+            catalog.rehearse_pack(task, display, _garbage(catalog, task))
+    except RefusedError as error:
+        click.echo(f"{task}: refused: {error.advice}", err=True)
+        return EXIT_CODES["refused"]
+    return EXIT_CODES["succeeded"]
+
+
+def _garbage(catalog: ActionCatalog, task: Task) -> float | None:
+    """Return what an exporter that serves has counted as garbage, None if none has."""
+    from zope_exporter.collectors.datafs import GARBAGE, KeptDataFsCollector
+
+    state = catalog.store.directory / FILE_NAME if catalog.store.is_kept else None
+    kept = KeptDataFsCollector(catalog.inventory, state)
+    named = task.site, task.database
+    found = [
+        sample.value
+        for sample in kept.collect()
+        if sample.metric == GARBAGE and sample.labels[:2] == named
+    ]
+    return sum(found) if found else None
 
 
 def meant(

@@ -1,8 +1,10 @@
 """Backups and verifications by the command, and how they keep out of a pack's way."""
 
+import re
 import shutil
 import subprocess
 import sys
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -77,6 +79,28 @@ def test_a_pack_waits_for_a_proven_backup(host: Host) -> None:
     assert host.run("pack").returncode == 0
     assert host.data_fs.stat().st_size < size
     assert host.jobs()[0].code == "backup"
+
+
+def test_a_pack_is_tried_and_keeps_the_days_it_is_told(host: Host) -> None:
+    before = host.data_fs.read_bytes()
+    early = host.run("pack", "--dry-run")
+    assert early.returncode == 3
+    assert "no backup of this database has ever been proven" in early.stderr
+    assert host.run("backup").returncode == 0
+    dry = host.run("pack", "--dry-run", "--days", "1")
+    assert dry.returncode == 0, dry.stderr
+    assert "it would be packed through the file" in dry.stderr
+    assert "what it would free is not known: no exporter has counted" in dry.stderr
+    found = re.search(r"replaced or deleted before (\S+) would go", dry.stderr)
+    assert found
+    kept = datetime.now(timezone.utc) - datetime.fromisoformat(found[1])
+    assert timedelta(days=1) <= kept <= timedelta(days=1, minutes=10)
+    assert host.data_fs.read_bytes() == before
+    assert [job.task.action for job in host.jobs()] == ["backup"]
+    assert host.run("pack", "--days", "1").returncode == 0
+    assert host.data_fs.stat().st_size == len(before)  # all of it is younger
+    assert host.run("pack").returncode == 0
+    assert host.data_fs.stat().st_size < len(before)
 
 
 @pytest.mark.parametrize("action", ["pack", "backup"])

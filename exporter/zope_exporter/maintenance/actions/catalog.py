@@ -9,21 +9,31 @@ from zope_exporter.config.schema import Config
 from zope_exporter.discovery.inventory import Inventory
 from zope_exporter.maintenance.jobs.job import Paths, Task, Work
 from zope_exporter.maintenance.jobs.lock import LockPath
-from zope_exporter.maintenance.jobs.report import RefusedError
+from zope_exporter.maintenance.jobs.report import RefusedError, Report
 from zope_exporter.maintenance.jobs.store import JobStore
 
 from .databases import BackupPlan, SiteDatabase, backup_plan, backup_plans, site_databases
 from .external import ExternalBackup, external_backups
-from .run import run_backup, run_pack, run_verify
+from .run import rehearse_pack, run_backup, run_pack, run_verify
 
 
 class ActionCatalog:
     """Finds what a task is about in the configuration and the inventory of the moment."""
 
-    def __init__(self, config: Config, inventory: Callable[[], Inventory], store: JobStore) -> None:
+    def __init__(
+        self,
+        config: Config,
+        inventory: Callable[[], Inventory],
+        store: JobStore,
+        pack_days: int | None = None,
+    ) -> None:
+        """`pack_days` is in place of those configured."""
         self._config = config
         self._settings = config.actions or ActionSettings()
-        self._inventory = inventory
+        self._pack = self._settings.pack
+        if pack_days is not None:
+            self._pack = self._pack.model_copy(update={"days": pack_days})
+        self.inventory = inventory
         self.store = store
 
     def targets(self, action: str) -> Sequence[tuple[str, str]]:
@@ -38,7 +48,7 @@ class ActionCatalog:
         """Return the site and database of everything the action can be done to."""
         return [
             (database.site, database.name)
-            for database in site_databases(self._inventory())
+            for database in site_databases(self.inventory())
             if action == PACK or backup_plan(self._config, database) is not None
         ]
 
@@ -71,27 +81,38 @@ class ActionCatalog:
 
     def plans(self) -> list[BackupPlan]:
         """Return the plan of every database that is backed up here."""
-        return list(backup_plans(self._config, self._inventory()))
+        return list(backup_plans(self._config, self.inventory()))
 
     def external(self) -> list[ExternalBackup]:
         """Return the databases whose backups others make, and what tells of them."""
-        return list(external_backups(self._config, self._inventory()))
+        return list(external_backups(self._config, self.inventory()))
 
     def work(self, task: Task) -> Work:
         """Return what the task takes.
 
         Raises RefusedError: `unknown` or `unconfigured`; StateError without a state directory.
         """
-        for database in site_databases(self._inventory()):
+        for database in site_databases(self.inventory()):
             if (database.site, database.name) == (task.site, task.database):
                 return self._work(task, database)
+        raise self._nothing(task.action, task.site, task.database)
+
+    def rehearse_pack(self, task: Task, report: Report, garbage: float | None) -> None:
+        """Check all that a pack asks for, and say what it would do; nothing is touched.
+
+        `garbage` are the bytes it frees, as far as that is known. Raises RefusedError.
+        """
+        for database in site_databases(self.inventory()):
+            if (database.site, database.name) == (task.site, task.database):
+                plan = backup_plan(self._config, database)
+                return rehearse_pack(database, self._pack, plan, report, garbage)
         raise self._nothing(task.action, task.site, task.database)
 
     def _work(self, task: Task, database: SiteDatabase) -> Work:
         plan = backup_plan(self._config, database)
         if task.action == PACK:
-            run = partial(run_pack, database, self._settings.pack, plan)
-            cooldown = self._settings.pack.cooldown
+            run = partial(run_pack, database, self._pack, plan)
+            cooldown = self._pack.cooldown
         elif plan is None:
             raise self._nothing(task.action, task.site, task.database)
         elif task.action == BACKUP:
@@ -110,7 +131,7 @@ class ActionCatalog:
         for external in () if action == PACK else self.external():
             if site in (None, external.site) and database in (None, external.database):
                 return external.refusal(action)
-        inventory = self._inventory()
+        inventory = self.inventory()
         sites = [each.name for each in inventory.sites]
         if site is not None and site not in sites:
             return RefusedError("unknown", f"no site is called {site}", _known(sites))

@@ -68,6 +68,22 @@ def run_pack(
     return _facts(pack(target, _settings(config, plan, report), report))
 
 
+def rehearse_pack(
+    database: SiteDatabase,
+    config: PackConfig,
+    plan: BackupPlan | None,
+    report: Report,
+    garbage: float | None,
+) -> None:
+    """Check all that a pack asks for, and say what it would do; nothing is touched."""
+    # Here, as all commands know the actions, and few of them begin one.
+    from zope_exporter.maintenance.pack.choose_engine import choose
+    from zope_exporter.maintenance.pack.rehearsal import rehearse
+
+    target = PackTarget(database.storage, choose(database.storage, database.uses))
+    rehearse(target, _settings(config, plan, report), report, garbage)
+
+
 def _settings(config: PackConfig, plan: BackupPlan | None, report: Report) -> PackSettings:
     if plan is None or not config.require_backup:
         return PackSettings(config.days)
