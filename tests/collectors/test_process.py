@@ -2,6 +2,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -10,7 +11,7 @@ import pytest
 from tests.support.programs.children import WAIT, as_known, child, lines_until_ready
 from tests.support.programs.processes import eventually
 from zope_exporter.collectors.process import ProcessCollector
-from zope_exporter.discovery.inventory import Inventory, Process, Service, Site
+from zope_exporter.discovery.inventory import Inventory, Process, Service, Site, Worker
 from zope_exporter.metrics.exposition import encode
 from zope_exporter.metrics.metric import Sample
 from zope_exporter.metrics.registry import Registry, Scrape
@@ -69,12 +70,32 @@ print("ready")
 """
 
 
-def inventory(**processes: Process | None) -> Inventory:
-    services = tuple(
+MASTER = f"""
+import os, signal, time
+def serve():
+    files = [open("/dev/null") for _ in range(20)]
+    while time.process_time() < 0.2:
+        pass
+    os.write(ready, b"x")
+    signal.pause()
+waits, ready = os.pipe()
+for _ in range(2):
+    if not os.fork():
+        serve()
+os.read(waits, 1), os.read(waits, 1)
+{WAIT}
+"""
+
+
+def inventory(*workers: Process, **processes: Process | None) -> Inventory:
+    """Services by their names; the first of them has these workers."""
+    services = [
         Service("zeo" if name == "zeo" else "zope", name, Path("etc/zope.conf"), process=process)
         for name, process in processes.items()
-    )
-    return Inventory((Site("intranet", services),))
+    ]
+    numbered = tuple(Worker(number, worker) for number, worker in enumerate(workers, 1))
+    services[0] = replace(services[0], workers=numbered)
+    return Inventory((Site("intranet", tuple(services)),))
 
 
 def scrape(found: Inventory, rescan: Callable[[], Inventory], timeout: float = 30) -> Scrape:
@@ -123,9 +144,49 @@ def test_time_of_children_is_not_counted() -> None:
     assert values(found.samples)["cpu_seconds_total"] < float(seconds) + 0.1
 
 
+def test_workers_are_measured_with_their_master() -> None:
+    with child(MASTER) as running:
+        lines_until_ready(running)
+        master = as_known(running.pid)
+        children = psutil.Process(running.pid).children()
+        workers = [as_known(worker.pid) for worker in children]
+        found = inventory(*workers, one=master)
+        collector = ProcessCollector(lambda: found, must_not_rescan)
+        before = values(Registry([collector]).scrape(30).samples)
+        assert before["workers"] == 2
+        assert before["cpu_seconds_total"] > 0.35  # of which the master has none
+        assert before["threads"] == 3
+        assert before["open_fds"] == children[0].num_fds() > 20
+        assert before["start_time_seconds"] == master.start_time
+        alone = values(scrape(inventory(one=master), must_not_rescan).samples)
+        assert before["resident_memory_bytes"] > 1.5 * alone["resident_memory_bytes"]
+
+        children[0].kill()
+        ended = eventually(lambda: children[0].status() == psutil.STATUS_ZOMBIE)
+        after = values(Registry([collector]).scrape(30).samples)
+        children[1].kill()
+    assert ended
+    assert after["workers"] == 1
+    assert after["threads"] == 2
+
+
+def test_the_time_of_workers_that_ended_stays_counted() -> None:
+    with child(PARENT) as running:
+        lines_until_ready(running)
+        master = as_known(running.pid)
+        gone = Process(4_000_000, 1.0)  # whose time its master has from the kernel by now
+        found = [inventory(gone, one=master)]
+        collector = ProcessCollector(lambda: found[0], must_not_rescan)
+        for known in (found[0], inventory(one=master)):
+            found[0] = known
+            now = values(Registry([collector]).scrape(30).samples)
+            assert now["cpu_seconds_total"] >= 0.3
+            assert now["workers"] == 0
+
+
 def test_golden_page(busy: tuple[Process, float]) -> None:
     processes = {"one": busy[0], "two": None, "zeo": busy[0]}
-    known = inventory(**processes)
+    known = inventory(busy[0], **processes)
     found = scrape(known, lambda: known)
     masked = [
         sample if sample.metric.name == "zope_process_up" else sample._replace(value=0)

@@ -346,18 +346,6 @@ def test_an_instance_of_which_only_the_data_fs_is_known(tmp_path: Path, host: Ho
     assert site.services[0].problems == ()
 
 
-def test_a_data_fs_alone_tells_its_process_by_its_lock(tmp_path: Path, host: Host) -> None:
-    declared = Site(
-        "intranet", (Service("zope", "", None, databases=(main(tmp_path / "Data.fs"),)),)
-    )
-    with running(program(tmp_path / "some-server"), cwd=tmp_path) as server:
-        (tmp_path / "Data.fs.lock").write_text(f" {server.pid}\n")
-        process = only(host.survey(declared)).process
-        assert process is not None
-        assert process.pid == server.pid
-    assert only(host.survey(declared)).process is None
-
-
 def test_a_declared_zeo_server_may_have_its_address_given(tmp_path: Path, host: Host) -> None:
     conf = zeo_instance(tmp_path / "data", "0.0.0.0:8100")
     host.sources = [

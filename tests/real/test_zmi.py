@@ -35,7 +35,7 @@ def probe(
     zope: ZopeInstance, password_file: Path, *, pid: int = 0, timeout: float = PATIENCE
 ) -> ZmiResult:
     login = ZmiLogin(zope.site.url, USER, password_file)
-    target = ZmiTarget(login, ("main", "catalog"), Process(pid or zope.pid, 1.0))
+    target = ZmiTarget(login, ("main", "catalog"), (Process(pid or zope.pid, 1.0),))
     return ZmiProber(timeout).probe(target)
 
 

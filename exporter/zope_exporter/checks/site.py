@@ -43,9 +43,10 @@ def judge(
         for service in site.services:
             findings += _service(site, service, values, now(), limits)
             if service.kind == "zope" and values.get(process.UP, site.name, service.name):
-                findings += judge_agent(site.name, service, values, absence)
-                findings += judge_workers(site.name, service, values, limits)
-                findings += judge_databases(site.name, service, values, limits)
+                for each in service.apart():
+                    findings += judge_agent(site.name, each, values, absence)
+                    findings += judge_workers(site.name, each, values, limits)
+                    findings += judge_databases(site.name, each, values, limits)
                 findings += judge_zmi(site.name, service.name, values)
         findings += judge_zeo(site, values, now(), limits)
         for storage in site.storages:
@@ -123,6 +124,8 @@ def is_near_memory_limit(site: str, zope: str, values: Values, limits: Limits) -
 
 def _running(site: Site, service: Service, values: Values, now: float) -> str:
     facts = [f"pid {service.process.pid}"] if service.process else []
+    if service.workers:
+        facts.append(f"{len(service.workers)} worker process{'es' * (len(service.workers) > 1)}")
     started = values.get(process.START_TIME, site.name, service.name)
     if started is not None:
         facts.append(f"up for {duration(now - started)}")

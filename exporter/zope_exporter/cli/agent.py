@@ -58,7 +58,7 @@ def status(config_file: Path | None) -> None:
     with exit_on_user_error():
         inventory = search(load_config(config_file), SEARCH_SECONDS)
     all_well = True
-    for site, zope in inventory.zopes():
+    for site, zope in inventory.serving():
         found = agent_status(zope, ASK_SECONDS)
         all_well = all_well and found.is_well
         click.echo(f"{site}/{zope.name}: {found.text}")

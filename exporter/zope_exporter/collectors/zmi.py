@@ -44,7 +44,7 @@ class ZmiCollector:
         zopes = [
             (site, service.name, zope)
             for site, service in self._inventory().services()
-            if (zope := zmi_target(service)) and not find_sockets(service)
+            if (zope := zmi_target(service)) and not any(map(find_sockets, service.apart()))
         ]
         self._results.keep([zope for *_, zope in zopes])
         return [

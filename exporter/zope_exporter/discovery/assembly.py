@@ -88,7 +88,7 @@ class _FoundStorage:
     def add(self, service: Service, database: Database) -> None:
         self.blob_dir = self.blob_dir or database.blob_dir
         if service.process and (service.kind == "zeo" or database.kind == "filestorage"):
-            self.owners[service.process] = None
+            self.owners.update(dict.fromkeys(service.processes))
 
 
 class _Storages:

@@ -12,6 +12,8 @@ from .memory import Remembered
 
 # What runzeo is told in the place of, or over, its zeo.conf.
 ADDRESS, FILENAME, MONITOR = "address", "filename", "monitor"
+# Where a Zope listens whose server is not that of its ini file; no variable can be called so.
+LISTEN = "#listen"
 
 
 class Looking:
@@ -51,6 +53,7 @@ class Source:
     by_hand: bool = False
     root: Path | None = None
     of_any_application: bool = False
+    workers: tuple[Process, ...] = ()
     problems: tuple[str, ...] = ()
 
     @property

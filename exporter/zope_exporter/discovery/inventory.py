@@ -5,7 +5,7 @@ read it without a lock.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -21,6 +21,17 @@ class Process:
 
     pid: int
     start_time: float
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One of the processes that serve for a master, with the number it is told apart by.
+
+    It keeps the number as long as it lives; the one that takes its place may get it then.
+    """
+
+    number: int
+    process: Process
 
 
 @dataclass(frozen=True)
@@ -87,6 +98,7 @@ class Service:
     `address` is where a ZEO server listens, `monitor_address` where that of Zope 2 tells how it is,
     `tls` what it takes to be its client if it `wants_tls`; `databases` of one are the storages it
     serves.
+    Where other processes serve for `process`, which is their master then, they are its `workers`.
     `pipeline` are the WSGI filters and the application as the ini file names them, the outermost
     first, and `pipeline_code` is the code behind each. `access_log_format` is that of translogger.
     Both logs may be one file. `more_event_logs` have what is not in `event_log`.
@@ -118,7 +130,29 @@ class Service:
     agent_socket: Path | None = None
     zmi: ZmiLogin | None = None
     process: Process | None = None
+    workers: tuple[Worker, ...] = ()
     problems: tuple[str, ...] = ()
+
+    @property
+    def processes(self) -> tuple[Process, ...]:
+        """All of them, the master first."""
+        own = () if self.process is None else (self.process,)
+        return (*own, *(worker.process for worker in self.workers))
+
+    def apart(self) -> tuple["Service", ...]:
+        """The same for each process that serves, for what can only be asked of one.
+
+        One worker is the service itself; of several each has its number in its name.
+        """
+        if not self.workers:
+            return (self,)
+        names = [f"{self.name}-{each.number}" for each in self.workers]
+        return tuple(
+            replace(self, name=name, process=worker.process, workers=())
+            for name, worker in zip(
+                names if len(names) > 1 else [self.name], self.workers, strict=True
+            )
+        )
 
 
 @dataclass(frozen=True)
@@ -198,6 +232,10 @@ class Inventory:
 
     def zopes(self) -> Iterator[tuple[str, Service]]:
         return ((site, service) for site, service in self.services() if service.kind == "zope")
+
+    def serving(self) -> Iterator[tuple[str, Service]]:
+        """All Zopes, those with several workers by worker."""
+        return ((site, each) for site, zope in self.zopes() for each in zope.apart())
 
     def storages(self) -> Iterator[tuple[str, Storage]]:
         return ((site.name, storage) for site in self.sites for storage in site.storages)

@@ -9,15 +9,14 @@ from typing import Protocol
 
 import psutil
 
-from zope_exporter.system.foreign_file import ForeignFileError, read
-
 from .candidate import FILENAME, Looking, Source, real
 from .command_line import CommandLine, CommandLineError, parse
+from .evidence import Holder, holder, unix_listeners
 from .inventory import Process
+from .listeners import with_listeners
 from .roots import HiddenRootError, other_root, root_key
+from .workers import may_be_server
 
-_TICK = 1.0
-_LARGEST_PID_FILE = 100
 _HIDDEN = (
     "processes of other users are hidden from zope-exporter (/proc is mounted with hidepid or"
     " ProtectProc is set); run it as the user of Zope or as root, or lift that"
@@ -42,12 +41,14 @@ class RunningProcess(Protocol):
 class Processes:
     """The servers that run, and sentences about those that could not be looked into.
 
-    `hidden` says why there may be others that cannot be seen.
+    `holders` are those whose command lines do not tell that they are Zopes. `hidden` says why there
+    may be others that cannot be seen.
     """
 
     sources: tuple[Source, ...] = ()
     problems: tuple[str, ...] = ()
     hidden: str = ""
+    holders: tuple[Holder, ...] = ()
 
 
 def find_processes(
@@ -60,44 +61,8 @@ def find_processes(
     for process in running():
         scan.look_at(process)
     sources = scan.leaders()
-    return Processes(sources, tuple(scan.problems), _HIDDEN if scan.hidden and not sources else "")
-
-
-def process_of(pid_file: Path, kind: str | None = None) -> Process | None:
-    """Return the running process that wrote the file; None if there is none.
-
-    With `kind` ("zope" or "zeo") only if its command line is that of such a server, for Zope leaves
-    its file behind when it is killed, and containers have process ids of their own. Raises
-    ForeignFileError for what is there but cannot be read.
-    """
-    try:
-        process = psutil.Process(int(_content(pid_file)))
-        started = process.create_time()
-        # A later process of the same number is younger than the file.
-        if started > pid_file.stat().st_mtime + _TICK or not process.cmdline():
-            return None
-        if kind is None or _kind(process.cmdline()) in (kind, "unclear"):
-            return Process(process.pid, started)
-    except (OSError, ValueError, psutil.Error):
-        pass
-    return None
-
-
-def _content(pid_file: Path) -> bytes:
-    try:
-        return read(pid_file, _LARGEST_PID_FILE)
-    except ForeignFileError as error:
-        if isinstance(error.__cause__, (FileNotFoundError, NotADirectoryError)):
-            return b""
-        raise
-
-
-def _kind(argv: list[str]) -> str | None:
-    try:
-        command = parse(argv)
-    except CommandLineError:
-        return "unclear"
-    return command.kind if command else None
+    hidden = _HIDDEN if scan.hidden and not (sources or scan.holders) else ""
+    return Processes(sources, tuple(scan.problems), hidden, tuple(scan.holders))
 
 
 @dataclass(frozen=True)
@@ -117,14 +82,19 @@ class _Scan:
         self._proc = proc
         self._looking = looking
         self._servers: list[_Server] = []
+        self.holders: list[Holder] = []
+        self._sockets = unix_listeners(proc)
 
     def look_at(self, process: RunningProcess) -> None:
         self._looking(f"process {process.pid}")
         try:
-            command = parse(process.cmdline())
+            argv = process.cmdline()
+            command = parse(argv)
             # psutil keeps its objects from pass to pass; this one may be of an earlier process.
             if command is not None and process.is_running():
                 self._look_into(process, command)
+            elif command is None and may_be_server(argv) and process.pid != os.getpid():
+                self._look_at_files(process, argv)
         except CommandLineError as error:
             self.problems.append(f"process {process.pid} is a Zope or ZEO server, but {error}")
         except psutil.AccessDenied:
@@ -161,6 +131,14 @@ class _Scan:
         key = root_key(root), str(file if root else real(file))
         self._servers.append(_Server(source, this, process.ppid(), key))
 
+    def _look_at_files(self, process: RunningProcess, argv: list[str]) -> None:
+        self._looking(f"the open files of process {process.pid}")
+        this = Process(process.pid, process.create_time())
+        found = holder(this, argv, self._proc, self._sockets)
+        if found is not None:
+            directory, environ = _directory(process), _environ(process)
+            self.holders.append(replace(found, directory=directory, environ=environ))
+
     def leaders(self) -> tuple[Source, ...]:
         """One process for each configuration file, the one that was started first.
 
@@ -177,6 +155,8 @@ class _Scan:
     def _leader(self, file: str, servers: list[_Server]) -> Source:
         pids = {server.process.pid for server in servers}
         first, *others = [each for each in servers if each.parent not in pids] or servers
+        if first.source.of_any_application:
+            first = replace(first, source=with_listeners(first.source, self._proc))
         if not others:
             return first.source
         rest = ", ".join(str(server.process.pid) for server in others)

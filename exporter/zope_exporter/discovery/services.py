@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from .candidate import Candidate, Looking, Source
+from .candidate import LISTEN, Candidate, Looking, Source
 from .conf.config_file import ConfCache
 from .conf.values import instance_directory
 from .conf.wsgi_ini import WsgiIni, read_wsgi_ini
@@ -54,6 +54,9 @@ class ServiceReader:
             service = _with_conf(service, zope.content)
         if ini.content:
             service = _with_ini(service, ini.content)
+        told = dict(source.variables)
+        if LISTEN in told:
+            service = replace(service, urls=tuple(told[LISTEN].split()), threads=None)
         debug = service.debug_mode or source.debug
         return Candidate(replace(service, debug_mode=debug), source, zope.environ)
 

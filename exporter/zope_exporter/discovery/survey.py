@@ -9,13 +9,16 @@ from zope_exporter.system.foreign_file import ForeignFileError
 
 from .assembly import assemble
 from .candidate import Candidate, Looking, Source, real
+from .evidence import Evidence
 from .inventory import Inventory, Process, Service, Site
 from .memory import Memory, Remembered
-from .processes import Processes, find_processes, process_of
+from .pid_file import process_of
+from .processes import Processes, find_processes
 from .rows import is_gone, row_of, served_alone, source_of
 from .services import ServiceReader, process_file, with_given
 from .sharing import Sharing, local_hosts, own_name
 from .sites import settle
+from .workers import Workers
 
 
 class Survey:
@@ -43,31 +46,40 @@ class Survey:
         self._hosts, self._host = hosts, host
         self._reader = ServiceReader(self.looking)
         self._elsewhere: list[Candidate] = []
+        self._workers = Workers()
 
     def __call__(self) -> Inventory:
         """Search once. What could not be seen is told by the problems of the inventory."""
         processes = self._find()
         gathering = self._gather(processes)
         self._reader.drop_unused()
-        candidates = gathering.candidates
+        candidates = [self._with_workers(each) for each in gathering.candidates]
+        self._workers.drop_unused()
         sharing = Sharing([each.service for each in candidates], self._hosts(), self.looking)
         settled = settle(candidates, self._declared, sharing, self._host())
         self._elsewhere = _elsewhere(settled)
         if self._discover:
             self._remember(settled, gathering.forgotten)
-        problems = [*self._unseen(processes, settled), *filter(None, [self._memory.problem])]
+        told = [*processes.problems, *gathering.problems] if self._discover else []
+        problems = [*told, *self._unseen(processes, settled), *filter(None, [self._memory.problem])]
         return Inventory(assemble(settled, self._declared, sharing), tuple(problems))
 
     def _unseen(self, processes: Processes, settled: Sequence[Candidate]) -> list[str]:
-        """What is to be said of processes. Without `discover` only the configured ones matter."""
+        """What cannot be seen. Without `discover` only the configured ones matter."""
         is_missing = self._discover or any(each.service.process is None for each in settled)
-        hidden = [processes.hidden] if processes.hidden and is_missing else []
-        return [*(processes.problems if self._discover else ()), *hidden]
+        return [processes.hidden] if processes.hidden and is_missing else []
+
+    def _with_workers(self, found: Candidate) -> Candidate:
+        return replace(found, service=self._workers.of(found.service, found.source.workers))
 
     def _gather(self, processes: Processes) -> "_Gathering":
-        gathering = _Gathering(self._reader, processes.sources, self.looking)
         self.looking("the state file")
         remembered = self._memory.load() if self._discover else ()
+        known = [_declared_source(s) for site in self._declared.values() for s in site.services]
+        evidence = Evidence(self._reader, [*known, *map(source_of, remembered)])
+        sources = [*processes.sources, *evidence.sources(processes.holders)]
+        gathering = _Gathering(self._reader, sources, self.looking)
+        gathering.problems += evidence.problems
         for site in self._declared.values():
             gathering.add_declared(site, remembered)
         if self._discover:
@@ -106,6 +118,7 @@ class _Gathering:
 
     def __init__(self, reader: ServiceReader, sources: Iterable[Source], looking: Looking) -> None:
         self.candidates: list[Candidate] = []
+        self.problems: list[str] = []
         self.forgotten: list[Remembered] = []
         self._reader = reader
         self._looking = looking
@@ -156,8 +169,7 @@ class _Gathering:
     def _found_declared(self, given: Service) -> Candidate:
         file = process_file(given)
         process, problems = self._process_of(file) if file else (None, ())
-        by_hand = given.config is not None
-        source = Source(given.kind, given.config, given.wsgi_ini, process=process, by_hand=by_hand)
+        source = replace(_declared_source(given), process=process)
         found = _with_problems(self._found(source), problems)
         if process and _pid(found.service) != process.pid:
             # Of two that run from the same files it is the one that was named.
@@ -221,6 +233,11 @@ class _Gathering:
         if one.kind == "zeo":
             return _of_one_file(served_alone(one), served_alone(other))
         return _of_one_file(one.wsgi_ini, other.wsgi_ini)
+
+
+def _declared_source(given: Service) -> Source:
+    by_hand = given.config is not None
+    return Source(given.kind, given.config, given.wsgi_ini, by_hand=by_hand)
 
 
 def _is_zope_or_zeo(found: Candidate) -> bool:

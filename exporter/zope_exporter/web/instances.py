@@ -54,7 +54,7 @@ def _long_requests(
 def _find(inventory: Inventory, name: str, site_name: str | None) -> tuple[str, Service]:
     found = [
         (site, zope)
-        for site, zope in inventory.zopes()
+        for site, zope in inventory.serving()
         if zope.name == name and site_name in (None, site)
     ]
     if not found:

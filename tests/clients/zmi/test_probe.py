@@ -53,7 +53,8 @@ def probe(
     (tmp_path / "password").write_text("secret")
     with serving(pages) as url:
         login = ZmiLogin(url, "admin", tmp_path / "password")
-        return ZmiProber(PATIENCE, proc).probe(ZmiTarget(login, databases, process))
+        known = (process,) if process else ()
+        return ZmiProber(PATIENCE, proc).probe(ZmiTarget(login, databases, known))
 
 
 PAGES = {

@@ -83,6 +83,22 @@ RECIPES = (
             "ZopeUndo==6.1",
         ),
     ),
+    # Zope behind other servers of WSGI applications than waitress.
+    Recipe(
+        name="servers",
+        pythons=(RUNNING,),
+        zope="Zope==6.3",
+        constraints="constraints.txt",
+        requirements=(
+            "Zope[wsgi]==6.3",
+            "ZEO==6.2",
+            "Products.ExternalMethod==6.1",
+            "a2wsgi==1.10.10",
+            "gunicorn==23.0.0",
+            "setproctitle==1.3.6",
+            "uvicorn==0.35.0",
+        ),
+    ),
     Recipe(
         name="relstorage",
         pythons=(RUNNING,),

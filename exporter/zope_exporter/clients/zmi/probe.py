@@ -22,7 +22,7 @@ class ZmiTarget:
 
     login: ZmiLogin
     databases: tuple[str, ...] = ()
-    process: Process | None = None
+    processes: tuple[Process, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def zmi_target(service: Service) -> ZmiTarget | None:
     if service.zmi is None:
         return None
     names = tuple(each.name for each in service.databases if each.kind in _CHEAP)
-    return ZmiTarget(service.zmi, names, service.process)
+    return ZmiTarget(service.zmi, names, service.processes)
 
 
 class ZmiProber:
@@ -71,10 +71,11 @@ class ZmiProber:
 
     def _check(self, panel: Panel, zope: ZmiTarget) -> None:
         # The address may lead to a load balancer, or to another Zope.
-        if zope.process and panel.pid not in self._numbers(zope.process):
+        numbers = set[int]().union(*map(self._numbers, zope.processes))
+        if numbers and panel.pid not in numbers:
             raise ZmiError(
                 f"the ZMI at {zope.login.url} is that of process {panel.pid}, not of"
-                f" {zope.process.pid}: correct the url"
+                f" {zope.processes[0].pid}: correct the url"
             )
 
     def _numbers(self, process: Process) -> set[int]:

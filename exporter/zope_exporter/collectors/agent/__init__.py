@@ -53,7 +53,7 @@ class AgentCollector:
         self._timeout = timeout
 
     def parts(self) -> Iterable[Part]:
-        for site, zope in self._inventory().zopes():
+        for site, zope in self._inventory().serving():
             yield Part(f"{site}/{zope.name}", partial(self._collect, site, zope))
 
     def _collect(self, site: str, service: Service) -> Iterator[Sample]:

@@ -183,8 +183,9 @@ def _read_server(server: Component, problems: list[str]) -> _Server:
 
 
 def _listeners(server: Component, default_port: str) -> Iterator[str]:
-    """As host:port or unix:path. gunicorn has `bind`, Plone's recipe `fast-listen`."""
-    listen = [server.get(option) for option in ("listen", "fast-listen", "bind")]
+    """As host:port or unix:path. gunicorn has `bind`, pyruvate `socket`, Plone's recipe
+    `fast-listen`."""
+    listen = [server.get(option) for option in ("listen", "fast-listen", "bind", "socket")]
     unix_socket = server.get("unix_socket")
     host, port = server.get("host"), server.get("port")
     if any(listen):

@@ -107,7 +107,7 @@ def _outranked(source: LogSource, log: ExtraLog, service: Service) -> LogSource:
 
 
 def _logs_of(site: str, service: Service) -> Iterator[LogSource]:
-    process, access = service.process, service.access_log
+    process, access = service.apart()[0].process, service.access_log
     events = [(f"{service.name}-{log.path.name}", log) for log in service.more_event_logs]
     if service.event_log:
         formats = service.event_log_format, service.event_log_date_format

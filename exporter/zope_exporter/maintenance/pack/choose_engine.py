@@ -70,10 +70,11 @@ def _sql(uses: Sequence[Use]) -> Iterator[PackEngine]:
 
 def _agents(uses: Sequence[Use]) -> Iterator[PackEngine]:
     for service, database in _zopes(uses):
-        if service.process is not None:
-            for path in find_sockets(service):
-                client = AgentClient(path, AGENT_SECONDS, service.process.pid)
-                yield AgentEngine(client, database.name, service.process)
+        for each in service.apart():
+            if each.process is not None:
+                for path in find_sockets(each):
+                    client = AgentClient(path, AGENT_SECONDS, each.process.pid)
+                    yield AgentEngine(client, database.name, each.process)
 
 
 def _logins(uses: Sequence[Use]) -> Iterator[PackEngine]:
