@@ -8,6 +8,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.support.logs.unfollowed import no_logs
 from tests.support.programs.processes import eventually
 from tests.support.programs.require import require
 from tests.support.zeo.servers import ZeoServer
@@ -61,7 +62,9 @@ def only(found: Inventory) -> Service:
 
 def scrape(found: Inventory) -> Scrape:
     process = ProcessCollector(lambda: found, lambda: found)
-    registry = Registry([process, PingCollector(lambda: found), AgentCollector(lambda: found)])
+    registry = Registry(
+        [process, PingCollector(lambda: found), AgentCollector(lambda: found, no_logs())]
+    )
     return registry.scrape(60)
 
 

@@ -43,11 +43,7 @@ def judge(
         for service in site.services:
             findings += _service(site, service, values, now(), limits)
             if service.kind == "zope" and values.get(process.UP, site.name, service.name):
-                for each in service.apart():
-                    findings += judge_agent(site.name, each, values, absence)
-                    findings += judge_workers(site.name, each, values, limits)
-                    findings += judge_databases(site.name, each, values, limits)
-                findings += judge_zmi(site.name, service.name, values)
+                findings += _running_zope(site.name, service, values, limits, absence)
         findings += judge_zeo(site, values, now(), limits)
         for storage in site.storages:
             findings += _storage(site, storage, values, now(), limits)
@@ -64,6 +60,20 @@ def judge(
     if not inventory.sites:
         findings.append(Finding(Severity.UNKNOWN, "", "discovery", NOTHING))
     return findings
+
+
+def _running_zope(
+    site: str,
+    service: Service,
+    values: Values,
+    limits: Limits,
+    absence: Callable[[Service], Absence],
+) -> Iterator[Finding]:
+    for each in service.apart():
+        yield from judge_agent(site, each, values, absence)
+        yield from judge_workers(site, each, values, limits)
+        yield from judge_databases(site, each, values, limits)
+    yield from judge_zmi(site, service.name, values)
 
 
 def _is_renamed(sample: Sample) -> bool:

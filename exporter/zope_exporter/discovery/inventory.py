@@ -98,7 +98,8 @@ class Service:
     `address` is where a ZEO server listens, `monitor_address` where that of Zope 2 tells how it is,
     `tls` what it takes to be its client if it `wants_tls`; `databases` of one are the storages it
     serves.
-    Where other processes serve for `process`, which is their master then, they are its `workers`.
+    Where other processes serve for `process`, which is their master then, they are its `workers`;
+    a worker by itself `is_one_of_several` if there are others.
     `pipeline` are the WSGI filters and the application as the ini file names them, the outermost
     first, and `pipeline_code` is the code behind each. `access_log_format` is that of translogger.
     Both logs may be one file. `more_event_logs` have what is not in `event_log`.
@@ -131,6 +132,7 @@ class Service:
     zmi: ZmiLogin | None = None
     process: Process | None = None
     workers: tuple[Worker, ...] = ()
+    is_one_of_several: bool = False
     problems: tuple[str, ...] = ()
 
     @property
@@ -146,12 +148,16 @@ class Service:
         """
         if not self.workers:
             return (self,)
-        names = [f"{self.name}-{each.number}" for each in self.workers]
+        several = len(self.workers) > 1
         return tuple(
-            replace(self, name=name, process=worker.process, workers=())
-            for name, worker in zip(
-                names if len(names) > 1 else [self.name], self.workers, strict=True
+            replace(
+                self,
+                name=f"{self.name}-{each.number}" if several else self.name,
+                process=each.process,
+                workers=(),
+                is_one_of_several=several,
             )
+            for each in self.workers
         )
 
 

@@ -56,7 +56,7 @@ class Coverage:
     def of(self, scrape: Scrape) -> list[Source]:
         """Return every source of all that is watched on this host."""
         inventory = self._inventory()
-        self._absences.keep([service for _, service in inventory.zopes()])
+        self._absences.keep([service for _, service in inventory.serving()])
         evidence = Evidence(scrape, self.logs(), self._absences.answer)
         return [
             Source(site.name, service.name, name, *judge(Looked(site, service, evidence)))

@@ -74,18 +74,19 @@ def _by_syslog(look: Looked) -> Judged | None:
 
 def _by_agent(look: Looked, kind: LogKind) -> Judged | None:
     """What the agent counts inside Zope, where no file or syslog tells it."""
-    site, zope = look.site.name, look.service.name
+    site = look.site.name
     files = {log.log for log in look.evidence.logs.files if log.site == site}
     counted = look.evidence.values.labels(COUNTED[kind], site)
     found = {labels["log"] for labels in counted} - files
-    names = {f"{zope}-{kind}", f"{zope}-agent-{kind}"}
+    zopes = [each.name for each in look.service.apart()]
+    names = {name for zope in zopes for name in (f"{zope}-{kind}", f"{zope}-agent-{kind}")}
     return ("watched", "by the agent") if names & found else None
 
 
 def _no_access_log(look: Looked) -> Judged:
     if not look.is_zope:
         return "absent", "Zopes only"
-    if look.value(agent.UP, look.service.name):
+    if all(look.value(agent.UP, each.name) for each in look.service.apart()):
         return "watched", "by the agent, which counts the answers"
     if not any(code.endswith("#translogger") for code in look.service.pipeline_code):
         return "absent", "none is configured"

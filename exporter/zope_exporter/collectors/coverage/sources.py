@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from zope_exporter.collectors import agent, backup, blobs, filestorage, ping, process, zeo
-from zope_exporter.discovery.inventory import Database, ZeoServer
+from zope_exporter.discovery.inventory import Database, Service, ZeoServer
 
 from .evidence import Judged, Looked, together
 from .logged import access_log, event_log
@@ -65,14 +65,23 @@ def _blobs(look: Looked) -> Judged:
 def _agent(look: Looked) -> Judged:
     if not look.is_zope:
         return "absent", "Zopes only"
-    up = look.value(agent.UP, look.service.name)
+    if not look.value(process.UP, look.service.name) and not _has_agent(look, look.service):
+        return "absent", "not while Zope is not running"
+    return together([_agent_of(look, each) for each in look.service.apart()], "")
+
+
+def _has_agent(look: Looked, zope: Service) -> bool:
+    return any(look.value(agent.UP, each.name) is not None for each in zope.apart())
+
+
+def _agent_of(look: Looked, zope: Service) -> Judged:
+    """The agent of one process."""
+    up = look.value(agent.UP, zope.name)
     if up:
         return "watched", ""
     if up is not None:
-        return "blind", look.failure("agent", look.service.name) or "it does not answer"
-    if not look.value(process.UP, look.service.name):
-        return "absent", "not while Zope is not running"
-    absence = look.evidence.absence(look.service)
+        return "blind", look.failure("agent", zope.name) or "it does not answer"
+    absence = look.evidence.absence(zope)
     return ("blind" if absence.is_installed else "absent"), absence.reason
 
 
