@@ -127,6 +127,17 @@ class ActionsConfig(ActionSettings):
     """Whom to tell when Alertmanager's alerts that always fire stop arriving."""
 
 
+def _command(words: tuple[str, ...]) -> tuple[str, ...]:
+    if words and not words[0].startswith("/"):
+        raise wrong("does not begin with the path of a program", "such as [/usr/bin/rsync, -a, …]")
+    if any("\0" in word for word in words):
+        raise wrong("has a NUL character")
+    return words
+
+
+Command = Annotated[tuple[str, ...], AfterValidator(_command)]
+
+
 class ExternalConfig(Section):
     file: FilePath
     """What tells of the last success: a file that is written or touched after it, or a directory
@@ -162,6 +173,15 @@ class BackupConfig(Section):
     """Whether to compress."""
     verify: Literal["manifest", "checksums", "restore"] = "restore"
     """How thoroughly every backup is proven right after it was made."""
+    before: Command = Field(default=(), repr=False)
+    """A program and its arguments, as a list, to run before each backup, as the user of
+    zope-exporter and without a shell; if it fails, so does the backup."""
+    after: Command = Field(default=(), repr=False)
+    """What to run after each backup that was begun; its environment has ZOPE_EXPORTER_RESULT,
+    `succeeded` or `failed`. If it fails, so does the job, and the backup stays. It is
+    not run where `before` failed, or the job was told to end."""
+    command_timeout: Annotated[Seconds, AfterValidator(_positive)] = 600.0
+    """How long each of them may take before it is stopped."""
 
     @model_validator(mode="after")
     def _made_by_one(self) -> "BackupConfig":

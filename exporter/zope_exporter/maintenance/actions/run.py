@@ -1,5 +1,6 @@
 """Packing, backing up and verifying a database as it is configured."""
 
+from collections.abc import Sequence
 from functools import partial
 
 from zope_exporter.config.actions import PackConfig
@@ -11,6 +12,7 @@ from zope_exporter.maintenance.jobs.report import ActionError, Report
 from zope_exporter.maintenance.pack.target import PackResult, PackSettings, PackTarget
 from zope_exporter.system.humanize import few
 
+from .commands import Order, surrounded
 from .databases import BackupPlan, SiteDatabase
 
 
@@ -19,14 +21,30 @@ def run_backup(plan: BackupPlan, report: Report) -> Facts:
     # Here, as all commands know the actions, and few of them begin one.
     from zope_exporter.maintenance.backup.run import backup
 
-    made = backup(_source(plan), plan.repository, _backup_settings(plan), report)
+    given = plan.settings
+    with surrounded(partial(_order, plan), given.before, given.after, report):
+        made = backup(_source(plan), plan.repository, _backup_settings(plan), report)
+        proof = run_verify(plan, report)
     return {
         "kind": made.kind,
         "transactions": made.transactions,
         "written_bytes": made.size,
         "removed": list(made.removed),
-        **run_verify(plan, report),
+        **proof,
+        **({"before_status": 0} if given.before else {}),
+        **({"after_status": 0} if given.after else {}),
     }
+
+
+def _order(plan: BackupPlan, stage: str, command: Sequence[str], result: str) -> Order:
+    about = {
+        "SITE": plan.site,
+        "DATABASE": plan.database,
+        "REPOSITORY": str(plan.repository),
+        "RESULT": result,
+    }
+    environ = {f"ZOPE_EXPORTER_{key}": value for key, value in about.items() if value}
+    return Order(stage, command, plan.settings.command_timeout, environ)
 
 
 def run_verify(plan: BackupPlan, report: Report) -> Facts:
