@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 HEADINGS = ("STAMP", "TIME", "KIND", "SIZE", "COVERS UP TO", "PROVEN")
 EXITS = (
     "Exits with 0, with 1 when a repository cannot be read, 2 for a mistake, 3 when no backups are"
-    " configured. `restore --at` takes a stamp, and any of the times, as they are shown here."
+    " configured. A stamp is what `restore --at` takes to get this very backup."
 )
 
 

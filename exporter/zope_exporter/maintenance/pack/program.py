@@ -3,10 +3,12 @@
 The last line such a program writes is the reason if it fails.
 """
 
+import logging
 import os
+import re
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +17,10 @@ from zope_exporter.system.subprocesses import Child
 
 from .target import LostError, pack_failed, with_stuck_pack_hint
 
+log = logging.getLogger(__name__)
+
+# As zodbpack writes, which says all there is for debugging, hundreds of lines, whatever is wanted.
+RECORD = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} \[\S+\] ([A-Z]+) ")
 FAILED = 1
 LOST = 3  # the exit status of a program that does not know what became of a pack
 KEPT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR")
@@ -55,7 +61,20 @@ class RunningProgram:
             text = log.read().decode(errors="replace")
         for word in self._hidden:
             text = text.replace(word, "…")
-        return [line.rstrip() for line in text.splitlines() if line.strip()]
+        return list(_without_debug(line.rstrip() for line in text.splitlines() if line.strip()))
+
+
+def _without_debug(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the lines that are for whoever packs; the others go to our own log, for debugging."""
+    hidden = False
+    for line in lines:
+        record = RECORD.match(line)
+        if record or not line[0].isspace():  # else it belongs to the line before
+            hidden = record is not None and record[1] == "DEBUG"
+        if hidden:
+            log.debug("%s", line)
+        else:
+            yield line
 
 
 @contextmanager
