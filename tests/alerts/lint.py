@@ -170,7 +170,7 @@ def _of_annotations(alert: str, annotations: dict[str, str]) -> Iterator[str]:
 
 
 def _of_recording(rule: Rule) -> Iterator[str]:
-    if not re.fullmatch(r"(site|zope|database):[a-z_]+:[a-z0-9_]+", rule["record"]):
+    if not re.fullmatch(r"(site|zope|database|log):[a-z_]+:[a-z0-9_]+", rule["record"]):
         yield "its name is not level:metric:operations"
     if "_total:" in rule["record"]:
         yield "what is rated is no total any more"

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.monitoring.dashboards import Json, expressions, filled, load
+from tests.support.monitoring.dashboards import Json, expressions, filled, load, panels
 from tests.support.monitoring.promql import declaration, selectors
 from tests.support.programs.commands import run
 from tests.support.programs.debian import tool
 from tests.support.programs.require import require
+from zope_exporter.alerting.dashboards.no_value import no_value
 from zope_exporter.app.declarations import declared_metrics
 
 DECLARED = {metric.name: metric for metric in declared_metrics()}
@@ -49,7 +50,41 @@ def test_windows_follow_the_graph_unless_they_are_meant() -> None:
     fixed = {"1m", "5m", "1h", "6h", "1d", "3d", "30d"}
     for panel, expr in QUERIES:
         for window in WINDOW.findall(expr):
-            assert window == "$__rate_interval" or window in fixed, panel
+            assert window in {"$__rate_interval", "$__interval"} | fixed, panel
+
+
+def test_bars_count_each_event_in_one_step_which_is_longer_than_a_scrape() -> None:
+    for dashboard in load():
+        for panel in panels(dashboard):
+            exprs = [target["expr"] for target in panel["targets"]]
+            bars = panel["fieldConfig"]["defaults"].get("custom", {}).get("drawStyle") == "bars"
+            assert bars == any("$__interval]" in expr for expr in exprs), panel["title"]
+            assert bars == (panel.get("interval") == "2m"), panel["title"]
+            assert not bars or all("rate" not in expr for expr in exprs), panel["title"]
+
+
+def test_what_lasts_is_not_said_to_last_longer_than_it_was_seen() -> None:
+    """Between two scrapes nobody knows whether a request or a commit goes on."""
+    passing = re.compile(r"time\(\) - zope_(request|connection|zeo)_")
+    assert [panel for panel, expr in QUERIES if passing.search(expr)] == []
+
+
+@pytest.mark.parametrize(
+    ("expr", "said"),
+    [
+        ("max(zope_worker_threads)", "needs the agent"),
+        ("zope_zeo_up", "needs ZEO"),
+        ("zope_process_memory_limit_bytes", "needs a memory limit"),
+        ("zope_filestorage_size_bytes", "no data"),
+        ("zope_zeo_up or zope_worker_threads", "no data"),
+        (
+            "rate(zope_wsgi_responses_total[5m]) or rate(zope_http_requests_total[5m])",
+            "needs the agent, or an access log with the errors in it",
+        ),
+    ],
+)
+def test_a_panel_without_data_says_what_is_missing(expr: str, said: str) -> None:
+    assert no_value([expr]) == said
 
 
 def test_promtool_reads_every_query(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_what_is_not_known_is_grey(dashboard: Json) -> None:
             [missing] = [m["options"] for m in mappings if m["type"] == "special"]
             assert missing["match"] == "null+nan"
             assert missing["result"]["color"] == GREY
-        assert panel["fieldConfig"]["defaults"]["noValue"] == "no data"
+        assert re.match("no data$|needs ", panel["fieldConfig"]["defaults"]["noValue"])
         assert panel["fieldConfig"]["defaults"]["custom"].get("spanNulls", False) is False
 
 

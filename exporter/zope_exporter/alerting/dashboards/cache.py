@@ -29,7 +29,7 @@ def cache(m: Metrics, limits: Limits) -> Dashboard:
 def _connections(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
     pool = m("zope_connection_pool_size")
     in_use = m("zope_connections", state="in_use")
-    opened = m.since("zope_connection_oldest_open_timestamp_seconds")
+    opened = m.lasts("zope_connection_oldest_open_timestamp_seconds")
     return (
         series(
             "Connections",

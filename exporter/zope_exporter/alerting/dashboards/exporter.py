@@ -3,10 +3,17 @@
 from zope_exporter.alerting.thresholds import Limits
 
 from .dashboard import Dashboard, Row
-from .field_config import COUNT, SECONDS, SET, SUCCESS, UP, rising
+from .field_config import COUNT, GREEN, SECONDS, SET, SUCCESS, UP, YELLOW, FieldConfig, Step, rising
 from .panels import Panel, Query, events, events_of, rate_of, series, series_of, states, states_of
-from .queries import CHOSEN, Metrics
+from .queries import CHOSEN, SITE, Metrics
 from .tables import listing
+
+_WATCHED = FieldConfig(
+    "short",
+    (Step(1, GREEN),),
+    base=YELLOW,
+    names={1.0: ("yes", GREEN), 0.0: ("no", YELLOW)},
+)
 
 
 def exporter(m: Metrics, limits: Limits) -> Dashboard:
@@ -80,6 +87,7 @@ def _scrapes(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
 
 
 def _collectors(m: Metrics) -> tuple[Panel, ...]:
+    watched = f"min by ({SITE}, source) ({m('zope_source_watched')})"
     success = f"min by (cluster, job, instance, collector) ({m('zope_collector_success')})"
     return (
         states(
@@ -101,6 +109,14 @@ def _collectors(m: Metrics) -> tuple[Panel, ...]:
             top=0.1,
             width=12,
             height=10,
+        ),
+        states(
+            "Watched",
+            m.help("zope_source_watched"),
+            Query(watched, "{{instance}} {{site}} {{source}}"),
+            _WATCHED,
+            height=10,
+            runbooks=("ZopeSourceBlind", "ZopeLogNotWatched"),
         ),
     )
 

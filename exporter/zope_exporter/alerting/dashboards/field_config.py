@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .no_value import NO_DATA
+
 GREEN, YELLOW, ORANGE, RED, BLUE = "green", "yellow", "orange", "red", "blue"
 # Of what is not known: neither well nor ill.
 GREY = "#8e8e8e"
@@ -34,11 +36,11 @@ class FieldConfig:
     minimum: float | None = None
     maximum: float | None = None
 
-    def defaults(self) -> Json:
-        """Return what this is in a panel's field configuration."""
+    def defaults(self, no_value: str = NO_DATA) -> Json:
+        """Return what this is in a panel's field configuration; `no_value` says what is missing."""
         defaults: Json = {
             "unit": self.unit,
-            "noValue": "no data",
+            "noValue": no_value,
             "thresholds": {
                 "mode": "absolute",
                 "steps": [
@@ -46,15 +48,15 @@ class FieldConfig:
                     *({"color": step.color, "value": step.value} for step in self.steps),
                 ],
             },
-            "mappings": self.mappings(),
+            "mappings": self.mappings(no_value),
         }
         known = {"decimals": self.decimals, "min": self.minimum, "max": self.maximum}
         return defaults | {key: value for key, value in known.items() if value is not None}
 
-    def mappings(self) -> list[Json]:
+    def mappings(self, no_value: str = NO_DATA) -> list[Json]:
         """Return the names of values, that of a missing one among them: without it, it would have
         the colour of the lowest step."""
-        nothing = {"match": "null+nan", "result": {"text": "no data", "color": GREY, "index": 99}}
+        nothing = {"match": "null+nan", "result": {"text": no_value, "color": GREY, "index": 99}}
         found: list[Json] = [{"type": "special", "options": nothing}]
         if self.names:
             options = {

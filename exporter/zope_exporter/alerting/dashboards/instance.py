@@ -123,7 +123,7 @@ def _process(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
 def _work(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
     exceptions = f"sum by ({SITE}, zope, exception) ({m.rate('zope_request_exceptions_total')})"
     long = m("zope_requests_long")
-    started = m.since("zope_request_oldest_start_timestamp_seconds")
+    started = m.lasts("zope_request_oldest_start_timestamp_seconds")
     return (
         series(
             "Busy workers",

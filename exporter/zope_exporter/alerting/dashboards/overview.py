@@ -5,7 +5,17 @@ from zope_exporter.alerting.thresholds import Limits
 from .dashboard import Dashboard, Row
 from .field_config import BYTES, PER_SECOND, REQUESTS, SECONDS, UP, rising
 from .panels import Panel, Query, events, heat, series, series_of, stat
-from .queries import RATE, SITE, Metrics, busy_ratio, failure_ratio, latency, requests
+from .queries import (
+    INTERVAL,
+    RATE,
+    SITE,
+    Metrics,
+    answers,
+    busy_ratio,
+    failure_ratio,
+    latency,
+    requests,
+)
 
 
 def overview(m: Metrics, limits: Limits) -> Dashboard:
@@ -65,14 +75,13 @@ def _signals(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
 
 
 def _visitors(m: Metrics) -> tuple[Panel, ...]:
-    answers = f"sum by ({SITE}, code) ({m.rate('zope_wsgi_responses_total')}) > 0"
     quantiles = [Query(latency(m, q), f"{{{{instance}}}} {q:.0%}") for q in (0.5, 0.95, 0.99)]
     buckets = m.buckets("zope_request_duration_seconds")
     return (
         series(
             "Answers by status code",
-            m.help("zope_wsgi_responses_total"),
-            [Query(answers, "{{instance}} {{code}}")],
+            "As the agent counts them, else as logged; some access logs lack the errors.",
+            [Query(answers(m), "{{instance}} {{code}}")],
             REQUESTS,
             stacked=True,
         ),
@@ -86,7 +95,7 @@ def _visitors(m: Metrics) -> tuple[Panel, ...]:
 
 
 def _workers(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
-    started = m.since("zope_request_oldest_start_timestamp_seconds")
+    started = m.lasts("zope_request_oldest_start_timestamp_seconds")
     return (
         series(
             "Busy workers of each Zope",
@@ -146,7 +155,7 @@ def _data(m: Metrics) -> tuple[Panel, ...]:
             "Records within each step of the graph.",
             [
                 Query(
-                    f"sum by ({SITE}, severity) (increase({records}[{RATE}])) > 0",
+                    f"sum by ({SITE}, severity) (increase({records}[{INTERVAL}])) > 0",
                     "{{instance}} {{severity}}",
                 )
             ],

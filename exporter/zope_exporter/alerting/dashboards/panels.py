@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from .field_config import COUNT, PER_SECOND, FieldConfig, Json, overrides
+from .no_value import no_value
 from .queries import Metrics
 
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
@@ -31,6 +32,8 @@ _LONG_LEGEND = {
     "sortBy": "Max",
     "sortDesc": True,
 }
+# Of bars: four scrapes of half a minute.
+STEP = "2m"
 _LAST = {"calcs": ["lastNotNull"], "fields": "", "values": False}
 
 
@@ -61,13 +64,19 @@ class Panel:
     overrides: tuple[Json, ...] = ()
     transformations: tuple[Json, ...] = ()
     runbooks: tuple[str, ...] = ()
+    interval: str = ""
 
     def json(self, number: int, x: int, y: int, runbook: str) -> Json:
         """Return the panel as Classic JSON, `number` its id, its upper left corner at x, y.
 
-        In its corner are links to the runbooks of the alerts in `runbooks`.
+        In its corner are links to the runbooks of the alerts in `runbooks`. `interval` is the
+        shortest step of its graph.
         """
-        defaults = self.config.defaults() | {"color": {"mode": self.color}, "custom": self.custom}
+        missing = no_value(query.expr for query in self.queries)
+        defaults = self.config.defaults(missing) | {
+            "color": {"mode": self.color},
+            "custom": self.custom,
+        }
         return {
             "id": number,
             "type": self.kind,
@@ -80,6 +89,7 @@ class Panel:
             "options": self.options,
             "transformations": list(self.transformations),
             "links": [_link(alert, runbook) for alert in self.runbooks],
+            **({"interval": self.interval} if self.interval else {}),
         }
 
 
@@ -175,11 +185,12 @@ def series(
 def events(title: str, description: str, queries: Sequence[Query], **more: Any) -> Panel:
     """Return bars over time: how many there were within each step of the graph.
 
-    A single event would be a line of no length.
+    A single event would be a line of no length. A step is as long as what it counts, so that each
+    event is in one bar, and longer than the time between two scrapes.
     """
     panel = series(title, description, queries, COUNT, stacked=True, **more)
     drawn = {"drawStyle": "bars", "fillOpacity": 80, "lineWidth": 0}
-    return replace(panel, custom=panel.custom | drawn)
+    return replace(panel, custom=panel.custom | drawn, interval=STEP)
 
 
 def states(

@@ -12,6 +12,7 @@ VARIABLES = ("site", "zope", "database")
 SITE = "cluster, job, instance, site"
 """What makes a site one: sites of the same name on two hosts may be strangers."""
 RATE = "$__rate_interval"
+INTERVAL = "$__interval"
 
 
 class UndeclaredError(Exception):
@@ -45,12 +46,22 @@ class Metrics:
         return f"rate({self(name)}[{RATE}])"
 
     def increase(self, name: str) -> str:
-        """Return by how much they grow within a step of the graph; raises UndeclaredError."""
-        return f"increase({self(name)}[{RATE}])"
+        """Return by how much they grow within a step of the graph; raises UndeclaredError.
+
+        For bars, see `events`: in a longer window each event would be in several of them.
+        """
+        return f"increase({self(name)}[{INTERVAL}])"
 
     def since(self, name: str) -> str:
         """Return the seconds since the timestamps of `name`; raises UndeclaredError."""
         return f"time() - {self(name)}"
+
+    def lasts(self, name: str) -> str:
+        """Return for how long what began at `name` lasted when it was seen; UndeclaredError.
+
+        Until the next scrape nobody knows whether it goes on, so that no time is added for that.
+        """
+        return f"timestamp({self(name)}) - {self(name)}"
 
     def help(self, name: str) -> str:
         """Return what the exporter says of a metric; raises UndeclaredError."""
@@ -76,22 +87,43 @@ class Metrics:
 
 
 def requests(m: Metrics, by: str = SITE, window: str = RATE) -> str:
-    """Return requests per second: as answered where the agent counts them, else as logged."""
+    """Return requests per second: as answered where the agent counts them, else as logged.
+
+    Logs that lack errors count where there is no other.
+    """
     answered = f"sum by ({by}) (rate({m('zope_wsgi_responses_total')}[{window}]))"
     if by != SITE:
         return answered
-    logged = f"sum by ({by}) (rate({m('zope_http_requests_total')}[{window}]))"
-    return f"({answered} or {logged})"
+    logged = f"rate({m('zope_http_requests_total')}[{window}])"
+    complete = f"sum by ({by}) ({logged} unless {_lacks_errors(m)})"
+    return f"({answered} or {complete} or sum by ({by}) ({logged}))"
+
+
+def answers(m: Metrics) -> str:
+    """Return answers per second by status code, of the agent or else of the access logs."""
+    answered = f"sum by ({SITE}, code) ({m.rate('zope_wsgi_responses_total')})"
+    logged = f"sum by ({SITE}, code) ({m.rate('zope_http_requests_total')})"
+    return f"({answered} or on ({SITE}) {logged}) > 0"
+
+
+def _lacks_errors(m: Metrics) -> str:
+    """What is left out by it are access logs that Zope writes before it answers errors."""
+    incomplete = f"{m('zope_access_log_complete')} == 0"
+    named = f'label_replace({incomplete}, "log", "$1-access", "zope", "(.+)")'
+    return f"on ({SITE}, log) {named}"
 
 
 def failures(m: Metrics, by: str = SITE, window: str = RATE) -> str:
-    """Return those of `requests` per second that the site failed to serve: 5xx."""
+    """Return those of `requests` per second that the site failed to serve: 5xx.
+
+    Nothing where neither an agent nor a log that has them could tell.
+    """
     answered = m("zope_wsgi_responses_total", "=~", code="5..")
     answered = f"sum by ({by}) (rate({answered}[{window}]))"
     if by != SITE:
         return answered
     logged = m("zope_http_requests_total", "=~", code="5..")
-    return f"({answered} or sum by ({by}) (rate({logged}[{window}])))"
+    return f"({answered} or sum by ({by}) (rate({logged}[{window}]) unless {_lacks_errors(m)}))"
 
 
 def failure_ratio(m: Metrics, by: str = SITE, window: str = RATE) -> str:

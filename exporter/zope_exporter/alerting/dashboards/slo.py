@@ -41,6 +41,7 @@ def _left_steps(limits: Limits) -> tuple[Step, ...]:
 
 def _budget(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
     left = FieldConfig("percentunit", _left_steps(limits), base=RED, maximum=1)
+    failed = failures(m, window="30d")
     served = FieldConfig("percentunit", (Step(limits.slo, GREEN),), base=RED, decimals=3, maximum=1)
     return (
         stat(
@@ -55,7 +56,7 @@ def _budget(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
         stat(
             "Served without a failure",
             "Part of the requests of the last 30 days that were not answered with 5xx.",
-            f"1 - sum({failures(m, window='30d')}) / sum({requests(m, window='30d')} > 0)",
+            f"1 - sum({failed}) / sum(({requests(m, window='30d')} > 0) and {failed})",
             served,
             width=6,
             height=5,

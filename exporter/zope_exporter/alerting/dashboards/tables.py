@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .field_config import FieldConfig, Json
+from .no_value import no_value
 from .panels import Panel, Query
 
 # Grafana makes no column narrower than 150 pixels unless told so: the last would be out of sight.
@@ -51,7 +52,7 @@ def table(
 
 
 def _column(column: Column) -> Json:
-    defaults = column.config.defaults()
+    defaults = column.config.defaults(no_value([column.expr]))
     kept = ("unit", "decimals", "min", "max", "thresholds", "mappings", "noValue")
     properties = [{"id": key, "value": defaults[key]} for key in kept if key in defaults]
     if column.config.steps or column.config.names:

@@ -4,7 +4,7 @@ from zope_exporter.alerting.thresholds import Limits
 
 from .dashboard import Dashboard, Row
 from .field_config import COUNT, PER_SECOND, SECONDS, UP, rising
-from .panels import Panel, Query, series, series_of, states, states_of
+from .panels import Panel, Query, events, series, series_of, states, states_of
 from .queries import SITE, Metrics
 
 _NAMED = "{{instance}} {{site}} {{server}} {{storage}}"
@@ -56,18 +56,17 @@ def _connected(m: Metrics) -> tuple[Panel, ...]:
             width=12,
             runbooks=("ZopeZeoClientsMissing",),
         ),
-        series(
+        events(
             "Connections made",
             m.help("zope_zeo_client_connections_total"),
-            [Query(reconnected, "{{instance}} {{site}} {{zope}} {{database}}")],
-            COUNT,
+            [Query(f"{reconnected} > 0", "{{instance}} {{site}} {{zope}} {{database}}")],
             width=12,
         ),
     )
 
 
 def _commits(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
-    locked = m.since("zope_zeo_lock_acquired_timestamp_seconds")
+    locked = m.lasts("zope_zeo_lock_acquired_timestamp_seconds")
     return (
         series(
             "Commits and aborts",
@@ -100,7 +99,7 @@ def _commits(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
 def _traffic(m: Metrics) -> tuple[Panel, ...]:
     conflicts = m.rate("zope_zeo_conflicts_total")
     resolved = m.rate("zope_zeo_conflicts_resolved_total")
-    last = m.since("zope_zeo_last_transaction_timestamp_seconds")
+    last = m.lasts("zope_zeo_last_transaction_timestamp_seconds")
     return (
         series(
             "Loads and stores",

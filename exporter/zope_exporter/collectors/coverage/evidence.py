@@ -88,7 +88,8 @@ def is_own(log: LogSource, service: Service) -> bool:
     if log.process is not None and log.process == service.process:
         return True
     named = log.log == f"{service.name}-{log.kind}"
-    return named or log.path in (service.access_log, service.event_log)
+    more = [each.path for each in service.more_event_logs]
+    return named or log.path in (service.access_log, service.event_log, *more)
 
 
 def _holds(storage: Storage, database: Database) -> bool:
