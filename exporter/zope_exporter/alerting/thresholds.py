@@ -46,6 +46,9 @@ class Limits:
     backup_unverified: float
     backup_room: float
     clock_skew: float
+    failing: float
+    failing_critical: float
+    failing_least: float
     commit_lock_held: float
     connections_critical: float
     cache_full: float

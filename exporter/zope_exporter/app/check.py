@@ -1,28 +1,34 @@
 """One look at everything, as a table for people and an exit code for cron and Nagios."""
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from zope_exporter.alerting.thresholds import Limits, read_limits
 from zope_exporter.checks.coverage import blind, judge_watching, table
+from zope_exporter.checks.failing import failing, judge_failing
 from zope_exporter.checks.finding import Finding, Severity
+from zope_exporter.checks.log_ends import LogEnds
 from zope_exporter.checks.site import judge
 from zope_exporter.collectors import build_passing
 from zope_exporter.collectors.blobs import BlobLook
 from zope_exporter.collectors.coverage import Coverage, Source
 from zope_exporter.collectors.coverage.evidence import Logs
 from zope_exporter.collectors.datafs import KeptDataFsCollector
+from zope_exporter.collectors.logs import SIZE
 from zope_exporter.config.log_settings import known_logs, log_patterns, syslog_settings
 from zope_exporter.config.schema import Config
 from zope_exporter.config.search import searched, watch
 from zope_exporter.discovery.inventory import Inventory
 from zope_exporter.discovery.watcher import Watcher
 from zope_exporter.logs.counters import CounterMaker
+from zope_exporter.logs.tail.sources import LogSource
 from zope_exporter.logs.tail.store import LogStore
 from zope_exporter.logs.tail.watch import LogWatch
 from zope_exporter.maintenance.actions.catalog import ActionCatalog
 from zope_exporter.maintenance.jobs.store import JobStore
-from zope_exporter.metrics.registry import Registry
+from zope_exporter.metrics.registry import Registry, Scrape
+from zope_exporter.metrics.values import Values
 from zope_exporter.system.state import state_file
 
 COLLECT_SECONDS = 20.0
@@ -98,11 +104,22 @@ def _collect(config: Config, watcher: Watcher, inventory: Inventory, limits: Lim
         logs.start()
         registry = Registry([*build_passing(watcher, logs, catalog, coverage), *kept])
         scrape = registry.scrape(COLLECT_SECONDS)
+        ends = LogEnds(_read(known, scrape), counters.of_file, time.time())
+        scrape = ends.in_place_of_counts(scrape)
         found, sources = judge(inventory, scrape, limits), coverage.of(scrape)
+        values = Values(scrape)
+        for site in inventory.sites:
+            found += judge_failing(site.name, failing(site.name, values, ends.rate), limits)
         found += judge_watching(inventory, scrape, known, sources, found)
         return Checked(found, sources)
     finally:
         logs.stop()
+
+
+def _read(known: Logs, scrape: Scrape) -> list[LogSource]:
+    """The logs that could be looked at: one of a file system that hangs keeps nobody waiting."""
+    values = Values(scrape)
+    return [log for log in known.files if values.get(SIZE, log.site, log.log) is not None]
 
 
 def _blind(checked: Checked) -> str:

@@ -1,7 +1,8 @@
 """The small graphs of the status page, drawn by the server from the history of series."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from zope_exporter.checks.failing import MINUTES
 from zope_exporter.collectors import filestorage, ping, process
 from zope_exporter.collectors.agent import instance
 from zope_exporter.discovery.inventory import Service, Site
@@ -10,7 +11,7 @@ from zope_exporter.logs.event import counter as event
 from zope_exporter.metrics.metric import Metric
 from zope_exporter.system.humanize import size
 
-from .history import Course, History, increase, rate
+from .history import STEP_SECONDS, Course, History, increase, rate
 from .view import ErrorCount, Graph
 
 WIDTH, HEIGHT = 120.0, 24.0
@@ -106,6 +107,13 @@ def errors(history: History, samples: Sequence[tuple[Metric, tuple[str, ...]]]) 
         if count and what not in _HARMLESS:
             found.append(ErrorCount(log, what, int(count)))
     return sorted(found, key=lambda error: (-error.count, error.log, error.what))
+
+
+def recent_rate(history: History, metric: Metric, labels: Mapping[str, str]) -> float:
+    """Return by how much a counter grew a second within the last minutes."""
+    steps = int(MINUTES * 60 / STEP_SECONDS)
+    course = history.course(metric, [labels[name] for name in metric.labels])
+    return (increase(course[-steps - 1 :]) or 0.0) / (MINUTES * 60)
 
 
 def _highest(values: Sequence[float | None]) -> float | None:

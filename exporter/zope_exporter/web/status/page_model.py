@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 
 from zope_exporter.alerting.thresholds import Limits
 from zope_exporter.checks.coverage import blind, judge_watching, title
+from zope_exporter.checks.failing import failing, judge_failing
 from zope_exporter.checks.finding import Finding, Severity
 from zope_exporter.checks.site import is_near_memory_limit, is_slow, judge
 from zope_exporter.checks.zope import workers_severity
@@ -20,7 +22,7 @@ from zope_exporter.system.humanize import duration, size
 from zope_exporter.system.state import StateError
 
 from .databases import Databases
-from .graphs import errors, site_graphs, zope_graphs
+from .graphs import errors, recent_rate, site_graphs, zope_graphs
 from .history import History
 from .last_scrape import LastScrape, Observation
 from .view import Fact, JobView, PageView, SiteView, WatchedView, ZopeView
@@ -54,6 +56,10 @@ def compose(
     findings = judge(inventory, scrape, limits, lambda: observation.time)
     sources = last_scrape.coverage.of(scrape)
     findings += judge_watching(inventory, scrape, last_scrape.coverage.logs(), sources, findings)
+    for site in inventory.sites:
+        rate = partial(recent_rate, last_scrape.history)
+        found = failing(site.name, Values(scrape), rate)
+        findings += judge_failing(site.name, found, limits)
     composer = _Composer(observation, limits, last_scrape.history, findings, sources, allowed())
     sites = tuple(composer.site(site) for site in observation.inventory.sites)
     names = {site.name for site in observation.inventory.sites}

@@ -1,0 +1,135 @@
+"""A site in flames is critical, by whatever can tell of it; what nobody can know is not said."""
+
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from tests.support.web.status import NOW, healthy, inventory, observed, without
+from zope_exporter.alerting.thresholds import read_limits
+from zope_exporter.checks.failing import failing, judge_failing
+from zope_exporter.checks.finding import Severity
+from zope_exporter.checks.log_ends import LogEnds
+from zope_exporter.collectors.agent.instance import RESPONSES
+from zope_exporter.collectors.pipeline import ACCESS_LOG_COMPLETE
+from zope_exporter.logs.access.counter import REQUESTS
+from zope_exporter.logs.counters import CounterMaker
+from zope_exporter.logs.event.counter import MATCHES, RECORDS
+from zope_exporter.logs.tail.sources import LogKind, LogSource
+from zope_exporter.metrics.metric import Metric, Sample
+from zope_exporter.metrics.registry import Scrape
+from zope_exporter.metrics.values import Values
+from zope_exporter.web.status.page_model import compose
+
+LIMITS = read_limits()
+SITE = {"site": "intranet"}
+ACCESS = {**SITE, "log": "client1-access", "method": "GET"}
+EXCEPTION = MATCHES(0, **SITE, log="client1-event", pattern="unhandled_exception")
+INCOMPLETE = ACCESS_LOG_COMPLETE(0, **SITE, zope="client1")
+COMPLETE = ACCESS_LOG_COMPLETE(1, **SITE, zope="client1")
+
+
+def said(*rates: Sample, complete: Sample = INCOMPLETE) -> list[str]:
+    """What is said of these rates a second, the value of each sample being one."""
+    values = Values(Scrape([*rates, complete], []))
+
+    def rate(metric: Metric, labels: Mapping[str, str]) -> float:
+        return values.get(metric, *labels.values()) or 0.0
+
+    found = failing("intranet", values, rate)
+    return [f"{f.severity.name} {f.text}" for f in judge_failing("intranet", found, LIMITS)]
+
+
+NINE_OF_TEN = MATCHES(9, **SITE, log="client1-event", pattern="unhandled_exception")
+GOOD = REQUESTS(1, **ACCESS, code="200")
+
+
+def test_nine_of_ten_pages_fail_without_an_agent() -> None:
+    assert said(GOOD, REQUESTS(0, **ACCESS, code="500"), NINE_OF_TEN) == [
+        "CRITICAL 90% of the requests of the last 5 min failed, by its event log"
+        " (see the exceptions in the event log)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rates", "complete", "severity"),
+    [
+        ([RESPONSES(9, **SITE, zope="client1", code="500")], INCOMPLETE, "CRITICAL"),
+        ([GOOD, REQUESTS(9, **ACCESS, code="500")], COMPLETE, "CRITICAL"),
+        ([GOOD, REQUESTS(0.1, **ACCESS, code="503")], COMPLETE, "WARNING"),
+        ([GOOD, REQUESTS(0.01, **ACCESS, code="500")], COMPLETE, ""),
+        ([GOOD, NINE_OF_TEN], COMPLETE, ""),
+        ([NINE_OF_TEN], INCOMPLETE, ""),
+        ([GOOD, EXCEPTION], INCOMPLETE, ""),
+    ],
+)
+def test_errors_are_told_by_who_counts_them(
+    rates: list[Sample], complete: Sample, severity: str
+) -> None:
+    assert [text.split()[0] for text in said(*rates, complete=complete)] == [severity] * bool(
+        severity
+    )
+
+
+def test_the_status_page_of_a_site_in_flames_is_critical() -> None:
+    found = inventory()
+    quiet = without(healthy(found), RESPONSES)
+
+    def burning(seconds: float) -> Scrape:
+        counted = [
+            REQUESTS(1000 + seconds, **ACCESS, code="200"),
+            MATCHES(9 * seconds, **SITE, log="client1-event", pattern="unhandled_exception"),
+            INCOMPLETE,
+        ]
+        return Scrape([*quiet.samples, *counted], [])
+
+    seen = observed(found, [burning(30.0 * step) for step in range(12)])
+    [site] = compose(seen, LIMITS, list, set, lambda: NOW).sites
+    assert site.severity is Severity.CRITICAL
+    [reason] = [each for each in site.reasons if each.subject == "requests"]
+    assert reason.text.startswith("90% of the requests of the last 5 min failed")
+
+
+def source(kind: LogKind, path: Path, text: str) -> LogSource:
+    path.write_text(text)
+    return LogSource("intranet", f"client1-{kind}", path, kind)
+
+
+def ends(*sources: LogSource) -> LogEnds:
+    return LogEnds(sources, CounterMaker({}).of_file, NOW)
+
+
+def clf(when: float, code: int) -> str:
+    stamp = datetime.fromtimestamp(when, timezone.utc).strftime("%d/%b/%Y:%H:%M:%S +0000")
+    return f'127.0.0.1 - - [{stamp}] "GET / HTTP/1.1" {code} 17\n'
+
+
+def exception(when: float) -> str:
+    stamp = datetime.fromtimestamp(when).strftime("%Y-%m-%d %H:%M:%S")  # noqa: DTZ006 - as Zope
+    return f"{stamp},000 ERROR [waitress:1] Exception while serving /boom\nTraceback:\n  x\n"
+
+
+def test_one_look_reads_the_last_minutes_of_the_logs(tmp_path: Path) -> None:
+    old = [NOW - 4000 + n for n in range(50)]
+    late = [NOW - 300 + 3 * n for n in range(100)]
+    looked = ends(
+        source("access", tmp_path / "a", "".join(clf(when, 200) for when in [*old, *late])),
+        source("event", tmp_path / "e", "".join(exception(when) for when in [*old, *late])),
+    )
+    of = {"site": "intranet", "log": "client1-event", "pattern": "unhandled_exception"}
+    assert looked.rate(MATCHES, of) == pytest.approx(1 / 3)
+    assert looked.rate(REQUESTS, {**ACCESS, "code": "200"}) == pytest.approx(1 / 3)
+    scrape = looked.in_place_of_counts(Scrape([EXCEPTION, INCOMPLETE], []))
+    values = Values(scrape)
+    assert values.get(MATCHES, *of.values()) == 150
+    assert values.get(ACCESS_LOG_COMPLETE, "intranet", "client1") == 0
+
+
+def test_a_log_of_another_format_and_one_that_is_gone_say_nothing(tmp_path: Path) -> None:
+    gone = source("access", tmp_path / "gone", "")
+    gone.path.unlink()
+    looked = ends(gone, source("event", tmp_path / "e", "hello\n" * 30))
+    assert Values(Scrape(looked.samples, [])).total(RECORDS, "intranet") == 0
+    of = {"site": "intranet", "log": "client1-event", "pattern": "unhandled_exception"}
+    assert looked.rate(MATCHES, of) == 0
