@@ -208,6 +208,7 @@ def _actions(day: Day) -> Series:
     yield success, lambda m: 60 * saved if m >= saved else 60 * saved - 86400
     yield f"zope_backup_max_age_seconds{{{of}}}", always(26 * 3600)
     yield f"zope_backup_database_faults{{{of}}}", always(0)
+    yield f'zope_backup_external{{site="{day.site}", database="elsewhere"}}', always(1)
     covered = f"zope_backup_covered_transaction_timestamp_seconds{{{of}}}"
     yield covered, lambda m: 60 * BACKUP if m >= saved else 60 * BACKUP - 86400
     verified = f"zope_backup_last_verified_timestamp_seconds{{{of}}}"
