@@ -12,7 +12,7 @@ import pytest
 from tests.support.logs.unfollowed import no_logs
 from tests.support.zopes.fake_agent import STATUS, answering, fake_agent, http
 from zope_exporter.collectors.agent import AgentCollector
-from zope_exporter.collectors.agent.logs import DIFFERENCE
+from zope_exporter.collectors.agent.logs import DIFFERENCE, Comparison
 from zope_exporter.discovery.inventory import Inventory, Process, Service, Site
 from zope_exporter.logs.access.counter import REQUESTS
 from zope_exporter.logs.counters import CounterMaker
@@ -167,14 +167,28 @@ def test_how_far_both_come_apart_is_counted_from_where_they_were_first_seen(
     assert differences(host.scrape()) == {"client1-event": 0, "client1-access": 0}, "a restart"
 
 
-def test_what_is_logged_while_the_agent_is_asked_is_no_difference(logging_host: Host) -> None:
+def test_what_the_file_has_more_is_told_too(logging_host: Host) -> None:
     host = logging_host
     host.counts()
     host.scrape()
-    # The look before the agent was asked has not seen this line yet, the look after it has.
     host.log("event.log", ERROR)
-    assert differences(host.scrape())["client1-event"] == 0
-    assert differences(host.scrape())["client1-event"] == -1, "by now the agent should have"
+    assert differences(host.scrape())["client1-event"] == -1
+
+
+def test_what_falls_between_two_looks_is_no_difference() -> None:
+    comparison = Comparison()
+
+    def difference(agent: float, before: float, after: float, start: float = 1.0) -> float:
+        beyond = agent - after, agent - before
+        return comparison.difference(("intranet", "client1", "log"), start, after, beyond)
+
+    assert difference(100, before=49, after=51) == 0
+    assert difference(110, before=58, after=62) == 0, "the file may have 9 to 13 more"
+    assert difference(110, before=50, after=52) == 7, "at least"
+    assert difference(110, before=70, after=75) == -9, "at least"
+    assert difference(0, before=75, after=75, start=2.0) == 0, "another process"
+    assert difference(1, before=0, after=0, start=2.0) == 0, "another file"
+    assert difference(3, before=0, after=0, start=2.0) == 2
 
 
 def test_a_log_given_by_hand_may_be_of_any_zope(host: Host, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from tests.support.zopes.instances import ZopeInstance
 _MODULE = '''\
 import json
 import logging
+import logging.config
 import os
 import threading
 
@@ -47,6 +48,20 @@ def burn(self):
 def panic(self):
     logging.getLogger("ZODB").critical("PANIC: this is a test")
     return "panicked"
+
+
+def configure_logging(self):
+    """Do at any time what a server does at the start: all handlers go, others come."""
+    handler = {"class": "logging.StreamHandler"}
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "handlers": {"other": handler},
+            "root": {"level": "INFO", "handlers": ["other"]},
+        }
+    )
+    return "configured"
 
 
 def stream(self):
@@ -184,7 +199,7 @@ def caught(self):
     return json.dumps(forbidden)
 '''
 _METHODS = (
-    *("boom", "burn", "caught", "clash", "download", "fine", "hold"),
+    *("boom", "burn", "caught", "clash", "configure_logging", "download", "fine", "hold"),
     *("leak", "open_database", "panic", "part", "plug", "spy", "stream"),
 )
 

@@ -70,22 +70,20 @@ PATTERNS = (
     ("started", ("Ready to handle requests",), r"\bReady to handle requests$"),
 )
 # In pieces between which is anything: each is found at its first place, and nothing tried twice.
-_COMPILED = tuple(
-    (name, hints, tuple(re.compile(piece) for piece in regex.split(".*")))
-    for name, hints, regex in PATTERNS
-)
+_PIECES = {
+    name: tuple(re.compile(piece) for piece in regex.split(".*")) for name, _, regex in PATTERNS
+}
+_HINTS = tuple((hint, name) for name, hints, _ in PATTERNS for hint in hints)
 
 
 def find_patterns(text):
     """The names of the patterns that some line of the text has."""
-    found = set()
-    for name, hints, pieces in _COMPILED:
-        # Most records have none, which is seen soonest so.
-        if any(hint in text for hint in hints) and any(
-            _follow(pieces, line) for line in text.splitlines()
-        ):
-            found.add(name)
-    return found
+    # Most records have none, which is seen soonest so.
+    possible = [name for hint, name in _HINTS if hint in text]
+    if not possible:
+        return set()
+    lines = text.splitlines()
+    return {name for name in possible if any(_follow(_PIECES[name], line) for line in lines)}
 
 
 def _follow(pieces, line):

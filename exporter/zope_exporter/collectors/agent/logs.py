@@ -26,17 +26,16 @@ DIFFERENCE = Metric(
 )
 METRICS = (REQUESTS, RECORDS, MATCHES, DIFFERENCE)
 KINDS: tuple[LogKind, ...] = ("access", "event")
-REFRESH_SECONDS = 3.0
+REFRESH_SECONDS = 1.5
 _CODE = re.compile("[1-9][0-9]{2}")
 
 
 @dataclass(frozen=True)
-class _Start:
-    """Where two counts were when both were seen first."""
+class Before:
+    """How it stood with the logs of a Zope just before its agent was asked, if that is known."""
 
-    agent_start: float
-    agent: float
-    file: float
+    logs: dict[LogKind, Followed]
+    is_recent: bool
 
 
 class LoggedSamples:
@@ -48,52 +47,72 @@ class LoggedSamples:
 
     def __init__(self, logs: FollowedLogs) -> None:
         self._logs = logs
-        self._lock = threading.Lock()
-        self._starts: dict[tuple[str, str, str], _Start] = {}
+        self._comparison = Comparison()
 
-    def before(self, site: str, zope: Service) -> dict[LogKind, Followed]:
-        """Return how it stands with the logs before the agent is asked."""
-        return {kind: self._logs.of(site, zope, kind) for kind in KINDS}
-
-    def of(
-        self, answer: Answer, site: str, zope: Service, before: dict[LogKind, Followed]
-    ) -> Iterator[Sample]:
-        """Yield what the answer holds of what was logged, as far as it is the agent's to tell."""
+    def before(self, site: str, zope: Service) -> Before:
+        """Look at the logs before the agent is asked."""
         is_recent = self._logs.refresh(REFRESH_SECONDS)
+        return Before({kind: self._logs.of(site, zope, kind) for kind in KINDS}, is_recent)
+
+    def of(self, answer: Answer, site: str, zope: Service, before: Before) -> Iterator[Sample]:
+        """Yield what the answer holds of what was logged, as far as it is the agent's to tell."""
+        is_recent = before.is_recent and self._logs.refresh(REFRESH_SECONDS)
         for kind in KINDS:
             followed = self._logs.of(site, zope, kind)
             if not followed.is_told:
                 yield from logged_samples(kind, answer, site, followed.free)
             if is_recent and followed.log is not None:
-                seen = before[kind].count, followed.count
-                agent = answer.number("agent", "start"), _total(answer, kind)
-                difference = self._difference((site, zope.name, followed.log), agent, seen)
+                of = {"site": site, "log": followed.log}
+                file = before.logs[kind].count, followed.count
+                difference = self._difference((site, zope.name, followed.log), kind, answer, file)
                 if difference is not None:
-                    yield DIFFERENCE(difference, site=site, log=followed.log)
+                    yield DIFFERENCE(difference, **of)
 
     def _difference(
         self,
         key: tuple[str, str, str],
-        agent: tuple[float | None, float | None],
+        kind: LogKind,
+        answer: Answer,
         file: tuple[float | None, float | None],
     ) -> float | None:
-        """The file's count is of before and after the agent's: what fits between is no difference.
-
-        A count that fell, or another process, begins anew.
-        """
-        start, count = agent
+        start, count = answer.number("agent", "start"), _total(answer, kind)
         before, after = file
-        if start is None or count is None or after is None:
+        if start is None or count is None or before is None or after is None:
             return None
+        # Their lines may be in the log, and are not counted until the answer has been sent.
+        open_requests = answer.number("requests", "in_progress") if kind == "access" else None
+        beyond = count - after, count + (open_requests or 0.0) - before
+        return self._comparison.difference(key, start, after, beyond)
+
+
+@dataclass(frozen=True)
+class _Start:
+    agent_start: float
+    file: float
+    beyond: tuple[float, float]
+
+
+class Comparison:
+    """How far the agents' counts and those of log files have come apart since both were seen."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._starts: dict[tuple[str, str, str], _Start] = {}
+
+    def difference(
+        self, key: tuple[str, str, str], start: float, file: float, beyond: tuple[float, float]
+    ) -> float:
+        """Return by how much the agent has counted more at least, or less if it is below 0.
+
+        `beyond` are the least and the most by which its count can be beyond the file's at one
+        moment. A count of the file that fell, or an agent of another `start`, begins anew.
+        """
         with self._lock:
             known = self._starts.get(key)
-            if known is None or known.agent_start != start or after < known.file:
-                known = self._starts[key] = _Start(start, count, after)
-                before = after
-        if before is None:
-            return None
-        grown = count - known.agent
-        most, least = grown - (before - known.file), grown - (after - known.file)
+            if known is None or known.agent_start != start or file < known.file:
+                self._starts[key] = _Start(start, file, beyond)
+                return 0.0
+        least, most = beyond[0] - known.beyond[1], beyond[1] - known.beyond[0]
         return max(0.0, least) or min(0.0, most)
 
 
