@@ -72,12 +72,12 @@ class Counted:
         return {dict(labels)["log"]: int(value) for labels, value in series.items()}
 
 
-def settled(exporter: Running, site: str) -> Counted:
-    """What is told once nothing is under way."""
+def settled(exporter: Running, site: str, compared: set[str]) -> Counted:
+    """What is told once nothing is under way, and these logs are compared with the agent."""
 
     def read() -> Counted | None:
         found = Counted(exporter.page(), site)
-        return found if found.is_idle() else None
+        return found if found.is_idle() and found.differences().keys() == compared else None
 
     found = eventually(read)
     assert found is not None
@@ -165,9 +165,11 @@ def test_what_is_logged_is_counted_once_wherever_it_goes(
 ) -> None:
     zope, exporter = watch(logs)
     name, has_wsgi = zope.home.name, zope.zope_ini.exists()
-    before = settled(exporter, name)
+    # What both have counted is compared from the first look at both.
+    logged = set() if logs is to_stderr else {f"{name}-access", f"{name}-event"}
+    before = settled(exporter, name, logged)
     seen = ask(zope)
-    after = settled(exporter, name)
+    after = settled(exporter, name, logged)
     records = after.since(before, RECORDS, "severity")
     assert records["CRITICAL",] == TIMES
     # SiteErrorLog's, and since Zope 4 waitress' as well.
