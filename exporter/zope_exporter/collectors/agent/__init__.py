@@ -67,16 +67,10 @@ class AgentCollector:
                 raise
             yield UP(1, **of)
             yield from samples_of(answer, **of)
-            if not _shares_a_log(service):
-                yield from self._logged.of(answer, site, service, before)
+            yield from self._logged.of(answer, site, service, before)
             if answer.problems:
                 raise AgentError(f"the agent lacks {'; '.join(answer.problems)}")
 
     def _ask(self, socket: Path, service: Service) -> Answer:
         pid = service.process.pid if service.process else None
         return AgentClient(socket, self._timeout, pid).status()
-
-
-def _shares_a_log(service: Service) -> bool:
-    """Whether several workers write one file: none of them has counted all that is in it."""
-    return service.is_one_of_several and bool(service.access_log or service.event_log)

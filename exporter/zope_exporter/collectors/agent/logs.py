@@ -58,6 +58,8 @@ class LoggedSamples:
         """Yield what the answer holds of what was logged, as far as it is the agent's to tell."""
         is_recent = before.is_recent and self._logs.refresh(REFRESH_SECONDS)
         for kind in KINDS:
+            if _shares_file(zope, kind):
+                continue
             followed = self._logs.of(site, zope, kind)
             if not followed.is_told:
                 yield from logged_samples(kind, answer, site, followed.free)
@@ -83,6 +85,11 @@ class LoggedSamples:
         open_requests = answer.number("requests", "in_progress") if kind == "access" else None
         beyond = count - after, count + (open_requests or 0.0) - before
         return self._comparison.difference(key, start, after, beyond)
+
+
+def _shares_file(zope: Service, kind: LogKind) -> bool:
+    """Whether several workers write one file: none of them has counted all that is in it."""
+    return zope.is_one_of_several and bool(zope.access_log if kind == "access" else zope.event_log)
 
 
 @dataclass(frozen=True)
