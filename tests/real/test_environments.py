@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.programs.cache import UnavailableError, cached
 from tests.support.programs.debian import PROGRAMS, tool
+from tests.support.programs.processes import eventually
 from tests.support.programs.require import require
 from tests.support.programs.server import processes_of
 from tests.support.zeo.servers import ZeoServer
@@ -27,13 +28,27 @@ def command_line(pid: int) -> list[str]:
     return psutil.Process(pid).cmdline()[1:]
 
 
+def running_below(home: Path, count: int) -> list[str]:
+    """The command lines of the processes of `home` once there are `count`.
+
+    A process that is about to become another program has the command line of its parent.
+    """
+
+    def look() -> list[list[psutil.Process]]:
+        found = processes_of(home)
+        return [found] if len(found) == count else []
+
+    [found] = eventually(look)
+    return [" ".join(process.cmdline()) for process in found]
+
+
 def test_zope_serves_what_was_committed_before_a_restart(
     any_zope: Environment, start_zope: StartZope
 ) -> None:
     zope = start_zope(any_zope)
     zope.site.commit(["first", "second"], text="kept")
     assert zope.stop() == 0
-    assert processes_of(zope.home) == []
+    assert running_below(zope.home, 0) == []
     zope.start()
     assert zope.site.get("/second").text == "kept"
 
@@ -65,18 +80,17 @@ def test_zope_is_a_client_of_one_of_several_zeo_storages(
     assert command_line(zeo.pid) == [str(any_zope.script("runzeo")), "-C", str(zeo.zeo_conf)]
     assert zope.stop() == 0
     assert zeo.stop() == 0
-    assert processes_of(zeo.home) == []
+    assert running_below(zeo.home, 0) == []
 
 
 def test_bin_instance_and_bin_zeoserver_start_and_stop(make_buildout: MakeBuildout) -> None:
     buildout = make_buildout(zeo=True)
     buildout.start()
-    running = [" ".join(process.cmdline()) for process in processes_of(buildout.home)]
-    assert len(running) == 4, "each server and its zdaemon"
+    running = running_below(buildout.home, 4)  # each server and its zdaemon
     assert any(line.endswith("/Zope2/Startup/serve.py " + buildout.wsgi_ini) for line in running)
     buildout.site.commit(["page"])
     buildout.stop()
-    assert processes_of(buildout.home) == []
+    assert running_below(buildout.home, 0) == []
 
 
 def test_bin_instance_fg_ends_with_its_child(make_buildout: MakeBuildout) -> None:
@@ -85,7 +99,7 @@ def test_bin_instance_fg_ends_with_its_child(make_buildout: MakeBuildout) -> Non
     [child] = psutil.Process(server.pid).children()
     assert child.cmdline()[-2:] == ["-d", "debug-mode=on"]
     server.stop()
-    assert processes_of(buildout.home) == []
+    assert running_below(buildout.home, 0) == []
 
 
 def test_a_failing_test_leaves_no_daemon(make_buildout: MakeBuildout) -> None:
@@ -94,18 +108,18 @@ def test_a_failing_test_leaves_no_daemon(make_buildout: MakeBuildout) -> None:
     def failing_test() -> None:
         with buildout:
             buildout.start()
-            raise LookupError(len(processes_of(buildout.home)))
+            raise LookupError(len(running_below(buildout.home, 2)))
 
     with pytest.raises(LookupError, match="2"):
         failing_test()
-    assert processes_of(buildout.home) == []
+    assert running_below(buildout.home, 0) == []
 
 
 def test_a_zope_that_does_not_start_says_why(any_zope: Environment, tmp_path: Path) -> None:
     zope = ZopeInstance(any_zope, tmp_path / "instance", settings="\nno-such-key on\n")
     with pytest.raises(AssertionError, match="no-such-key"):
         zope.start()
-    assert processes_of(zope.home) == []
+    assert running_below(zope.home, 0) == []
 
 
 def test_an_interrupted_making_is_done_over(tmp_path: Path) -> None:
