@@ -134,7 +134,7 @@ BAD = [
     ),
     (
         "sites:\n- name: a\n  instances:\n  - name: b",
-        ":4: sites[0].instances[0]: names nothing to watch (give zope_conf, wsgi_ini, data_fs or",
+        ":4: sites[0].instances[0]: names nothing to watch (give zope_conf, wsgi_ini, data_fs, ",
     ),
     (
         "sites:\n- name: a\n  instances:\n  - zope_config: b",

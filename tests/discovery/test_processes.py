@@ -108,6 +108,29 @@ def test_of_two_servers_with_one_configuration_the_first_is_watched(tmp_path: Pa
     assert f"also run by process {pids[1]}" in found.sources[0].problems[0]
 
 
+BECOME = """
+import os, sys
+if sys.argv[2:]:
+    os.setuid(65534)
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_of_two_servers_that_of_the_owner_of_the_file_is_watched(tmp_path: Path) -> None:
+    (tmp_path / "zope.ini").touch()
+    script = program(tmp_path / "runwsgi", BECOME)
+    with (
+        running(script, "zope.ini", "a=b", cwd=tmp_path) as strangers,
+        running(script, "zope.ini", cwd=tmp_path) as own,
+    ):
+        (source,) = find(strangers.pid, own.pid).sources
+    assert source.process
+    assert source.process.pid == own.pid
+    assert f"also run by process {strangers.pid}" in source.problems[0]
+
+
 def test_zombies_are_passed_over(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, program(tmp_path / "runzeo", ""), "-C", "x"]) as ended:
         os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)

@@ -44,6 +44,7 @@ def judge(
             findings += _service(site, service, values, now(), limits)
             if service.kind == "zope" and values.get(process.UP, site.name, service.name):
                 findings += _running_zope(site.name, service, values, limits, absence)
+            findings += judge_zmi(site.name, service.name, values)
         findings += judge_zeo(site, values, now(), limits)
         for storage in site.storages:
             findings += _storage(site, storage, values, now(), limits)
@@ -73,7 +74,6 @@ def _running_zope(
         yield from judge_agent(site, each, values, absence)
         yield from judge_workers(site, each, values, limits)
         yield from judge_databases(site, each, values, limits)
-    yield from judge_zmi(site, service.name, values)
 
 
 def _is_renamed(sample: Sample) -> bool:

@@ -125,6 +125,7 @@ class ProcessCollector:
         return [
             Part(f"{site}/{service.name}", partial(self._collect, site, service))
             for site, service in services
+            if not service.is_elsewhere
         ]
 
     def _collect(self, site: str, service: Service) -> Iterator[Sample]:

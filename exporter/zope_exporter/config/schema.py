@@ -105,12 +105,13 @@ class InstanceConfig(Section):
     default what zope.conf says. It alone is enough to watch a Zope in another container."""
 
     zmi: ZmiConfig | None = None
-    """Where this Zope has no agent: a login for its management pages, visited once a minute."""
+    """Where this Zope has no agent: a login for its management pages, visited once a minute; alone,
+    all there is of a Zope that runs on another host."""
 
     @model_validator(mode="after")
     def _something_to_go_by(self) -> "InstanceConfig":
-        if not (self.zope_conf or self.wsgi_ini or self.data_fs or self.agent):
-            raise wrong("names nothing to watch", "give zope_conf, wsgi_ini, data_fs or agent")
+        if not (self.zope_conf or self.wsgi_ini or self.data_fs or self.agent or self.zmi):
+            raise wrong("names nothing to watch", "give zope_conf, wsgi_ini, data_fs, agent or zmi")
         return self
 
 

@@ -71,7 +71,7 @@ def holder(
     with suppress(OSError, HiddenRootError, ValueError, IndexError, StopIteration):
         if other_root(proc, process.pid, (*data_files, *agents)[0]) is not None:
             return None  # of a container, whose files are found by the command line alone
-        user = _user(place)
+        user = user_of(place)
         # Whoever may read a Data.fs can open it, and its lock too.
         own = tuple(path for path in data_files if user in (0, path.stat().st_uid))
         bound = tuple(path for path in agents if path.lstat().st_uid == user)
@@ -90,7 +90,8 @@ def _opened(process: Path) -> set[str]:
     return opened
 
 
-def _user(process: Path) -> int:
+def user_of(process: Path) -> int:
+    """Return as which user a process acts that is given by its place in /proc."""
     lines = (process / "status").read_text().splitlines()
     return next(int(line.split()[2]) for line in lines if line.startswith("Uid:"))
 

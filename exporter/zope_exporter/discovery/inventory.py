@@ -141,6 +141,12 @@ class Service:
         own = () if self.process is None else (self.process,)
         return (*own, *(worker.process for worker in self.workers))
 
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether nothing of it is on this host, and only a login for its management is known."""
+        known = self.config or self.wsgi_ini or self.databases or self.pid_file
+        return self.zmi is not None and not (known or self.agent_socket or self.process)
+
     def apart(self) -> tuple["Service", ...]:
         """The same for each process that serves, for what can only be asked of one.
 

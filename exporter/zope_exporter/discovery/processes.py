@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -11,7 +12,7 @@ import psutil
 
 from .candidate import FILENAME, Looking, Source, real
 from .command_line import CommandLine, CommandLineError, parse
-from .evidence import Holder, holder, unix_listeners
+from .evidence import Holder, holder, unix_listeners, user_of
 from .inventory import Process
 from .listeners import with_listeners
 from .roots import HiddenRootError, other_root, root_key
@@ -71,6 +72,7 @@ class _Server:
     process: Process
     parent: int
     key: tuple[str, str]  # whose files, and which of them is its configuration
+    is_of_owner: bool  # whether root runs it, or the user whose that file is
 
 
 class _Scan:
@@ -129,7 +131,8 @@ class _Scan:
             of_any_application=command.of_any_application,
         )
         key = root_key(root), str(file if root else real(file))
-        self._servers.append(_Server(source, this, process.ppid(), key))
+        is_owner = _is_of_owner(self._proc / str(process.pid), file)
+        self._servers.append(_Server(source, this, process.ppid(), key, is_owner))
 
     def _look_at_files(self, process: RunningProcess, argv: list[str]) -> None:
         self._looking(f"the open files of process {process.pid}")
@@ -154,7 +157,9 @@ class _Scan:
 
     def _leader(self, file: str, servers: list[_Server]) -> Source:
         pids = {server.process.pid for server in servers}
-        first, *others = [each for each in servers if each.parent not in pids] or servers
+        apart = [each for each in servers if each.parent not in pids] or servers
+        # Anybody may start something with a file that is not theirs.
+        first, *others = sorted(apart, key=lambda each: not each.is_of_owner)
         if first.source.of_any_application:
             first = replace(first, source=with_listeners(first.source, self._proc))
         if not others:
@@ -172,6 +177,13 @@ def _in_full(command: CommandLine, directory: Path | None) -> tuple[tuple[str, s
         else (key, value)
         for key, value in command.variables
     )
+
+
+def _is_of_owner(process: Path, file: Path) -> bool:
+    with suppress(OSError, ValueError, IndexError, StopIteration):
+        user = user_of(process)
+        return user in (0, file.stat().st_uid)
+    return False
 
 
 def _directory(process: RunningProcess) -> Path | None:

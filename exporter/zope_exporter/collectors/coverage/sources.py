@@ -11,7 +11,12 @@ from .logged import access_log, event_log
 _LATE = "gave no answer in time"
 
 
+_ELSEWHERE: Judged = "absent", "on another host, where no zope-exporter looks"
+
+
 def _process(look: Looked) -> Judged:
+    if look.service.is_elsewhere:
+        return _ELSEWHERE
     if look.value(process.UP, look.service.name) is not None:
         return "watched", ""
     return "blind", look.failure("process", look.service.name) or _LATE
@@ -19,6 +24,8 @@ def _process(look: Looked) -> Judged:
 
 def _configuration(look: Looked) -> Judged:
     service = look.service
+    if service.is_elsewhere:
+        return _ELSEWHERE
     if service.config is None:
         named = "zope_conf" if look.is_zope else "conf"
         return "blind", f"its configuration is not known (name it as {named}:)"
@@ -65,6 +72,8 @@ def _blobs(look: Looked) -> Judged:
 def _agent(look: Looked) -> Judged:
     if not look.is_zope:
         return "absent", "Zopes only"
+    if look.service.is_elsewhere:
+        return _ELSEWHERE
     if not look.value(process.UP, look.service.name) and not _has_agent(look, look.service):
         return "absent", "not while Zope is not running"
     return together([_agent_of(look, each) for each in look.service.apart()], "")
@@ -103,6 +112,7 @@ def _zeo(look: Looked) -> Judged:
 
 def _servers(look: Looked) -> Iterator[ZeoServer]:
     uses = any(database.kind == "zeo" for database in look.service.databases)
+    uses = uses or look.service.is_elsewhere  # of which it is not known, but said
     for server in look.site.zeo:
         if uses if look.is_zope else server.address == look.service.address:
             yield server
