@@ -71,7 +71,7 @@ class EventCounter:
 
     def feed(self, block: bytes) -> None:
         """Count whole lines; the first may go on with the last record of the feed before."""
-        if b"\r\n" in block:  # a log that was written on Windows, or through a terminal
+        if b"\r" in block:  # a log that was written on Windows, or through a terminal
             block = block.replace(b"\r\n", b"\n")
         block = without_colours(block)
         self._look_for_layers(block)

@@ -7,6 +7,7 @@ _COLOUR = re.compile(rb"(?:\x1b|#033)\[[0-9;]{0,30}[mK]")
 
 
 def without_colours(text: bytes) -> bytes:
-    if b"\x1b[" in text or b"#033[" in text:
+    # A single byte is sought much faster than two.
+    if b"\x1b" in text or (b"#" in text and b"#033[" in text):
         return _COLOUR.sub(b"", text)
     return text

@@ -87,10 +87,9 @@ class Unwrapping:
 
     def peek(self, block: bytes) -> bytes:
         """Return the beginning of what a call would, without the call."""
-        if not self.layers:
-            return block
         end = block.find(b"\n", _SAMPLE) + 1
-        return Unwrapping(self.layers, tuple(self.carried))(block[:end] if end else block)
+        sample = block[:end] if end else block
+        return Unwrapping(self.layers, tuple(self.carried))(sample) if self.layers else sample
 
     def __call__(self, block: bytes) -> bytes:
         """Return the whole lines that are in a block of whole lines."""
