@@ -17,14 +17,18 @@ EXITS = (
 )
 
 
+def with_days(command: click.Command) -> click.Command:
+    """Let the command of packs keep as much history as it is told."""
+    text = "How many days of history to keep for undo, in place of those configured."
+    days = click.Option(["--days", "pack_days"], type=click.IntRange(min=0), help=text)
+    command.params.append(days)
+    return command
+
+
 def with_trial(command: click.Command) -> click.Command:
-    """Let the command of packs be tried, and keep as much history as it is told."""
-    days = "How many days of history to keep for undo, in place of those configured."
-    dry = "Check all, say what would go and what that frees, and do nothing."
-    command.params += [
-        click.Option(["--days", "pack_days"], type=click.IntRange(min=0), help=days),
-        click.Option(["--dry-run"], is_flag=True, help=dry),
-    ]
+    """Let the command of an action be tried."""
+    text = "Check all, say what would be written, freed or removed, and do nothing."
+    command.params.append(click.Option(["--dry-run"], is_flag=True, help=text))
     return command
 
 

@@ -9,7 +9,7 @@ import click
 from zope_exporter import __version__
 from zope_exporter.system.log_format import FORMATS, LEVELS, set_up_logging
 
-from .actions import action_command, with_trial
+from .actions import action_command, with_days, with_trial
 from .agent import agent
 from .assets import assets_command, rules_command
 from .backups import backups_command
@@ -223,11 +223,15 @@ def jobs(number: int | None, config_file: Path | None) -> None:
 
 main.add_command(
     with_trial(
-        action_command("pack", "Remove what no longer can be undone from a database of SITE.")
+        with_days(
+            action_command("pack", "Remove what no longer can be undone from a database of SITE.")
+        )
     )
 )
 main.add_command(
-    action_command("backup", "Back up the databases of SITE, or of all sites, and prove it.")
+    with_trial(
+        action_command("backup", "Back up the databases of SITE, or of all sites, and prove it.")
+    )
 )
 main.add_command(
     action_command("verify", "Prove the last backup of the databases of SITE, or of all sites.")

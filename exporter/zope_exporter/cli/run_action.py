@@ -14,7 +14,7 @@ from zope_exporter.maintenance.actions.catalog import ActionCatalog
 from zope_exporter.maintenance.jobs.execution import Recorder, execute
 from zope_exporter.maintenance.jobs.job import Catalog, Facts, Outcome, Task
 from zope_exporter.maintenance.jobs.lock import Patience
-from zope_exporter.maintenance.jobs.report import RefusedError
+from zope_exporter.maintenance.jobs.report import ActionError, RefusedError
 from zope_exporter.maintenance.jobs.store import JobStore
 from zope_exporter.system.humanize import duration, size
 from zope_exporter.system.state import FILE_NAME, state_file
@@ -31,13 +31,16 @@ def find_catalog(config_file: Path | None, pack_days: int | None = None) -> Acti
 
 
 def rehearsed(catalog: ActionCatalog, task: Task) -> int:
-    """Say what a pack would do, and why it would be refused; return the exit code."""
+    """Say what a pack or a backup would do, or why it would not; return the exit code."""
     try:
         with shown() as display:
-            catalog.rehearse_pack(task, display, _garbage(catalog, task))
+            catalog.rehearse(task, display, _garbage(catalog, task))
     except RefusedError as error:
         click.echo(f"{task}: refused: {error.advice}", err=True)
         return EXIT_CODES["refused"]
+    except ActionError as error:
+        click.echo(f"{task}: would fail: {error}", err=True)
+        return EXIT_CODES["failed"]
     return EXIT_CODES["succeeded"]
 
 

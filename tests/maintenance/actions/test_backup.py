@@ -81,6 +81,19 @@ def test_a_pack_waits_for_a_proven_backup(host: Host) -> None:
     assert host.jobs()[0].code == "backup"
 
 
+def test_a_backup_is_tried(host: Host) -> None:
+    dry = host.run("backup", "intranet", "--dry-run")
+    assert dry.returncode == 0, dry.stderr
+    assert "a full backup would be made: " in dry.stderr
+    assert ", and the blobs that are new" in dry.stderr
+    assert not host.repository.exists()
+    assert host.jobs() == []
+    host.data_fs.write_bytes(b"FS21 and nothing that is one")
+    broken = host.run("backup", "--dry-run")
+    assert broken.returncode == 1
+    assert "would fail: reading the Data.fs" in broken.stderr
+
+
 def test_a_pack_is_tried_and_keeps_the_days_it_is_told(host: Host) -> None:
     before = host.data_fs.read_bytes()
     early = host.run("pack", "--dry-run")

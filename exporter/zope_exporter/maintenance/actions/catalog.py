@@ -14,7 +14,7 @@ from zope_exporter.maintenance.jobs.store import JobStore
 
 from .databases import BackupPlan, SiteDatabase, backup_plan, backup_plans, site_databases
 from .external import ExternalBackup, external_backups
-from .run import rehearse_pack, run_backup, run_pack, run_verify
+from .run import rehearse_backup, rehearse_pack, run_backup, run_pack, run_verify
 
 
 class ActionCatalog:
@@ -97,15 +97,18 @@ class ActionCatalog:
                 return self._work(task, database)
         raise self._nothing(task.action, task.site, task.database)
 
-    def rehearse_pack(self, task: Task, report: Report, garbage: float | None) -> None:
-        """Check all that a pack asks for, and say what it would do; nothing is touched.
+    def rehearse(self, task: Task, report: Report, garbage: float | None) -> None:
+        """Check all that a pack or a backup asks for, and say what it would do, no more.
 
-        `garbage` are the bytes it frees, as far as that is known. Raises RefusedError.
+        `garbage` are the bytes a pack frees, as far as that is known. Raises ActionError.
         """
         for database in site_databases(self.inventory()):
             if (database.site, database.name) == (task.site, task.database):
                 plan = backup_plan(self._config, database)
-                return rehearse_pack(database, self._pack, plan, report, garbage)
+                if task.action == PACK:
+                    return rehearse_pack(database, self._pack, plan, report, garbage)
+                if plan is not None:
+                    return rehearse_backup(plan, report)
         raise self._nothing(task.action, task.site, task.database)
 
     def _work(self, task: Task, database: SiteDatabase) -> Work:

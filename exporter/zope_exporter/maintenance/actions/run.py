@@ -63,6 +63,14 @@ def run_verify(plan: BackupPlan, report: Report) -> Facts:
     return {**facts, "database_faults": list(verdict.database_faults)}
 
 
+def rehearse_backup(plan: BackupPlan, report: Report) -> None:
+    """Say what a backup would write and remove; nothing is touched."""
+    # Here, as all commands know the actions, and few of them begin one.
+    from zope_exporter.maintenance.backup.rehearsal import rehearse
+
+    rehearse(_source(plan), plan.repository, _backup_settings(plan), report)
+
+
 def _backup_settings(plan: BackupPlan) -> BackupSettings:
     given = plan.settings
     keep = Retention(given.keep_for, given.keep_daily, given.keep_weekly, given.keep_monthly)

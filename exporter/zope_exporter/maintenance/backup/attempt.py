@@ -53,20 +53,25 @@ class Run:
         """Make a backup, full or not, if there is anything new. Raises ChangedMeanwhileError."""
         self.report.stage("looking for what is new")
         # All is read from this one descriptor: whatever a pack puts in its place is another file.
-        with _held(self.source.data_fs) as descriptor, ThreadPoolExecutor(4) as pool:
-            began = self.means.clock()
-            listed = read_repository(self.repository)
-            parent = self._parent(listed, ParentFinder(descriptor, self.report, pool))
-            if not parent.pieces:
-                check_same(descriptor, self.source.data_fs, listed, self.report)
-            file = DataFile(self.source.data_fs, descriptor, HEADERS)
-            end = find_end(file, parent.end, parent.tid)
-            span = Span(descriptor, file.path, parent.end, end, parent.tid)
-            if span.end < file.size():
-                self.report.say("what follows the last whole transaction is left out")
-            if parent.stamp and span.end == parent.end:
-                return self._unchanged(parent, began)
-            return Attempt(self, listed, parent, span, began).make(pool)
+        with held(self.source.data_fs) as descriptor, ThreadPoolExecutor(4) as pool:
+            attempt = self.look(descriptor, pool)
+            if attempt.nothing_new:
+                return self._unchanged(attempt.parent, attempt.began)
+            return attempt.make(pool)
+
+    def look(self, descriptor: int, pool: ThreadPoolExecutor) -> "Attempt":
+        """Find out what there is to do for the open Data.fs; nothing is written."""
+        began = self.means.clock()
+        listed = read_repository(self.repository)
+        parent = self._parent(listed, ParentFinder(descriptor, self.report, pool))
+        if not parent.pieces:
+            check_same(descriptor, self.source.data_fs, listed, self.report)
+        file = DataFile(self.source.data_fs, descriptor, HEADERS)
+        end = find_end(file, parent.end, parent.tid)
+        span = Span(descriptor, file.path, parent.end, end, parent.tid)
+        if span.end < file.size():
+            self.report.say("what follows the last whole transaction is left out")
+        return Attempt(self, listed, parent, span, began)
 
     def _parent(self, listed: Repository, finder: ParentFinder) -> Manifest:
         """Return what to go on from; NOTHING means a full backup."""
@@ -102,6 +107,10 @@ class Attempt:
     parent: Manifest
     span: Span
     began: float
+
+    @property
+    def nothing_new(self) -> bool:
+        return bool(self.parent.stamp) and self.span.end == self.parent.end
 
     def make(self, pool: ThreadPoolExecutor) -> BackupResult:
         """Copy what is new, put blobs beside it, and commit both."""
@@ -233,7 +242,7 @@ class Attempt:
 
 
 @contextmanager
-def _held(path: Path) -> Iterator[int]:
+def held(path: Path) -> Iterator[int]:
     """Give a descriptor of the Data.fs; what fails later may be the fault of another file."""
     with opened(path) as first:
         descriptor = os.dup(first)
