@@ -85,7 +85,10 @@ def test_check_says_what_is_found_and_what_is_wrong(
         assert run.stderr == ""
         return [line for line in run.stdout.splitlines() if " checked " in f"{line} "]
 
-    process, pipeline, agent, storage, ping = lines()
+    process, pipeline, agent, storage, ping, watched, *blind = lines()
+    cells = ["yes", "yes", "yes", "-", "yes", "yes", "-", "yes", "-", "NO"]
+    assert watched.split() == ["checked", "checked", *cells]
+    assert [line.split(":")[0].split()[-1] for line in blind] == ["backup"]
     assert "no agent: not installed" in agent
     assert f"in {zope.zope_ini} set pipeline = translogger " in pipeline
     assert f"pid {zope.pid}" in process

@@ -9,6 +9,7 @@ from zope_exporter.checks.coverage import blind, judge_watching, table
 from zope_exporter.checks.failing import failing, judge_failing
 from zope_exporter.checks.finding import Finding, Severity
 from zope_exporter.checks.log_ends import LogEnds
+from zope_exporter.checks.probe import judge_probe
 from zope_exporter.checks.site import judge
 from zope_exporter.collectors import build_passing
 from zope_exporter.collectors.blobs import BlobLook
@@ -110,6 +111,7 @@ def _collect(config: Config, watcher: Watcher, inventory: Inventory, limits: Lim
         values = Values(scrape)
         for site in inventory.sites:
             found += judge_failing(site.name, failing(site.name, values, ends.rate), limits)
+            found += judge_probe(site, values, ends.roots.get(site.name))
         found += judge_watching(inventory, scrape, known, sources, found)
         return Checked(found, sources)
     finally:

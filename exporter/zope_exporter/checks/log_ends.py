@@ -1,5 +1,6 @@
 """What the ends of the logs say, for one look that has not seen them grow."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing, suppress
 
@@ -11,13 +12,17 @@ from zope_exporter.metrics.metric import Metric, Sample
 from zope_exporter.metrics.registry import Scrape
 
 from .failing import MINUTES
+from .probe import roots
 
 BYTES = 256 << 10
 _LONGEST = MINUTES * 60.0
 
 
 class LogEnds:
-    """The last lines of each log: what they say as a whole, and by the second of late."""
+    """The last lines of each log: what they say as a whole, and by the second of late.
+
+    `roots` are the requests of each site by the root of the site within Zope.
+    """
 
     def __init__(
         self,
@@ -26,6 +31,7 @@ class LogEnds:
         now: float,
     ) -> None:
         self.samples: list[Sample] = []
+        self.roots: dict[str, Counter[str]] = {}
         self._rates: dict[tuple[Metric, tuple[str, ...]], float] = {}
         for source in sources:
             with suppress(OSError, LogError):  # the collector of logs says it
@@ -46,6 +52,8 @@ class LogEnds:
         self, source: LogSource, make_counter: Callable[[LogSource], LineCounter], now: float
     ) -> None:
         block = _end(source)
+        if source.kind == "access":
+            self.roots.setdefault(source.site, Counter()).update(roots(block))
         self.samples += _counted(make_counter(source), block, source)
         since, late = _late(block, now)
         seconds = max(now - since, 1.0)

@@ -8,6 +8,7 @@ from zope_exporter.alerting.thresholds import Limits
 from zope_exporter.checks.coverage import blind, judge_watching, title
 from zope_exporter.checks.failing import failing, judge_failing
 from zope_exporter.checks.finding import Finding, Severity
+from zope_exporter.checks.probe import judge_probe
 from zope_exporter.checks.site import is_near_memory_limit, is_slow, judge
 from zope_exporter.checks.zope import workers_severity
 from zope_exporter.collectors import ping, process
@@ -60,6 +61,7 @@ def compose(
         rate = partial(recent_rate, last_scrape.history)
         found = failing(site.name, Values(scrape), rate)
         findings += judge_failing(site.name, found, limits)
+        findings += judge_probe(site, Values(scrape))
     composer = _Composer(observation, limits, last_scrape.history, findings, sources, allowed())
     sites = tuple(composer.site(site) for site in observation.inventory.sites)
     names = {site.name for site in observation.inventory.sites}
