@@ -27,7 +27,7 @@ ASKED = [
     *[("GET", "/nope"), ("GET", "/boom"), ("GET", "/panic")],
 ]
 TIMES = 5
-# Without what every other log of these tests has.
+# As that of python-json-logger, which not every generation has.
 JSON_FORMATTER = """\
 import json
 import logging
@@ -35,9 +35,14 @@ import logging
 
 class JsonFormatter(logging.Formatter):
     def format(self, record):
-        found = {"level": record.levelname, "message": record.getMessage()}
+        found = {
+            "asctime": self.formatTime(record),
+            "levelname": record.levelname,
+            "name": record.name,
+            "message": record.getMessage(),
+        }
         if record.exc_info:
-            found["exception"] = self.formatException(record.exc_info)
+            found["exc_info"] = self.formatException(record.exc_info)
         return json.dumps(found)
 """
 
