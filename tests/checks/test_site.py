@@ -172,6 +172,13 @@ def test_quiet_says_nothing_of_a_healthy_site_and_only_what_is_wrong_of_another(
             " (raise the limit, or see what grows)",
         ),
         (
+            filestorage.LAST_TRANSACTION,
+            "main",
+            NOW + 9 * 86400,
+            "WARNING main: the last transaction is 9 d in the future: a clock was wrong (until then"
+            " no pack removes what it replaced)",
+        ),
+        (
             ping.CERTIFICATE_EXPIRY,
             "home",
             NOW - 3600,
@@ -183,6 +190,15 @@ def test_what_is_wrong_is_said(metric: Metric, name: str, value: float, said: st
     findings = judged(changes={(metric, ("intranet", name)): value})
     assert wrong(findings) == [said]
     assert worst(findings).name in said
+
+
+def test_a_storage_that_nobody_here_knows_is_named() -> None:
+    database = Database("main", "other", section="pgjsonb")
+    site = replace(SITE, services=(replace(ZOPE, databases=(database,)),))
+    assert wrong(judged(site)) == [
+        "WARNING client1: database main is on a storage of the kind pgjsonb that is not known here:"
+        " its size, its packs and its backups are watched by nobody here"
+    ]
 
 
 def test_a_failed_probe_says_why_and_never_a_password() -> None:

@@ -1,7 +1,9 @@
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -14,7 +16,12 @@ from tests.support.databases.history import LATER, History, write_large, zodb_nu
 from tests.support.programs.exporter import Page, serving
 from tests.support.programs.processes import eventually
 from tests.support.programs.server import free_port
-from zope_exporter.collectors.datafs import DataFsCollector, KeptDataFsCollector
+from zope_exporter.collectors.datafs import (
+    FUTURE_SECONDS,
+    GARBAGE,
+    DataFsCollector,
+    KeptDataFsCollector,
+)
 from zope_exporter.discovery.inventory import Inventory, Site, Storage
 from zope_exporter.metrics.exposition import encode
 from zope_exporter.metrics.registry import Registry, Scrape
@@ -31,7 +38,7 @@ def path(tmp_path: Path) -> Path:
     path = tmp_path / "Data.fs"
     with datafs.storage_at(path) as storage:
         history = History(storage)
-        history.store([(0, 10, [1, 2]), (1, 100, []), (2, 200, []), (3, 300, [])])
+        history.store([(0, 21, [1]), (1, 100, []), (2, 200, []), (3, 300, [])])
         history.store([(1, 50, [])])
         history.undo([0])
         history.delete(2)
@@ -51,10 +58,16 @@ def watch(tmp_path: Path) -> Iterator[Callable[..., "Watched"]]:
 class Watched:
     """A collector as in service, for one or more Data.fs, each mounted by two sites."""
 
-    def __init__(self, paths: tuple[Path, ...], state: Path | None) -> None:
+    def __init__(
+        self,
+        paths: tuple[Path, ...],
+        state: Path | None,
+        inventory: Inventory | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         storages = tuple(Storage(path.stem, path) for path in paths)
-        self.inventory = Inventory((Site("intranet", storages=storages),))
-        self.collector = DataFsCollector(lambda: self.inventory, state)
+        self.inventory = inventory or Inventory((Site("intranet", storages=storages),))
+        self.collector = DataFsCollector(lambda: self.inventory, state, clock=clock)
         self._registry = Registry([self.collector])
 
     def __enter__(self) -> "Watched":
@@ -117,6 +130,28 @@ def test_what_is_not_known_yet_is_absent(path: Path, watch: Callable[..., Watche
     values = watched.values()
     assert not {"class_bytes other", "garbage_bytes unreachable", SCANNED} & set(values)
     assert "last_pack_timestamp_seconds" not in values
+
+
+def test_with_a_transaction_of_the_future_garbage_is_not_told(path: Path) -> None:
+    last = TimeStamp(datafs.tid(4)).timeTime()
+    storages = (Storage("main", path), Storage("demo", path, over_base=True))
+    inventory = Inventory((Site("intranet", storages=storages),))
+    told = []
+    for now in (last, last - FUTURE_SECONDS - 1):
+        watched = Watched((), None, inventory, partial(float, now))
+        with watched:
+            watched.scanned("main")
+            watched.scanned("demo")
+            samples = watched.scrape().samples
+        told.append({each.labels for each in samples if each.metric == GARBAGE})
+    assert told == [
+        {
+            ("intranet", "main", "superseded"),
+            ("intranet", "main", "unreachable"),
+            ("intranet", "demo", "superseded"),
+        },
+        set(),
+    ]
 
 
 def test_numbers(path: Path, watch: Callable[..., Watched]) -> None:

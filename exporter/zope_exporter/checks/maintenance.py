@@ -36,6 +36,12 @@ def judge_packs(
     def known(metric: Metric) -> float | None:
         return values.get(metric, site, database)
 
+    if (
+        known(datafs.SCAN_TIME) is not None
+        and values.get(datafs.GARBAGE, site, database, "unreachable") is None
+    ):
+        text = "what a pack would free is not known: references lead nowhere, records are encrypted"
+        yield Finding(Severity.OK, site, database, f"{text}, or the last one is of the future")
     used, garbage = known(filestorage.SIZE), garbage_bytes(site, database, values)
     if not used or garbage is None:
         return  # nobody has looked into the Data.fs yet

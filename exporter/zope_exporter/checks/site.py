@@ -8,7 +8,7 @@ from zope_exporter.alerting.thresholds import Limits
 from zope_exporter.clients.agent.diagnosis import Absence, why_absent
 from zope_exporter.clients.http.result import REASONS
 from zope_exporter.clients.http.url import without_credentials
-from zope_exporter.collectors import actions, filestorage, logs, ping, process
+from zope_exporter.collectors import actions, datafs, filestorage, logs, ping, process
 from zope_exporter.collectors.agent.databases import PACK_RUNNING
 from zope_exporter.collectors.pipeline import explain_gaps
 from zope_exporter.config.actions import PACK
@@ -22,7 +22,7 @@ from zope_exporter.system.humanize import duration, size
 from .finding import Finding, Severity
 from .maintenance import databases_elsewhere, judge_actions, judge_backups, judge_packs
 from .zeo import judge_zeo
-from .zope import judge_agent, judge_databases, judge_workers, judge_zmi
+from .zope import judge_agent, judge_databases, judge_storages, judge_workers, judge_zmi
 
 
 def judge(
@@ -42,6 +42,7 @@ def judge(
     for site in inventory.sites:
         for service in site.services:
             findings += _service(site, service, values, now(), limits)
+            findings += judge_storages(site.name, service)
             if service.kind == "zope" and values.get(process.UP, site.name, service.name):
                 findings += _running_zope(site.name, service, values, limits, absence)
             findings += judge_zmi(site.name, service.name, values)
@@ -164,9 +165,13 @@ def _storage(
         return  # the collector's failure says why
     facts = [str(storage.data_fs), size(used)]
     last = value(filestorage.LAST_TRANSACTION)
-    if last is not None:
-        facts.append(f"last transaction {duration(now - last)} ago")
+    is_future = last is not None and datafs.is_future(last, now)
+    if last is not None and not is_future:
+        facts.append(f"last transaction {duration(max(now - last, 0.0))} ago")
     yield found(Severity.OK, ", ".join(facts))
+    if last is not None and is_future:
+        text = f"the last transaction is {duration(last - now)} in the future: a clock was wrong"
+        yield found(Severity.WARNING, f"{text} (until then no pack removes what it replaced)")
     if value(filestorage.REPLACED):
         reason = "was replaced while a process still writes to the old file: its commits are lost"
         remedy = "copy the old file from /proc/PID/fd before that process is stopped"

@@ -40,6 +40,16 @@ def judge_agent(
             yield Finding(severity, site, service.name, text)
 
 
+def judge_storages(site: str, service: Service) -> Iterator[Finding]:
+    """Name each database of which nothing is known but that it is there."""
+    for database in service.databases:
+        if database.kind == "other":
+            kind = f" of the kind {database.section}" if database.section else ""
+            text = f"database {database.name} is on a storage{kind} that is not known here"
+            remedy = "its size, its packs and its backups are watched by nobody here"
+            yield Finding(Severity.WARNING, site, service.name, f"{text}: {remedy}")
+
+
 def judge_workers(site: str, service: Service, values: Values, limits: Limits) -> Iterator[Finding]:
     """Say so when most worker threads are busy, or every one: whoever comes then has to wait."""
     threads = values.get(THREADS, site, service.name) or 0

@@ -1,11 +1,12 @@
 """What each Data.fs holds and what a pack would free, counted by our own reader."""
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from zope_exporter.discovery.inventory import Inventory
+from zope_exporter.discovery.inventory import Inventory, Storage
 from zope_exporter.metrics.metric import Metric, Part, Sample
 from zope_exporter.storage.filestorage.datafile import FileStorageError
 from zope_exporter.storage.filestorage.follow import Followed
@@ -36,7 +37,9 @@ GARBAGE = Metric(
     "zope_filestorage_garbage_bytes",
     "gauge",
     "What a pack of the Data.fs would free: superseded revisions, counted at every scrape, and"
-    " objects that nothing refers to, as of the last background scan.",
+    " objects that nothing refers to, as of the last background scan; absent where that cannot be"
+    " known: the last transaction is of the future, references lead nowhere, or records cannot be"
+    " read.",
     (*LABELS, "kind"),
 )
 LAST_PACK = Metric(
@@ -53,6 +56,9 @@ CLASS_BYTES = Metric(
     " background scan.",
     (*LABELS, "class"),
 )
+# Clocks of two hosts differ a little; a pack leaves alone what is later than its own.
+FUTURE_SECONDS = 60.0
+
 SCAN_PROGRESS = Metric(
     "zope_filestorage_scan_progress_ratio",
     "gauge",
@@ -90,9 +96,11 @@ class DataFsCollector:
         inventory: Callable[[], Inventory],
         state: Path | None = None,
         pause: Callable[[float], object] | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._inventory = inventory
         self._state = state
+        self._clock = clock
         self._pause = pause or threading.Event().wait
         self._background = Background(self._rescan)
 
@@ -113,6 +121,7 @@ class DataFsCollector:
                 partial(
                     self._collect,
                     rescans[storage.data_fs],
+                    storage,
                     {"site": site, "database": storage.database},
                 ),
             )
@@ -122,11 +131,13 @@ class DataFsCollector:
     def _rescan(self, path: Path) -> Rescan:
         return Rescan(Followed(path, Store(self._state, path) if self._state else None))
 
-    def _collect(self, rescan: Rescan, labels: dict[str, str]) -> Iterator[Sample]:
+    def _collect(
+        self, rescan: Rescan, storage: Storage, labels: dict[str, str]
+    ) -> Iterator[Sample]:
         followed = rescan.followed
         known, problems = settled(followed.look, self._pause)
         yield SCAN_PROGRESS(rescan.progress, **labels)
-        yield from _known(known, followed.path, labels)
+        yield from _known(known, storage, labels, self._clock())
         problem = rescan.problem
         problems += [problem] if problem else []
         if problems:
@@ -139,9 +150,15 @@ class KeptDataFsCollector:
     name = "datafs"
     metrics = DataFsCollector.metrics
 
-    def __init__(self, inventory: Callable[[], Inventory], state: Path | None) -> None:
+    def __init__(
+        self,
+        inventory: Callable[[], Inventory],
+        state: Path | None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._inventory = inventory
         self._state = state
+        self._clock = clock
 
     def collect(self) -> Iterator[Sample]:
         if self._state is None:
@@ -150,18 +167,29 @@ class KeptDataFsCollector:
             known = Store(self._state, storage.data_fs).load()
             if known.identity == _identity(storage.data_fs):  # else it was packed since
                 labels = {"site": site, "database": storage.database}
-                yield from _known(known, storage.data_fs, labels)
+                yield from _known(known, storage, labels, self._clock())
 
 
-def _known(known: Known, path: Path, labels: dict[str, str]) -> Iterator[Sample]:
+def _known(known: Known, storage: Storage, labels: dict[str, str], now: float) -> Iterator[Sample]:
     if known.counted is not None:
         yield TRANSACTIONS(known.counted.transactions, **labels)
-    if known.totals is not None:
-        yield OBJECTS(known.totals.objects, **labels)
-        yield GARBAGE(known.totals.superseded, kind="superseded", **labels)
-        yield from _last_pack(path, known.totals.packed, labels)
-    if known.findings is not None:
-        yield from _found(known.findings, labels)
+    totals, findings = known.totals, known.findings
+    if totals is not None:
+        yield OBJECTS(totals.objects, **labels)
+        yield from _last_pack(storage.data_fs, totals.packed, labels)
+    if findings is not None:
+        yield from _found(findings, labels)
+    if totals is not None and not is_future(time_of(totals.tid.to_bytes(8, "big")), now):
+        yield GARBAGE(totals.superseded, kind="superseded", **labels)
+        unreachable = findings.unreachable if findings else None
+        # Of a demo storage's changes no pack collects garbage: its base may refer to them.
+        if unreachable is not None and not storage.over_base:
+            yield GARBAGE(unreachable, kind="unreachable", **labels)
+
+
+def is_future(last_transaction: float, now: float) -> bool:
+    """Tell whether a transaction is later than a pack at this moment goes up to."""
+    return last_transaction > now + FUTURE_SECONDS
 
 
 def _identity(path: Path) -> Identity | None:
@@ -185,7 +213,5 @@ def _last_pack(path: Path, packed: int, labels: dict[str, str]) -> Iterator[Samp
 
 def _found(findings: Findings, labels: dict[str, str]) -> Iterator[Sample]:
     yield SCAN_TIME(findings.scanned, **labels)
-    if findings.unreachable is not None:
-        yield GARBAGE(findings.unreachable, kind="unreachable", **labels)
     for name, size in findings.classes.items():
         yield CLASS_BYTES(size, **labels, **{"class": name})

@@ -84,9 +84,11 @@ class _FoundStorage:
     name: str
     zope: str
     owners: dict[Process, None]
+    over_base: bool = False
 
     def add(self, service: Service, database: Database) -> None:
         self.blob_dir = self.blob_dir or database.blob_dir
+        self.over_base = self.over_base or database.over_base
         if service.process and (service.kind == "zeo" or database.kind == "filestorage"):
             self.owners.update(dict.fromkeys(service.processes))
 
@@ -128,7 +130,7 @@ class _Storages:
         for each in found.values():
             name = first_free(chain([each.name], numbered(f"{each.zope}-{each.name}")), taken)
             taken.add(name)
-            yield Storage(name, each.data_fs, each.blob_dir, tuple(each.owners))
+            yield Storage(name, each.data_fs, each.blob_dir, tuple(each.owners), each.over_base)
 
     def _mount(self, keys: Sequence[StorageKey]) -> tuple[str, str, str] | None:
         return next((self._mounted[key] for key in keys if key in self._mounted), None)

@@ -53,7 +53,9 @@ class TlsFiles:
 class Database:
     """A database as one zope.conf mounts it.
 
-    `sql_database` is where a RelStorage keeps it, as host:port/name, if that much is known.
+    `section` is the type of its section in zope.conf, the innermost one, where its kind is `other`.
+    `sql_database` is where a RelStorage keeps it, as host:port/name, if that much is known. What
+    lies `over_base` are the changes of a demo storage: not all that they refer to is in them.
     """
 
     name: str
@@ -65,6 +67,8 @@ class Database:
     zeo_storage: str = ""
     zeo_tls: TlsFiles | None = None
     sql_database: str = ""
+    over_base: bool = False
+    section: str = ""
     pool_size: int = 7
     cache_objects: int = 5000
     cache_bytes: int = 0
@@ -169,12 +173,16 @@ class Service:
 
 @dataclass(frozen=True)
 class Storage:
-    """A Data.fs, once, whoever mounts or serves it; `database` is the name Zope mounts it as."""
+    """A Data.fs, once, whoever mounts or serves it; `database` is the name Zope mounts it as.
+
+    `over_base` as for a Database.
+    """
 
     database: str
     data_fs: Path
     blob_dir: Path | None = None
     owners: tuple[Process, ...] = ()
+    over_base: bool = False
 
 
 @dataclass(frozen=True)

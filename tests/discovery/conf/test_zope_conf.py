@@ -154,14 +154,24 @@ ZEO = Database("main", "zeo", zeo_storage="1")
                     "sql_database": "db.example.com:5432/plone",
                     "cache_objects": 30000,
                 },
-                {"name": "demo", "mount_points": ("/demo",), "data_fs": "/srv/plone/var/base.fs"},
+                {
+                    "name": "demo",
+                    "mount_points": ("/demo",),
+                    "data_fs": "/srv/plone/var/changes.fs",
+                    "over_base": True,
+                },
                 {"name": "scratch", "kind": "temporary", "mount_points": ("/scratch",)},
                 {
                     "name": "before",
                     "mount_points": ("/before",),
                     "data_fs": "/srv/plone/var/before.fs",
                 },
-                {"name": "berkeley", "kind": "other", "mount_points": ("/berkeley",)},
+                {
+                    "name": "berkeley",
+                    "kind": "other",
+                    "mount_points": ("/berkeley",),
+                    "section": "fullstorage",
+                },
             ],
         ),
         (
@@ -512,3 +522,19 @@ def test_where_relstorage_keeps_a_database(
     found, _ = read_database(tmp_path, *inner)
     assert found.sql_database == database
     assert "s3cret" not in repr(found)
+
+
+@pytest.mark.parametrize("changes", ["", "<mappingstorage changes>\n</mappingstorage>"])
+def test_commits_to_a_demostorage_that_do_not_outlast_zope_are_told(
+    tmp_path: Path, changes: str
+) -> None:
+    path = tmp_path / "zope.conf"
+    path.write_text(
+        f"instancehome {tmp_path}\n<zodb_db main>\n<demostorage>\n<filestorage base>\n"
+        f"path /srv/base.fs\n</filestorage>\n{changes}\n</demostorage>\nmount-point /\n</zodb_db>\n"
+    )
+    found = read_zope_conf(path)
+    assert [str(each.data_fs) for each in found.databases] == ["/srv/base.fs"]
+    assert not found.databases[0].over_base
+    [problem] = found.problems
+    assert "zope.conf, line 5: path in <filestorage base> is of the base of a demostorage" in problem

@@ -9,8 +9,11 @@ import ZODB
 from persistent.mapping import PersistentMapping
 from ZODB.Connection import TransactionMetaData
 from ZODB.FileStorage import FileStorage
+from ZODB.utils import p64, z64
 
 from tests.support.databases.blobs import make_blobs
+from tests.support.databases.datafs import storage_at
+from tests.support.databases.history import History, compressed, record
 from tests.support.databases.repository import Site, repozo
 from zope_exporter.maintenance.backup.repository import read_repository
 from zope_exporter.maintenance.backup.verification import verify
@@ -71,6 +74,23 @@ def test_a_faithful_copy_of_a_damaged_database_is_proven_and_tells_of_it(broken:
     newest = read_repository(broken.repository).newest
     assert newest is not None
     assert newest.proven
+
+
+def test_dangling_references_in_what_zlibstorage_compressed(site: Site) -> None:
+    site.data_fs.unlink()
+    with storage_at(site.data_fs) as storage:
+        history = History(storage)
+        records = [record(300, [1, 77, (88, "weak")]), record(300, [99]), record(300, [111])]
+        with history.transaction() as transaction:
+            for oid, data in enumerate(records):
+                storage.store(p64(oid), z64, compressed(data), "", transaction)
+    site.back_up()
+    verdict = site.verify()
+    assert verdict.ok, verdict.failures
+    lost = "".join(verdict.database_faults)
+    assert len(verdict.database_faults) == 2, lost
+    assert "object 0x0 refers to object 0x4d" in lost
+    assert "object 0x1 refers to object 0x63" in lost
 
 
 def test_what_is_said_is_bounded_and_what_is_counted_is_not(site: Site) -> None:

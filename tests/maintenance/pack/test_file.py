@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 from ZODB.FileStorage import FileStorage
+from ZODB.utils import p64, z64
 
+from tests.support.databases.datafs import storage_at
+from tests.support.databases.history import History, compressed, freed_by_pack, record
 from tests.support.databases.packing import (
     AT_ONCE,
     Remembered,
@@ -57,6 +60,39 @@ def test_what_is_superseded_is_gone_and_all_else_is_there(tmp_path: Path) -> Non
         "blobs",
         "blobs.old",
     ]
+
+
+def test_what_zlibstorage_compressed_is_packed_as_by_zope(tmp_path: Path) -> None:
+    data_fs, other = tmp_path / "Data.fs", tmp_path / "other.fs"
+    with storage_at(data_fs) as storage:
+        history = History(storage, compress=True)
+        history.store([(oid, 300, [oid + 1]) for oid in range(5)] + [(5, 300, [])])
+        history.store([(0, 400, [1]), (2, 300, [])])
+    shutil.copy(data_fs, other)
+    assert pack_file(data_fs).freed == freed_by_pack(other, collect=True)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b".e" + bytes(300), "a record cannot be read, nor what it refers to"),
+        (compressed(record(300, [77])), "refers to the object 0x4d, which is not there"),
+    ],
+)
+def test_what_refers_to_who_knows_what_is_not_packed(
+    tmp_path: Path, data: bytes, reason: str
+) -> None:
+    data_fs = tmp_path / "Data.fs"
+    with storage_at(data_fs) as storage:
+        history = History(storage)
+        history.store([(0, 300, [1])])
+        with history.transaction() as transaction:
+            storage.store(p64(1), z64, data, "", transaction)
+    before = data_fs.read_bytes()
+    with pytest.raises(ActionError, match=reason):
+        pack_file(data_fs)
+    assert data_fs.read_bytes() == before
+    assert not data_fs.with_name("Data.fs.pack").exists()
 
 
 def test_zodb_takes_the_index_that_is_left(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A restore, a recovery and a rescue of which each single system call fails in turn."""
 
+import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from tests.support.faults.small_disk import emptied, small_disk_at
 from tests.support.faults.system_calls import Call, Run, calls_of, refused
 from tests.support.programs.debian import tool
 from tests.support.programs.require import require
-from zope_exporter.maintenance.jobs.report import Silent
+from zope_exporter.maintenance.jobs.report import ActionError, Silent
 from zope_exporter.maintenance.recover.recover import recover
 from zope_exporter.maintenance.restore.place import Place
 from zope_exporter.maintenance.restore.rescue import rescue
@@ -46,6 +47,33 @@ def strace() -> Path:
     return require(tool, "strace")
 
 
+def test_reads_of_files_of_the_kernel_change_no_number(strace: Path, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"x" * 10)
+    often = [3]
+
+    def work() -> None:
+        kernel = os.open("/proc/self/status", os.O_RDONLY)
+        for _ in range(often[0]):
+            os.pread(kernel, 10, 0)
+        descriptor, place = os.open(file, os.O_RDONLY), 0
+        try:
+            for place in range(4):
+                os.pread(descriptor, 1, place)
+        except OSError as error:
+            raise ActionError("reading", f"{place}") from error
+
+    calls = [call for call in calls_of(strace, tmp_path, work) if call.name == "pread64"]
+    assert [call.number for call in calls] == [1, 2, 3, 4]
+    for often[0] in (3, 9, 0):
+        assert [refused(strace, call, "EIO", work).error for call in calls] == [
+            "reading: 0",
+            "reading: 1",
+            "reading: 2",
+            "reading: 3",
+        ]
+
+
 def each_refused(
     strace: Path, root: Path, error: str, work: Callable[[], object], looking: bool
 ) -> Iterator[tuple[Call, Run]]:
@@ -55,11 +83,14 @@ def each_refused(
     """
     original = root.with_name("original")
     shutil.copytree(root, original)
+
+    def as_before() -> None:
+        emptied(root)
+        shutil.copytree(original, root, dirs_exist_ok=True)
+
     for call in require(calls_of, strace, root, work):
         if looking or call.changes:
-            emptied(root)
-            shutil.copytree(original, root, dirs_exist_ok=True)
-            run = refused(strace, call, error, work)
+            run = refused(strace, call, error, work, as_before)
             assert str(root) in run.injected[0], (call, run.injected)
             # As it was this time: a name can have the id of the process in it.
             yield replace(call, text=run.injected[0]), run

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from ZODB._compat import dumps
 from ZODB.utils import get_pickle_metadata
 
-from zope_exporter.storage.filestorage.contents import LONGEST_CLASS_PART, class_name
+from zope_exporter.storage.filestorage.class_names import LONGEST_CLASS_PART, class_name
 
 GLOBAL = b"cproducts.news\nItem\n"
 STATE = b"\x80\x03}q\x01."

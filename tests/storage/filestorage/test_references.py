@@ -18,7 +18,8 @@ def found(data: bytes, oids: list[int]) -> list[int]:
     references = References(np.array(oids, np.uint64))
     array = np.frombuffer(data, np.uint8)
     one = np.zeros(1, np.uint32)
-    references.find(array, np.array([0]), np.array([len(data)]), one)
+    doubtful = references.find(array, np.array([0]), np.array([len(data)]), one)
+    assert not len(doubtful)
     return [oids[row] for row in references.targets]
 
 
@@ -39,7 +40,7 @@ def of(path: Path) -> Contents:
 
 @pytest.mark.parametrize("opcode", [b"C", b"U"])
 def test_both_generations_of_references(opcode: bytes) -> None:
-    data = b"cm\nN\n.(" + opcode + b"\x08" + p64(0x4308) + b"Q" + opcode + b"\x08" + p64(7) + b"t."
+    data = b"cm\nN\n.(" + opcode + b"\x08" + p64(0x4308) + b"Q" + opcode + b"\x08" + p64(7) + b"Qt."
     assert found(data, [1, 7, 0x4308]) == [0x4308, 7]
 
 
@@ -49,9 +50,9 @@ def test_no_reference(data: bytes) -> None:
 
 
 def test_unknown_objects_and_ends_of_records() -> None:
-    data = b"C\x08" + p64(7) + b"C\x08" + p64(8)
+    data = b"C\x08" + p64(7) + b"QC\x08" + p64(8) + b"Q"
     assert found(data, [1, 8]) == [8]
-    assert found(data[:-1], [7, 8]) == [7]
+    assert found(data[:-2], [7, 8]) == [7]
     assert found(data, []) == []
 
 
@@ -75,7 +76,7 @@ def test_references_in_large_records_and_over_window_edges(tmp_path: Path) -> No
         pointers |= {2 * size - 1000 + 11 * oid: oid for oid in range(50, 100)}
         body = bytearray(3 * size)
         for position, oid in pointers.items():
-            body[position : position + 10] = b"C\x08" + p64(oid)
+            body[position : position + 11] = b"C\x08" + p64(oid) + b"Q"
         with history.transaction() as transaction:
             data = b"cm\nRoot\n.(B" + len(body).to_bytes(4, "little") + bytes(body) + b"t."
             storage.store(p64(0), z64, data, "", transaction)

@@ -56,14 +56,14 @@ def test_interrupted_after_any_step(path: Path) -> None:
         interruptions = 0
         while scan is not None:
             last, steps = scan, scan.steps(file)
-            progress += [last.progress for _ in zip(steps, range(3), strict=False)]
+            progress += [last.progress for _ in zip(steps, range(1), strict=False)]
             if next(steps, "ended") == "ended":
                 break
             interruptions += 1
             scan = restored(scan.parts(), file, IDENTITY)
             assert scan is not None or not last.full_count.start
             scan = scan or last
-    assert interruptions > 3
+    assert interruptions > 2
     assert progress == sorted(progress)
     assert len(set(progress)) > 5
     assert last.contents is not None

@@ -1,7 +1,8 @@
 """Random histories of real Data.fs files, and what ZODB itself makes of them."""
 
 import random
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +25,24 @@ from tests.support.databases import datafs
 LATER = TimeStamp(2030, 1, 1).timeTime()
 Operation = tuple[Any, ...]
 
+CLASS = b"cproducts.news\nItem\n"
+# How a record can refer to an object; the last three are no references that a pack follows.
+FORMS: dict[str, Callable[[bytes], bytes]] = {
+    "alone": lambda oid: b"C\x08" + oid + b"Q",
+    "of a class": lambda oid: b"C\x08" + oid + b"q\x05" + CLASS + b"q\x06\x86q\x07Q",
+    "of a class of before": lambda oid: b"C\x08" + oid + b"r\5\1\0\0h\x01\x86r\6\1\0\0Q",
+    "of Python 2": lambda oid: b"(U\x08" + oid + b"q\x05" + CLASS + b"q\x06tq\x07Q",
+    "weak, then strong": lambda oid: FORMS["weak"](oid) + b"h\x05Q",
+    "weak": lambda oid: b"]q\x04(X\1\0\0\0wC\x08" + oid + b"q\x05\x85q\x06eQ",
+    "weak of another": lambda oid: b"](X\1\0\0\0wC\x08" + oid + b"X\1\0\0\0b\x86eQ",
+    "of another": lambda oid: b"](X\1\0\0\0m(X\1\0\0\0bC\x08" + oid + CLASS + b"teQ",
+}
+Reference = int | tuple[int, str]
+
 OIDS = st.integers(0, 9)
 SIZES = st.one_of(st.integers(0, 300), st.integers(0, 300), st.sampled_from([5000, 1_100_000]))
-STORED = st.tuples(OIDS, SIZES, st.lists(OIDS, max_size=3))
+REFERENCES = st.lists(st.one_of(OIDS, st.tuples(OIDS, st.sampled_from(sorted(FORMS)))), max_size=3)
+STORED = st.tuples(OIDS, SIZES, REFERENCES)
 COMMITS = st.one_of(
     st.tuples(st.just("store"), st.lists(STORED, min_size=1, max_size=6)),
     st.tuples(st.just("store"), st.lists(STORED, min_size=1, max_size=2)),
@@ -53,15 +69,18 @@ class History:
 
     storage: FileStorage
     number: int = 0
+    compress: bool = False
 
     def do(self, operation: Operation) -> None:
         name, *arguments = operation
         getattr(self, name)(*arguments)
 
-    def store(self, stored: Sequence[tuple[int, int, list[int]]]) -> None:
+    def store(self, stored: Sequence[tuple[int, int, Sequence[Reference]]]) -> None:
         with self.transaction() as transaction:
             for oid, size, references in {one[0]: one for one in stored}.values():
                 data = record(size, references)
+                if self.compress and size % 7:  # as it is where that made it larger
+                    data = compressed(data)
                 self.storage.store(p64(oid), self.serial(oid), data, "", transaction)
 
     def delete(self, oid: int) -> None:
@@ -90,7 +109,7 @@ class History:
     def pack(self, age: int, collect: bool) -> None:
         with suppress(KeyError, PackError):
             when = TimeStamp(datafs.tid(max(self.number - age, 1))).timeTime()
-            self.storage.pack(when + 0.1, referencesf, gc=collect)
+            self.storage.pack(when + 0.1, references_of, gc=collect)
 
     def serial(self, oid: int) -> bytes:
         """The transaction of the current record, also of one that says the object is deleted."""
@@ -119,11 +138,28 @@ def write_large(path: Path, objects: int = 30_000) -> None:
         history.store([(0, 20, [1]), (objects // 2, 20, [])])
 
 
-def record(size: int, references: Sequence[int], name: str = "products.news Item") -> bytes:
+def compressed(data: bytes) -> bytes:
+    """As zc.zlibstorage stores it."""
+    return b".z" + zlib.compress(data)
+
+
+def references_of(data: bytes, oids: list[bytes] | None = None) -> list[bytes]:
+    """What zc.zlibstorage has a pack follow."""
+    plain = zlib.decompress(data[2:]) if data.startswith(b".z") else data
+    found: list[bytes] = referencesf(plain, oids)
+    return found
+
+
+def _binary(data: bytes) -> bytes:
+    return b"B" + len(data).to_bytes(4, "little") + data
+
+
+def record(size: int, references: Sequence[Reference], name: str = "products.news Item") -> bytes:
     """A record as ZODB writes it, with data that do not compress and need no class."""
     class_part = f"c{name.replace(' ', chr(10))}\n".encode()
-    pointers = b"".join(b"C\x08" + p64(oid) + b"Q" for oid in references)
-    body = b"B" + size.to_bytes(4, "little") + random.Random(size).randbytes(size)
+    formed = [(each, "alone") if isinstance(each, int) else each for each in references]
+    pointers = b"".join(FORMS[form](p64(oid)) for oid, form in formed)
+    body = _binary(random.Random(size).randbytes(size))
     return b"\x80\x03" + class_part + b"q\x01.\x80\x03(" + pointers + body + b"t."
 
 
@@ -167,7 +203,7 @@ def freed_by_pack(path: Path, collect: bool) -> int | None:
     with datafs.storage_at(path) as storage:
         before = storage.getSize()
         try:
-            storage.pack(LATER, referencesf, gc=collect)
+            storage.pack(LATER, references_of, gc=collect)
         except KeyError:
             return None
         return int(before - storage.getSize())

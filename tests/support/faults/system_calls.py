@@ -29,11 +29,17 @@ LOOKING = {
     *("stat", "statfs", "statx"),
 }
 WITHOUT_DISK = {"flock", "ioctl", "lseek"}
+# How many reads such a file takes is up to what others mount and start meanwhile.
+OF_KERNEL = re.compile(r'[<"]/(?:proc|sys)/')
+ATTEMPTS = 50
 
 
 @dataclass(frozen=True)
 class Call:
-    """One system call: which of that name it is, from 1, and how strace shows it."""
+    """One system call: which of that name it is, from 1, and how strace shows it.
+
+    Calls on files of the kernel are not counted.
+    """
 
     name: str
     number: int
@@ -53,10 +59,14 @@ class Call:
 
 @dataclass(frozen=True)
 class Run:
-    """What strace saw of some work, and the ActionError that it ended with, if any."""
+    """What strace saw of some work, and the ActionError that it ended with, if any.
+
+    `wrong` is the traceback of any other error.
+    """
 
     log: tuple[str, ...]
     error: str | None
+    wrong: str = ""
 
     @property
     def injected(self) -> list[str]:
@@ -67,10 +77,11 @@ def calls_of(strace: Path, below: Path, work: Callable[[], object]) -> list[Call
     """Do some work in a fork; tell its system calls on files `below` that a disk can refuse."""
     run = _traced(strace, [], work)
     assert run.error is None, run.error
+    assert not run.wrong, run.wrong
     seen: Counter[str] = Counter()
     found = []
     for line in run.log:
-        if match := LINE.match(line):
+        if (match := LINE.match(line)) and not OF_KERNEL.search(line):
             name = match["name"]
             seen[name] += 1
             if name not in WITHOUT_DISK and re.search(rf'[<"]{re.escape(str(below))}[/>"]', line):
@@ -78,14 +89,46 @@ def calls_of(strace: Path, below: Path, work: Callable[[], object]) -> list[Call
     return found
 
 
-def refused(strace: Path, call: Call, error: str, work: Callable[[], object]) -> Run:
+def refused(
+    strace: Path,
+    call: Call,
+    error: str,
+    work: Callable[[], object],
+    prepare: Callable[[], object] = lambda: None,
+) -> Run:
     """Do some work in a fork in which that call fails; AssertionError if it came to no such call.
 
-    AssertionError also if the work ends otherwise than well or by ActionError.
+    AssertionError also if the work ends otherwise than well or by ActionError. strace counts the
+    calls on files of the kernel too: where these were other than thought, another call failed, and
+    the work is done again. `prepare` is called each time before.
     """
-    run = _traced(strace, ["-e", f"inject={call.name}:error={error}:when={call.number}"], work)
-    assert len(run.injected) == 1, (call, run)
-    return run
+    before = 0
+    for _ in range(ATTEMPTS):
+        prepare()
+        when = call.number + before
+        run = _traced(strace, ["-e", f"inject={call.name}:error={error}:when={when}"], work)
+        before, hit = _of_kernel(call.name, run)
+        if run.injected and hit == call.number:
+            assert len(run.injected) == 1, (call, run)
+            assert not run.wrong, f"{call} {run.wrong}"
+            return run
+        assert call.number + before != when, (call, run)
+    raise AssertionError(call, run)
+
+
+def _of_kernel(name: str, run: Run) -> tuple[int, int | None]:
+    """Count the calls of a name on files of the kernel, up to the one that failed.
+
+    And tell which of the others that was, None if it was none of them.
+    """
+    before, others = 0, 0
+    for line in run.log:
+        if (match := LINE.match(line)) and match["name"] == name:
+            own = bool(OF_KERNEL.search(line))
+            before, others = before + own, others + (not own)
+            if line.endswith("(INJECTED)"):
+                return before, None if own else others
+    return before, None
 
 
 def without_links(strace: Path, work: Callable[[], object], *others: str) -> Run:
@@ -98,6 +141,7 @@ def without_links(strace: Path, work: Callable[[], object], *others: str) -> Run
         options += ["-e", f"inject={','.join(others)}:error=EIO"]
     run = _traced(strace, options, work)
     assert run.injected, run
+    assert not run.wrong, run.wrong
     return run
 
 
@@ -122,8 +166,9 @@ def _traced(strace: Path, options: list[str], work: Callable[[], object]) -> Run
         finally:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
-        assert code in ("done", "failed"), f"{options} {code} {text}"
         lines = tuple(Path(log.name).read_text().splitlines())
+    if code not in ("done", "failed"):
+        return Run(lines, None, f"{options} {code} {text}")
     return Run(lines, text if code == "failed" else None)
 
 

@@ -1,8 +1,9 @@
 """What keys and sections mean to Zope and ZEO alike: numbers, paths, addresses, storages, logs."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +24,7 @@ _KINDS: Mapping[str, StorageKind] = {
     "temporarystorage": "temporary",
     "mappingstorage": "temporary",
 }
+_LASTING = ("filestorage", "zeo", "relstorage")
 
 
 class Values:
@@ -103,8 +105,9 @@ def instance_directory(config: Path) -> Path:
 def read_storage(section: Section, values: Values) -> Database:
     """What a storage section, or the section around one, comes down to.
 
-    Of a demo storage it is the base, which is only read, unless it has no other than changes. The
-    blob directory of a ZEO client or a RelStorage is a mere cache unless it is shared. What an
+    Of a demo storage it is the changes, to which all commits go; or the base, which is only read,
+    if the changes are gone when Zope ends: that becomes a problem. The blob directory of a ZEO
+    client or a RelStorage is a mere cache unless it is shared. What an
     undefined name hides is left out.
     """
     layers = _layers(section)
@@ -116,7 +119,11 @@ def read_storage(section: Section, values: Values) -> Database:
         kind,
         data_fs=values.path(innermost, "path") if kind == "filestorage" else None,
         blob_dir=values.path(outermost_blobs, "blob-dir") if outermost_blobs else None,
+        section=innermost.type if kind == "other" else "",
+        over_base=any(_lies_over_base(outer, inner) for outer, inner in pairwise(layers)),
     )
+    if kind != "temporary":
+        values.problems += _of_temporary_changes(layers)
     if kind == "relstorage":
         return replace(storage, sql_database=_sql_database(innermost))
     if kind != "zeo":
@@ -134,12 +141,35 @@ def _layers(section: Section) -> tuple[Section, ...]:
     if section.type in _KINDS:
         return (section,)
     deepest: tuple[Section, ...] = ()
-    for inner in sorted(section.sections, key=lambda inner: inner.name == "changes"):
+    changes = _changes(section)
+    for inner in (changes,) if changes else section.sections:
         layers = _layers(inner)
         if layers[-1].type in _KINDS:
             return (section, *layers)
         deepest = deepest or layers
     return (section, *deepest)
+
+
+def _changes(section: Section) -> Section | None:
+    """Where a demo storage keeps what is committed, if that outlasts its Zope."""
+    if section.type != "demostorage":
+        return None
+    changes = [inner for inner in section.sections if inner.name == "changes"]
+    return next((each for each in changes if _KINDS.get(_layers(each)[-1].type) in _LASTING), None)
+
+
+def _of_temporary_changes(layers: Sequence[Section]) -> Iterator[str]:
+    for key in layers[-1].positions:
+        if any(each.type == "demostorage" and _changes(each) is None for each in layers):
+            yield (
+                f"{layers[-1].where(key)} is of the base of a demostorage: what is committed to"
+                " it is gone when Zope ends; for changes that stay add a <filestorage changes>"
+            )
+        return
+
+
+def _lies_over_base(outer: Section, inner: Section) -> bool:
+    return inner is _changes(outer) and len(outer.sections) > 1
 
 
 def _servers(section: Section, values: Values) -> Iterator[str]:

@@ -79,7 +79,7 @@ def _backup_settings(plan: BackupPlan) -> BackupSettings:
 
 def _source(plan: BackupPlan) -> Source:
     storage = plan.storage
-    return Source(storage.data_fs, storage.blob_dir, plan.database, plan.site)
+    return Source(storage.data_fs, storage.blob_dir, plan.database, plan.site, storage.over_base)
 
 
 def run_pack(

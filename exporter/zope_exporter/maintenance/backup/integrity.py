@@ -17,9 +17,8 @@ from zope_exporter.maintenance.jobs.report import Report
 from zope_exporter.storage.filestorage.contents import ROOT, Contents
 from zope_exporter.storage.filestorage.current_records import Columns, Numbers, Places, Rows
 from zope_exporter.storage.filestorage.datafile import TornTailError, opened
-from zope_exporter.storage.filestorage.format import RECORD_HEADER
 from zope_exporter.storage.filestorage.reader import DataFile
-from zope_exporter.storage.filestorage.references import References, of_record
+from zope_exporter.storage.filestorage.references import Bytes, References
 from zope_exporter.storage.filestorage.scan import FullCount
 
 from .repository import Backup
@@ -27,8 +26,6 @@ from .verification_record import Faults, dangling, missing
 
 BLOB_CLASS = b"cZODB.blob\nBlob\n"
 BLOB_CLASS_WITHIN = 4  # bytes from the beginning of a record
-# Data of eight bytes that is no object id is hardly ever as small a number.
-LARGEST_OID = 1 << 48
 
 
 @dataclass(frozen=True)
@@ -72,7 +69,7 @@ def examine(path: Path, blobs: Iterable[str] | None, report: Report) -> Found:
             report.advance(contents.done - done)
             done = contents.done
         reached = objects.reached()
-        dangling = _dangling(file, columns, objects, reached)
+        dangling = _dangling(columns, objects, reached)
         missing: Iterable[tuple[str, str]] = ()
         if blobs is not None:
             missing = _missing_blobs(file, full_count, objects, reached, set(blobs))
@@ -82,16 +79,23 @@ def examine(path: Path, blobs: Iterable[str] | None, report: Report) -> Found:
 
 
 class _Objects(References):
-    """Notes also which objects are blobs, and what may be a reference to nothing."""
+    """Notes also which objects are blobs, and which references lead to nothing."""
 
     def __init__(self, columns: Columns) -> None:
         super().__init__(columns.oids)
         self.columns = columns
         self.blobs = array("I")
-        self.candidates: dict[tuple[int, int], None] = {}
+        self.dangling: dict[tuple[int, int], None] = {}
 
-    def find(self, data: npt.NDArray[np.uint8], starts: Rows, ends: Rows, rows: Places) -> None:
-        super().find(data, starts, ends, rows)
+    def find(
+        self,
+        data: Bytes,
+        starts: Rows,
+        ends: Rows,
+        rows: Places,
+        before: int | None = None,
+    ) -> Rows:
+        doubtful = super().find(data, starts, ends, rows, before)
         window = data.tobytes()
         at = window.find(BLOB_CLASS)
         while at >= 0:
@@ -99,12 +103,10 @@ class _Objects(References):
             if number >= 0 and at - int(starts[number]) <= BLOB_CLASS_WITHIN:
                 self.blobs.append(int(rows[number]))
             at = window.find(BLOB_CLASS, at + 1)
+        return doubtful
 
     def unknown(self, rows: Places, oids: Numbers) -> None:
-        likely = oids < LARGEST_OID
-        self.candidates.update(
-            dict.fromkeys(zip(rows[likely].tolist(), oids[likely].tolist(), strict=True))
-        )
+        self.dangling.update(dict.fromkeys(zip(rows.tolist(), oids.tolist(), strict=True)))
 
     def reached(self) -> npt.NDArray[np.bool_]:
         """Return which rows the root leads to; all of them where there is no root."""
@@ -122,27 +124,20 @@ class _Objects(References):
         return found[0]
 
     def to_nothing(self) -> Iterator[tuple[int, int]]:
-        """Yield row and target of what may be references to no object, or to a deleted one."""
-        yield from self.candidates
+        """Yield row and target of the references to no object, or to a deleted one."""
+        yield from self.dangling
         targets = np.frombuffer(self.targets, np.uint32)
         for edge in np.flatnonzero(self.columns.data[targets] == 0).tolist():
             yield self.sources[edge], int(self.columns.oids[self.targets[edge]])
 
 
 def _dangling(
-    file: DataFile, columns: Columns, objects: _Objects, reached: npt.NDArray[np.bool_]
+    columns: Columns, objects: _Objects, reached: npt.NDArray[np.bool_]
 ) -> Iterable[tuple[int, int]]:
-    found: dict[tuple[int, int], None] = {}
-    for row, target in objects.to_nothing():
-        if reached[row] and target in _references(file, columns, row):
-            found[int(columns.oids[row]), target] = None
-    return found
-
-
-def _references(file: DataFile, columns: Columns, row: int) -> set[int]:
-    size = int(columns.sizes[row]) - RECORD_HEADER.size
-    data = file.read(size, int(columns.data[row]))
-    return of_record(data)
+    oids = columns.oids
+    return dict.fromkeys(
+        (int(oids[row]), target) for row, target in objects.to_nothing() if reached[row]
+    )
 
 
 def _missing_blobs(

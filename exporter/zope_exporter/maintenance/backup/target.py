@@ -10,12 +10,16 @@ from .retention import Retention
 
 @dataclass(frozen=True)
 class Source:
-    """A database; `blob_dir` is None where it has none."""
+    """A database; `blob_dir` is None where it has none.
+
+    Changes that lie `over_base` refer to objects that are there, and not in them.
+    """
 
     data_fs: Path
     blob_dir: Path | None = None
     database: str = "main"
     site: str = ""
+    over_base: bool = False
 
 
 @dataclass(frozen=True)

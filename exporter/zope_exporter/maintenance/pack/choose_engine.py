@@ -100,7 +100,14 @@ class FileEngine:
         self._proc = proc
 
     def check(self) -> None:
-        """Raise RefusedError `open` if any process has the file open."""
+        """Raise RefusedError `open` if any process has the file open, or `demostorage`."""
+        if self._storage.over_base:
+            raise RefusedError(
+                "demostorage",
+                f"{self._storage.data_fs} holds the changes of a demostorage: of objects that only"
+                " its base refers to nobody can tell by this file that they are needed",
+                "start its Zope, which packs it without collecting garbage",
+            )
         found = holders(self._storage.data_fs, self._proc)
         if found.none:
             return

@@ -19,8 +19,10 @@ from ZODB.FileStorage import FileStorage
 from ZODB.FileStorage.FileStorage import RedundantPackWarning
 from ZODB.POSException import StorageError
 from ZODB.serialize import referencesf
+from ZODB.utils import oid_repr
 
 from zope_exporter.storage.filestorage.datafile import FileStorageError, status
+from zope_exporter.storage.filestorage.records import unpacked
 from zope_exporter.storage.filestorage.scan import walk
 from zope_exporter.system.fsync import sync_directory, sync_file
 from zope_exporter.system.subprocesses import outlive_parent
@@ -29,6 +31,10 @@ from .as_user import become
 from .program import failed, say
 
 NOTHING = "there was nothing to pack away"
+
+
+class ReferencesError(Exception):
+    """What is referred to cannot be told, so that nobody knows what to keep."""
 
 
 class UnindexedStorage(FileStorage):  # type: ignore[misc]  # ZODB has no types
@@ -47,7 +53,7 @@ def main(days: str, data_fs: str, blob_dir: str = "") -> int:
         pack(Path(data_fs), Path(blob_dir) if blob_dir else None, float(days))
     except LockError:
         return failed(f"another process has {data_fs} open")
-    except (FileStorageError, StorageError) as error:
+    except (FileStorageError, ReferencesError, StorageError) as error:
         return failed(str(error))
     except OSError as error:
         return failed(f"{error.filename or data_fs}: {error.strerror or error}")
@@ -87,13 +93,30 @@ def _copy(storage: FileStorage, data_fs: Path, days: float) -> tuple[int, Any] |
     before = time.time() - days * 86400
     stop = TimeStamp(*time.gmtime(before)[:5], before % 60).raw()
     try:
-        packed: tuple[int, Any] | None = storage.packer(storage, referencesf, stop, True)
+        packed: tuple[int, Any] | None = storage.packer(storage, _references, stop, True)
     except RedundantPackWarning:
         return None
-    except BaseException:
+    except BaseException as error:
         data_fs.with_name(data_fs.name + ".pack").unlink(missing_ok=True)
+        if isinstance(error, KeyError) and error.args and isinstance(error.args[0], bytes):
+            missing = (
+                f"{data_fs} refers to the object {oid_repr(error.args[0])}, which is not there"
+            )
+            raise ReferencesError(f"{missing}: no pack can collect garbage") from error
         raise
     return packed
+
+
+def _references(record: bytes, oids: list[bytes] | None = None) -> list[bytes]:
+    """Tell what a record refers to, also one that zc.zlibstorage compressed."""
+    try:
+        found: list[bytes] = referencesf(unpacked(record), oids)
+    except Exception as error:  # whatever the pickle machine finds wrong with it
+        raise ReferencesError(
+            "a record cannot be read, nor what it refers to: it is encrypted, or damaged. Pack it"
+            " by its Zope or ZEO server, which can read it"
+        ) from error
+    return found
 
 
 def _exchange(data_fs: Path, mode: int) -> None:

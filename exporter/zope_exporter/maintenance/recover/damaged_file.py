@@ -20,16 +20,11 @@ from zope_exporter.storage.filestorage.format import (
     RECORD_HEADER,
     TRANSACTION_HEADER,
 )
+from zope_exporter.storage.filestorage.pickle_machine import PICKLES
+from zope_exporter.storage.filestorage.records import PYTHON_2, unpacked
 
 WINDOW = 1 << 16
 LARGEST_READ = 1 << 30
-
-ZLIB = b".z"  # what zc.zlibstorage puts before data that it has compressed
-LARGEST_DATA = 1 << 30  # a few bytes can stand for any number of them
-PICKLES = 2  # of a record: the class and the state
-# As a pickle of ZODB begins: PROTO and a version, or GLOBAL or MARK of the oldest.
-PYTHON_2 = (b"\x80\x01", b"\x80\x02", b"c", b"(")
-BEGINNINGS = (*PYTHON_2, b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
 
 class Header(NamedTuple):
@@ -126,17 +121,6 @@ def numbers(block: bytes) -> npt.NDArray[np.uint64]:
     return np.ndarray((count,), ">u8", block, strides=(1,)).astype(np.uint64)
 
 
-def unpacked(data: bytes) -> bytes:
-    """Return the data without compression; zlib.error if they are not whole, or too large."""
-    if not data.startswith(ZLIB):
-        return data
-    machine = zlib.decompressobj()
-    found = machine.decompress(data[len(ZLIB) :], LARGEST_DATA)
-    if not machine.eof or machine.unused_data:
-        raise zlib.error("the compressed data do not end where the record does")
-    return found
-
-
 def is_whole(data: bytes) -> bool:
     """Tell whether these bytes are the two pickles of a record, neither more nor less."""
     try:
@@ -159,11 +143,6 @@ def _are_pickles(data: bytes, count: int) -> bool:
     except Exception:  # whatever it finds wrong with what are no pickles
         return False
     return stream.tell() == len(data)
-
-
-def begins_as_stored(data: bytes) -> bool:
-    """Tell a pickle or compressed pickle, damaged or not, from what is encrypted."""
-    return data.startswith((ZLIB, *BEGINNINGS))
 
 
 def is_of_python_2(data: bytes) -> bool:

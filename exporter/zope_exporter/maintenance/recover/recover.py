@@ -4,13 +4,15 @@ In the new one every pointer is right again.
 """
 
 import os
+import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from zope_exporter.maintenance.jobs.report import ActionError, RefusedError, Report
 from zope_exporter.maintenance.restore.files import name_new
-from zope_exporter.storage.filestorage.contents import LONGEST_CLASS_PART, class_name
+from zope_exporter.storage.filestorage.class_names import LONGEST_CLASS_PART, class_name
 from zope_exporter.storage.filestorage.datafile import (
     FileStorageError,
     NotAFileStorageError,
@@ -25,6 +27,7 @@ from zope_exporter.storage.filestorage.format import (
     TRANSACTION_HEADER,
     UNDONE,
 )
+from zope_exporter.storage.filestorage.records import unpacked
 from zope_exporter.storage.filestorage.scan import walk
 from zope_exporter.system.foreign_file import CHUNK
 from zope_exporter.system.fsync import named, sync_directory, sync_file
@@ -123,6 +126,8 @@ def _renamed_blobs(file: DamagedFile, found: Salvaged) -> Iterator[tuple[int, in
     for record in found.records:
         if record.tid != found.tid and record.length:
             data = file.read(min(record.length, LONGEST_CLASS_PART), record.data)
+            with suppress(zlib.error):  # one that is not whole is too long for a blob's
+                data = unpacked(data, LONGEST_CLASS_PART)
             if class_name(data) == BLOB:
                 yield record.oid, record.tid, found.tid
 

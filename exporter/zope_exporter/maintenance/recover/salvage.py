@@ -12,9 +12,10 @@ from zope_exporter.storage.filestorage.format import (
     TRANSACTION_OFFSET,
     VOTED,
 )
+from zope_exporter.storage.filestorage.records import begins_as_stored
 
 from .bounds import KNOWN, Bounds, texts
-from .damaged_file import DamagedFile, RecordHeader, begins_as_stored, is_whole
+from .damaged_file import DamagedFile, RecordHeader, is_whole
 from .survey import Moves
 
 BLOCK = 1 << 20

@@ -51,7 +51,9 @@ class DataFile:
         self.filled = 0
         if os.pread(descriptor, FIRST_TRANSACTION, 0) not in MAGICS:
             raise NotAFileStorageError(
-                f"{path} does not begin with FS21 or FS30: not a FileStorage, or damaged"
+                f"{path} does not begin with FS21 or FS30. If it is the Data.fs, its beginning is"
+                " damaged: stop what writes to it, copy it, and run zope-exporter recover on the"
+                " copy, or restore a backup. If not, correct the path in zope.conf or zeo.conf"
             )
 
     def size(self) -> int:

@@ -195,10 +195,12 @@ class Scan:
         }
         parts |= {name: column.tobytes() for name, column in vars(full_count.columns).items()}
         if self.contents is not None:
-            read = {"done": self.contents.done, "classes": self.contents.classes}
+            names = ("done", "opaque", "classes")
+            read = {name: getattr(self.contents, name) for name in names}
             parts["contents"] = json.dumps(read).encode()
             parts["sources"] = self.contents.references.sources.tobytes()
             parts["targets"] = self.contents.references.targets.tobytes()
+            parts["unsure"] = self.contents.references.unsure.tobytes()
         return parts
 
 
@@ -224,10 +226,11 @@ def restored(parts: Mapping[str, bytes], file: DataFile, identity: Identity) -> 
         if "contents" in parts:
             scan.contents = contents = Contents(columns, overheads)
             read = json.loads(parts["contents"])
-            contents.done = read["done"]
+            contents.done, contents.opaque = read["done"], read["opaque"]
             contents.classes.update(read["classes"])
             contents.references.sources.frombytes(parts["sources"])
             contents.references.targets.frombytes(parts["targets"])
+            contents.references.unsure.frombytes(parts["unsure"])
     except (ValueError, TypeError, KeyError, FileStorageError):
         return None
     return scan

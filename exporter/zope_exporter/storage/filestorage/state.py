@@ -51,11 +51,15 @@ class Counted:
 
 @dataclass(frozen=True)
 class Findings:
-    """What the last complete scan found, and when, in seconds since the epoch."""
+    """What the last complete scan found, and when, in seconds since the epoch.
+
+    Where `unreachable` is None, `unknown` says why.
+    """
 
     scanned: float
     classes: Mapping[str, int]
     unreachable: int | None
+    unknown: str | None = None
 
 
 @dataclass(frozen=True)
