@@ -537,4 +537,6 @@ def test_commits_to_a_demostorage_that_do_not_outlast_zope_are_told(
     assert [str(each.data_fs) for each in found.databases] == ["/srv/base.fs"]
     assert not found.databases[0].over_base
     [problem] = found.problems
-    assert "zope.conf, line 5: path in <filestorage base> is of the base of a demostorage" in problem
+    assert (
+        "zope.conf, line 5: path in <filestorage base> is of the base of a demostorage" in problem
+    )
