@@ -10,10 +10,9 @@ import bcrypt
 import psutil
 import pytest
 import trustme
-from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.programs import backend
-from tests.support.programs.backend import ask, until
+from tests.support.programs.backend import URL, ask, until, value
 from tests.support.programs.images import PYTHON, TOP, base_images, wheels
 from tests.support.programs.podman import Container, Engine, engine
 from tests.support.programs.processes import eventually, is_gone
@@ -29,7 +28,6 @@ from zope_exporter.system.foreign_file import opened
 
 IMAGE = "zope-exporter"
 OFFLINE = "[global]\nno-index = true\nfind-links = /wheels\n"
-URL = "http://127.0.0.1:9673"
 APP = {"site": "app", "zope": "app"}
 MAIN = {"site": "app", "database": "main"}
 HOSTILE = """\
@@ -71,16 +69,6 @@ def zope(podman: Engine, tmp_path_factory: pytest.TempPathFactory) -> Container:
     """A Zope in plone-backend's layout, in a network of its own."""
     backend.build(podman, tmp_path_factory.mktemp("context"))
     return backend.start(podman, "--name=plone")
-
-
-def value(exporter: Container, name: str, **labels: str) -> float | None:
-    """What one series of a scrape tells; None if it is absent."""
-    status, text = ask(exporter, f"{URL}/metrics")
-    for family in text_string_to_metric_families(text if status == 200 else ""):
-        for sample in family.samples:
-            if sample.name == name and labels.items() <= sample.labels.items():
-                return float(sample.value)
-    return None
 
 
 def beside(podman: Engine, zope: Container, *words: str, flags: tuple[str, ...]) -> Container:

@@ -8,6 +8,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from tests.support.programs.images import ZOPE
 from tests.support.programs.podman import Container, Engine
 from tests.support.programs.processes import eventually
@@ -16,6 +18,7 @@ from zope_exporter.clients.agent.package import shipped
 IMAGE = "localhost/backend:latest"
 USER = "500:1000"
 ADDONS = "/addons"
+URL = "http://127.0.0.1:9673"  # of an exporter beside it
 
 _DOCKERFILE = f"""\
 FROM {ZOPE}
@@ -203,6 +206,16 @@ def ask(container: Container, url: str) -> tuple[int, str]:
         return 0, done.stderr
     status, text = json.loads(done.stdout)
     return int(status), str(text)
+
+
+def value(exporter: Container, name: str, **labels: str) -> float | None:
+    """What one series of a scrape tells; None if it is absent."""
+    status, text = ask(exporter, f"{URL}/metrics")
+    for family in text_string_to_metric_families(text if status == 200 else ""):
+        for sample in family.samples:
+            if sample.name == name and labels.items() <= sample.labels.items():
+                return float(sample.value)
+    return None
 
 
 def until(container: Container, look: Callable[[], bool]) -> None:

@@ -124,6 +124,13 @@ def tool(program: str, cache: Path | None = None) -> Path:
     return home / program
 
 
+def unpacked(program: str) -> Path:
+    """The program itself, not what starts it with libraries from beside it; likewise."""
+    found, packaged = tool(program), PROGRAMS[program]
+    itself = found.parent / packaged.path
+    return itself if itself.exists() else found.resolve()
+
+
 def unpack(
     packages: tuple[str, ...], home: Path, download: Download, programs: Mapping[str, Packaged]
 ) -> None:

@@ -21,6 +21,7 @@ SUITE = "trixie"  # whose Python is that of the image which the Dockerfile begin
 PYTHON = "localhost/python:3.13-slim"
 ZOPE = "localhost/zope:latest"
 WHEELS = "/wheels"
+_SOURCE = "/src[demo]"
 
 _PACKAGES = "python3,python3-venv,python3-pip,ca-certificates"
 
@@ -47,9 +48,9 @@ def base_images() -> Path:
 def wheels(images: Path) -> Path:
     """What the Dockerfile installs beside this project, as its Python installs it.
 
-    With it, building the image fetches nothing. Raises UnavailableError.
+    With it, building the image fetches nothing, with the demo or without. Raises UnavailableError.
     """
-    key = _key(str(images), (TOP / "pyproject.toml").read_text())
+    key = _key(str(images), _SOURCE, (TOP / "pyproject.toml").read_text())
     home = cache_directory() / f"containers-wheels-{key}"
     return _kept(home, lambda home: _make_wheels(home, images)) / "wheels"
 
@@ -94,7 +95,7 @@ def _make_wheels(home: Path, images: Path) -> None:
         (shutil.copytree if source.is_dir() else shutil.copy)(source, context / name)
     engine = Engine(home / "engine", (images,))
     mounts = (f"--volume={made}:{WHEELS}", f"--volume={context}:/src", *_reach_packages())
-    make = ("pip", "wheel", "--no-cache-dir", "--wheel-dir", WHEELS, "/src", "hatchling")
+    make = ("pip", "wheel", "--no-cache-dir", "--wheel-dir", WHEELS, _SOURCE, "hatchling")
     container = engine.start(PYTHON, *make, flags=("--network=host", *mounts))
     if container.wait(BUILD_SECONDS):
         raise UnavailableError(f"no wheels for containers: {container.logs()[-4000:]}")

@@ -100,12 +100,12 @@ class Engine:
     def __init__(self, home: Path, stores: tuple[Path, ...] = ()) -> None:
         if os.geteuid() != 0:
             raise UnavailableError("only root can start containers here")
-        self._podman = tool("podman")
+        self.program = tool("podman")
         self.home = home
         self._environ = self._configure(stores)
 
     def _configure(self, stores: tuple[Path, ...]) -> dict[str, str]:
-        unpacked, home = self._podman.parent, self.home
+        unpacked, home = self.program.parent, self.home
         for directory in ("user/.config/containers", "volumes", "networks"):
             (home / directory).mkdir(parents=True, exist_ok=True)
         programs = {
@@ -128,12 +128,16 @@ class Engine:
             "CONTAINERS_REGISTRIES_CONF": os.devnull,
         }
 
+    def environment(self) -> dict[str, str]:
+        """By which a Podman is this engine."""
+        return {**os.environ, **self._environ}
+
     def run_podman(
         self, *words: str | Path, timeout: float = DEADLINE
     ) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [self._podman, *words],
-            env={**os.environ, **self._environ},
+            [self.program, *words],
+            env=self.environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -152,8 +156,8 @@ class Engine:
         """Make an image of a tree of files."""
         with subprocess.Popen(["tar", "-C", tree, "-c", "."], stdout=subprocess.PIPE) as tar:
             done = subprocess.run(
-                [self._podman, "import", "--quiet", "-", image],
-                env={**os.environ, **self._environ},
+                [self.program, "import", "--quiet", "-", image],
+                env=self.environment(),
                 stdin=tar.stdout,
                 capture_output=True,
                 text=True,
