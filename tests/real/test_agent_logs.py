@@ -1,6 +1,5 @@
 """What real Zopes log, wherever it goes, is on the page as their clients and their logs have it."""
 
-import re
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +12,7 @@ import pytest
 from tests.support.programs.exporter import Page, Running, serving, zope_exporter
 from tests.support.programs.processes import eventually
 from tests.support.zopes.agent_answers import agent_of
+from tests.support.zopes.consoles import to_stderr
 from tests.support.zopes.environments import Environment
 from tests.support.zopes.instances import ZopeInstance
 from tests.support.zopes.manager import MANAGER
@@ -99,19 +99,6 @@ def ask(zope: ZopeInstance) -> Requests:
 
     with ThreadPoolExecutor(4) as pool:
         return Counter(pool.map(send, ASKED * TIMES))
-
-
-def to_stderr(zope: ZopeInstance) -> None:
-    """Nothing but the console, as images of containers have it."""
-    if not zope.zope_ini.exists():
-        conf = zope.zope_conf.read_text()
-        conf = conf.replace("path $INSTANCE/log/event.log", "path STDERR")
-        zope.zope_conf.write_text(conf.replace("path $INSTANCE/log/Z2.log", "path STDERR"))
-        return
-    ini = zope.zope_ini.read_text()
-    ini = ini.replace("keys = console, accesslog, eventlog", "keys = console")
-    ini = re.sub(r"^handlers = .*", "handlers = console", ini, flags=re.MULTILINE)
-    zope.zope_ini.write_text(re.sub(r"\[handler_(accesslog|eventlog)\](\n\S.*)*", "", ini))
 
 
 def in_json(zope: ZopeInstance) -> None:

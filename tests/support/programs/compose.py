@@ -19,12 +19,14 @@ from tests.support.programs.podman import BUILD_SECONDS, Container, Engine
 
 NOBODY = "65534:65534"
 
-# As the official images are, but for the versions, which are those of the distribution.
+# As the official images are, but for the versions, which are those of the distribution, and for the
+# directory that its Alertmanager writes to unless it is told another.
 _IMAGE = """\
 FROM {base}
 COPY {name} /bin/{name}
 COPY share /usr/share/prometheus
 COPY --chown={user} home /{name}
+COPY --chown={user} home /var/lib/prometheus
 WORKDIR /{name}
 USER {user}
 VOLUME /{name}
