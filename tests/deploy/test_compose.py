@@ -36,6 +36,14 @@ services:
     environment: {{ADDONS: {addon}, PIP_PARAMS: --no-index}}
   zope-exporter: {{pid: "container:site_plone_1"}}
 """
+# In the exporter's container, which writes to nothing but its volume.
+JOBS = (
+    "cd /var/lib/zope-exporter; mkdir backups;"
+    " echo 'sites: [{name: app, backup: {repository: /var/lib/zope-exporter/backups}}]' >jobs.yml",
+    "zope-exporter backup app --config.file /var/lib/zope-exporter/jobs.yml",
+    "zope-exporter pack app --days 0 --config.file /var/lib/zope-exporter/jobs.yml",
+    "cd /var/lib/zope-exporter; zope-exporter restore backups restored.fs; test -s restored.fs",
+)
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +142,12 @@ def test_the_compose_file_of_readme_sees_all_of_its_zope(shipped: Project, tmp_p
         assert value(exporter, "zope_process_open_fds", site="app")
         assert value(exporter, "zope_filestorage_size_bytes", database="main") is not None
         assert value(exporter, "zope_agent_up", site="app") == 1
+        # What goes to stderr is told by the agent.
+        assert value(exporter, "zope_http_requests_total", site="app", code="200")
+        assert value(exporter, "zope_event_log_records_total", site="app") is not None
         _, text = ask(exporter, f"{URL}/metrics")
         assert re.findall(r"^zope_collector_success\{.*\} 0", text, re.MULTILINE) == []
+        for command in JOBS:
+            done = exporter.run("sh", "-ec", command)
+            assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
     assert project.left() == []

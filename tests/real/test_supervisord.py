@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.databases.maintained import write_token
+from tests.support.programs.commands import Command
 from tests.support.programs.exporter import Running, serving, zope_exporter
 from tests.support.programs.processes import eventually
 from tests.support.programs.server import Server, end_processes_of
@@ -50,7 +51,7 @@ def zope(agent63: Environment, tmp_path: Path) -> Iterator[ZopeInstance]:
     settings, runwsgi = tmp_path / "supervisord.conf", agent63.script("runwsgi")
     log = zope.home / "var/zope.log"
     settings.write_text(SETTINGS.format(home=tmp_path, zope=runwsgi, ini=zope.zope_ini, log=log))
-    words = [sys.executable, "-m", "supervisor.supervisord", "-c", settings]
+    words: Command = [sys.executable, "-m", "supervisor.supervisord", "-c", settings]
     supervisord = Server(words, tmp_path / "supervisord.out")
     try:
         supervisord.wait_until(zope.site.answers)
