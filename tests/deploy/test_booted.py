@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.databases.maintained import TOKEN
 from tests.support.programs.booted import Booted
-from tests.support.programs.deployed import DEPLOY, REPOSITORY, URL, commit, deployed
+from tests.support.programs.deployed import DEPLOY, EXPORTER, REPOSITORY, URL, commit, deployed
 from tests.support.programs.processes import eventually
 from tests.support.programs.require import require
 from tests.support.zopes.environments import environment
@@ -79,6 +79,11 @@ def test_the_exporter_finds_zope_and_speaks_to_its_agent(host: Booted) -> None:
     assert until(host, lambda: value(host, "zope_process_up", site="zope") == 1)
     assert value(host, "zope_collector_success", collector="discovery") == 1
     assert value(host, "zope_agent_up", site="zope") == 1
+    assert value(host, "zope_cache_target_objects", **MAIN)
+    assert until(host, lambda: value(host, "zope_ping_up", site="zope") == 1)
+    assert value(host, "zope_filestorage_size_bytes", **MAIN)
+    for source in ("access_log", "event_log"):
+        assert value(host, "zope_source_watched", site="zope", source=source) == 1
     status, page = host.ask(f"{URL}/")
     assert status == 200
     assert "zope" in page
@@ -210,6 +215,14 @@ def test_a_file_that_nobody_has_open_is_packed_where_that_was_allowed(host: Boot
         path.write_text(as_shipped)
         host.systemctl("daemon-reload")
         host.systemctl("start", "zope.service")
+
+
+def test_a_backup_is_restored_by_hand(host: Booted) -> None:
+    backed_up(host)
+    program = f"/{EXPORTER}/bin/zope-exporter"
+    done = host.run(program, "restore", f"/{REPOSITORY}", "/srv/zope/restored.fs")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (host.root / "srv/zope/restored.fs").stat().st_size
 
 
 def test_it_ends_when_it_is_told_to(host: Booted) -> None:
