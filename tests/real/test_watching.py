@@ -58,7 +58,8 @@ def test_a_running_zope_is_found_and_followed(
         assert value("zope_filestorage_replaced", **main) == 0
         before = value("zope_filestorage_last_transaction_timestamp_seconds", **main)
         assert now - 600 < before <= now + 1
-        assert set(page["zope_collector_success"].values()) == {1.0}
+        # What other tests have done to Zopes of theirs is seen by this exporter, and passes.
+        eventually(lambda: set(exporter.page()["zope_collector_success"].values()) == {1.0})
 
         zope.site.commit(["news"])
         last = "zope_filestorage_last_transaction_timestamp_seconds"
