@@ -84,6 +84,42 @@ def up_of_zope(demo: Container) -> list[str]:
     return [sample["value"][1] for sample in answer["data"]["result"]] if answer else []
 
 
+def sidecar_of_readme() -> str:
+    found = re.search(
+        r"^In a compose file:\n\n```yaml\n(.*?)^```$",
+        (TOP / "README.md").read_text(),
+        re.MULTILINE | re.DOTALL,
+    )
+    assert found
+    return found[1]
+
+
+# First, for Prometheus of the stack takes half a minute until it scrapes.
+def test_the_compose_file_of_readme_sees_all_of_its_zope(shipped: Project, tmp_path: Path) -> None:
+    podman = shipped.engine
+    backend.build(podman, tmp_path / "context")
+    podman.podman("tag", backend.IMAGE, "localhost/plone/plone-backend")
+    podman.podman("tag", shipped.container("demo").inspect("{{.ImageName}}"), "zope-exporter")
+    written, changed = tmp_path / "compose.yaml", tmp_path / "changed.yaml"
+    written.write_text(sidecar_of_readme())
+    changed.write_text(SIDECAR.format(addon=backend.addon()))
+    with up(Project(podman, "site", (written, changed))) as project:
+        exporter = project.container("zope-exporter")
+        until(exporter, lambda: value(exporter, "zope_ping_up", site="app") == 1)
+        assert value(exporter, "zope_process_open_fds", site="app")
+        assert value(exporter, "zope_filestorage_size_bytes", database="main") is not None
+        assert value(exporter, "zope_agent_up", site="app") == 1
+        # What goes to stderr is told by the agent.
+        assert value(exporter, "zope_http_requests_total", site="app", code="200")
+        assert value(exporter, "zope_event_log_records_total", site="app") is not None
+        _, text = ask(exporter, f"{URL}/metrics")
+        assert re.findall(r"^zope_collector_success\{.*\} 0", text, re.MULTILINE) == []
+        for command in JOBS:
+            done = exporter.run("sh", "-ec", command)
+            assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+    assert project.left() == []
+
+
 def test_the_exporter_of_the_stack_sees_its_zope_and_prometheus_the_exporter(
     shipped: Project,
 ) -> None:
@@ -116,38 +152,3 @@ def test_an_alert_reaches_alertmanager_of_the_stack(shipped: Project) -> None:
     until(demo, lambda: "ZopeWatchdog" in alerts())
     healthy = shipped.engine.run_podman("healthcheck", "run", demo.name)
     assert healthy.returncode == 0
-
-
-def sidecar_of_readme() -> str:
-    found = re.search(
-        r"^In a compose file:\n\n```yaml\n(.*?)^```$",
-        (TOP / "README.md").read_text(),
-        re.MULTILINE | re.DOTALL,
-    )
-    assert found
-    return found[1]
-
-
-def test_the_compose_file_of_readme_sees_all_of_its_zope(shipped: Project, tmp_path: Path) -> None:
-    podman = shipped.engine
-    backend.build(podman, tmp_path / "context")
-    podman.podman("tag", backend.IMAGE, "localhost/plone/plone-backend")
-    podman.podman("tag", shipped.container("demo").inspect("{{.ImageName}}"), "zope-exporter")
-    written, changed = tmp_path / "compose.yaml", tmp_path / "changed.yaml"
-    written.write_text(sidecar_of_readme())
-    changed.write_text(SIDECAR.format(addon=backend.addon()))
-    with up(Project(podman, "site", (written, changed))) as project:
-        exporter = project.container("zope-exporter")
-        until(exporter, lambda: value(exporter, "zope_ping_up", site="app") == 1)
-        assert value(exporter, "zope_process_open_fds", site="app")
-        assert value(exporter, "zope_filestorage_size_bytes", database="main") is not None
-        assert value(exporter, "zope_agent_up", site="app") == 1
-        # What goes to stderr is told by the agent.
-        assert value(exporter, "zope_http_requests_total", site="app", code="200")
-        assert value(exporter, "zope_event_log_records_total", site="app") is not None
-        _, text = ask(exporter, f"{URL}/metrics")
-        assert re.findall(r"^zope_collector_success\{.*\} 0", text, re.MULTILINE) == []
-        for command in JOBS:
-            done = exporter.run("sh", "-ec", command)
-            assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-    assert project.left() == []
