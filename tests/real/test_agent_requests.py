@@ -34,13 +34,22 @@ def answered(agent: AgentSocket) -> Counter[str]:
     return Counter(found["responses"])
 
 
-def test_answers_are_counted_as_their_clients_saw_them(
-    any_agent: Environment, start_zope: StartZope
-) -> None:
-    zope = start_zope(any_agent)
-    publish_pages(zope)
-    agent = agent_of(zope.home)
-    before, raised = answered(agent), Counter(agent.status()["requests"]["exceptions"])
+def asked_alone(agent: AgentSocket, ask: Callable[[], Counter[str]]) -> Counter[str]:
+    """Ask, and hold what the agent counted against it; return what it counted.
+
+    Whatever else watches this host may ask Zope for a page of its own meanwhile: then once more.
+    """
+    for _ in range(20):
+        before = answered(agent)
+        seen = ask()
+        told = answered(agent) - before
+        if told.total() == seen.total():
+            break
+    assert told == seen
+    return told
+
+
+def ask_for_pages(zope: ZopeInstance) -> Counter[str]:
     with ThreadPoolExecutor(4) as pool:
         responses = list(pool.map(zope.site.get, PAGES * 10))
     seen = Counter(str(it.status_code) for it in responses)
@@ -48,7 +57,23 @@ def test_answers_are_counted_as_their_clients_saw_them(
     with httpx.Client(base_url=zope.site.url, trust_env=False) as anonymous:
         seen[str(anonymous.get("/manage_main").status_code)] += 1
         seen[str(anonymous.head("/fine").status_code)] += 1
-    assert answered(agent) - before == seen
+    return seen
+
+
+def test_answers_are_counted_as_their_clients_saw_them(
+    any_agent: Environment, start_zope: StartZope
+) -> None:
+    zope = start_zope(any_agent)
+    publish_pages(zope)
+    agent = agent_of(zope.home)
+    raised: Counter[str] = Counter()
+
+    def ask() -> Counter[str]:
+        raised.clear()
+        raised.update(agent.status()["requests"]["exceptions"])
+        return ask_for_pages(zope)
+
+    seen = asked_alone(agent, ask)
     broken = "503" if any_agent.name == "zope213" else "500"
     assert seen == {"200": 31, "401": 1, "404": 20, broken: 10}
     exceptions = Counter(agent.status()["requests"]["exceptions"]) - raised
@@ -66,9 +91,10 @@ def test_workers_that_are_stuck_are_seen_with_what_they_do(
         waiting = [pool.submit(zope.site.get, "/hold?secret=sesame") for _ in range(3)]
 
         def stuck() -> dict[str, Any] | None:
+            # More may wait: whatever else watches this host may ask for a page of its own.
             status = agent.status()
-            is_stuck = (status["workers"]["queue"], status["requests"]["long"]["count"]) == (1, 2)
-            return status if is_stuck else None
+            queued, long = status["workers"]["queue"], status["requests"]["long"]["count"]
+            return status if queued >= 1 and long == 2 else None
 
         status = eventually(stuck)
         assert status is not None
@@ -76,7 +102,7 @@ def test_workers_that_are_stuck_are_seen_with_what_they_do(
         gate(zope.home).unlink()
         assert [it.result().status_code for it in waiting] == [200] * 3
     assert status["workers"]["threads"] == status["workers"]["busy"] == 2
-    assert status["workers"]["channels"] == 3
+    assert status["workers"]["channels"] >= 3
     assert status["requests"]["in_progress"] == 2
     assert status["databases"]["main"]["connections"]["in_use"] == 2
     assert status["databases"]["main"]["connections"]["leaked"] == 0
@@ -87,8 +113,7 @@ def test_workers_that_are_stuck_are_seen_with_what_they_do(
     assert first["url"] == "/hold?secret"
     assert any(line.endswith(" hold") for line in first["stack"])
     assert "sesame" not in str(long)
-    answered(agent)
-    assert agent.get("/v1/requests")["requests"] == []
+    eventually(lambda: agent.get("/v1/requests")["requests"] == [])
 
 
 def test_workers_that_use_all_processors_leave_it_an_answer(
@@ -116,11 +141,13 @@ def test_two_listeners_count_as_one_server(agent63: Environment, start_zope: Sta
     first.zope_ini.write_text(ini)
     first.start()
     agent = agent_of(first.home)
-    before = answered(agent)
     other = f"http://127.0.0.1:{second}/"
-    for url in (first.site.url, other, other):
-        assert httpx.get(url, trust_env=False).status_code == 200
-    assert answered(agent) - before == {"200": 3}
+
+    def ask() -> Counter[str]:
+        answers = [httpx.get(url, trust_env=False) for url in (first.site.url, other, other)]
+        return Counter(str(it.status_code) for it in answers)
+
+    assert asked_alone(agent, ask) == {"200": 3}
 
 
 def test_conflicts_are_counted_by_their_end(any_agent: Environment, start_zope: StartZope) -> None:
