@@ -13,7 +13,8 @@ from zope_exporter.discovery.inventory import Inventory, Site
 from zope_exporter.logs.event.counter import RECORDS
 from zope_exporter.logs.tail.lines import UNPARSED_LINES
 from zope_exporter.logs.tail.sources import ExtraLog
-from zope_exporter.metrics.registry import Failure, Scrape
+from zope_exporter.metrics.failure import Failure
+from zope_exporter.metrics.registry import Scrape
 
 
 def judged(found: Coverage, scrape: Scrape, site: Site = SITE) -> list[tuple[Severity, str, str]]:
@@ -36,7 +37,7 @@ def test_logs_that_nobody_reads_are_warnings() -> None:
 
 
 def test_what_another_finding_says_is_not_said_twice() -> None:
-    failure = Failure("logs", "intranet/client1-event", "event.log cannot be read")
+    failure = Failure("logs", ("intranet", "client1-event"), "event.log cannot be read")
     assert judged(coverage(), seen(failures=[failure])) == []
 
 

@@ -20,8 +20,9 @@ from zope_exporter.discovery.inventory import (
     Storage,
     Target,
 )
+from zope_exporter.metrics.failure import Failure
 from zope_exporter.metrics.metric import Metric, Sample
-from zope_exporter.metrics.registry import Failure, Scrape
+from zope_exporter.metrics.registry import Scrape
 
 NOW = 1_800_000_000.0
 DATA_FS = Path("/srv/intranet/var/Data.fs")
@@ -221,9 +222,9 @@ def test_what_cannot_be_known_is_not_invented() -> None:
 def test_failures_problems_and_debug_mode_are_said() -> None:
     zope = replace(ZOPE, debug_mode=True, problems=("zope.conf: $HOME is not defined",))
     failures = (
-        Failure("filestorage", "intranet/main", "process 42 cannot be seen"),
-        Failure("filestorage", "intranet/other", "Data.fs is missing"),
-        Failure("process", "intranet/client1", "open files: run as root"),
+        Failure("filestorage", ("intranet", "main"), "process 42 cannot be seen"),
+        Failure("filestorage", ("intranet", "other"), "Data.fs is missing"),
+        Failure("process", ("intranet", "client1"), "open files: run as root"),
     )
     assert wrong(judged(replace(SITE, services=(zope,)), failures=failures)) == [
         "WARNING client1: runs in debug mode, which is slow and shows tracebacks",
@@ -231,6 +232,20 @@ def test_failures_problems_and_debug_mode_are_said() -> None:
         "WARNING filestorage main: process 42 cannot be seen",
         "CRITICAL filestorage other: Data.fs is missing",
         "WARNING process client1: open files: run as root",
+    ]
+
+
+def test_the_site_of_a_failure_is_not_guessed_from_its_words() -> None:
+    failures = (
+        Failure("ping", ("intranet/old", "home"), "torn"),
+        Failure("logs", ("", "state"), "disk full"),
+        Failure("actions", (), "no inventory"),
+    )
+    findings = [each for each in judged(failures=failures) if each.severity.name == "WARNING"]
+    assert [(each.site, each.subject) for each in findings] == [
+        ("intranet/old", "ping home"),
+        ("", "logs state"),
+        ("", "actions"),
     ]
 
 

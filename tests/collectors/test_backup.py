@@ -126,7 +126,7 @@ def test_the_next_backup_is_seen(plan: BackupPlan) -> None:
 def test_a_repository_that_is_not_there_is_a_failure(plan: BackupPlan) -> None:
     scrape = scraped(plan)
     (failure,) = scrape.failures
-    assert failure.source == "intranet/main"
+    assert failure.source == ("intranet", "main")
     missing = f"{plan.repository} is missing: no backup was made yet, or its file system is not"
     assert missing in str(failure)
     assert set(values(scrape)) == {"max_age_seconds"}

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from zope_exporter.clients.agent.diagnosis import Absence
+from zope_exporter.clients.agent.diagnosis import Absence, why_absent
 from zope_exporter.collectors import agent, backup, blobs, filestorage, logs, ping, process, zeo
 from zope_exporter.collectors.coverage import Coverage, CoverageCollector
-from zope_exporter.collectors.coverage.evidence import Logs
+from zope_exporter.collectors.coverage.evidence import Evidence, Logs
 from zope_exporter.collectors.coverage.sources import SOURCES
 from zope_exporter.discovery.inventory import (
     Database,
@@ -26,8 +26,9 @@ from zope_exporter.logs.event.counter import RECORDS
 from zope_exporter.logs.tail.lines import UNPARSED_LINES
 from zope_exporter.logs.tail.sources import ExtraLog, log_sources
 from zope_exporter.metrics.exposition import encode
+from zope_exporter.metrics.failure import Failure
 from zope_exporter.metrics.metric import Metric, Sample
-from zope_exporter.metrics.registry import Failure, Registry, Scrape
+from zope_exporter.metrics.registry import Registry, Scrape
 
 GOLDEN = Path(__file__).with_name("golden")
 SRV = Path("/srv/intranet")
@@ -153,11 +154,24 @@ def test_what_was_not_seen_is_blind_for_the_reason_of_the_failure(
     metric: Metric, name: str, source: str, collector: str
 ) -> None:
     changes: Changes = {(metric, ("intranet", name)): None}
-    failure = Failure(collector, f"intranet/{name}", "no right to look")
+    failure = Failure(collector, ("intranet", name), "no right to look")
     assert told(coverage(), seen(changes, [failure]))[source] == ("blind", "no right to look")
     state, reason = told(coverage(), seen(changes))[source]
     assert state == "blind"
     assert "in time" in reason
+
+
+def test_names_with_slashes_are_not_taken_for_one_another() -> None:
+    failures = [
+        Failure("filestorage", ("a/b", "c"), "torn"),
+        Failure("filestorage", ("a", "b/d"), "denied"),
+        Failure("zmi", (), "no inventory"),
+    ]
+    evidence = Evidence(Scrape([], failures), Logs(), why_absent)
+    asked = [("a/b", "c"), ("a", "b/c"), ("a/b", "d"), ("a", "b/d")]
+    found = [evidence.failure("filestorage", *each) for each in asked]
+    assert found == ["torn", "", "", "denied"]
+    assert evidence.failure("zmi", "a", "b") == "no inventory"
 
 
 def test_a_zeo_server_that_cannot_be_asked_is_blind() -> None:
@@ -203,7 +217,7 @@ def test_logs_that_go_to_stderr_are_blind_and_say_what_to_do() -> None:
 def test_what_comes_by_another_way_is_watched() -> None:
     by_syslog = coverage(TO_STDERR, by_syslog=frozenset({"intranet"}))
     assert told(by_syslog, seen(NO_AGENT))["event_log"] == ("watched", "by syslog")
-    deaf = Failure("syslog", "intranet", "the address is taken")
+    deaf = Failure("syslog", ("intranet",), "the address is taken")
     assert told(by_syslog, seen(NO_AGENT, [deaf]))["event_log"] == ("blind", "the address is taken")
     by_agent: Changes = {(RECORDS, ("intranet", "client1-event", "ERROR")): 0}
     found = told(coverage(TO_STDERR), seen(by_agent))

@@ -423,5 +423,5 @@ def test_storages_fail_one_by_one(tmp_path: Path) -> None:
     inventory = Inventory((Site("intranet", storages=storages),))
     collector = FileStorageCollector(lambda: inventory, pause=lambda _: None)
     found = Registry([collector]).scrape(60)
-    assert [failure.source for failure in found.failures] == ["intranet/missing"]
+    assert [failure.source for failure in found.failures] == [("intranet", "missing")]
     assert ("intranet", "good") in {sample.labels for sample in found.samples}

@@ -32,7 +32,7 @@ class Parted:
 
     def parts(self) -> Iterator[Part]:
         for source, read in self.sources.items():
-            yield Part(source, read)
+            yield Part((source,), read)
 
 
 class Hanging:

@@ -14,8 +14,9 @@ from zope_exporter.collectors.pipeline import explain_gaps
 from zope_exporter.config.actions import PACK
 from zope_exporter.discovery.inventory import Inventory, Service, Site, Storage, Target
 from zope_exporter.discovery.watcher import NOTHING
+from zope_exporter.metrics.failure import Failure, joined
 from zope_exporter.metrics.metric import Metric, Sample
-from zope_exporter.metrics.registry import Failure, Scrape
+from zope_exporter.metrics.registry import Scrape
 from zope_exporter.metrics.values import Values
 from zope_exporter.system.humanize import duration, size
 
@@ -88,7 +89,7 @@ def _renamed(site: str, log: str) -> Finding:
 
 
 def _failure(failure: Failure, values: Values) -> Finding:
-    site, _, source = failure.source.partition("/")
+    site, source = "".join(failure.source[:1]), joined(failure.source[1:])
     # Of a Data.fs whose size is known, only some right to look closer is missing.
     unseen = (
         failure.collector == "filestorage" and values.get(filestorage.SIZE, site, source) is None

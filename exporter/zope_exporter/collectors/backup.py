@@ -116,11 +116,10 @@ class BackupCollector:
 
     def parts(self) -> Iterable[Part]:
         ours = [
-            Part(f"{plan.site}/{plan.database}", partial(self._collect, plan))
-            for plan in self._plans()
+            Part((plan.site, plan.database), partial(self._collect, plan)) for plan in self._plans()
         ]
         others = [
-            Part(f"{each.site}/{each.database}", partial(_watch, each)) for each in self._external()
+            Part((each.site, each.database), partial(_watch, each)) for each in self._external()
         ]
         return ours + others
 

@@ -113,7 +113,7 @@ class BlobLook:
         for site, storage in self._inventory().storages():
             if storage.blob_dir is not None:
                 labels = {"site": site, "database": storage.database}
-                source = f"{site}/{storage.database}"
+                source = (site, storage.database)
                 yield Part(source, partial(_look, storage.blob_dir, labels))
 
 
@@ -124,7 +124,7 @@ def _look(blob_dir: Path, labels: dict[str, str]) -> Iterator[Sample]:
 
 def _part(site: str, storage: Storage, blob_dir: Path, scanner: BlobScanner) -> Part:
     labels = {"site": site, "database": storage.database}
-    return Part(f"{site}/{storage.database}", partial(_collect, blob_dir, scanner, labels))
+    return Part((site, storage.database), partial(_collect, blob_dir, scanner, labels))
 
 
 def _collect(blob_dir: Path, scanner: BlobScanner, labels: dict[str, str]) -> Iterator[Sample]:

@@ -117,7 +117,7 @@ class DataFsCollector:
         rescans = self._background.keep([storage.data_fs for _, storage in storages])
         return [
             Part(
-                f"{site}/{storage.database}",
+                (site, storage.database),
                 partial(
                     self._collect,
                     rescans[storage.data_fs],

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from zope_exporter.discovery.watcher import NOTHING, SearchError, Watcher
+from zope_exporter.discovery.watcher import NothingFoundError, Watcher
 from zope_exporter.metrics.metric import Metric, Sample
 
 LAST_SUCCESS = Metric(
@@ -40,4 +40,4 @@ class DiscoveryCollector:
                 yield SHARED(site=site.name, by=site.shared_by)
         self._watcher.check(self._longest)
         if self._watcher.has_found_nothing:
-            raise SearchError(NOTHING)
+            raise NothingFoundError

@@ -113,7 +113,7 @@ class FileStorageCollector:
     def parts(self) -> Iterable[Part]:
         return [
             Part(
-                f"{site}/{storage.database}",
+                (site, storage.database),
                 partial(self._collect, storage, {"site": site, "database": storage.database}),
             )
             for site, storage in self._inventory().storages()
@@ -124,14 +124,14 @@ class FileStorageCollector:
         yield AVAILABLE(room.f_bavail * room.f_frsize, **labels)
         yield CAPACITY(room.f_blocks * room.f_frsize, **labels)
         yield SIZE(self._status(storage).st_size, **labels)
-        problems = []
+        problems: list[FileStorageError] = []
         for read in (self._last_transaction, self._beside, self._replaced):
             try:
                 yield from read(storage, labels)
             except FileStorageError as problem:  # noqa: PERF203 - three rounds
-                problems.append(str(problem))
+                problems.append(problem)
         if problems:
-            raise FileStorageError("; ".join(problems))
+            raise FileStorageError("; ".join(map(str, problems))) from problems[0]
 
     def _last_transaction(self, storage: Storage, labels: dict[str, str]) -> Iterator[Sample]:
         path = storage.data_fs

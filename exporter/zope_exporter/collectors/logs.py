@@ -62,8 +62,8 @@ class LogsCollector:
 
     def parts(self) -> Iterable[Part]:
         for source in self._watch.sources():
-            yield Part(f"{source.site}/{source.log}", partial(self._collect, source))
-        yield Part("state", self._state)
+            yield Part((source.site, source.log), partial(self._collect, source))
+        yield Part(("", "state"), self._state)
 
     def _collect(self, source: LogSource) -> Iterator[Sample]:
         late: LogError | None = None

@@ -81,7 +81,7 @@ class PingCollector:
 
     def parts(self) -> Iterable[Part]:
         for site, target in self._inventory().targets():
-            yield Part(f"{site}/{target.name}", partial(self._collect, site, target))
+            yield Part((site, target.name), partial(self._collect, site, target))
 
     def _collect(self, site: str, target: Target) -> Iterator[Sample]:
         result = self._probe(target)

@@ -123,7 +123,7 @@ class ProcessCollector:
         self._masters = {each for each in self._masters if each in known}
         self._masters |= {s.process for _, s in services if s.process and s.workers}
         return [
-            Part(f"{site}/{service.name}", partial(self._collect, site, service))
+            Part((site, service.name), partial(self._collect, site, service))
             for site, service in services
             if not service.is_elsewhere
         ]

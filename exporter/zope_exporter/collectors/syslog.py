@@ -19,7 +19,7 @@ class SyslogCollector:
         self._receivers = receivers
 
     def parts(self) -> Iterable[Part]:
-        return [Part(receiver.site, partial(_collect, receiver)) for receiver in self._receivers]
+        return [Part((receiver.site,), partial(_collect, receiver)) for receiver in self._receivers]
 
 
 def _collect(receiver: SyslogReceiver) -> Iterator[Sample]:

@@ -129,7 +129,7 @@ class ZeoCollector:
         servers = list(self._inventory().zeo_servers())
         self._answers.keep([server for _, server in servers])
         return [
-            Part(f"{site}/{server.name}", partial(self._collect, site, server))
+            Part((site, server.name), partial(self._collect, site, server))
             for site, server in servers
         ]
 

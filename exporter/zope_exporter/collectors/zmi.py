@@ -48,7 +48,7 @@ class ZmiCollector:
         ]
         self._results.keep([zope for *_, zope in zopes])
         return [
-            Part(f"{site}/{name}", partial(self._collect, site, name, zope))
+            Part((site, name), partial(self._collect, site, name, zope))
             for site, name, zope in zopes
         ]
 

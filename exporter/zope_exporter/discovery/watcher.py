@@ -22,6 +22,13 @@ class SearchError(UserError):
     """A search of this host failed, or does not end; the cause is the error that ended it."""
 
 
+class NothingFoundError(SearchError):
+    """A search of this host has ended well, and there is nothing to watch."""
+
+    def __init__(self) -> None:
+        super().__init__(NOTHING)
+
+
 class Watcher:
     """Keeps an inventory up to date; a search that hangs keeps nobody waiting for long.
 

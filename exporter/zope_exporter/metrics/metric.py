@@ -10,6 +10,8 @@ from itertools import accumulate
 from math import inf
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
+from .failure import Source
+
 Kind = Literal["counter", "gauge", "info", "histogram"]
 
 
@@ -98,9 +100,12 @@ class Collector(Protocol):
 
 @dataclass(frozen=True)
 class Part:
-    """One source of a collector that can fail or hang without the others, such as one Data.fs."""
+    """One source of a collector that can fail or hang without the others, such as one Data.fs.
 
-    source: str
+    It is named by its site and by what it is there, or by its site alone.
+    """
+
+    source: Source
     collect: Callable[[], Iterable[Sample]]
 
 

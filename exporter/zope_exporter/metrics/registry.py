@@ -1,9 +1,8 @@
 """Running the collectors: concurrently, under one deadline, within the one error boundary."""
 
-import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,9 +10,9 @@ from typing import Protocol, runtime_checkable
 
 from zope_exporter.system.workers import Task, Workers
 
+from .failure import LATE, Failure, Source, failure_of
+from .failure_log import FailureLog, Key, Reading
 from .metric import AnyCollector, Metric, Part, PartedCollector, Sample
-
-log = logging.getLogger(__name__)
 
 COLLECTOR_SUCCESS = Metric(
     "zope_collector_success",
@@ -27,19 +26,6 @@ COLLECTOR_DURATION = Metric(
     "Time the slowest source of a collector took, up to the deadline of the scrape.",
     ("collector",),
 )
-
-
-@dataclass(frozen=True)
-class Failure:
-    """What a collector could not read, and why."""
-
-    collector: str
-    source: str
-    reason: str
-
-    def __str__(self) -> str:
-        where = f"{self.collector} {self.source}" if self.source else self.collector
-        return f"{where}: {self.reason}"
 
 
 @dataclass(frozen=True)
@@ -81,8 +67,8 @@ class Registry:
         self._clock = clock
         self._lock = threading.Lock()
         self._workers = Workers()
-        self._running: dict[tuple[str, str], _Run] = {}
-        self._logged: frozenset[Failure] = frozenset()
+        self._running: dict[Key, _Run] = {}
+        self._failure_log = FailureLog()
 
     def scrape(self, timeout: float) -> Scrape:
         """Read all sources at once; return within `timeout` seconds with what has come until then.
@@ -102,14 +88,14 @@ class Registry:
         for derived in self._derived:
             page.take(derived, self._derive(derived, page), 0.0)
             page.summarise(derived.name, 0.0)
-        self._log_changes(page.failures)
+        self._failure_log.note(page.readings, timeout, page.unlisted)
         return Scrape(page.samples, page.failures)
 
     def _start(self, collector: AnyCollector, page: "_Page") -> list["_Run"]:
         try:
             parts = list(_parts(collector))
         except Exception as error:
-            page.fail(collector.name, "", error)
+            page.fail_to_list(collector.name, error)
             return []
         return [self._join_or_start(collector.name, part) for part in parts]
 
@@ -118,15 +104,15 @@ class Registry:
         with self._lock:
             run = self._running.get(key)
             if run is None:
-                run = self._running[key] = _Run(part.source)
+                run = self._running[key] = _Run(part.source, self._clock())
                 work, refuse = partial(self._work, key, part, run), partial(self._refuse, key, run)
                 self._workers.add(Task(f"collect {name}", work, refuse))
         return run
 
-    def _refuse(self, key: tuple[str, str], run: "_Run", error: Exception) -> None:
+    def _refuse(self, key: Key, run: "_Run", error: Exception) -> None:
         with self._lock:
             del self._running[key]
-        run.outcome.set_result(_Outcome([], error, 0.0))
+        run.outcome.set_result(_Outcome([], error, 0.0, self._clock() - run.asked))
 
     def _derive(self, collector: DerivedCollector, page: "_Page") -> "_Run":
         samples: list[Sample] = []
@@ -135,11 +121,11 @@ class Registry:
             samples.extend(collector.derive(Scrape(page.samples, page.failures)))
         except Exception as error:
             failure = error
-        run = _Run("")
-        run.outcome.set_result(_Outcome(samples, failure, 0.0))
+        run = _Run((), self._clock())
+        run.outcome.set_result(_Outcome(samples, failure, 0.0, 0.0))
         return run
 
-    def _work(self, key: tuple[str, str], part: Part, run: "_Run") -> None:
+    def _work(self, key: Key, part: Part, run: "_Run") -> None:
         run.started = started = self._clock()
         samples: list[Sample] = []
         failure: BaseException | None = None
@@ -149,17 +135,8 @@ class Registry:
             failure = error
         with self._lock:
             del self._running[key]
-        run.outcome.set_result(_Outcome(samples, failure, self._clock() - started))
-
-    def _log_changes(self, failures: list[Failure]) -> None:
-        now = frozenset(failures)
-        with self._lock:  # of two scrapes that end at once only one tells
-            before, self._logged = self._logged, now
-        for failure in failures:
-            if failure not in before:
-                log.warning("%s", failure)
-        for failure in before - now:
-            log.info("no longer: %s", failure)
+        ended = self._clock()
+        run.outcome.set_result(_Outcome(samples, failure, ended - started, ended - run.asked))
 
 
 @dataclass(frozen=True)
@@ -167,13 +144,16 @@ class _Outcome:
     samples: list[Sample]
     error: BaseException | None
     seconds: float
+    waited: float
+    """The same with the time it took until a thread was free."""
 
 
 @dataclass
 class _Run:
     """One source that is read, or soon will be; overlapping scrapes share it."""
 
-    source: str
+    source: Source
+    asked: float
     started: float | None = None
     outcome: "Future[_Outcome]" = field(default_factory=Future)
 
@@ -188,29 +168,44 @@ class _Page:
     def __init__(self) -> None:
         self.samples: list[Sample] = []
         self.failures: list[Failure] = []
+        self.readings: dict[Key, Reading] = {}
+        self.unlisted: set[str] = set()
         self._seen: set[tuple[str, tuple[str, ...], float | None]] = set()
 
     def take(self, collector: Registered, run: _Run, waited: float) -> float:
         """Add what a source gave; return the seconds it took, or has been waited for in vain."""
         if not run.outcome.done():
-            self.fail(collector.name, run.source, TimeoutError("no answer in time"))
+            late = Failure(collector.name, run.source, "no answer in time", LATE)
+            self._fail(collector.name, run.source, None, [late])
             return waited
         outcome = run.outcome.result()
+        failures = list(self._add(collector, run.source, outcome.samples))
+        if outcome.error is not None:
+            failures.append(failure_of(collector.name, run.source, outcome.error))
+        self._fail(collector.name, run.source, outcome.waited, failures)
+        return outcome.seconds
+
+    def fail_to_list(self, collector: str, error: Exception) -> None:
+        """Note that a collector could not say what its sources are."""
+        self.unlisted.add(collector)
+        self._fail(collector, (), 0.0, [failure_of(collector, (), error)])
+
+    def _add(
+        self, collector: Registered, source: Source, samples: Iterable[Sample]
+    ) -> Iterator[Failure]:
         declared = frozenset(collector.metrics)
-        for sample in outcome.samples:
+        for sample in samples:
             problem = self._problem(declared, sample)
             if problem is None:
                 self.samples.append(sample)
             else:
-                self.fail(collector.name, run.source, ValueError(problem))
-        if outcome.error is not None:
-            self.fail(collector.name, run.source, outcome.error)
-        return outcome.seconds
+                yield failure_of(collector.name, source, ValueError(problem))
 
-    def fail(self, collector: str, source: str, error: BaseException) -> None:
-        failure = Failure(collector, source, _reason(error))
-        if failure not in self.failures:
-            self.failures.append(failure)
+    def _fail(
+        self, collector: str, source: Source, seconds: float | None, failures: list[Failure]
+    ) -> None:
+        self.readings[collector, source] = Reading(seconds, failures)
+        self.failures += [each for each in dict.fromkeys(failures) if each not in self.failures]
 
     def summarise(self, collector: str, seconds: float) -> None:
         failed = any(failure.collector == collector for failure in self.failures)
@@ -235,11 +230,4 @@ class _Page:
 def _parts(collector: AnyCollector) -> Iterable[Part]:
     if isinstance(collector, PartedCollector):
         return collector.parts()
-    return [Part("", collector.collect)]
-
-
-def _reason(error: BaseException) -> str:
-    try:
-        return str(error) or type(error).__name__
-    except Exception:  # an exception that cannot even say what it is must not cost the page
-        return type(error).__name__
+    return [Part((), collector.collect)]

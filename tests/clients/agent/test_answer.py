@@ -82,7 +82,7 @@ class _Fixed(AgentCollector):
         self._samples = samples
 
     def parts(self) -> Any:
-        return [Part("fixed", lambda: self._samples)]
+        return [Part(("fixed",), lambda: self._samples)]
 
 
 @pytest.mark.parametrize("value", [True, "5", [5], {}, -1, -0.5, 1e300, 2**64])

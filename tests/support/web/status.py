@@ -8,8 +8,9 @@ from zope_exporter.collectors import backup, datafs, filestorage, ping, process
 from zope_exporter.collectors.agent import instance
 from zope_exporter.discovery.inventory import Database, Inventory, Service, Site, Storage, Target
 from zope_exporter.logs.event import counter as event
+from zope_exporter.metrics.failure import Failure
 from zope_exporter.metrics.metric import Metric, Sample
-from zope_exporter.metrics.registry import Failure, Registry, Scrape
+from zope_exporter.metrics.registry import Registry, Scrape
 from zope_exporter.web.status.graphs import DRAWN
 from zope_exporter.web.status.history import History
 from zope_exporter.web.status.last_scrape import LastScrape
@@ -64,7 +65,7 @@ def burning(found: Inventory, now: float = NOW) -> Scrape:
         ping.UP(0, **of_target),
         *(ping.FAILURE(reason == "timeout", reason=reason, **of_target) for reason in REASONS),
     ]
-    failure = Failure("datafs", f"{site.name}/{storage.database}", "the file is damaged at 4711")
+    failure = Failure("datafs", (site.name, storage.database), "the file is damaged at 4711")
     return Scrape(_changed(_samples(found, now), changes), [failure])
 
 

@@ -33,6 +33,10 @@ _SAMPLES = (
 )
 
 
+class IncompleteError(AgentError):
+    """An agent has answered, but not all."""
+
+
 def samples_of(answer: Answer, site: str, zope: str) -> Iterator[Sample]:
     """Yield all that an answer holds; what it lacks or has wrong is in its problems then."""
     for samples in _SAMPLES:
@@ -54,7 +58,7 @@ class AgentCollector:
 
     def parts(self) -> Iterable[Part]:
         for site, zope in self._inventory().serving():
-            yield Part(f"{site}/{zope.name}", partial(self._collect, site, zope))
+            yield Part((site, zope.name), partial(self._collect, site, zope))
 
     def _collect(self, site: str, service: Service) -> Iterator[Sample]:
         for socket in find_sockets(service):
@@ -69,7 +73,7 @@ class AgentCollector:
             yield from samples_of(answer, **of)
             yield from self._logged.of(answer, site, service, before)
             if answer.problems:
-                raise AgentError(f"the agent lacks {'; '.join(answer.problems)}")
+                raise IncompleteError(f"the agent lacks {'; '.join(answer.problems)}")
 
     def _ask(self, socket: Path, service: Service) -> Answer:
         pid = service.process.pid if service.process else None

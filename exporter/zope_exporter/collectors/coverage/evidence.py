@@ -43,8 +43,8 @@ class Evidence:
 
         That of a site as a whole is the empty one.
         """
-        whole = self._failures.get((collector, ""), "")
-        part = f"{site}/{source}" if source else site
+        whole = self._failures.get((collector, ()), "")
+        part = (site, source) if source else (site,)
         return self._failures.get((collector, part), whole)
 
 
