@@ -87,7 +87,7 @@ def test_what_is_no_data_fs_fails(site: Path) -> None:
     before = site.read_bytes()
     failed = restore(site)
     assert failed.returncode == 1
-    assert "not a FileStorage" in failed.stderr
+    assert "does not begin with FS21 or FS30" in failed.stderr
     assert f"{site} is the one of before, untouched" in failed.stderr
     assert site.read_bytes() == before
 

@@ -77,12 +77,15 @@ def start_zeo(tmp_path: Path, ending: ExitStack) -> Callable[..., ZeoServer]:
 
 @pytest.fixture
 def make_buildout(
-    buildout: Environment, tmp_path: Path, ending: ExitStack
+    buildout: Environment, tmp_path_factory: pytest.TempPathFactory, ending: ExitStack
 ) -> Callable[..., Buildout]:
-    """Make a buildout below `tmp_path`, of which nothing runs yet."""
+    """Make a buildout of which nothing runs yet, where zdaemon's sockets have a short path."""
 
-    def make(name: str = "buildout", **options: Any) -> Buildout:
-        return ending.enter_context(Buildout(buildout, tmp_path / name, **options))
+    def make(
+        name: str = "buildout", environment: Environment = buildout, **options: Any
+    ) -> Buildout:
+        home = tmp_path_factory.mktemp("b") / name
+        return ending.enter_context(Buildout(environment, home, **options))
 
     return make
 

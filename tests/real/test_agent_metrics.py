@@ -7,7 +7,6 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -224,13 +223,14 @@ def test_the_agent_is_installed_and_why_it_is_not_active_is_told(
 
 @pytest.mark.parametrize("interpreter", ["environment/bin/python", "site/bin/zopepy"])
 def test_a_buildout_gets_it_by_either_of_its_interpreters(
-    buildout: Environment, tmp_path: Path, ending: ExitStack, interpreter: str
+    buildout: Environment, make_buildout: Callable[..., Buildout], tmp_path: Path, interpreter: str
 ) -> None:
     copy = linked_copy(buildout, tmp_path / "environment")
-    site = ending.enter_context(Buildout(copy, tmp_path / "site"))
+    site = make_buildout("site", environment=copy)
     (site.home / "bin/zopepy").symlink_to(site.home / "parts/instance/bin/interpreter")
     state = tmp_path / "state"
-    python = tmp_path / interpreter
+    home, _, path = interpreter.partition("/")
+    python = {"environment": copy.home, "site": site.home}[home] / path
     installed = zope_exporter("agent", "install", "--python", python, state_dir=state)
     assert installed.returncode == 0, installed.stdout + installed.stderr
     site.start()
