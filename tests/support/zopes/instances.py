@@ -38,6 +38,9 @@ class ZopeInstance:
         self.zope_conf = self.home / "etc/zope.conf"
         self.zope_ini = self.home / "etc/zope.ini"  # Zope 2.13 has none
         self._server: Server | None = None
+        self._make()
+
+    def _make(self) -> None:
         has_wsgi = self.environment.script("mkwsgiinstance").exists()
         make = self.environment.script("mkwsgiinstance" if has_wsgi else "mkzopeinstance")
         run([make, "-d", self.home, "-u", ":".join(MANAGER)], self._log, timeout=60)

@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -15,6 +16,8 @@ class Recipe:
     requirements: tuple[str, ...]
 
 
+# Plone's core, and in which versions what it takes beyond Zope's own list.
+_PLONE = tuple(Path(__file__).with_name("plone6.txt").read_text().split())
 _ZOPE5 = "Zope==5.14.2"
 _ZOPE5_PYTHONS = ("3.11", "3.12", "3.13", "3.10")
 
@@ -39,6 +42,13 @@ RECIPES = (
             "Products.PythonScripts==4.15",
             "Products.SiteErrorLog==5.7",
         ),
+    ),
+    Recipe(
+        name="plone6",
+        pythons=(RUNNING,),
+        zope="Zope==6.3",
+        constraints="constraints.txt",
+        requirements=("Zope[wsgi]==6.3", *_PLONE),
     ),
     Recipe(
         name="zope63",
