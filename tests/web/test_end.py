@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -16,6 +17,7 @@ import pytest
 
 from tests.support.web.server import DEADLINE, eventually, get, read_to_end, status
 from zope_exporter.web.connections import DEFAULT_LIMITS
+from zope_exporter.web.throttle import LOG_EVERY
 
 CHILD = Path(__file__).parents[1] / "support" / "web" / "child.py"
 
@@ -102,7 +104,8 @@ def test_a_thousand_half_open_connections_leave_files_and_places_for_others() ->
             assert server.process.num_fds() < DEFAULT_LIMITS.connections + 50
 
 
-def test_it_recovers_when_it_has_run_out_of_files() -> None:
+def test_it_recovers_when_it_has_run_out_of_files_and_fills_no_log_meanwhile() -> None:
+    began = time.monotonic()
     with child("1") as server, ExitStack() as stack:
         assert httpx.get(f"{server.url}/metrics").status_code == 200
         few = server.process.num_fds() + 10
@@ -110,6 +113,9 @@ def test_it_recovers_when_it_has_run_out_of_files() -> None:
         for _ in range(50):
             stack.enter_context(_connect(server)).sendall(b"GET /met")
         assert httpx.get(f"{server.url}/metrics", timeout=60).status_code == 200
+        _, _, errors = server.end(signal.SIGTERM)
+        minutes = (time.monotonic() - began) / LOG_EVERY
+        assert 1 <= errors.count("a connection could not be accepted") <= 1 + minutes
 
 
 @pytest.mark.parametrize("method", [b"GET /metrics", b"POST /metrics", b"POST /nowhere"])

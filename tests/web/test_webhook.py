@@ -27,8 +27,9 @@ from zope_exporter.web.api import API
 from zope_exporter.web.app import make_app
 from zope_exporter.web.scrape_limit import ScrapeLimit
 from zope_exporter.web.server import Server
+from zope_exporter.web.throttle import LOG_EVERY, Throttle
 from zope_exporter.web.tokens import TokenFile
-from zope_exporter.web.webhook import LOG_EVERY, Throttle, webhook_route
+from zope_exporter.web.webhook import webhook_route
 
 TOKEN = "t0p-s3cret-0123456789abcdef"
 AUTH = {"Authorization": f"Bearer {TOKEN}"}

@@ -1,16 +1,13 @@
 """What could not be read, and why: known by its structure, whatever the words are this time."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+
+from zope_exporter.system.trouble import Kind, kind_of
 
 Source = tuple[str, ...]
 """What a collector reads, such as a site and a database of it; empty for the whole collector."""
 
-Kind = tuple[str, ...]
-
 LATE: Kind = ("no answer in time",)
-
-_CAUSES = 5  # of an error are told apart; a chain of them may have no end
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,7 @@ def joined(source: Source) -> str:
 
 def failure_of(collector: str, source: Source, error: BaseException) -> Failure:
     """Return the failure that an error is."""
-    return Failure(collector, source, _reason(error), tuple(_kind(error)))
+    return Failure(collector, source, _reason(error), kind_of(error))
 
 
 def _reason(error: BaseException) -> str:
@@ -45,14 +42,3 @@ def _reason(error: BaseException) -> str:
         return str(error) or type(error).__name__
     except Exception:  # an exception that cannot even say what it is must not cost the page
         return type(error).__name__
-
-
-def _kind(error: BaseException) -> Iterator[str]:
-    """Tell errors apart by their types, those of their causes, and the numbers of the system."""
-    cause: BaseException | None = error
-    for _ in range(_CAUSES):
-        if cause is None:
-            break
-        number = f" {cause.errno}" if isinstance(cause, OSError) else ""
-        yield f"{type(cause).__module__}.{type(cause).__qualname__}{number}"
-        cause = cause.__cause__ or cause.__context__

@@ -6,7 +6,9 @@ import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from .failure import LATE, Failure, Kind, Source
+from zope_exporter.system.trouble import Kind
+
+from .failure import LATE, Failure, Source
 
 log = logging.getLogger(__name__)
 

@@ -18,6 +18,7 @@ from .auth import Guard
 from .connections import DEFAULT_LIMITS, Connection, ConnectionLimiter, ConnectionLimits
 from .health import HealthSocket
 from .listen import local_url
+from .throttle import Throttle
 from .tls import Certificates
 from .webconfig import WebConfigFile
 
@@ -53,6 +54,7 @@ class Server(uvicorn.Server):
         self._limiter = ConnectionLimiter(limits)
         self._arrivals: set[asyncio.Task[None]] = set()
         self._accepting: asyncio.Task[None] | None = None
+        self._refusals = Throttle()
         self._health: HealthSocket | None = None
         tls = web_config.current().tls_server_config if web_config else None
         self._certificates = Certificates(web_config, tls) if web_config and tls else None
@@ -136,7 +138,8 @@ class Server(uvicorn.Server):
         except ConnectionAbortedError:  # the peer has gone already
             return
         except OSError as error:  # out of descriptors
-            log.warning("a connection could not be accepted: %s", error)
+            if self._refusals.due():  # one goes through now and then, so its end tells nothing
+                log.warning("a connection could not be accepted: %s", error)
             self._limiter.evict_oldest()
             await asyncio.sleep(0.1)  # nothing tells when there is a descriptor again
             return

@@ -1,8 +1,6 @@
 """The route that Alertmanager delivers to."""
 
 import logging
-import time
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -16,31 +14,17 @@ from zope_exporter.collectors.webhook import WebhookCollector
 
 from .api import API, RefusedRequestError, json_response, read_json, require_token
 from .thread import in_thread
+from .throttle import Throttle
 from .tokens import TokenFile, TokenOwner
 
 log = logging.getLogger(__name__)
 
 LONGEST_NOTIFICATION = 1 << 20
-LOG_EVERY = 60.0  # seconds; Alertmanager repeats a refused notification for ever
-
-
-class Throttle:
-    """Lets a message into the log at most every LOG_EVERY seconds."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._last: float | None = None
-
-    def due(self) -> bool:
-        now = self._clock()
-        if self._last is not None and now - self._last < LOG_EVERY:
-            return False
-        self._last = now
-        return True
 
 
 def webhook_route(tokens: TokenFile, handler: AlertHandler, counts: WebhookCollector) -> Route:
     """Return the route that takes notifications."""
+    # Alertmanager repeats a refused notification for ever.
     invalid, unavailable = Throttle(), Throttle()
 
     async def deliver(request: Request, owner: TokenOwner) -> Response:

@@ -26,8 +26,15 @@ class Counting:
 
 
 class Broken(Registry):
+    """Fails some times, each with other words, and then works."""
+
+    failures = 3
+
     def scrape(self, timeout: float) -> Scrape:
-        raise OSError(f"no thread to be had for {timeout} s")
+        if self.failures:
+            self.failures -= 1
+            raise OSError(f"no thread to be had, {self.failures} more times")
+        return super().scrape(timeout)
 
 
 @pytest.fixture
@@ -66,12 +73,17 @@ def test_it_takes_no_look_beside_a_prometheus(counting: Counting) -> None:
     assert counting.count == 1
 
 
-def test_a_failure_does_not_end_it(counting: Counting, caplog: pytest.LogCaptureFixture) -> None:
+def test_failures_do_not_end_it_and_are_told_once(
+    counting: Counting, caplog: pytest.LogCaptureFixture
+) -> None:
     watching = observer(Broken([counting]), interval=0.05)
-    with caplog.at_level(logging.ERROR):
+    with caplog.at_level(logging.INFO):
         watching.start()
         try:
-            eventually(lambda: len(caplog.records) >= 2)
+            eventually(lambda: counting.count >= 3)
         finally:
             watching.stop()
-    assert "no thread to be had" in caplog.text
+    assert caplog.messages == [
+        f"the scrapes for the status page {it}" for it in ("fail", "work again")
+    ]
+    assert "no thread to be had, 2 more times" in caplog.text

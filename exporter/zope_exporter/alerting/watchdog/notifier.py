@@ -3,11 +3,12 @@
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from zope_exporter.system.humanize import duration
+from zope_exporter.system.trouble import Trouble
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +78,7 @@ class Notifier:
     failed: int = 0
     _failures: int = 0
     _not_before: float = -math.inf
+    _trouble: Trouble = field(default_factory=Trouble)
 
     def due(self, silent: bool | None, now: float) -> float:
         """Return when something has to be told; infinity for never, as things are.
@@ -97,23 +99,21 @@ class Notifier:
         except Exception as error:  # whatever it is, it must not keep the others from being told
             # Only of ours is it known that the text holds no secret.
             reason = str(error) if isinstance(error, DeliveryError) else type(error).__name__
-            self._note_failure(silent, now, reason)
+            self._put_off(now)
+            if self._trouble.is_new(error):
+                said = "silent" if silent else "back"
+                text = "nobody could be told by %s that alerting is %s, it is tried again: %s"
+                log.error(text, self.channel, said, reason)
             return False
+        if self._trouble.is_over():
+            log.info("people can be told by %s again", self.channel)
         self.sent += 1
         self.notified, self.notified_at = silent, now
         self._failures, self._not_before = 0, -math.inf
         return True
 
-    def _note_failure(self, silent: bool, now: float, reason: str) -> None:
+    def _put_off(self, now: float) -> None:
         self.failed += 1
         wait = min(FIRST_RETRY * 2**self._failures, LAST_RETRY)
         self._failures += 1
         self._not_before = now + wait
-        subject = "alerting is silent" if silent else "alerting is back"
-        log.error(
-            "nobody could be told by %s that %s, next try in %g s: %s",
-            self.channel,
-            subject,
-            wait,
-            reason,
-        )

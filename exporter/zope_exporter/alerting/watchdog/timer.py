@@ -11,6 +11,7 @@ from pathlib import Path
 
 from zope_exporter.system.periodic import Periodic
 from zope_exporter.system.state import OptionalTable
+from zope_exporter.system.trouble import Trouble
 
 from .notifier import Message, Notifier
 
@@ -87,6 +88,7 @@ class Watchdog:
         self._heard_now = False
         self.heard_at = store.load(self.notifiers, self._since, time.time())
         self._saved_at = self.heard_at
+        self._trouble = Trouble()
         self._timer = Periodic("watchdog", self._step, RETRY_SECONDS)
 
     def start(self) -> None:
@@ -133,7 +135,11 @@ class Watchdog:
 
     def _step(self) -> float:
         try:
-            return self.step()
-        except Exception:  # without this thread nobody would hear of any silence any more
-            log.exception("the watchdog's timer has failed, next try in %g s", RETRY_SECONDS)
+            pause = self.step()
+        except Exception as error:  # without this thread nobody would hear of any silence any more
+            if self._trouble.is_new(error):
+                log.exception("the watchdog's timer has failed, a try each %g s", RETRY_SECONDS)
             return RETRY_SECONDS
+        if self._trouble.is_over():
+            log.info("the watchdog's timer works again")
+        return pause

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 
 from zope_exporter.system.state import StateError
+from zope_exporter.system.trouble import Trouble
 
 from .job import Outcome
 from .lock import Patience, locked
@@ -50,6 +51,7 @@ class Recorder:
         self._done = self._total = 0
         self._lines: deque[str] = deque(maxlen=LINES)
         self._saved = clock()
+        self._trouble = Trouble()
 
     def stage(self, name: str, total: int = 0) -> None:
         self._stage, self._done, self._total = name, 0, total
@@ -80,7 +82,11 @@ class Recorder:
         try:
             self._store.progress(self._number, *progress)
         except Exception as error:  # no job fails for what it tells of itself
-            log.warning("the progress of job %s cannot be kept: %s", self._number, error)
+            if self._trouble.is_new(error):
+                log.warning("the progress of job %s cannot be kept: %s", self._number, error)
+        else:
+            if self._trouble.is_over():
+                log.info("the progress of job %s can be kept again", self._number)
 
     def _save_if_due(self) -> None:
         if self._clock() - self._saved >= SAVE_SECONDS:

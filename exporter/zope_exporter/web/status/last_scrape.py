@@ -10,6 +10,7 @@ from zope_exporter.collectors.coverage.evidence import Logs
 from zope_exporter.discovery.inventory import Inventory
 from zope_exporter.metrics.registry import Registry, Scrape
 from zope_exporter.system.periodic import Periodic
+from zope_exporter.system.trouble import Trouble
 
 from .history import STEP_SECONDS, History
 
@@ -48,6 +49,7 @@ class LastScrape:
         self._interval = interval
         self._clock = clock
         self._latest: Observation | None = None
+        self._trouble = Trouble()
         self._scrapes = Periodic("status page scrapes", self._scrape_if_nobody_has, interval)
         self.history = history
         self.coverage = coverage or Coverage(Inventory, Logs)
@@ -79,6 +81,10 @@ class LastScrape:
             return self._interval - age
         try:
             self.scrape(SCRAPE_SECONDS)
-        except Exception:  # the thread must live on; the page says how old its data is
-            log.exception("the scrape for the status page failed")
+        except Exception as error:  # the thread must live on; the page says how old its data is
+            if self._trouble.is_new(error):
+                log.exception("the scrapes for the status page fail")
+        else:
+            if self._trouble.is_over():
+                log.info("the scrapes for the status page work again")
         return self._interval
