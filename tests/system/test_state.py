@@ -90,7 +90,7 @@ def test_a_file_that_is_locked_is_not_waited_for_without_end(tmp_path: Path) -> 
     add(tmp_path / FILE)
     with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StateError, match=r"database is locked; end the process that holds it"):
+        with pytest.raises(StateError, match=r"database is locked; another process writes to it"):
             add(tmp_path / FILE, timeout=0.01)
 
 

@@ -152,5 +152,5 @@ def _remedy(error: Exception) -> str:
     if "full" in text:
         return "make room on its file system"
     if "locked" in text:
-        return "end the process that holds it"
+        return "another process writes to it: try again in a minute"
     return "let the exporter's user write the file and its directory"
