@@ -23,6 +23,12 @@ def root_of(path: str | os.PathLike[str]) -> Path | None:
     return Path(found[0]) if found else None
 
 
+def is_gone(path: str | os.PathLike[str]) -> bool:
+    """Whether the process that `path` is seen through has ended: the file may be there or not."""
+    root = root_of(path)
+    return root is not None and not os.path.lexists(root)
+
+
 def within(root: Path, path: PurePath) -> Path:
     """Where the process with this `root` has its `path`, without links as far as it exists."""
     with suppress(OSError), _Walk(root) as walk:

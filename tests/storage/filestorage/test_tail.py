@@ -1,4 +1,5 @@
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -219,3 +220,11 @@ def test_what_is_no_file_is_refused_without_waiting(path: Path) -> None:
 def test_missing_file(path: Path) -> None:
     with pytest.raises(DataFileMissingError, match="do not start"):
         read_tail(path)
+
+
+def test_of_a_file_in_a_container_that_has_ended_nothing_is_known(tmp_path: Path) -> None:
+    """A person who is told that it is missing would restore what is not lost."""
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    with pytest.raises(UnreadableError, match="a container that is not running"):
+        read_tail(Path(f"/proc/{ended.pid}/root") / tmp_path.relative_to("/") / "Data.fs")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from zope_exporter.system import foreign_file
-from zope_exporter.system.foreign_root import real_path
+from zope_exporter.system.foreign_root import is_gone, real_path
 from zope_exporter.system.open_files import Identity
 
 UNFINISHED = (".pack", ".index.index_tmp")
@@ -74,6 +74,8 @@ def room(path: Path) -> os.statvfs_result:
     try:
         return os.statvfs(directory)
     except OSError as error:
+        if is_gone(path):
+            raise _named(path, error) from error
         raise UnreadableError(
             f"{directory}, the directory of the Data.fs, cannot be looked at: {error.strerror};"
             " is its file system mounted?"
@@ -125,6 +127,11 @@ def opened(path: Path) -> Iterator[int]:
 
 
 def _named(path: Path, error: OSError) -> FileStorageError:
+    if is_gone(path):
+        return UnreadableError(
+            f"{path} is in a container that is not running, so nothing is known of it"
+            " (start the container again)"
+        )
     if isinstance(error, FileNotFoundError):
         return DataFileMissingError(_rescue(path))
     remedy = ""
