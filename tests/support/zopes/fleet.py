@@ -161,7 +161,7 @@ def _write_config(
     syslog = {"listen": f"udp:127.0.0.1:{syslog_port}"}
     sites["healthy"]["logs"] = {"syslog": syslog}
     sites[ZEO_SITE]["zeo"] = [{"conf": str(zeo.zeo_conf)}]
-    sites[BACKED_UP]["backup"] = {"repository": str(top / "backup"), "max_age": "3s"}
+    sites[BACKED_UP]["backup"] = {"repository": str(top / "backup"), "max_age": "20s"}
     actions = {
         "token_file": str(token_file),
         "backup": {"cooldown": "1s"},
