@@ -79,7 +79,7 @@ def unanswered(prometheus: Prometheus) -> set[str]:
     """Queries of the dashboards that give nothing; QueryError at one that cannot be evaluated."""
     queries = {expr for dashboard in load() for _, expr in expressions(dashboard)}
     # All of the test, for some things happen at its beginning only.
-    asked = {filled(PACE.hurry(expr), __rate_interval="20m") for expr in queries}
+    asked = {filled(PACE.hurry(expr), __rate_interval="20m", __interval="20m") for expr in queries}
     return {expr for expr in asked if not prometheus.query(expr)}
 
 
