@@ -104,7 +104,7 @@ def read(path: Path) -> Document:
     The text of the file is never part of the error: it may hold a secret.
     """
     try:
-        loader = yaml.SafeLoader(_text(path))
+        loader = yaml.SafeLoader(content_of(path, MAX_BYTES))
         root = loader.get_single_node()
         _check(path, root)
         data = None if root is None else loader.construct_document(root)
@@ -122,18 +122,19 @@ def read(path: Path) -> Document:
     return Document(path, data, root)
 
 
-def _text(path: Path) -> bytes:
+def content_of(path: Path, most: int) -> bytes:
+    """Read a file of the configuration. Raises ConfigError, also above `most` bytes."""
     try:
         if not path.is_file():
             missing = "is missing" if not path.exists() else "is not a regular file"
             raise ConfigError(path, [Problem(None, "", missing)])
         with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+            content = file.read(most + 1)
     except OSError as error:
         reason = f"cannot be read: {error.strerror}"
         raise ConfigError(path, [Problem(None, "", reason)]) from None
-    if len(content) > MAX_BYTES:
-        raise ConfigError(path, [Problem(None, "", f"is larger than {MAX_BYTES} bytes")])
+    if len(content) > most:
+        raise ConfigError(path, [Problem(None, "", f"is larger than {most} bytes")])
     return content
 
 

@@ -5,7 +5,7 @@ A request or record must not be in two series of one metric, or every sum has it
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -14,14 +14,12 @@ from zope_exporter.discovery.inventory import Service
 from zope_exporter.metrics.metric import Metric, Sample
 from zope_exporter.system.state import StateError
 
-from .access.counter import REQUESTS
-from .event.counter import RECORDS
+from .counters import COUNT_OF
 from .syslog.counting import MESSAGES
 from .tail.file import LogError
 from .tail.sources import LogKind, LogSource
 from .tail.watch import LogWatch, Snapshot
 
-COUNTED: Mapping[LogKind, Metric] = {"access": REQUESTS, "event": RECORDS}
 _KEPT_SECONDS = 0.5  # a host may have hundreds of Zopes, each asking for its own
 _BySite = dict[tuple[str, LogKind], list[LogSource]]
 
@@ -46,6 +44,11 @@ class Followed:
     free: str
     log: str | None = None
     count: float | None = None
+
+
+def agent_labels(zope: str, kind: LogKind) -> tuple[str, str]:
+    """What a log is called that the agent counts, and what instead where a file has that label."""
+    return f"{zope}-{kind}", f"{zope}-agent-{kind}"
 
 
 class FollowedLogs:
@@ -86,11 +89,11 @@ class FollowedLogs:
         shared = [each for each in sources if _belongs_to_nobody(each)]
         told = [each for each in (*own, *shared) if self._tells(each)]
         is_told = bool(told) or self._comes_by_syslog(site, kind)
-        label = f"{zope.name}-{kind}"
-        free = f"{zope.name}-agent-{kind}" if any(s.log == label for s in sources) else label
+        label, other = agent_labels(zope.name, kind)
+        free = other if any(s.log == label for s in sources) else label
         if len(own) != 1:
             return Followed(is_told, free)
-        count = _total(self._watch.snapshot(own[0]), COUNTED[kind])
+        count = _total(self._watch.snapshot(own[0]), COUNT_OF[kind])
         return Followed(is_told, free, own[0].log, count)
 
     def _sources(self) -> _BySite:
@@ -103,7 +106,7 @@ class FollowedLogs:
         return known[1]
 
     def _tells(self, source: LogSource) -> bool:
-        known, metric = replace(source, process=None), COUNTED[source.kind]
+        known, metric = replace(source, process=None), COUNT_OF[source.kind]
         with self._lock:
             if known not in self._told and _total(self._watch.snapshot(source), metric):
                 self._told.add(known)

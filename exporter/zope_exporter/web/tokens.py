@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from zope_exporter.config.actions import ACTIONS
-from zope_exporter.config.load import ConfigError, Problem
+from zope_exporter.config.load import ConfigError, Problem, content_of
 
 from .reloading_config import ReloadingConfig
 
@@ -148,17 +148,7 @@ def _permissions(actions: str | None) -> Iterator[str]:
 
 
 def _text(path: Path) -> str:
-    try:
-        if not path.is_file():
-            missing = "is missing" if not path.exists() else "is not a regular file"
-            raise ConfigError(path, [Problem(None, "", missing)])
-        with path.open("rb") as file:
-            content = file.read(LONGEST_FILE + 1)
-    except OSError as error:
-        reason = f"cannot be read: {error.strerror}"
-        raise ConfigError(path, [Problem(None, "", reason)]) from None
-    if len(content) > LONGEST_FILE:
-        raise ConfigError(path, [Problem(None, "", f"is larger than {LONGEST_FILE} bytes")])
+    content = content_of(path, LONGEST_FILE)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -29,6 +29,7 @@ from .queries import (
     requests,
     used_of_the_age_allowed,
 )
+from .storage import free_ratio, least_free_space
 from .tables import Column, table
 
 _FIRING = FieldConfig(
@@ -97,24 +98,8 @@ def _counts(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             rising("percentunit", limits.backup_age, 1, minimum=0, decimals=0),
             runbooks=("ZopeBackupOverdue",),
         ),
-        stat(
-            "Least free space",
-            "Free part of the file system of that Data.fs which has the least.",
-            f"min({_free(m)})",
-            falling(
-                "percentunit",
-                limits.disk_almost_full_critical,
-                limits.disk_almost_full,
-                minimum=0,
-                maximum=1,
-            ),
-            runbooks=("ZopeDiskAlmostFull",),
-        ),
+        least_free_space(m, limits),
     )
-
-
-def _free(m: Metrics) -> str:
-    return f"{m('zope_filesystem_avail_bytes')} / {m('zope_filesystem_size_bytes')}"
 
 
 def _sites(m: Metrics, limits: Limits) -> Panel:
@@ -142,7 +127,7 @@ def _sites(m: Metrics, limits: Limits) -> Panel:
         Column("Grown in a day", f"{size} - {size[:-1]} offset 1d)", BYTES),
         Column(
             "Free",
-            f"min by ({SITE}) ({_free(m)})",
+            f"min by ({SITE}) ({free_ratio(m)})",
             falling(
                 "percentunit", limits.disk_almost_full_critical, limits.disk_almost_full, decimals=0
             ),

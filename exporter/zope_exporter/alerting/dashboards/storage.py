@@ -45,22 +45,30 @@ def _room(m: Metrics) -> str:
     return f"{free} + {old} - {m('zope_filestorage_size_bytes')}"
 
 
-def _state(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
-    free, whole = m("zope_filesystem_avail_bytes"), m("zope_filesystem_size_bytes")
-    return (
-        stat(
-            "Least free space",
-            "Free part of the file system of that Data.fs which has the least.",
-            f"min({free} / {whole})",
-            falling(
-                "percentunit",
-                limits.disk_almost_full_critical,
-                limits.disk_almost_full,
-                minimum=0,
-                maximum=1,
-            ),
-            runbooks=("ZopeDiskAlmostFull",),
+def free_ratio(m: Metrics) -> str:
+    return f"{m('zope_filesystem_avail_bytes')} / {m('zope_filesystem_size_bytes')}"
+
+
+def least_free_space(m: Metrics, limits: Limits) -> Panel:
+    return stat(
+        "Least free space",
+        "Free part of the file system of that Data.fs which has the least.",
+        f"min({free_ratio(m)})",
+        falling(
+            "percentunit",
+            limits.disk_almost_full_critical,
+            limits.disk_almost_full,
+            minimum=0,
+            maximum=1,
         ),
+        runbooks=("ZopeDiskAlmostFull",),
+    )
+
+
+def _state(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
+    free = m("zope_filesystem_avail_bytes")
+    return (
+        least_free_space(m, limits),
         stat(
             "Least room for a pack",
             "What would be left free while a pack runs: it deletes Data.fs.old first and then "

@@ -1,17 +1,13 @@
 """Whether the logs of a Zope or ZEO server are watched, and by what."""
 
 from zope_exporter.collectors import agent, logs
-from zope_exporter.logs.access.counter import REQUESTS
-from zope_exporter.logs.event.counter import RECORDS
+from zope_exporter.logs.counters import COUNT_OF
+from zope_exporter.logs.followed import agent_labels
 from zope_exporter.logs.tail.lines import UNPARSED_LINES
 from zope_exporter.logs.tail.sources import LogKind, LogSource
-from zope_exporter.metrics.metric import Metric
 from zope_exporter.metrics.values import Values
 
 from .evidence import Judged, Looked, together
-
-COUNTED: dict[LogKind, Metric] = {"access": REQUESTS, "event": RECORDS}
-"""What a log of each kind is read for."""
 
 _NO_FILE = "goes to no file that is followed, such as stderr or journald"
 
@@ -59,7 +55,7 @@ def _log(look: Looked, log: LogSource) -> Judged:
 def not_understood(values: Values, log: LogSource) -> str:
     """Say so if no line of a log was understood, and there were some; else an empty text."""
     unparsed = values.get(UNPARSED_LINES, log.site, log.log) or 0.0
-    if not unparsed or values.total(COUNTED[log.kind], log.site, log.log):
+    if not unparsed or values.total(COUNT_OF[log.kind], log.site, log.log):
         return ""
     remedy = f"give its format: beside its path under logs: {log.kind}:"
     return f"{log.path}: none of its {unparsed:.0f} lines is of a known format ({remedy})"
@@ -76,10 +72,10 @@ def _by_agent(look: Looked, kind: LogKind) -> Judged | None:
     """What the agent counts inside Zope, where no file or syslog tells it."""
     site = look.site.name
     files = {log.log for log in look.evidence.logs.files if log.site == site}
-    counted = look.evidence.values.labels(COUNTED[kind], site)
+    counted = look.evidence.values.labels(COUNT_OF[kind], site)
     found = {labels["log"] for labels in counted} - files
     zopes = [each.name for each in look.service.apart()]
-    names = {name for zope in zopes for name in (f"{zope}-{kind}", f"{zope}-agent-{kind}")}
+    names = {name for zope in zopes for name in agent_labels(zope, kind)}
     return ("watched", "by the agent") if names & found else None
 
 

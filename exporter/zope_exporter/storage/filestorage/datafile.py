@@ -74,11 +74,10 @@ def room(path: Path) -> os.statvfs_result:
     try:
         return os.statvfs(directory)
     except OSError as error:
-        if is_gone(path):
-            raise _named(path, error) from error
-        raise UnreadableError(
+        raise _unreadable(
+            path,
             f"{directory}, the directory of the Data.fs, cannot be looked at: {error.strerror};"
-            " is its file system mounted?"
+            " is its file system mounted?",
         ) from error
 
 
@@ -87,9 +86,10 @@ def files_beside(data_fs: Path) -> dict[str, os.stat_result]:
     try:
         return dict(_beside(data_fs))
     except OSError as error:
-        raise UnreadableError(
+        raise _unreadable(
+            data_fs,
             f"{data_fs.parent} cannot be listed: {error.strerror}; the exporter needs the right to"
-            " read the directory of the Data.fs"
+            " read the directory of the Data.fs",
         ) from error
 
 
@@ -127,17 +127,22 @@ def opened(path: Path) -> Iterator[int]:
 
 
 def _named(path: Path, error: OSError) -> FileStorageError:
-    if is_gone(path):
-        return UnreadableError(
-            f"{path} is in a container that is not running, so nothing is known of it"
-            " (start the container again)"
-        )
-    if isinstance(error, FileNotFoundError):
+    if isinstance(error, FileNotFoundError) and not is_gone(path):
         return DataFileMissingError(_rescue(path))
     remedy = ""
     if isinstance(error, PermissionError):
         remedy = "; run the exporter as the user of Zope or ZEO, or in the group of the file"
-    return UnreadableError(f"{path} cannot be read: {error.strerror}{remedy}")
+    return _unreadable(path, f"{path} cannot be read: {error.strerror}{remedy}")
+
+
+def _unreadable(path: Path, text: str) -> UnreadableError:
+    """What keeps us from a Data.fs, unless it is that its container has ended."""
+    if is_gone(path):
+        text = (
+            f"{path} is in a container that is not running, so nothing is known of it"
+            " (start the container again)"
+        )
+    return UnreadableError(text)
 
 
 def _rescue(path: Path) -> str:
