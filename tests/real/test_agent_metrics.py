@@ -19,7 +19,7 @@ from tests.support.zopes.agent_installed import linked_copy
 from tests.support.zopes.buildouts import Buildout
 from tests.support.zopes.environments import Environment
 from tests.support.zopes.instances import ZopeInstance
-from tests.support.zopes.manager import Site
+from tests.support.zopes.manager import Site, undisturbed
 from tests.support.zopes.pages import gate, publish_pages
 from zope_exporter.clients.agent.package import shipped
 
@@ -95,15 +95,17 @@ def test_requests_and_conflicts_are_on_the_page_as_their_clients_saw_them(
     with serving(
         tmp_path / "state", "--config.file", config, log=tmp_path / "exporter.log"
     ) as exporter:
-        # Whatever else watches this host may ask a page of its own meanwhile: then once more.
-        for _ in range(20):
-            before = settled(exporter, name)
-            seen = ask_for_pages(zope.site)
-            after = settled(exporter, name)
-            told = after.by(answers, "code") - before.by(answers, "code")
-            if told.total() == seen.total():
-                break
-    assert told == seen
+
+        def look() -> tuple[Metrics, Counter[str], Metrics]:
+            return settled(exporter, name), ask_for_pages(zope.site), settled(exporter, name)
+
+        def answered(before: Metrics, after: Metrics) -> Counter[str]:
+            return after.by(answers, "code") - before.by(answers, "code")
+
+        before, seen, after = undisturbed(
+            look, lambda found: answered(found[0], found[2]).total() == found[1].total()
+        )
+    assert answered(before, after) == seen
     exceptions = "zope_request_exceptions_total"
     raised = after.by(exceptions, "exception") - before.by(exceptions, "exception")
     assert raised == {"KeyError": 6, "NotFound": 12, "ConflictError": 1}

@@ -12,6 +12,7 @@ from tests.support.programs.server import free_port
 from tests.support.zopes.agent_answers import AgentSocket, agent_of, counts
 from tests.support.zopes.environments import Environment
 from tests.support.zopes.instances import ZopeInstance
+from tests.support.zopes.manager import undisturbed
 from tests.support.zopes.pages import burning, gate, publish_pages
 
 StartZope = Callable[..., ZopeInstance]
@@ -35,16 +36,14 @@ def answered(agent: AgentSocket) -> Counter[str]:
 
 
 def asked_alone(agent: AgentSocket, ask: Callable[[], Counter[str]]) -> Counter[str]:
-    """Ask, and hold what the agent counted against it; return what it counted.
+    """Ask, and hold what the agent counted against it; return what it counted."""
 
-    Whatever else watches this host may ask Zope for a page of its own meanwhile: then once more.
-    """
-    for _ in range(20):
+    def look() -> tuple[Counter[str], Counter[str]]:
         before = answered(agent)
         seen = ask()
-        told = answered(agent) - before
-        if told.total() == seen.total():
-            break
+        return answered(agent) - before, seen
+
+    told, seen = undisturbed(look, lambda found: found[0].total() == found[1].total())
     assert told == seen
     return told
 

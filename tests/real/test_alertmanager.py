@@ -11,11 +11,9 @@ from typing import Any
 
 import httpx
 import pytest
-import transaction
 import yaml
-from ZODB.DB import DB
-from ZODB.FileStorage import FileStorage
 
+from tests.support.monitoring.backed_up import backed_up_site
 from tests.support.programs.exporter import serving
 from tests.support.programs.processes import eventually
 from tests.support.programs.require import require
@@ -118,29 +116,7 @@ def _ready(client: httpx.Client) -> bool:
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    data_fs = tmp_path / "zope/var/Data.fs"
-    data_fs.parent.mkdir(parents=True)
-    database = DB(FileStorage(str(data_fs)))
-    with database.transaction() as connection:
-        connection.root()["page"] = "text"
-    database.close()
-    transaction.abort()
-    token = tmp_path / "token"
-    token.write_text(f"{TOKEN}\n")
-    token.chmod(0o600)
-    site = {
-        "name": "intranet",
-        "instances": [{"name": "client1", "data_fs": str(data_fs)}],
-        "backup": {"repository": str(tmp_path / "backup")},
-    }
-    actions = {
-        "token_file": str(token),
-        "on_alert": {"ZopeBackupOverdue": "backup"},
-        "backup": {"cooldown": "1ms"},
-    }
-    path = tmp_path / "config.yml"
-    path.write_text(yaml.safe_dump({"discover": False, "sites": [site], "actions": actions}))
-    return path
+    return backed_up_site(tmp_path, TOKEN, "intranet", "client1", backup={"cooldown": "1ms"})
 
 
 def _jobs(url: str) -> list[dict[str, Any]]:

@@ -8,12 +8,10 @@ from typing import Any
 
 import httpx
 import pytest
-import transaction
 import yaml
-from ZODB.DB import DB
-from ZODB.FileStorage import FileStorage
 
 from tests.alerts.cases import ALERTS
+from tests.support.monitoring.backed_up import backed_up_site
 from tests.support.monitoring.prometheus import Prometheus
 from tests.support.programs.debian import tool
 from tests.support.programs.exporter import Running, serving, zope_exporter
@@ -37,31 +35,9 @@ def hosts() -> Iterator[list[Host]]:
         yield require(made.enter_context, separate_hosts(3))
 
 
-def config(directory: Path) -> Path:
-    """A site of the name that its directory has on every host."""
-    data_fs = directory / "instance/var/Data.fs"
-    data_fs.parent.mkdir(parents=True)
-    database = DB(FileStorage(str(data_fs)))
-    with database.transaction() as connection:
-        connection.root()["page"] = "text"
-    database.close()
-    transaction.abort()
-    token = directory / "token"
-    token.write_text(f"{TOKEN}\n")
-    token.chmod(0o600)
-    site = {
-        "name": "instance",
-        "instances": [{"name": "instance", "data_fs": str(data_fs)}],
-        "backup": {"repository": str(directory / "backup")},
-    }
-    actions = {"token_file": str(token), "on_alert": {"ZopeBackupOverdue": "backup"}}
-    path = directory / "config.yml"
-    path.write_text(yaml.safe_dump({"discover": False, "sites": [site], "actions": actions}))
-    return path
-
-
 def serve(running: ExitStack, host: Host, directory: Path, backed_up: bool) -> Running:
-    file = config(directory)
+    # Of the name that its directory has on every host.
+    file = backed_up_site(directory, TOKEN, "instance", "instance")
     if backed_up:
         made = zope_exporter("backup", "--config.file", file, state_dir=directory / "state")
         assert made.returncode == 0, made.stdout + made.stderr
