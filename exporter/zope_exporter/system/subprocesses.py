@@ -22,6 +22,7 @@ from typing import Any
 PR_SET_PDEATHSIG = 1
 PR_GET_PDEATHSIG = 2
 POLL_SECONDS = 0.02
+_NEEDED = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR")
 
 
 class Child:
@@ -89,6 +90,11 @@ class Child:
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
+
+
+def plain_environment(*more: str) -> dict[str, str]:
+    """Return what a program needs of our environment, and `more` names; ours may hold secrets."""
+    return {name: os.environ[name] for name in (*_NEEDED, *more) if name in os.environ}
 
 
 def run(command: Sequence[str], timeout: float, cwd: Path | None = None) -> tuple[int, str]:

@@ -14,13 +14,12 @@ from typing import NamedTuple
 
 from zope_exporter.maintenance.jobs.report import ActionError, InterruptedActionError, Report
 from zope_exporter.system.humanize import duration, size
-from zope_exporter.system.subprocesses import Child
+from zope_exporter.system.subprocesses import Child, plain_environment
 
 POLL_SECONDS = 0.2
 SHOWN_LINES = 20
 LONGEST_SHOWN = 1 << 16
 LONGEST_LOG = 16 << 20
-KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR")
 
 
 class Order(NamedTuple):
@@ -39,7 +38,7 @@ def run_command(order: Order, report: Report) -> None:
     """
     name = Path(order.command[0]).name
     report.stage(order.stage)
-    environ = {key: os.environ[key] for key in KEPT if key in os.environ}
+    environ = plain_environment("HOME")
     with tempfile.TemporaryDirectory(prefix="zope-exporter-") as directory:
         log = Path(directory, "log")
         with Child(order.command, log, cwd=Path("/"), env={**environ, **order.about}) as child:

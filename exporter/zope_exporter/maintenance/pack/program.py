@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from zope_exporter.maintenance.jobs.report import Report
-from zope_exporter.system.subprocesses import Child
+from zope_exporter.system.subprocesses import Child, plain_environment
 
 from .target import LostError, pack_failed, with_stuck_pack_hint
 
@@ -23,7 +23,6 @@ log = logging.getLogger(__name__)
 RECORD = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} \[\S+\] ([A-Z]+) ")
 FAILED = 1
 LOST = 3  # the exit status of a program that does not know what became of a pack
-KEPT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR")
 SHOWN_LINES = 20
 LONGEST_LOG = 1 << 20
 
@@ -85,10 +84,9 @@ def program(
 
     `patience` (seconds) is how long it may take for that.
     """
-    environ = {name: os.environ[name] for name in KEPT if name in os.environ}
     with tempfile.TemporaryDirectory(prefix="zope-exporter-") as directory:
         log = Path(directory, "log")
-        child = Child(command, log, cwd=Path("/"), env=environ)
+        child = Child(command, log, cwd=Path("/"), env=plain_environment())
         try:
             yield RunningProgram(child, log, report, hidden)
         finally:
