@@ -2,8 +2,10 @@
 
 import os
 import shutil
+from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,7 @@ from zope_exporter.storage.filestorage.rescan import (
 )
 from zope_exporter.storage.filestorage.scan import FullCount, Scan, restored
 from zope_exporter.storage.filestorage.state import Store
+from zope_exporter.system.state import open_state
 
 IDENTITY = (1, 2)
 
@@ -214,3 +217,24 @@ def test_a_kept_scan_that_cannot_be_gone_on_with_is_begun_anew(path: Path, tmp_p
     assert found is not None
     assert expected is not None
     assert found.unreachable == expected.unreachable
+
+
+def test_a_checkpoint_of_a_scan_keeps_nobody_from_the_state_file(
+    path: Path, tmp_path: Path
+) -> None:
+    state, clock = tmp_path / "state", Clock()
+    followed, rescan = reader(path, state, clock)
+    while rescan.progress < 0.6:
+        rescan.step()
+    with open_state(state):  # of another process: a job that begins, say
+        rescan.keep()
+        rescan.keep()
+    assert "place" in Store(state, path).load_scan()
+    assert finish(rescan)
+    known = followed.known
+    assert known.totals is not None
+    # A million transactions: what the state file holds of them has the size of a few numbers.
+    many = replace(known.totals, starts=array("Q", range(10**6)), live=array("I", [1]) * 10**6)
+    Store(state, path).save(replace(known, totals=many))
+    assert Store(state, path).load().totals == many
+    assert state.stat().st_size < 1 << 16

@@ -1,7 +1,8 @@
-"""What is known of each Data.fs, kept in the state file over restarts.
+"""What is known of each Data.fs, kept over restarts.
 
-The count of commits is saved before it is shown; all else may be older than what was shown, as it
-is brought up to date from the file.
+The count of commits is saved in the state file before it is shown. All else may be older than what
+was shown, as it is brought up to date from the Data.fs; it may be hundreds of megabytes, and is in
+files of its own, so that nobody who needs the state file waits for it.
 """
 
 import json
@@ -10,34 +11,23 @@ from array import array
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from sqlite3 import Connection
 
 from zope_exporter.system.open_files import Identity
+from zope_exporter.system.parts_file import PartsFile
 from zope_exporter.system.state import open_state
 
 from .totals import Totals
 
-_TABLES = (
-    """
-    CREATE TABLE IF NOT EXISTS data_fs (
-        path BLOB PRIMARY KEY,
-        counted TEXT,   -- transactions and the id of the last one, which no file takes back
-        ledger TEXT,    -- the totals, and of which file
-        starts BLOB,
-        live BLOB,
-        findings TEXT
-    )
-    """,
-    """
-    CREATE TABLE IF NOT EXISTS data_fs_scan (
-        path BLOB,
-        name TEXT,
-        value BLOB,
-        PRIMARY KEY (path, name)
-    )
-    """,
+DIRECTORY = "filestorage"
+_TABLE = """
+CREATE TABLE IF NOT EXISTS data_fs (
+    path BLOB PRIMARY KEY,
+    counted TEXT   -- transactions and the id of the last one, which no file takes back
 )
+"""
 _SUMS = ("position", "tid", "start", "transactions", "objects", "kept", "packed")
 
 
@@ -73,82 +63,77 @@ class Known:
 
 
 class Store:
-    """The rows of one Data.fs in the state file; every method may raise StateError."""
+    """What is kept of one Data.fs; every method may raise StateError."""
 
     def __init__(self, state: Path, data_fs: Path) -> None:
         self._state = state
         self._key = os.fsencode(data_fs)
+        name = sha256(self._key).hexdigest()[:16]
+        self._totals = PartsFile(state.parent / DIRECTORY / f"{name}.totals")
+        self._scan = PartsFile(state.parent / DIRECTORY / f"{name}.scan")
 
     def load(self) -> Known:
         """Return what is kept; what another version wrote differently counts as nothing."""
         with self._open() as state:
             row = state.execute(
-                "SELECT counted, ledger, starts, live, findings FROM data_fs WHERE path = ?",
-                (self._key,),
+                "SELECT counted FROM data_fs WHERE path = ?", (self._key,)
             ).fetchone()
         if row is None:
             return Known()
-        counted, totals, starts, live, findings = row
         try:
-            known = Known(Counted(**json.loads(counted)))
-            if totals is None:
-                return known
-            sums = json.loads(totals)
-            identity = sums.pop("device"), sums.pop("inode")
-            whole = Totals(**sums, starts=array("Q", starts), live=array("I", live))
-            found = Findings(**json.loads(findings)) if findings else None
-        except (ValueError, TypeError, KeyError):
+            counted = Counted(**json.loads(row[0]))
+        except (ValueError, TypeError):
             return Known()
-        return Known(known.counted, identity, whole, found)
+        parts = self._totals.load()
+        try:
+            sums = json.loads(parts["sums"])
+            identity = sums.pop("device"), sums.pop("inode")
+            starts, live = array("Q", parts["starts"]), array("I", parts["live"])
+            totals = Totals(**sums, starts=starts, live=live)
+            findings = Findings(**json.loads(parts["findings"])) if "findings" in parts else None
+        except (ValueError, TypeError, KeyError):
+            return Known(counted)
+        return Known(counted, identity, totals, findings)
 
     def save_counted(self, counted: Counted) -> None:
         with self._open() as state:
+            # Also rids the row of what earlier versions kept in it.
             state.execute(
-                "INSERT INTO data_fs (path, counted) VALUES (?, ?)"
-                " ON CONFLICT (path) DO UPDATE SET counted = excluded.counted",
+                "INSERT OR REPLACE INTO data_fs (path, counted) VALUES (?, ?)",
                 (self._key, json.dumps(vars(counted))),
             )
 
     def save(self, known: Known) -> None:
-        """Keep count, totals and findings in one transaction, unless there is no count yet."""
+        """Keep count, totals and findings, unless there is no count yet.
+
+        The count comes first: the commits between it and totals that go beyond are never counted.
+        """
         totals = known.totals
         if totals is None or known.counted is None or known.identity is None:
             return
+        self.save_counted(known.counted)
         device, inode = known.identity
         sums = {name: getattr(totals, name) for name in _SUMS} | {"device": device, "inode": inode}
-        with self._open() as state:
-            state.execute(
-                "INSERT OR REPLACE INTO data_fs VALUES (?, ?, ?, ?, ?, ?)",
-                (
-                    self._key,
-                    json.dumps(vars(known.counted)),
-                    json.dumps(sums),
-                    totals.starts.tobytes(),
-                    totals.live.tobytes(),
-                    json.dumps(vars(known.findings)) if known.findings else None,
-                ),
-            )
+        parts = {
+            "sums": json.dumps(sums).encode(),
+            "starts": totals.starts.tobytes(),
+            "live": totals.live.tobytes(),
+        }
+        if known.findings:
+            parts["findings"] = json.dumps(vars(known.findings)).encode()
+        self._totals.save(parts)
 
     def save_scan(self, parts: Mapping[str, bytes]) -> None:
         """Keep how far a scan has come; no parts mean that none is under way."""
-        with self._open() as state:
-            state.execute("DELETE FROM data_fs_scan WHERE path = ?", (self._key,))
-            state.executemany(
-                "INSERT INTO data_fs_scan VALUES (?, ?, ?)",
-                [(self._key, name, value) for name, value in parts.items()],
-            )
+        self._scan.save(parts)
 
     def load_scan(self) -> dict[str, bytes]:
-        with self._open() as state:
-            return dict(
-                state.execute(
-                    "SELECT name, value FROM data_fs_scan WHERE path = ?", (self._key,)
-                ).fetchall()
-            )
+        return self._scan.load()
 
     @contextmanager
     def _open(self) -> Iterator[Connection]:
         with open_state(self._state) as state:
-            for table in _TABLES:
-                state.execute(table)
+            state.execute(_TABLE)
+            # Where earlier versions kept what is in a file of its own now.
+            state.execute("DROP TABLE IF EXISTS data_fs_scan")
             yield state
