@@ -8,6 +8,7 @@ import pytest
 
 from zope_exporter.clients.agent.diagnosis import Absence, why_absent
 from zope_exporter.collectors import agent, backup, blobs, filestorage, logs, ping, process, zeo
+from zope_exporter.collectors.agent.databases import RELSTORAGE_SIZE
 from zope_exporter.collectors.coverage import Coverage, CoverageCollector
 from zope_exporter.collectors.coverage.evidence import Evidence, Logs
 from zope_exporter.collectors.coverage.sources import SOURCES
@@ -191,7 +192,19 @@ def test_a_storage_of_another_host_is_absent_and_one_nobody_can_read_blind() -> 
     state, reason = told(coverage(replace(site, services=(sql,))), seen())["storage"]
     assert state == "blind"
     assert "RelStorage" in reason
+    assert "install the agent" in reason
     assert "of a kind that is not known" in reason
+
+
+def test_a_relstorage_is_watched_where_the_agent_tells_its_size() -> None:
+    sql = replace(CLIENT, databases=(Database("main", "relstorage"),))
+    site = replace(SITE, services=(sql,), storages=())
+    told_size: Changes = {(RELSTORAGE_SIZE, ("intranet", "client1", "main")): 9e6}
+    assert told(coverage(site), seen(told_size))["storage"] == ("watched", "by the agent")
+    failure = Failure("agent", ("intranet", "client1"), "the agent lacks databases.main.sql")
+    state, reason = told(coverage(site), seen(None, [failure]))["storage"]
+    assert state == "blind"
+    assert "databases.main.sql" in reason
 
 
 def test_an_agent_that_nobody_installed_is_absent_and_one_without_a_socket_blind() -> None:

@@ -72,7 +72,8 @@ STATUS: dict[str, Any] = {
                     "limit_bytes": 10000000,
                 },
                 "store_connections": {"open": 2, "pooled": 1},
-            }
+            },
+            "sql": {"bytes": 9000000, "objects": 70000, "last_transaction": 1795000000.5},
         },
     },
     "conflicts": [

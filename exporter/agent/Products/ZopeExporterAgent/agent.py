@@ -12,7 +12,13 @@ from Products.ZopeExporterAgent import __version__
 from Products.ZopeExporterAgent.activity import Activity
 from Products.ZopeExporterAgent.conflicts import Conflicts
 from Products.ZopeExporterAgent.conversation import RefusedError
-from Products.ZopeExporterAgent.databases import database_status, held_since, open_databases
+from Products.ZopeExporterAgent.databases import (
+    Known,
+    database_status,
+    held_since,
+    open_databases,
+    watch,
+)
 from Products.ZopeExporterAgent.event_log import EventLog
 from Products.ZopeExporterAgent.instance import Instance
 from Products.ZopeExporterAgent.long_requests import long_requests
@@ -21,6 +27,7 @@ from Products.ZopeExporterAgent.parts import ABSENT, UnknownError, gather, text
 from Products.ZopeExporterAgent.requests import Requests
 from Products.ZopeExporterAgent.server import Server
 from Products.ZopeExporterAgent.socket_file import SocketFile
+from Products.ZopeExporterAgent.sql_statistics import SqlStatistics
 from Products.ZopeExporterAgent.waitress_server import Waitress
 from Products.ZopeExporterAgent.wsgi import CountedApplication
 from Products.ZopeExporterAgent.zserver import ZServer
@@ -44,6 +51,7 @@ class Agent(object):
         self._has_filter = False
         self._activity = Activity()
         self._packs = Packs()
+        self._known = Known(self._activity, self._packs, SqlStatistics())
         self._requests = Requests()
         self._event_log = EventLog()
         self._conflicts = Conflicts(self._requests)
@@ -93,7 +101,7 @@ class Agent(object):
 
     def _watch_databases(self):
         for database in open_databases().values():
-            self._activity.watch(database).count()
+            watch(database, self._known)
 
     def _web_server(self):
         """The web server of this process, its requests counted; None if there is none yet."""
@@ -154,7 +162,7 @@ class Agent(object):
         if self._has_filter or getattr(self._web_server(), "counts_requests", False):
             held = held_since(self._requests.in_progress(), time.time())
         return {
-            text(name): database_status(name, database, self._activity, self._packs, held, errors)
+            text(name): database_status(name, database, self._known, held, errors)
             for name, database in open_databases().items()
         }
 

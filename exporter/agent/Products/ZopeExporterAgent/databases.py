@@ -2,11 +2,16 @@
 
 from __future__ import absolute_import
 
+import collections
+
 from Products.ZopeExporterAgent import relstorage, zeo_client
 from Products.ZopeExporterAgent.parts import gather
 
 # A connection that no request holds may just be on its way back to the pool, or be a script's.
 LEAKED_AFTER = 5.0  # seconds
+
+# What the agent keeps of all databases: their Activity, Packs and SqlStatistics.
+Known = collections.namedtuple("Known", "activity packs sql")
 
 
 def open_databases():
@@ -22,8 +27,8 @@ def held_since(requests, now):
     return min([now - LEAKED_AFTER] + [request.start for request in requests])
 
 
-def database_status(name, database, activity, packs, held, errors):
-    """One database's part of /v1/status.
+def database_status(name, database, known, held, errors):
+    """One database's part of /v1/status; `known` is what the agent keeps of all of them.
 
     What was opened before `held` is held by no request; None where requests are not known.
     """
@@ -32,10 +37,11 @@ def database_status(name, database, activity, packs, held, errors):
         [
             ("connections", lambda: connections(database, held)),
             ("cache", lambda: cache(database)),
-            ("activity", lambda: activity.watch(database).status()),
-            ("pack_running", lambda: packs.is_running(name, storage)),
+            ("activity", lambda: known.activity.watch(database).status()),
+            ("pack_running", lambda: known.packs.is_running(name, storage)),
             ("zeo", lambda: zeo_client.status(storage)),
             ("relstorage", lambda: relstorage.status(storage)),
+            ("sql", lambda: relstorage.sql(storage, known.sql)),
             ("storage", lambda: type(storage).__name__),
         ],
         errors,
@@ -48,6 +54,12 @@ def innermost(storage):
     while type(storage).__name__ in ("ZlibStorage", "CipherStorage", "EncryptingStorage"):
         storage = storage.base
     return storage
+
+
+def watch(database, known):
+    """Take notice of what has been opened, and of what happened since the last time."""
+    known.activity.watch(database).count()
+    relstorage.meet(innermost(database.storage), known.sql)
 
 
 def all_connections(database):

@@ -1,11 +1,18 @@
-"""RelStorage's cache and pool, by calls that run no SQL.
+"""RelStorage's cache and pool, by calls that run no SQL, and what its SQL database holds.
 
-lastTransaction, getSize and len() would open a session that holds back the server's vacuum.
+lastTransaction, getSize and len() are not called: they would wait for the server here, open a
+session that holds back its vacuum, and partly count a whole table.
 """
 
 from __future__ import absolute_import
 
 from Products.ZopeExporterAgent.parts import ABSENT
+
+
+def meet(storage, statistics):
+    """Take notice of a storage that has been opened."""
+    if type(storage).__name__ == "RelStorage":
+        statistics.meet(storage._adapter)
 
 
 def status(storage):
@@ -28,3 +35,11 @@ def status(storage):
             "pooled": pool.pooled_connection_count,
         },
     }
+
+
+def sql(storage, statistics):
+    """What was found in its database at the last look."""
+    found = None
+    if type(storage).__name__ == "RelStorage":
+        found = statistics.of(storage._adapter)
+    return ABSENT if found is None else found

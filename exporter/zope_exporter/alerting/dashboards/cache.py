@@ -3,7 +3,7 @@
 from zope_exporter.alerting.thresholds import Limits
 
 from .dashboard import Dashboard, Row
-from .field_config import BYTES, COUNT, PER_SECOND, RATIO, FieldConfig, rising
+from .field_config import BYTES, COUNT, PER_SECOND, RATIO, SECONDS, FieldConfig, rising
 from .panels import Panel, Query, rate_of, series, series_of
 from .queries import SITE, Metrics
 
@@ -126,6 +126,7 @@ def _conflicts(m: Metrics) -> tuple[Panel, ...]:
 
 def _storages(m: Metrics) -> tuple[Panel, ...]:
     zeo, relstorage = "zope_zeo_client_cache", "zope_relstorage_cache"
+    last = "zope_relstorage_last_transaction_timestamp_seconds"
     hits = m.rate(f"{relstorage}_hits_total")
     misses = m.rate(f"{relstorage}_misses_total")
     found = m.rate(f"{zeo}_hits_total")
@@ -171,5 +172,26 @@ def _storages(m: Metrics) -> tuple[Panel, ...]:
             ],
             COUNT,
             width=12,
+        ),
+        series(
+            "Size of the RelStorage",
+            m.help("zope_relstorage_size_bytes"),
+            [Query(m("zope_relstorage_size_bytes"), _NAMED)],
+            BYTES,
+            width=8,
+        ),
+        series(
+            "Objects in the RelStorage",
+            m.help("zope_relstorage_objects"),
+            [Query(m("zope_relstorage_objects"), _NAMED)],
+            COUNT,
+            width=8,
+        ),
+        series(
+            "Since the last transaction in the RelStorage",
+            m.help(last),
+            [Query(m.lasts(last), _NAMED)],
+            SECONDS,
+            width=8,
         ),
     )

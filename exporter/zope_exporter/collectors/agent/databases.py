@@ -107,6 +107,13 @@ ZEO_CONNECTED = Metric(
     DATABASE,
 )
 
+RELSTORAGE_SIZE = Metric(
+    "zope_relstorage_size_bytes",
+    "gauge",
+    "Size of the SQL database that holds the RelStorage, with all else that is in it.",
+    DATABASE,
+)
+
 _NUMBERS = {
     LEAKED: ("connections", "leaked"),
     POOL_SIZE: ("connections", "pool_size"),
@@ -217,6 +224,21 @@ _STORAGE_NUMBERS = {
         " moment.",
         DATABASE,
     ): ("relstorage", "store_connections", "pooled"),
+    RELSTORAGE_SIZE: ("sql", "bytes"),
+    Metric(
+        "zope_relstorage_objects",
+        "gauge",
+        "Objects in the RelStorage: exactly if they are few, else as its SQL database estimates;"
+        " absent where it does not.",
+        DATABASE,
+    ): ("sql", "objects"),
+    Metric(
+        "zope_relstorage_last_transaction_timestamp_seconds",
+        "gauge",
+        "Time of the last transaction in the RelStorage, at a look each minute, in seconds since"
+        " the epoch.",
+        DATABASE,
+    ): ("sql", "last_transaction"),
 }
 METRICS = (
     *(CONNECTIONS, LEAKED, POOL_SIZE, OLDEST_OPEN, CACHE_OBJECTS, CACHE_TARGET, CACHE_SIZE),

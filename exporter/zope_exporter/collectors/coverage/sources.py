@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from zope_exporter.collectors import agent, backup, blobs, filestorage, ping, process, zeo
+from zope_exporter.collectors.agent.databases import RELSTORAGE_SIZE
 from zope_exporter.discovery.inventory import Database, Service, ZeoServer
 
 from .evidence import Judged, Looked, together
@@ -35,7 +36,7 @@ def _configuration(look: Looked) -> Judged:
 def _storage(look: Looked) -> Judged:
     def judge(database: Database, data_fs_of: str | None) -> Judged:
         if data_fs_of is None:
-            return _no_data_fs(database)
+            return _no_data_fs(look, database)
         if look.value(filestorage.SIZE, data_fs_of) is not None:
             return "watched", ""
         return "blind", look.failure("filestorage", data_fs_of) or f"{data_fs_of} {_LATE}"
@@ -46,17 +47,27 @@ def _storage(look: Looked) -> Judged:
     return together(found, "no database is known")
 
 
-def _no_data_fs(database: Database) -> Judged:
+def _no_data_fs(look: Looked, database: Database) -> Judged:
     """A storage of which there is no Data.fs on this host."""
     if database.kind == "zeo":
         return "absent", "on the host of the ZEO server"
     if database.kind == "temporary":
         return "absent", "in memory"
     if database.kind == "relstorage":
-        remedy = "watch its SQL database by that one's own exporter"
-        return "blind", f"{database.name} is in a RelStorage, which is not looked into ({remedy})"
+        return _relstorage(look, database.name)
     text = f"the storage of {database.name} is of a kind that is not known"
     return "blind", f"{text} (nothing but its Zope is watched)"
+
+
+def _relstorage(look: Looked, database: str) -> Judged:
+    """A RelStorage, of which only the agent of a Zope that mounts it can tell."""
+    zopes = [each.name for each in look.service.apart()]
+    if any(look.value(RELSTORAGE_SIZE, zope, database) is not None for zope in zopes):
+        return "watched", "by the agent"
+    failures = [look.failure("agent", zope) for zope in zopes]
+    said = next(filter(None, failures), "which only the agent inside its Zope tells of")
+    remedy = "install the agent, or watch its SQL database by that one's own exporter"
+    return "blind", f"{database} is in a RelStorage, {said} ({remedy})"
 
 
 def _blobs(look: Looked) -> Judged:
