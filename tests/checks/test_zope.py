@@ -11,6 +11,7 @@ import pytest
 from tests.support.zopes.fake_agent import STATUS
 from zope_exporter.alerting.thresholds import Limits, read_limits
 from zope_exporter.checks.finding import Severity
+from zope_exporter.checks.relstorage import judge_relstorages
 from zope_exporter.checks.zope import judge_agent, judge_databases, judge_workers, judge_zmi
 from zope_exporter.clients.agent.answer import Answer
 from zope_exporter.clients.agent.diagnosis import Absence
@@ -176,3 +177,16 @@ def test_what_comes_from_the_management_pages_says_so() -> None:
 def test_what_comes_from_the_agent_does_not() -> None:
     assert of_zmi(None) == []
     assert of_zmi(0) == []
+
+
+def test_a_relstorage_is_listed_with_what_is_known_and_what_is_not() -> None:
+    now = 1795000000.5 + 7200
+    [told] = judge_relstorages("intranet", ZOPE, values(), now)
+    assert told.text == (
+        "database users: SQL database of 9 MB, 70000 objects, last transaction 2 h ago,"
+        " RelStorage keeps no time of its last pack"
+    )
+    users = {**STATUS["databases"]["users"], "sql": {"bytes": 9000000}}
+    [told] = judge_relstorages("intranet", ZOPE, values({"databases": {"users": users}}), now)
+    assert "objects not known" in told.text
+    assert list(judge_relstorages("intranet", ZOPE, values({"databases": {}}), now)) == []

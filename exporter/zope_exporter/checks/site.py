@@ -22,6 +22,7 @@ from zope_exporter.system.humanize import duration, size
 
 from .finding import Finding, Severity
 from .maintenance import databases_elsewhere, judge_actions, judge_backups, judge_packs
+from .relstorage import judge_relstorages
 from .zeo import judge_zeo
 from .zope import judge_agent, judge_databases, judge_storages, judge_workers, judge_zmi
 
@@ -44,6 +45,7 @@ def judge(
         for service in site.services:
             findings += _service(site, service, values, now(), limits)
             findings += judge_storages(site.name, service)
+            findings += judge_relstorages(site.name, service, values, now())
             if service.kind == "zope" and values.get(process.UP, site.name, service.name):
                 findings += _running_zope(site.name, service, values, limits, absence)
             findings += judge_zmi(site.name, service.name, values)

@@ -113,6 +113,20 @@ RELSTORAGE_SIZE = Metric(
     "Size of the SQL database that holds the RelStorage, with all else that is in it.",
     DATABASE,
 )
+RELSTORAGE_OBJECTS = Metric(
+    "zope_relstorage_objects",
+    "gauge",
+    "Objects in the RelStorage: exactly if they are few, else as its SQL database estimates;"
+    " absent where it does not.",
+    DATABASE,
+)
+RELSTORAGE_LAST_TRANSACTION = Metric(
+    "zope_relstorage_last_transaction_timestamp_seconds",
+    "gauge",
+    "Time of the last transaction in the RelStorage, at a look each minute, in seconds since the"
+    " epoch.",
+    DATABASE,
+)
 
 _NUMBERS = {
     LEAKED: ("connections", "leaked"),
@@ -225,20 +239,8 @@ _STORAGE_NUMBERS = {
         DATABASE,
     ): ("relstorage", "store_connections", "pooled"),
     RELSTORAGE_SIZE: ("sql", "bytes"),
-    Metric(
-        "zope_relstorage_objects",
-        "gauge",
-        "Objects in the RelStorage: exactly if they are few, else as its SQL database estimates;"
-        " absent where it does not.",
-        DATABASE,
-    ): ("sql", "objects"),
-    Metric(
-        "zope_relstorage_last_transaction_timestamp_seconds",
-        "gauge",
-        "Time of the last transaction in the RelStorage, at a look each minute, in seconds since"
-        " the epoch.",
-        DATABASE,
-    ): ("sql", "last_transaction"),
+    RELSTORAGE_OBJECTS: ("sql", "objects"),
+    RELSTORAGE_LAST_TRANSACTION: ("sql", "last_transaction"),
 }
 METRICS = (
     *(CONNECTIONS, LEAKED, POOL_SIZE, OLDEST_OPEN, CACHE_OBJECTS, CACHE_TARGET, CACHE_SIZE),

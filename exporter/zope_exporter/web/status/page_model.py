@@ -9,6 +9,7 @@ from zope_exporter.checks.coverage import blind, judge_watching, title
 from zope_exporter.checks.failing import failing, judge_failing
 from zope_exporter.checks.finding import Finding, Severity
 from zope_exporter.checks.probe import judge_probe
+from zope_exporter.checks.relstorage import relstorages
 from zope_exporter.checks.site import is_near_memory_limit, is_slow, judge
 from zope_exporter.checks.zope import workers_severity
 from zope_exporter.collectors import ping, process
@@ -163,6 +164,9 @@ class _Composer:
         elif service.threads is not None:
             text = f"{service.threads}; only the agent knows who is busy"
             facts.append(Fact("Worker threads", text))
+        for each in service.apart():
+            found = relstorages(site, each.name, self._values, self._observation.time)
+            facts += [Fact(f"Database {database}", text) for database, text in found]
         return ZopeView(service.name, tuple(facts), zope_graphs(self._history, site, service))
 
     def _watched(self, site: Site) -> Iterator[WatchedView]:
