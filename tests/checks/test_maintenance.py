@@ -69,14 +69,14 @@ def test_no_backup_and_no_proof_are_said_with_the_command() -> None:
         "CRITICAL there is no complete backup (zope-exporter backup intranet --database main)"
     ]
     assert said({(backup.LAST_VERIFIED, MAIN): None})[1] == (
-        "WARNING no backup was ever proven to restore"
+        "WARNING no backup was ever proven as `backup: verify:` asks"
         " (zope-exporter verify intranet --database main)"
     )
 
 
 def test_a_proof_that_is_old_is_said_with_the_command() -> None:
     assert said({(backup.LAST_VERIFIED, MAIN): NOW - 9 * 24 * HOUR})[1:] == [
-        "WARNING no backup was proven to restore for 9 d"
+        "WARNING no backup was proven as `backup: verify:` asks for 9 d"
         " (zope-exporter verify intranet --database main)"
     ]
 

@@ -7,7 +7,7 @@ import pytest
 from tests.support.databases.datafs import commit, storage_at
 from tests.support.databases.repository import repozo
 from zope_exporter.collectors.backup import BackupCollector
-from zope_exporter.config.actions import BackupConfig
+from zope_exporter.config.actions import BackupConfig, VerifyConfig
 from zope_exporter.discovery.inventory import Storage
 from zope_exporter.maintenance.actions.databases import BackupPlan
 from zope_exporter.maintenance.actions.external import ExternalBackup
@@ -28,7 +28,8 @@ NOW = 1_800_000_000.0
 def plan(tmp_path: Path) -> BackupPlan:
     repository = tmp_path / "backups"
     storage = Storage("main", tmp_path / "Data.fs")
-    return BackupPlan("intranet", "main", storage, repository, BackupConfig(repository=repository))
+    settings = BackupConfig(repository=repository, verify=VerifyConfig(level="checksums"))
+    return BackupPlan("intranet", "main", storage, repository, settings)
 
 
 def scraped(plan: BackupPlan) -> Scrape:

@@ -176,8 +176,8 @@ def _by_others(known: Known, now: float, limits: Limits) -> Iterator[tuple[Sever
 def _unverified(known: Known, now: float) -> str:
     verified = known(backup.LAST_VERIFIED)
     if verified is None:
-        return "no backup was ever proven to restore"
-    return f"no backup was proven to restore for {duration(now - verified)}"
+        return "no backup was ever proven as `backup: verify:` asks"
+    return f"no backup was proven as `backup: verify:` asks for {duration(now - verified)}"
 
 
 def _room(known: Known, limits: Limits) -> Iterator[tuple[Severity, str]]:

@@ -32,7 +32,21 @@ def with_trial(command: click.Command) -> click.Command:
     return command
 
 
-def action_command(action: str, help_text: str) -> click.Command:
+def with_level(command: click.Command) -> click.Command:
+    """Let the command of a verification be told how thorough it is to be, and of what else."""
+    text = (
+        "How thoroughly: names and sizes, all that was written, or the newest backup restored on"
+        " trial as well; in place of what is configured."
+    )
+    levels = click.Choice(["manifest", "checksums", "restore"])
+    command.params.append(click.Option(["--level"], type=levels, help=text))
+    for parameter in command.params:
+        if parameter.name == "site":
+            parameter.metavar = "[SITE | PATH]"
+    return command
+
+
+def action_command(action: str, help_text: str, takes_paths: bool = False) -> click.Command:
     """Return the command of an action."""
 
     @click.command(action, help=help_text, epilog=EXITS)
@@ -55,13 +69,18 @@ def action_command(action: str, help_text: str) -> click.Command:
         quiet: bool,
         pack_days: int | None = None,
         dry_run: bool = False,
+        level: str | None = None,
     ) -> None:
         lower_priority()
         from .run_action import Shell, find_catalog, meant, rehearsed, worst
 
         set_up_logging("error", "logfmt")  # what is to be said is printed
         with exit_on_user_error():
-            catalog = find_catalog(config_file, pack_days)
+            if site is not None and "/" in site and takes_paths:
+                from .inspect import inspected
+
+                sys.exit(worst(inspected(Path(site), database, level, quiet)))
+            catalog = find_catalog(config_file, pack_days, level)
             tasks = meant(catalog, action, site, database)
             if dry_run:
                 sys.exit(worst(rehearsed(catalog, task) for task in tasks))

@@ -9,7 +9,7 @@ import click
 from zope_exporter import __version__
 from zope_exporter.system.log_format import FORMATS, LEVELS, set_up_logging
 
-from .actions import action_command, with_days, with_trial
+from .actions import action_command, with_days, with_level, with_trial
 from .agent import agent
 from .assets import assets_command, rules_command
 from .backups import backups_command
@@ -234,7 +234,15 @@ main.add_command(
     )
 )
 main.add_command(
-    action_command("verify", "Prove the last backup of the databases of SITE, or of all sites.")
+    with_level(
+        action_command(
+            "verify",
+            "Prove the backups of the databases of SITE, or of all sites; or of the repository at"
+            " PATH, told by a slash in it, which may be read-only or a copy: nothing is written"
+            " there, and what is restored on trial goes to /var/tmp, or to TMPDIR.",
+            takes_paths=True,
+        )
+    )
 )
 main.add_command(backups_command)
 main.add_command(restore_command)

@@ -11,6 +11,7 @@ import click
 from zope_exporter.config.load import load_config
 from zope_exporter.config.search import search
 from zope_exporter.maintenance.actions.catalog import ActionCatalog
+from zope_exporter.maintenance.backup.verification_record import Level
 from zope_exporter.maintenance.jobs.execution import Recorder, execute
 from zope_exporter.maintenance.jobs.job import Catalog, Facts, Outcome, Task
 from zope_exporter.maintenance.jobs.lock import Patience
@@ -23,11 +24,14 @@ from .flags import EXIT_CODES, SEARCH_SECONDS
 from .foreground import ended_by_signals, shown
 
 
-def find_catalog(config_file: Path | None, pack_days: int | None = None) -> ActionCatalog:
+def find_catalog(
+    config_file: Path | None, pack_days: int | None = None, level: str | None = None
+) -> ActionCatalog:
     config = load_config(config_file)
     store = JobStore(*state_file(config.state_dir))
     inventory = search(config, SEARCH_SECONDS)
-    return ActionCatalog(config, lambda: inventory, store, pack_days)
+    at = None if level is None else Level[level.upper()]
+    return ActionCatalog(config, lambda: inventory, store, pack_days, at)
 
 
 def rehearsed(catalog: ActionCatalog, task: Task) -> int:

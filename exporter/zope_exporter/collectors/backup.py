@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from zope_exporter.maintenance.backup.identity import CONTENTS, NAMES, begins_later, other_names
 from zope_exporter.maintenance.backup.repository import Repository, read_repository
+from zope_exporter.maintenance.backup.verification_record import Level
 from zope_exporter.metrics.metric import Metric, Part, Sample
 from zope_exporter.storage.filestorage.format import time_of
 
@@ -29,8 +30,8 @@ LAST_SUCCESS = Metric(
 LAST_VERIFIED = Metric(
     "zope_backup_last_verified_timestamp_seconds",
     "gauge",
-    "Time a backup in the repository was last proven to be good, by its checksums or by restoring"
-    " it, in seconds since the epoch; absent while none is.",
+    "Time a backup in the repository was last proven to be good at the level of `backup.verify`, at"
+    " least by its checksums, in seconds since the epoch; absent while none is.",
     LABELS,
 )
 COVERED = Metric(
@@ -136,7 +137,7 @@ class BackupCollector:
             raise RepositoryError(f"{plan.repository} cannot be read: {error.strerror}") from error
         yield AVAILABLE(room.f_bavail * room.f_frsize, **labels)
         _check_identity(repository, plan)
-        yield from _newest(repository, labels)
+        yield from _newest(repository, Level[plan.settings.verify.level.upper()], labels)
         yield from _faults(repository, labels)
         yield from _sizes(repository, labels)
         if repository.problems:
@@ -186,7 +187,7 @@ def _identity(path: Path) -> Identity:
     return frozenset(found)
 
 
-def _newest(repository: Repository, labels: dict[str, str]) -> Iterator[Sample]:
+def _newest(repository: Repository, level: Level, labels: dict[str, str]) -> Iterator[Sample]:
     newest = repository.newest
     if newest is None:
         return
@@ -194,11 +195,9 @@ def _newest(repository: Repository, labels: dict[str, str]) -> Iterator[Sample]:
     tid = newest.covered_tid
     covered = newest.covered if tid is None else time_of(tid.to_bytes(8, "big"))
     yield COVERED(covered, **labels)
-    proofs = [
-        backup.record.time for backup in repository.backups if backup.proven and backup.record
-    ]
-    if proofs:
-        yield LAST_VERIFIED(max(proofs), **labels)
+    proven = repository.last_proven_by(level)
+    if proven and proven.record:
+        yield LAST_VERIFIED(proven.record.time, **labels)
 
 
 def _faults(repository: Repository, labels: dict[str, str]) -> Iterator[Sample]:

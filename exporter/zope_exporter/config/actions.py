@@ -146,6 +146,19 @@ class ExternalConfig(Section):
     """How old that may be; without it, `backup.max_age`."""
 
 
+class VerifyConfig(Section):
+    level: Literal["manifest", "checksums", "restore"] = "restore"
+    """How thoroughly all is proven once in a while: by names and sizes, by reading all of it, or by
+    restoring the newest backup on trial as well."""
+    every: Seconds = 7 * 86400.0
+    """How long that is enough; 0s: each time. It warns where `backup_unverified` of the thresholds,
+    8d, has passed without."""
+
+
+def _level_alone(value: object) -> object:
+    return {"level": value, "every": 0.0} if isinstance(value, str) else value
+
+
 class BackupConfig(Section):
     repository: FilePath | None = None
     """Directory of the backups of the database main; those of another database are in
@@ -171,8 +184,9 @@ class BackupConfig(Section):
     """Of how many months to keep the last one."""
     gzip: bool = False
     """Whether to compress."""
-    verify: Literal["manifest", "checksums", "restore"] = "restore"
-    """How thoroughly every backup is proven right after it was made."""
+    verify: Annotated[VerifyConfig, BeforeValidator(_level_alone)] = VerifyConfig()
+    """How the backups are proven. Each is right after it was made, by the checksums of all that is
+    new in it; `verify: restore`, a level alone, has all proven each time."""
     before: Command = Field(default=(), repr=False)
     """A program and its arguments, as a list, to run before each backup, as the user of
     zope-exporter and without a shell; if it fails, so does the backup."""

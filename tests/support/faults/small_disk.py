@@ -26,6 +26,14 @@ def mounted_again(original: Path, place: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def mounted_read_only(original: Path) -> Iterator[Path]:
+    """Mount a directory a second time, where nobody can write to it, not even root."""
+    place = original.with_name(f"{original.name}-read-only")
+    with _mounted(place, "-o", "bind,ro", str(original)):
+        yield place
+
+
+@contextmanager
 def _mounted(place: Path, *arguments: str) -> Iterator[Path]:
     if os.geteuid() != 0:
         pytest.skip("only root mounts file systems")

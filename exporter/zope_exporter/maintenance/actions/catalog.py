@@ -7,6 +7,7 @@ from hashlib import sha256
 from zope_exporter.config.actions import ACTIONS, BACKUP, PACK, VERIFY, ActionSettings
 from zope_exporter.config.schema import Config
 from zope_exporter.discovery.inventory import Inventory
+from zope_exporter.maintenance.backup.verification_record import Level
 from zope_exporter.maintenance.jobs.job import Paths, Task, Work
 from zope_exporter.maintenance.jobs.lock import LockPath
 from zope_exporter.maintenance.jobs.report import RefusedError, Report
@@ -26,13 +27,15 @@ class ActionCatalog:
         inventory: Callable[[], Inventory],
         store: JobStore,
         pack_days: int | None = None,
+        level: Level | None = None,
     ) -> None:
-        """`pack_days` is in place of those configured."""
+        """`pack_days`, and the `level` to verify at, are in place of those configured."""
         self._config = config
         self._settings = config.actions or ActionSettings()
         self._pack = self._settings.pack
         if pack_days is not None:
             self._pack = self._pack.model_copy(update={"days": pack_days})
+        self._level = level
         self.inventory = inventory
         self.store = store
 
@@ -121,7 +124,7 @@ class ActionCatalog:
         elif task.action == BACKUP:
             run, cooldown = partial(run_backup, plan), self._settings.backup.cooldown
         elif task.action == VERIFY:
-            run, cooldown = partial(run_verify, plan), self._settings.verify.cooldown
+            run, cooldown = partial(run_verify, plan, self._level), self._settings.verify.cooldown
         else:
             known = f"known: {', '.join(ACTIONS)}"
             raise RefusedError("unknown", f"no action is called {task.action}", known)

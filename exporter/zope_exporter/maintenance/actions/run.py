@@ -1,30 +1,35 @@
 """Packing, backing up and verifying a database as it is configured."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from zope_exporter.config.actions import PackConfig
 from zope_exporter.maintenance.backup.retention import Retention
 from zope_exporter.maintenance.backup.target import BackupSettings, Source
-from zope_exporter.maintenance.backup.verification_record import Level
+from zope_exporter.maintenance.backup.verification_record import Level, Schedule
 from zope_exporter.maintenance.jobs.job import Facts
-from zope_exporter.maintenance.jobs.report import ActionError, Report
+from zope_exporter.maintenance.jobs.report import ActionError, RefusedError, Report
 from zope_exporter.maintenance.pack.target import PackResult, PackSettings, PackTarget
 from zope_exporter.system.humanize import few
 
 from .commands import Order, surrounded
 from .databases import BackupPlan, SiteDatabase
 
+if TYPE_CHECKING:
+    from zope_exporter.maintenance.backup.verification import Verdict
+
 
 def run_backup(plan: BackupPlan, report: Report) -> Facts:
-    """Make a backup, full or incremental, and verify it: one that is not proven does not count."""
+    """Make a backup, full or incremental, and prove it: one that is not proven does not count."""
     # Here, as all commands know the actions, and few of them begin one.
     from zope_exporter.maintenance.backup.run import backup
 
     given = plan.settings
     with surrounded(partial(_order, plan), given.before, given.after, report):
         made = backup(_source(plan), plan.repository, _backup_settings(plan), report)
-        proof = run_verify(plan, report)
+        proof = _proof(plan, report)
     return {
         "kind": made.kind,
         "transactions": made.transactions,
@@ -47,12 +52,38 @@ def _order(plan: BackupPlan, stage: str, command: Sequence[str], result: str) ->
     return Order(stage, command, plan.settings.command_timeout, environ)
 
 
-def run_verify(plan: BackupPlan, report: Report) -> Facts:
-    """Verify the newest backup at the configured level; any doubt is a failure."""
+def run_verify(plan: BackupPlan, level: Level | None, report: Report) -> Facts:
+    """Verify all backups at a level, or that configured; any doubt is a failure."""
     from zope_exporter.maintenance.backup.verification import verify
 
-    level = Level[plan.settings.verify.upper()]
-    verdict = verify(plan.repository, level, report, _source(plan))
+    level = level or _schedule(plan).level
+    return _proven(verify(plan.repository, level, report, _source(plan)))
+
+
+def _schedule(plan: BackupPlan) -> Schedule:
+    return Schedule(Level[plan.settings.verify.level.upper()], plan.settings.verify.every)
+
+
+def _proof(plan: BackupPlan, report: Report) -> Facts:
+    """Prove a backup that was just made. It is there, whatever is in the way of the proof."""
+    from zope_exporter.maintenance.backup.proof import prove
+
+    schedule, source = _schedule(plan), _source(plan)
+    try:
+        return _proven(prove(plan.repository, schedule, report, source))
+    except RefusedError as error:
+        reason = f"the backup was made, and is not proven: {error.reason}"
+        if error.code == "room":  # by its checksums it can be, without any
+            less = replace(schedule, level=Level.CHECKSUMS)
+            _proven(prove(plan.repository, less, report, source))
+            reason = (
+                f"the backup was made, and its checksums are right; it was not restored on trial:"
+                f" {error.reason}"
+            )
+        raise ActionError("proving the backup", reason, error.remedy) from error
+
+
+def _proven(verdict: "Verdict") -> Facts:
     if not verdict.ok:
         failures = few(verdict.failures, "; ")
         raise ActionError("verifying", failures, "do not rely on what is named")

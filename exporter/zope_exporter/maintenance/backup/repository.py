@@ -122,6 +122,15 @@ class Repository:
     def last_proven(self) -> Backup | None:
         return next((backup for backup in reversed(self.backups) if backup.proven), None)
 
+    def last_proven_by(self, level: Level) -> Backup | None:
+        """Return the backup that was last proven so thoroughly, at whatever time it was made."""
+        proven = [each for each in self.backups if each.proven and _level_of(each) >= level]
+        return max(proven, key=lambda each: each.record.time if each.record else 0.0, default=None)
+
+
+def _level_of(backup: Backup) -> int:
+    return backup.record.level if backup.record else 0
+
 
 def read_repository(path: Path) -> Repository:
     """List the backups; a directory that is not there yet has none. Raises OSError."""

@@ -45,6 +45,7 @@ class RestoreTest:
     backup: Backup
     report: Report
     disk: Disk
+    directory: Path | None = None  # for what is restored, if not the repository
     failures: list[str] = field(default_factory=list)
     bad: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -55,7 +56,7 @@ class RestoreTest:
         """Raises RefusedError (`room`), InterruptedActionError and OSError."""
         self._check_room()
         structure = StreamCheck()
-        with self.disk.temporary(self.backup.repository) as scratch:
+        with self.disk.temporary(self.directory or self.backup.repository) as scratch:
             try:
                 self._write(scratch, structure)
                 listed = _listed_blobs(self.backup)
@@ -90,7 +91,7 @@ class RestoreTest:
         self.failures.append(f"{self.backup.pieces[-1].name}: {text}")
 
     def _check_room(self) -> None:
-        directory = self.backup.repository
+        directory = self.directory or self.backup.repository
         needed, free = self.backup.pieces[-1].end + HEADROOM, shutil.disk_usage(directory).free
         check_free("restoring the backup", needed, free, f"in {directory}")
 

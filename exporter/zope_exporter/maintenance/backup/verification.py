@@ -1,5 +1,9 @@
 """Verifying a repository: that each backup is whole, and that the newest one works."""
 
+import os
+import tempfile
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,11 +17,14 @@ from zope_exporter.storage.filestorage.datafile import FileStorageError, opened
 
 from .disk import Means
 from .identity import NAMES, OtherDatabaseError, check_same, other_names
+from .manifest import Piece
 from .pieces import damage
 from .repository import Backup, Repository, described, read_repository, shared
 from .snapshots import blobs_of, check_blobs, check_sizes
 from .target import Source
 from .verification_record import VERIFIED, Faults, Level, VerificationRecord
+
+LASTING = "/var/tmp"  # noqa: S108 - what is made in it is a directory of our own
 
 
 @dataclass(frozen=True)
@@ -56,9 +63,33 @@ def verify(
     RefusedError (`busy`, `room`, `missing`) and ActionError if there can be no verdict.
     """
     means = means or Means()
+    with held(repository):
+        return Verification(read_repository(repository), level, report, means).run(source)
+
+
+def inspect(repository: Path, level: Level, report: Report) -> Verdict:
+    """Verify a repository that may be read-only, or a copy: nothing is written there.
+
+    What is restored on trial goes to the directory of temporary files that outlast a restart, or to
+    that of the variable TMPDIR. Raises as `verify` does.
+    """
+    with held(repository), tempfile.TemporaryDirectory(dir=_scratch()) as scratch:
+        listed = read_repository(repository)
+        return Verification(listed, level, report, Means(), Path(scratch)).run(None)
+
+
+def _scratch() -> str | None:
+    """Return where there is room for a database: seldom in /tmp, which may be in memory."""
+    wanted = "TMPDIR" not in os.environ and os.access(LASTING, os.W_OK)
+    return LASTING if wanted else None
+
+
+@contextmanager
+def held(repository: Path) -> Iterator[None]:
+    """Keep away who changes the repository; every error names what to do."""
     try:
         with shared(repository):
-            return _Verification(read_repository(repository), level, report, means).run(source)
+            yield
     except FileNotFoundError as error:
         raise RefusedError("missing", f"{error.filename} is not there", "make a backup") from error
     except OSError as error:
@@ -67,11 +98,14 @@ def verify(
 
 
 @dataclass
-class _Verification:
+class Verification:
+    """A verification of all that is listed; with a `scratch` directory nothing is noted."""
+
     listed: Repository
     level: Level
     report: Report
     means: Means
+    scratch: Path | None = None
     failures: dict[str, list[str]] = field(default_factory=dict)  # by stamp, "" for none
     notes: list[str] = field(default_factory=list)
     bad: dict[str, str] = field(default_factory=dict)  # pieces
@@ -90,20 +124,29 @@ class _Verification:
         for backup in self.listed.backups:
             if backup.problem:
                 self._fail(backup.stamp, f"{backup.pieces[-1].name}: {backup.problem}")
-            else:
-                self._check_listing(backup)
-        if self.level >= Level.RESTORE and newest:
-            self._restore(newest, source)
-        if self.level >= Level.CHECKSUMS:
-            self._read_all(newest)
+        self.look(newest, source)
         try:
-            self._keep(newest)
+            if self.scratch is None:
+                self._keep(newest)
         except OSError as error:  # what was found is worth more than where it is noted
             self._fail("", f"{error.filename}: this result cannot be kept: {error.strerror}")
         failures = dict.fromkeys(text for texts in self.failures.values() for text in texts)
         stamp = newest.stamp if newest else ""
         faults = self.faults.sentences if self.faults else ()
         return Verdict(self.level, stamp, tuple(failures), tuple(self.notes), *self.counts, faults)
+
+    def look(self, newest: Backup | None, source: Source | None) -> None:
+        """Look at what the level asks for."""
+        for backup in self.listed.complete:
+            self._check_listing(backup)
+        if self.level >= Level.RESTORE and newest:
+            self._restore(newest, source)
+        if self.level >= Level.CHECKSUMS:
+            self._read_all(newest)
+
+    def is_judged(self, backup: Backup) -> bool:
+        """Tell whether enough was looked at to say of a backup without failures that it is good."""
+        return backup.complete
 
     def _fail(self, stamp: str, text: str) -> None:
         self.failures.setdefault(stamp, []).append(text)
@@ -116,8 +159,11 @@ class _Verification:
         self.others = other_names(self.listed, source.site, source.database)
         for text in self.others.values():
             self._fail("", f"{text} ({NAMES})")
-        if self.others:
-            return
+        if not self.others:
+            self.check_contents(source)
+
+    def check_contents(self, source: Source) -> None:
+        """Make sure of it by the transactions of the Data.fs."""
         try:
             with opened(source.data_fs) as descriptor:
                 check_same(descriptor, source.data_fs, self.listed, self.report)
@@ -138,7 +184,7 @@ class _Verification:
     def _restore(self, backup: Backup, source: Source | None) -> None:
         from .restore_test import RestoreTest  # with numpy, which the lower levels do without
 
-        test = RestoreTest(backup, self.report, self.means.disk)
+        test = RestoreTest(backup, self.report, self.means.disk, self.scratch)
         test.run(source)
         for failure in test.failures:
             self._fail(backup.stamp, failure)
@@ -154,19 +200,23 @@ class _Verification:
         restored = newest.pieces if newest and self.level >= Level.RESTORE else ()
         done = {piece.name for piece in restored} if not self.bad else set()
         for backup in self.listed.complete:
-            own = backup.pieces[-1]
-            if own.name not in done and (reason := damage(backup.repository, own, self.report)):
-                self.bad[own.name] = reason
-            for piece in backup.pieces:
-                if piece.name in self.bad:
-                    self._fail(backup.stamp, f"{piece.name}: {self.bad[piece.name]}")
-            try:
-                for text in check_blobs(backup, self.report, self.sums):
-                    self._fail(backup.stamp, f"blobs/{backup.stamp}/{text}")
-            except InterruptedActionError:
-                raise
-            except ActionError as error:
-                self._fail(backup.stamp, error.reason)
+            self.read(backup, backup.pieces[-1:], done)
+
+    def read(self, backup: Backup, pieces: Sequence[Piece], done: Collection[str]) -> None:
+        """Read these pieces of a backup but for those that are done, and its blobs."""
+        for piece in pieces:
+            if piece.name not in done and (reason := damage(backup.repository, piece, self.report)):
+                self.bad[piece.name] = reason
+        for piece in backup.pieces:
+            if piece.name in self.bad:
+                self._fail(backup.stamp, f"{piece.name}: {self.bad[piece.name]}")
+        try:
+            for text in check_blobs(backup, self.report, self.sums):
+                self._fail(backup.stamp, f"blobs/{backup.stamp}/{text}")
+        except InterruptedActionError:
+            raise
+        except ActionError as error:
+            self._fail(backup.stamp, error.reason)
 
     def _keep(self, newest: Backup | None) -> None:
         """Note how each backup fared, unless it was looked at more thoroughly before."""
@@ -178,7 +228,8 @@ class _Verification:
             level = self.level if backup is newest else min(self.level, Level.CHECKSUMS)
             failures = tuple(self.failures.get(backup.stamp, ()))
             known = backup.record
-            if failures or known is None or level >= known.level:
+            better = known is None or level >= known.level
+            if failures or (better and self.is_judged(backup)):
                 counts = self.counts if backup is newest else (0, 0, 0)
                 faults = self.faults.count if backup is newest and self.faults else None
                 now, pieces = self.means.clock(), described(backup.pieces)

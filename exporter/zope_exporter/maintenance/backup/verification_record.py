@@ -60,6 +60,14 @@ class Level(IntEnum):
 
 
 @dataclass(frozen=True)
+class Schedule:
+    """At which level all is proven, and for how many seconds that is enough; 0: each time."""
+
+    level: Level = Level.RESTORE
+    every: float = 0.0
+
+
+@dataclass(frozen=True)
 class VerificationRecord:
     """How a backup was last verified, at `time`, in seconds since the epoch.
 
