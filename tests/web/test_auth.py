@@ -1,10 +1,13 @@
 import asyncio
 import base64
+import socket
 import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import bcrypt
 import httpx
@@ -21,9 +24,11 @@ from tests.support.web.server import (
     status,
 )
 from zope_exporter.web import auth
-from zope_exporter.web.auth import MOST_WAITING, BusyError, PasswordCheck, hash_of_nobody
+from zope_exporter.web.auth import MOST_WAITING, PasswordCheck, hash_of_nobody
 from zope_exporter.web.server import Server
+from zope_exporter.web.turns import BusyError
 
+HERE = "127.0.0.1"
 OPEN = ("/-/healthy", "/-/ready")
 PATHS = ("/", "/metrics", "/-/healthy/", "//-/healthy", "/-/", "/nowhere")
 
@@ -176,17 +181,18 @@ def test_the_queue_of_passwords_is_bounded() -> None:
 
     async def flood() -> list[bool | BaseException]:
         check = PasswordCheck()
-        assert await check.accepts(users, basic(b"alice:geheim")["Authorization"])
+        assert await check.accepts(users, basic(b"alice:geheim")["Authorization"], HERE)
         wrong = [basic(f"alice:{n}".encode())["Authorization"] for n in range(MOST_WAITING + 3)]
-        right = check.accepts(users, basic(b"alice:geheim")["Authorization"])
+        right = check.accepts(users, basic(b"alice:geheim")["Authorization"], HERE)
         return await asyncio.gather(
-            *(check.accepts(users, header) for header in wrong), right, return_exceptions=True
+            *(check.accepts(users, header, HERE) for header in wrong), right, return_exceptions=True
         )
 
     *refused, known = asyncio.run(flood())
     assert known is True
-    assert refused[:MOST_WAITING] == [False] * MOST_WAITING
-    assert all(isinstance(answer, BusyError) for answer in refused[MOST_WAITING:])
+    checked = MOST_WAITING + 1  # one of them waited for nobody
+    assert refused[:checked] == [False] * checked
+    assert all(isinstance(answer, BusyError) for answer in refused[checked:])
 
 
 def test_one_password_is_checked_at_a_time() -> None:
@@ -195,7 +201,10 @@ def test_one_password_is_checked_at_a_time() -> None:
     async def busiest() -> int:
         check = PasswordCheck()
         logins = asyncio.gather(
-            *(check.accepts(users, basic(f"alice:{n}".encode())["Authorization"]) for n in range(5))
+            *(
+                check.accepts(users, basic(f"alice:{n}".encode())["Authorization"], HERE)
+                for n in range(5)
+            )
         )
         most = 0
         while not logins.done():
@@ -265,6 +274,7 @@ def test_new_users_count_at_once_and_old_ones_no_more(tmp_path: Path) -> None:
         "a: [",
         "\0",
         "rate_limit: {}",
+        "rate_limit: {interval: 1s, burst: 0}",
         "tls_server_config: {cert_file: a, key_file: b}",
     ],
 )
@@ -316,3 +326,32 @@ def test_get_without_credentials_in_raw(server: Server) -> None:
         answer = read_to_end(peer)
     assert status(answer) == 401
     assert b"zope_" not in answer
+
+
+def test_a_flood_of_wrong_passwords_holds_up_nobody_at_another_address(tmp_path: Path) -> None:
+    users = {"alice": hashed(b"geheim", cost=8)}
+    requests = [
+        get(headers=[f"Authorization: {basic(f'alice:{n}'.encode())['Authorization']}"])
+        for n in range(MOST_WAITING * 3)
+    ]
+    with serving(web_config=config_of(tmp_path, users)) as server, ExitStack() as stack:
+        port = urlsplit(server.url).port
+        for request in requests:
+            there = socket.create_connection((HERE, port), source_address=("127.0.0.2", 0))
+            stack.enter_context(there).sendall(request)
+        # None of these was remembered, and before none but the first sixteen were even checked.
+        answer = httpx.get(server.url, headers=basic(b"alice:geheim"), timeout=60)
+        assert answer.status_code == 200
+        assert server.server_state.tasks  # the flood was still waiting
+
+
+def test_requests_beyond_the_rate_are_refused(tmp_path: Path) -> None:
+    config = tmp_path / "web.yml"
+    config.write_text("rate_limit: {interval: 1h, burst: 3}\n")
+    with serving(web_config=config) as server:
+        answers = [httpx.get(server.url) for _ in range(5)]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
+        assert answers[-1].text == "Too many requests.\n"
+        assert {httpx.get(server.url + path).status_code for path in OPEN} == {200}
+        config.write_text("rate_limit: {interval: 0, burst: 1}\n# off\n")
+        assert {httpx.get(server.url).status_code for _ in range(5)} == {200}

@@ -12,22 +12,27 @@ from zope_exporter.web.connections import (
     Connection,
     ConnectionLimiter,
     ConnectionLimits,
+    address_of,
 )
 
 PATIENCE = 100 * DEADLINE
-LIMITS = ConnectionLimits(spared=1.0, connections=2)
+LIMITS = ConnectionLimits(spared=1.0, connections=2, per_address=2)
+HERE, THERE = "127.0.0.1", "127.0.0.2"
 
 
 class Peers:
     """A limiter, a clock to turn, and who has been evicted."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: ConnectionLimits = LIMITS) -> None:
         self.now = 0.0
         self.evicted: list[str] = []
-        self.limiter = ConnectionLimiter(LIMITS, clock=lambda: self.now)
+        self.limiter = ConnectionLimiter(limits, clock=lambda: self.now)
 
-    def wait_for(self, peer: str) -> None:
-        self.limiter.wait_for(peer, self._evict(peer))
+    def wait_for(self, peer: str, address: str = HERE) -> None:
+        self.limiter.wait_for(peer, self._evict(peer), address)
+
+    async def admit(self, address: str = THERE) -> bool:
+        return await asyncio.wait_for(self.limiter.admit(address), 10)
 
     def _evict(self, peer: str) -> Callable[[], None]:
         return lambda: self.evicted.append(peer)
@@ -40,7 +45,7 @@ def peers() -> Peers:
 
 def test_there_is_room_until_it_is_full(peers: Peers) -> None:
     peers.wait_for("a")
-    asyncio.run(asyncio.wait_for(peers.limiter.admit(), 10))
+    assert asyncio.run(peers.admit())
     assert not peers.evicted
 
 
@@ -50,16 +55,16 @@ def test_who_is_waited_for_longest_makes_room(peers: Peers) -> None:
     peers.now = 0.5
     peers.wait_for("a")  # it was served, and now it is its turn again
     peers.now = 1.2
-    asyncio.run(asyncio.wait_for(peers.limiter.admit(), 10))
+    assert asyncio.run(peers.admit())
     assert peers.evicted == ["b"]
 
 
 def test_newcomers_and_those_served_are_spared(peers: Peers) -> None:
     peers.wait_for("a")
-    peers.limiter.serve("b")
+    peers.limiter.serve("b", HERE)
     peers.now = 0.4
     assert peers.limiter.evict_oldest() == pytest.approx(0.6)
-    peers.limiter.serve("a")
+    peers.limiter.serve("a", HERE)
     peers.now = 100.0
     assert peers.limiter.evict_oldest() == LIMITS.spared
     assert not peers.evicted
@@ -68,8 +73,8 @@ def test_newcomers_and_those_served_are_spared(peers: Peers) -> None:
 def test_who_leaves_makes_room(peers: Peers) -> None:
     async def come_and_go() -> None:
         for peer in ("a", "b"):
-            peers.limiter.serve(peer)
-        newcomer = asyncio.create_task(peers.limiter.admit())
+            peers.limiter.serve(peer, HERE)
+        newcomer = asyncio.create_task(peers.limiter.admit(THERE))
         await asyncio.sleep(0)
         assert not newcomer.done()
         peers.limiter.remove("a")
@@ -77,6 +82,44 @@ def test_who_leaves_makes_room(peers: Peers) -> None:
 
     asyncio.run(come_and_go())
     assert not peers.evicted
+
+
+def test_an_address_with_too_many_makes_room_for_its_own_newcomers_only() -> None:
+    peers = Peers(ConnectionLimits(spared=1.0, connections=10, per_address=2))
+    peers.wait_for("other", THERE)
+    for peer in ("a", "b"):
+        peers.wait_for(peer)
+    assert asyncio.run(peers.admit(HERE))
+    assert peers.evicted == ["a"]
+    assert asyncio.run(peers.admit(THERE))
+    assert peers.evicted == ["a"]
+
+
+def test_an_address_that_is_owed_as_many_answers_as_it_may_is_refused() -> None:
+    peers = Peers(ConnectionLimits(spared=1.0, connections=10, per_address=2))
+    for peer in ("a", "b"):
+        peers.limiter.serve(peer, HERE)
+    assert not asyncio.run(peers.admit(HERE))
+    assert asyncio.run(peers.admit(THERE))
+    peers.limiter.remove("a")
+    assert asyncio.run(peers.admit(HERE))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (("127.0.0.1", 1), ("127.0.0.1", 2), True),
+        (("127.0.0.1", 1), ("127.0.0.2", 1), False),
+        (("::ffff:127.0.0.1", 1, 0, 0), ["127.0.0.1", 2], True),
+        (("::ffff:127.0.0.1", 1, 0, 0), ("::ffff:127.0.0.2", 1, 0, 0), False),
+        (("2001:db8::1", 1, 0, 0), ("2001:db8::ff:2", 1, 0, 0), True),
+        (("2001:db8::1", 1, 0, 0), ("2001:db8:0:1::1", 1, 0, 0), False),
+        (("fe80::1%eth0", 1, 0, 2), ("fe80::2", 1, 0, 2), True),
+        ("", None, True),
+    ],
+)
+def test_where_a_peer_comes_from(one: object, other: object, same: bool) -> None:
+    assert (address_of(one) == address_of(other)) is same
 
 
 async def _is_cut_off(ago: float) -> bool:
@@ -87,7 +130,8 @@ async def _is_cut_off(ago: float) -> bool:
     with theirs:
         theirs.setblocking(False)
         transport, _ = await loop.connect_accepted_socket(
-            lambda: Connection(config, ServerState(), limiter, PATIENCE, loop.time() - ago), ours
+            lambda: Connection(config, ServerState(), limiter, PATIENCE, loop.time() - ago, HERE),
+            ours,
         )
         asked = loop.create_task(loop.sock_recv(theirs, 1))
         # What is due already comes before what is due a little later.

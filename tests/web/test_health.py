@@ -27,7 +27,7 @@ def telling(environ: dict[str, str], ready: threading.Event) -> Iterator[Server]
         raise AssertionError("nothing is asked of the app")
 
     with listen("127.0.0.1:0") as listener:
-        server = Server(app, listener)
+        server = Server(app, [listener])
         server.serve_health(socket_name(environ) or "", ready.is_set)
         thread = threading.Thread(target=server.run)
         thread.start()

@@ -1,10 +1,13 @@
+import os
 import socket
+from contextlib import ExitStack, suppress
 
 import pytest
 
 from tests.support.faults.rights import unprivileged
 from tests.support.web.server import connect, exchange, get, serving, status
-from zope_exporter.web.listen import ListenError, listen
+from zope_exporter.system.user_error import UserError
+from zope_exporter.web.listen import ListenError, handed_over, listen, listen_on
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:0", "localhost:0", ":0", "[::1]:0", "[::]:0"])
@@ -87,3 +90,56 @@ def test_what_is_accepted_sends_without_delay() -> None:
         listener.accept()[0] as accepted,
     ):
         assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_several_addresses_are_listened_on_or_none() -> None:
+    with listen_on(["127.0.0.1:0", "127.0.0.2:0"]) as listeners:
+        hosts = [listener.getsockname()[0] for listener in listeners]
+        assert hosts == ["127.0.0.1", "127.0.0.2"]
+        taken = f"127.0.0.1:{listeners[0].getsockname()[1]}"
+        free = listeners[1].getsockname()[1]
+        with pytest.raises(ListenError, match="in use"), listen_on([f"127.0.0.3:{free}", taken]):
+            pass
+        listen(f"127.0.0.3:{free}").close()  # what was bound before is free again
+
+
+def systemd(count: int) -> dict[str, str]:
+    return {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": str(count)}
+
+
+def test_sockets_of_systemd_are_taken_over() -> None:
+    with ExitStack() as stack:
+        ours = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        descriptor = os.dup(ours.fileno())
+        with handed_over(systemd(1), first=descriptor) as (taken,):
+            assert taken.getsockname() == ours.getsockname()
+            assert not taken.get_inheritable()
+        with suppress(OSError):
+            os.close(descriptor)
+            pytest.fail("it was left open")
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {},
+        {"LISTEN_FDS": "1"},
+        {"LISTEN_FDS": "1", "LISTEN_PID": "1"},
+        systemd(0),
+        {**systemd(1), "LISTEN_FDS": "one"},
+    ],
+)
+def test_without_a_socket_of_systemd_there_is_none(environ: dict[str, str]) -> None:
+    with pytest.raises(UserError, match="systemd has handed over no socket; start"):
+        handed_over(environ).__enter__()
+
+
+def test_a_descriptor_that_does_not_listen_is_refused() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        descriptor = os.dup(ours.fileno())
+        with pytest.raises(UserError, match="is not a TCP socket that listens"):
+            handed_over(systemd(1), first=descriptor).__enter__()
+        os.close(descriptor)
+    with pytest.raises(UserError, match="is not a TCP socket that listens"):
+        handed_over(systemd(1), first=descriptor).__enter__()

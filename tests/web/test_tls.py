@@ -43,9 +43,9 @@ class Pki:
     def say(self, more: str) -> None:
         self.config.write_text(CONFIG % more)
 
-    def issue(self) -> None:
+    def issue(self, key_type: trustme.KeyType = trustme.KeyType.ECDSA) -> None:
         """Write a new certificate, valid for the name and the address, and its key."""
-        leaf = self.ca.issue_cert("localhost", "127.0.0.1")
+        leaf = self.ca.issue_cert("localhost", "127.0.0.1", key_type=key_type)
         leaf.private_key_pem.write_to_path(self.directory / "server.key")
         leaf.cert_chain_pems[0].write_to_path(self.directory / "server.crt")
 
@@ -290,3 +290,71 @@ def test_a_server_does_not_start_without_its_certificate(pki: Pki) -> None:
     (pki.directory / "server.key").unlink()
     with pytest.raises(ConfigError, match="key_file"), serving(web_config=pki.config):
         pass
+
+
+def negotiated(server: Server, client: ssl.SSLContext) -> str:
+    with connect(server) as peer, client.wrap_socket(peer, server_hostname="localhost") as wrapped:
+        cipher = wrapped.cipher()
+    assert cipher
+    return cipher[0]
+
+
+def of_tls12(pki: Pki, ciphers: str, curve: str = "prime256v1") -> ssl.SSLContext:
+    client = pki.client()
+    client.maximum_version = ssl.TLSVersion.TLSv1_2
+    client.set_ciphers(ciphers)
+    client.set_ecdh_curve(curve)
+    return client
+
+
+OLD = "ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA"
+CBC = "[TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA, TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA]"
+
+
+def test_ciphers_without_authentication_are_off_until_they_are_named(pki: Pki) -> None:
+    with serving(web_config=pki.config) as server:
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            negotiated(server, of_tls12(pki, OLD))
+        assert "GCM" in negotiated(server, of_tls12(pki, "ECDHE+AES128"))
+        pki.say(f", cipher_suites: {CBC}")
+        assert negotiated(server, of_tls12(pki, OLD)) in OLD.split(":")
+        assert negotiated(server, pki.client()).startswith("TLS_")  # those of TLS 1.3 stay
+
+
+def test_cipher_suites_of_tls_13_only_leave_no_other_version(pki: Pki) -> None:
+    pki.say(", cipher_suites: [TLS_AES_128_GCM_SHA256]")
+    with serving(web_config=pki.config) as server:
+        assert negotiated(server, pki.client()).startswith("TLS_")
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            negotiated(server, of_tls12(pki, "ECDHE+AESGCM"))
+
+
+@pytest.mark.parametrize(("prefer", "strength"), [("true", "AES256"), ("false", "AES128")])
+def test_whose_order_of_ciphers_counts(pki: Pki, prefer: str, strength: str) -> None:
+    suites = [f"TLS_ECDHE_{key}_WITH_AES_256_GCM_SHA384" for key in ("RSA", "ECDSA")]
+    suites += [f"TLS_ECDHE_{key}_WITH_AES_128_GCM_SHA256" for key in ("RSA", "ECDSA")]
+    pki.say(f", cipher_suites: [{', '.join(suites)}], prefer_server_cipher_suites: {prefer}")
+    with serving(web_config=pki.config) as server:
+        client = of_tls12(pki, "ECDHE+AESGCM+AES128:ECDHE+AESGCM+AES256")
+        assert strength in negotiated(server, client)
+
+
+def test_the_curve_that_is_preferred_is_the_one(pki: Pki) -> None:
+    # A key on a curve of its own would have to be of this one, too.
+    pki.issue(trustme.KeyType.RSA)
+    pki.say(", curve_preferences: [CurveP384]")
+    with serving(web_config=pki.config) as server:
+        assert negotiated(server, of_tls12(pki, "ECDHE+AESGCM", "secp384r1"))
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            negotiated(server, of_tls12(pki, "ECDHE+AESGCM", "prime256v1"))
+
+
+def test_more_curves_than_python_can_be_given_are_refused(pki: Pki) -> None:
+    pki.say(", curve_preferences: [CurveP384, CurveP256]")
+    config = load_web_config(pki.config).tls_server_config
+    assert config
+    if hasattr(ssl.SSLContext, "set_groups"):
+        assert make_context(pki.config, config)
+        return
+    with pytest.raises(ConfigError, match=r"curve_preferences: .* one curve only .*keep the first"):
+        make_context(pki.config, config)

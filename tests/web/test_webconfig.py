@@ -5,7 +5,7 @@ import bcrypt
 import pytest
 
 from zope_exporter.config.load import ConfigError
-from zope_exporter.web.webconfig import load_web_config
+from zope_exporter.web.webconfig import CIPHER_SUITES, CIPHER_SUITES_13, load_web_config
 
 Write = Callable[[str], Path]
 HASH = bcrypt.hashpw(b"geheim", b"$2b$04$abcdefghijklmnopqrstuu").decode()
@@ -72,10 +72,12 @@ EMPTY = "is empty (fill it in or remove it)"
 NO_SECTION = "must hold keys with values"
 NO_TEXT = "must be text (put it in quotes)"
 BAD_HASH = "is not a bcrypt hash (make one with: htpasswd -nBC 10 NAME)"
-TOP_KEYS = "known here: basic_auth_users, http_server_config, tls_server_config"
+TOP_KEYS = "known here: basic_auth_users, http_server_config, rate_limit, tls_server_config"
 TLS_KEYS = (
-    "known here: cert_file, client_auth_type, client_ca_file, key_file, max_version, min_version"
+    "known here: cert_file, cipher_suites, client_auth_type, client_ca_file, curve_preferences, "
+    "key_file, max_version, min_version, prefer_server_cipher_suites"
 )
+SUITES = "known here: " + ", ".join((*CIPHER_SUITES, *CIPHER_SUITES_13))
 HEADERS = (
     "Content-Security-Policy, Strict-Transport-Security, X-Content-Type-Options, "
     "X-Frame-Options, X-XSS-Protection"
@@ -96,7 +98,15 @@ WHOLE_FILE = [
     ("a:\n\t- b", ":2: is not valid YAML: found character"),
     ("basic_auth_user: {}", ":1: basic_auth_user: unknown key (did you mean basic_auth_users?)"),
     ("zzz: 1", f":1: zzz: unknown key ({TOP_KEYS})"),
-    ("rate_limit: {interval: 1s}", f":1: rate_limit: {NOT_OURS}"),
+    ("rate_limit: {interval: 1s}", ":1: rate_limit.burst: is required"),
+    (
+        "rate_limit: {interval: 1s, burst: 0}",
+        ":1: rate_limit.burst: Input should be greater than or equal to 1",
+    ),
+    (
+        "rate_limit: {interval: 5, burst: 1}",
+        ":1: rate_limit.interval: is not a duration (a number and a unit: 500ms, 5s, 10m, 26h, 7d)",
+    ),
     ("[" * 5_000, ": is nested too deeply or holds an impossible date or number"),
 ]
 TLS_SECTION = [
@@ -114,12 +124,19 @@ TLS_SECTION = [
     (f"{TLS}, key: PEM}}", f":1: tls_server_config.key: {NOT_OURS}"),
     (f"{TLS}, client_ca: PEM}}", f":1: tls_server_config.client_ca: {NOT_OURS}"),
     (f"{TLS}, client_allowed_sans: []}}", f":1: tls_server_config.client_allowed_sans: {NOT_OURS}"),
-    (f"{TLS}, cipher_suites: [a]}}", f":1: tls_server_config.cipher_suites: {NOT_OURS}"),
     (
-        f"{TLS}, prefer_server_cipher_suites: true}}",
-        f":1: tls_server_config.prefer_server_cipher_suites: {NOT_OURS}",
+        f"{TLS}, cipher_suites: [RC4]}}",
+        f":1: tls_server_config.cipher_suites[0]: RC4 is not known ({SUITES})",
     ),
-    (f"{TLS}, curve_preferences: [a]}}", f":1: tls_server_config.curve_preferences: {NOT_OURS}"),
+    (
+        f"{TLS}, max_version: TLS12, cipher_suites: [TLS_AES_128_GCM_SHA256]}}",
+        ":1: tls_server_config: cipher_suites has none of TLS 1.2 (no client could ever connect)",
+    ),
+    (
+        f"{TLS}, curve_preferences: [P256]}}",
+        ":1: tls_server_config.curve_preferences[0]: P256 is not known "
+        "(known here: CurveP256, CurveP384, CurveP521, X25519)",
+    ),
     (
         f"{TLS}, min_version: TLS10}}",
         ":1: tls_server_config.min_version: Input should be 'TLS12' or 'TLS13'",
@@ -212,13 +229,13 @@ tls_server_config: {cert: PEM, min_version: TLS11}
 basic_auth_users: {alice: geheim, bob: geheim}
 """
     assert [line.split(": ")[1] for line in problems(write(text))] == [
-        "rate_limit",
         "tls_server_config.cert",
         "tls_server_config.cert_file",
         "tls_server_config.key_file",
         "tls_server_config.min_version",
         "basic_auth_users.alice",
         "basic_auth_users.bob",
+        "rate_limit.burst",
     ]
 
 

@@ -4,6 +4,7 @@ import ctypes
 import logging
 import os
 import socket
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -34,9 +35,12 @@ M_ARENA_MAX = -8  # of glibc's malloc.h
 
 
 def serve_on(
-    listener: socket.socket, config: Config, web_config_file: Path | None, telemetry_path: str
+    listeners: Sequence[socket.socket],
+    config: Config,
+    web_config_file: Path | None,
+    telemetry_path: str,
 ) -> None:
-    """Serve on a socket that listens already, until SIGINT or SIGTERM.
+    """Serve on sockets that listen already, until SIGINT or SIGTERM.
 
     Raises ConfigError if the web configuration or the tokens cannot be used, ThresholdError if the
     thresholds cannot, ValueError for a telemetry path that cannot be one.
@@ -59,10 +63,11 @@ def serve_on(
             is_ready=exporter.is_ready,
             scraped_as=exporter.alerting.scraped_as,
         )
-        server = Server(app, listener, web_config, token_prefix=API if tokens else None)
+        server = Server(app, listeners, web_config, token_prefix=API if tokens else None)
         if (name := socket_name(os.environ)) is not None:
             server.serve_health(name, exporter.is_ready)
-        log.info("zope-exporter %s listens on %s", __version__, server.url)
+        for url in server.urls:
+            log.info("zope-exporter %s listens on %s", __version__, url)
         server.run()
     finally:
         exporter.stop()

@@ -1,5 +1,6 @@
 """The command `zope-exporter`."""
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -36,10 +37,11 @@ class ServeByDefault(click.Group):
 def listen_flag(default: str) -> Callable[[Command], Command]:
     return click.option(
         "--web.listen-address",
-        "listen_address",
-        default=default,
+        "listen_addresses",
+        default=[default],
         show_default=True,
-        help="Address on which to expose metrics.",
+        multiple=True,
+        help="Address on which to expose metrics. Repeatable.",
     )
 
 
@@ -90,6 +92,12 @@ main.add_command(agent)
 @config_flag
 @listen_flag(":9673")
 @click.option(
+    "--web.systemd-socket",
+    "systemd_socket",
+    is_flag=True,
+    help="Use the sockets of systemd's socket activation instead of listen addresses.",
+)
+@click.option(
     "--web.config.file",
     "web_config_file",
     type=click.Path(path_type=Path),
@@ -106,7 +114,8 @@ main.add_command(agent)
 @log_flags
 def serve(
     config_file: Path | None,
-    listen_address: str,
+    listen_addresses: tuple[str, ...],
+    systemd_socket: bool,
     web_config_file: Path | None,
     telemetry_path: str,
     log_level: str,
@@ -114,17 +123,19 @@ def serve(
 ) -> None:
     """Serve metrics until SIGINT or SIGTERM."""
     from zope_exporter.config.load import load_config
-    from zope_exporter.web.listen import listen
+    from zope_exporter.web.listen import handed_over, listen_on
 
     set_up_logging(log_level, log_format)
     with exit_on_user_error():
         config = load_config(config_file)
-        with listen(listen_address) as listener:
+        with (
+            handed_over(os.environ) if systemd_socket else listen_on(listen_addresses) as listeners
+        ):
             from zope_exporter.app.serve import (
                 serve_on,  # what is refused above need not wait for it
             )
 
-            serve_on(listener, config, web_config_file, telemetry_path)
+            serve_on(listeners, config, web_config_file, telemetry_path)
 
 
 @main.command()
@@ -160,21 +171,21 @@ def check(config_file: Path | None, quiet: bool) -> None:
     help="Add Prometheus and Alertmanager with the shipped rules, and a mailbox.",
 )
 @log_flags
-def demo(listen_address: str, stack: bool, log_level: str, log_format: str) -> None:
+def demo(listen_addresses: tuple[str, ...], stack: bool, log_level: str, log_format: str) -> None:
     """Watch a throwaway Zope that has a history and visitors."""
     from zope_exporter.app.serve import serve_on
     from zope_exporter.config.schema import Config
     from zope_exporter.demo.demo import run_demo
     from zope_exporter.demo.stack import run_stack
-    from zope_exporter.web.listen import listen, local_url
+    from zope_exporter.web.listen import listen_on, local_url
 
     def serve(config: Config) -> None:
-        serve_on(listener, config, None, "/metrics")
+        serve_on(listeners, config, None, "/metrics")
 
     set_up_logging(log_level, log_format)
-    with exit_on_user_error(), listen(listen_address) as listener:
+    with exit_on_user_error(), listen_on(listen_addresses) as listeners:
         run = run_stack if stack else run_demo
-        run(local_url(listener), serve, click.echo)
+        run(local_url(listeners[0]), serve, click.echo)
 
 
 @main.command()

@@ -1,6 +1,5 @@
 """Basic authentication, in front of every route but those that tell of health."""
 
-import asyncio
 import base64
 import hashlib
 import secrets
@@ -14,33 +13,34 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from zope_exporter.config.load import ConfigError
 
+from .connections import address_of
 from .health import HEALTHY, OPEN_PATHS
+from .rate_limit import RateLimit
 from .thread import in_thread
+from .turns import BusyError, Turns
 from .webconfig import WebConfigFile
 
 LONGEST_PASSWORD = 72  # bytes bcrypt looks at; what follows them would count for nothing
-MOST_WAITING = 16
+MOST_WAITING = 32  # of one address: with hashes of cost 10, it waits 3 seconds
 MOST_REMEMBERED = 100
 _NOBODY = "cGicLBKJjOMLsXtHZbQdL.DmSUphd12kARtNpISvyjxXUw1yG/dl2"
-
-
-class BusyError(Exception):
-    """Too many passwords wait to be checked."""
 
 
 class PasswordCheck:
     """Checks passwords, one at a time and beside the event loop, and remembers the right ones."""
 
     def __init__(self) -> None:
-        self._turn = asyncio.Lock()
-        self._waiting = 0
+        self._turns = Turns(MOST_WAITING)
         self._secret = secrets.token_bytes(32)
         self._right: OrderedDict[bytes, None] = OrderedDict()
 
-    async def accepts(self, users: Mapping[str, str], authorization: str | None) -> bool:
+    async def accepts(
+        self, users: Mapping[str, str], authorization: str | None, address: str
+    ) -> bool:
         """Tell whether an `Authorization` header holds the name and password of one of `users`.
 
-        Raises BusyError rather than let the queue grow; a password seen before never waits.
+        Raises BusyError rather than let the queue of its address grow; a password seen before
+        never waits.
         """
         credentials = _credentials(authorization)
         if credentials is None:
@@ -51,19 +51,13 @@ class PasswordCheck:
         if login in self._right:
             self._right.move_to_end(login)
             return True
-        return await self._matches(login, password, hashed.encode()) and user in users
+        return await self._matches(login, password, hashed.encode(), address) and user in users
 
-    async def _matches(self, login: bytes, password: bytes, hashed: bytes) -> bool:
-        if self._waiting >= MOST_WAITING:
-            raise BusyError
-        self._waiting += 1
-        try:
-            async with self._turn:
-                right = login in self._right or await in_thread(
-                    lambda: bcrypt.checkpw(password, hashed)
-                )
-        finally:
-            self._waiting -= 1
+    async def _matches(self, login: bytes, password: bytes, hashed: bytes, address: str) -> bool:
+        async with self._turns.turn(address):
+            right = login in self._right or await in_thread(
+                lambda: bcrypt.checkpw(password, hashed)
+            )
         if right:
             self._right[login] = None
             if len(self._right) > MOST_REMEMBERED:
@@ -95,6 +89,7 @@ class Guard:
         self._config = config
         self._token_prefix = token_prefix
         self._check = PasswordCheck()
+        self._rate_limit = RateLimit()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -104,6 +99,8 @@ class Guard:
                 return await self._app(scope, receive, send)
             broken = PlainTextResponse("The web configuration is broken; see the log.\n", 500)
             return await broken(scope, receive, send)
+        if scope["path"] not in OPEN_PATHS and not self._rate_limit.allows(config.rate_limit):
+            return await PlainTextResponse("Too many requests.\n", 429)(scope, receive, send)
         headers = config.http_server_config.headers
 
         async def send_with_headers(message: Message) -> None:
@@ -123,7 +120,7 @@ class Guard:
     async def _refusal(self, users: Mapping[str, str], scope: Scope) -> PlainTextResponse | None:
         try:
             if not users or await self._check.accepts(
-                users, Headers(scope=scope).get("authorization")
+                users, Headers(scope=scope).get("authorization"), address_of(scope.get("client"))
             ):
                 return None
         except BusyError:

@@ -2,9 +2,11 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
 
 import h11
 import uvicorn
@@ -18,15 +20,31 @@ class ConnectionLimits:
 
     `patience` is how many seconds a peer may owe us its first request, handshake of TLS included,
     the next one, or the reading of an answer; for the first `spared` of them it is not evicted
-    either. `connections` stays well below the usual limit of 1024 open files.
+    either. `connections` stays well below the usual limit of 1024 open files. `per_address` leaves
+    most of them to others; within it nobody is spared, so that a flood has only itself to wait for.
     """
 
     patience: float = 8.0  # so that all is over within 10, however busy we are
     spared: float = 1.0
     connections: int = 512
+    per_address: int = 128
 
 
 DEFAULT_LIMITS = ConnectionLimits()
+
+
+def address_of(peer: object) -> str:
+    """Return where a peer comes from, by what `accept` or ASGI says of it.
+
+    Of IPv6 it is the network of 64 bits: that many addresses are one customer's.
+    """
+    if not isinstance(peer, tuple | list) or not peer:
+        return ""
+    address = ip_address(str(peer[0]).partition("%")[0])
+    if isinstance(address, IPv6Address):
+        mapped = address.ipv4_mapped  # as a socket of both families tells IPv4
+        return str(mapped) if mapped else address.packed[:8].hex()
+    return str(address)
 
 
 @dataclass(frozen=True)
@@ -43,44 +61,67 @@ class ConnectionLimiter:
     ) -> None:
         self._limits = limits
         self._clock = clock
-        self._open: set[Hashable] = set()
+        self._open: dict[Hashable, str] = {}  # with their addresses
+        self._of_address: Counter[str] = Counter()
         self._waiting_for: dict[Hashable, _Turn] = {}  # longest first
         self._closed = asyncio.Event()
 
-    async def admit(self) -> None:
-        """Return when one more may come in; those after it wait in the kernel meanwhile."""
+    async def admit(self, address: str) -> bool:
+        """Return when one more may come in; those after it wait in the kernel meanwhile.
+
+        At once it is False if its address has as many as it may, and we owe all of them an answer.
+        """
+        if self._of_address[address] >= self._limits.per_address and not self._evict_of(address):
+            return False
         while len(self._open) >= self._limits.connections:
             spared = self.evict_oldest()
             if spared > 0:
                 self._closed.clear()
                 with suppress(asyncio.TimeoutError):
                     await asyncio.wait_for(self._closed.wait(), spared)
+        return True
 
     def evict_oldest(self) -> float:
         """Close the connection waited for longest, or return how long it is still spared."""
         for peer, turn in self._waiting_for.items():
             spared = turn.since + self._limits.spared - self._clock()
             if spared <= 0:
-                self.remove(peer)
-                turn.close()
+                self._evict(peer, turn)
             return spared
         return self._limits.spared
 
-    def wait_for(self, peer: Hashable, close: Callable[[], object]) -> None:
+    def wait_for(self, peer: Hashable, close: Callable[[], object], address: str) -> None:
         """Note that it is the peer's turn; `close` evicts it."""
-        self.serve(peer)
+        self.serve(peer, address)
         self._waiting_for[peer] = _Turn(self._clock(), close)
 
-    def serve(self, peer: Hashable) -> None:
+    def serve(self, peer: Hashable, address: str) -> None:
         """Note that it is our turn."""
-        self._open.add(peer)
+        if peer not in self._open:
+            self._open[peer] = address
+            self._of_address[address] += 1
         self._waiting_for.pop(peer, None)
 
     def remove(self, peer: Hashable) -> None:
         """Forget a peer."""
-        self._open.discard(peer)
+        address = self._open.pop(peer, None)
+        if address is not None:
+            self._of_address[address] -= 1
+            if not self._of_address[address]:
+                del self._of_address[address]
         self._waiting_for.pop(peer, None)
         self._closed.set()
+
+    def _evict_of(self, address: str) -> bool:
+        for peer, turn in self._waiting_for.items():
+            if self._open[peer] == address:
+                self._evict(peer, turn)
+                return True
+        return False
+
+    def _evict(self, peer: Hashable, turn: _Turn) -> None:
+        self.remove(peer)
+        turn.close()
 
 
 class Connection(H11Protocol):
@@ -98,8 +139,10 @@ class Connection(H11Protocol):
         limiter: ConnectionLimiter,
         patience: float,
         since: float,
+        address: str,
     ) -> None:
         super().__init__(config, state, app_state={})
+        self._address = address
         self._limiter = limiter
         self._patience = patience
         self._since: float | None = since
@@ -152,11 +195,11 @@ class Connection(H11Protocol):
         if self._our_turn():
             self._since = None
             self._stop_deadline()
-            self._limiter.serve(self)
+            self._limiter.serve(self, self._address)
         elif self._deadline is None:
             since = self.loop.time() if self._since is None else self._since
             self._deadline = self.loop.call_at(since + self._patience, self.transport.abort)
-            self._limiter.wait_for(self, self.transport.abort)
+            self._limiter.wait_for(self, self.transport.abort, self._address)
 
     def _our_turn(self) -> bool:
         return (

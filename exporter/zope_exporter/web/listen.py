@@ -1,14 +1,18 @@
-"""The address to listen on."""
+"""Where to listen."""
 
 import errno
 import os
 import re
 import socket
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from ipaddress import ip_address
 
 from zope_exporter.system.user_error import UserError
 
 FLAG = "--web.listen-address"
+SYSTEMD = "--web.systemd-socket"
+FIRST_HANDED_OVER = 3  # sd_listen_fds(3)
 BACKLOG = 1024
 _ADDRESS = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:\[\]]*)):(?P<port>\d{1,5})", re.ASCII)
 _REASONS = {
@@ -45,6 +49,49 @@ def listen(address: str) -> socket.socket:
     # without it the body of an answer waits 40 ms for the acknowledgement of its headers.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
+
+
+@contextmanager
+def listen_on(addresses: Sequence[str]) -> Iterator[list[socket.socket]]:
+    """Listen on each of the addresses.
+
+    Raises ListenError.
+    """
+    with ExitStack() as stack:
+        yield [stack.enter_context(listen(address)) for address in addresses]
+
+
+@contextmanager
+def handed_over(
+    environ: Mapping[str, str], first: int = FIRST_HANDED_OVER
+) -> Iterator[list[socket.socket]]:
+    """Take the sockets that systemd listens on for us.
+
+    Raises UserError if there is none, or one that is not of TCP.
+    """
+    count = environ.get("LISTEN_FDS", "")
+    if environ.get("LISTEN_PID") != str(os.getpid()) or not count.isdecimal() or not int(count):
+        raise UserError(f"{SYSTEMD}: systemd has handed over no socket; start the .socket unit")
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(_taken(descriptor))
+            for descriptor in range(first, first + int(count))
+        ]
+
+
+def _taken(descriptor: int) -> socket.socket:
+    remedy = f"{SYSTEMD}: descriptor {descriptor} is not a TCP socket that listens"
+    try:
+        taken = socket.socket(fileno=descriptor)
+    except OSError:
+        raise UserError(f"{remedy}; give ListenStream=PORT in the .socket unit") from None
+    tcp = taken.family in {socket.AF_INET, socket.AF_INET6} and taken.type == socket.SOCK_STREAM
+    if not tcp or not taken.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        taken.detach()
+        raise UserError(f"{remedy}; give ListenStream=PORT and Accept=no in the .socket unit")
+    taken.set_inheritable(False)
+    taken.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return taken
 
 
 def local_url(listener: socket.socket, scheme: str = "http") -> str:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from types import FrameType
@@ -15,7 +15,13 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .auth import Guard
-from .connections import DEFAULT_LIMITS, Connection, ConnectionLimiter, ConnectionLimits
+from .connections import (
+    DEFAULT_LIMITS,
+    Connection,
+    ConnectionLimiter,
+    ConnectionLimits,
+    address_of,
+)
 from .health import HealthSocket
 from .listen import local_url
 from .throttle import Throttle
@@ -30,7 +36,7 @@ _ORIGIN = re.compile(rb"https?://([^/?#@\\]+)", re.IGNORECASE)
 
 
 class Server(uvicorn.Server):
-    """A web server on a socket that listens already.
+    """A web server on sockets that listen already.
 
     uvicorn parses and answers. Accepting is ours, because uvicorn has a deadline neither for the
     TLS handshake nor for the request, and keeps the certificate it started with.
@@ -39,7 +45,7 @@ class Server(uvicorn.Server):
     def __init__(
         self,
         app: ASGIApp,
-        listener: socket.socket,
+        listeners: Sequence[socket.socket],
         web_config: WebConfigFile | None = None,
         limits: ConnectionLimits = DEFAULT_LIMITS,
         token_prefix: str | None = None,
@@ -49,11 +55,11 @@ class Server(uvicorn.Server):
         Raises ConfigError if the certificate of the web configuration cannot be used.
         """
         self._app = Guard(app, web_config, token_prefix) if web_config else app
-        self._listener = listener
+        self._listeners = listeners
         self._limits = limits
         self._limiter = ConnectionLimiter(limits)
         self._arrivals: set[asyncio.Task[None]] = set()
-        self._accepting: asyncio.Task[None] | None = None
+        self._accepting: list[asyncio.Task[None]] = []
         self._refusals = Throttle()
         self._health: HealthSocket | None = None
         tls = web_config.current().tls_server_config if web_config else None
@@ -79,7 +85,13 @@ class Server(uvicorn.Server):
     @property
     def url(self) -> str:
         """Where this server can be reached from this host."""
-        return local_url(self._listener, "https" if self._certificates else "http")
+        return self.urls[0]
+
+    @property
+    def urls(self) -> list[str]:
+        """All of these places."""
+        scheme = "https" if self._certificates else "http"
+        return [local_url(listener, scheme) for listener in self._listeners]
 
     def serve_health(self, name: str, is_ready: Callable[[], bool]) -> None:
         """Have `run` also tell of its health at the abstract Unix socket `name`."""
@@ -97,17 +109,19 @@ class Server(uvicorn.Server):
         if self._health is not None:  # before uvicorn says that it has started
             await self._health.start(self._is_accepting)
         await super().startup(sockets=[])
-        self._listener.setblocking(False)
-        self._accepting = asyncio.create_task(self._accept())
+        for listener in self._listeners:
+            listener.setblocking(False)
+            self._accepting.append(asyncio.create_task(self._accept(listener)))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002
         # In uvicorn's own, a peer that does not read can hold up the end, and a cut off request
         # leaves a traceback in the log.
-        if self._accepting is not None:
-            self._accepting.cancel()
+        for accepting in self._accepting:
+            accepting.cancel()
         if self._health is not None:
             self._health.stop()
-        self._listener.close()
+        for listener in self._listeners:
+            listener.close()
         for arrival in self._arrivals:
             arrival.cancel()
         if self.server_state.tasks:
@@ -120,7 +134,7 @@ class Server(uvicorn.Server):
         await asyncio.sleep(0)  # in which the aborted connections close their sockets
 
     def _is_accepting(self) -> bool:
-        return self._accepting is not None and not self._accepting.done()
+        return bool(self._accepting) and not any(task.done() for task in self._accepting)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer = _refusal(scope) or self._app
@@ -128,13 +142,15 @@ class Server(uvicorn.Server):
         with suppress(asyncio.CancelledError):  # only the end of the server cancels a request
             await answer(scope, receive, send)
 
-    async def _accept(self) -> None:
+    async def _accept(self, listener: socket.socket) -> None:
         while True:
-            await self._accept_one()
+            await self._accept_one(listener)
+            # Where more wait already, neither of the two waits; in a flood nobody would be served.
+            await asyncio.sleep(0)
 
-    async def _accept_one(self) -> None:
+    async def _accept_one(self, listener: socket.socket) -> None:
         try:
-            arrived, _ = await asyncio.get_running_loop().sock_accept(self._listener)
+            arrived, peer = await asyncio.get_running_loop().sock_accept(listener)
         except ConnectionAbortedError:  # the peer has gone already
             return
         except OSError as error:  # out of descriptors
@@ -143,14 +159,18 @@ class Server(uvicorn.Server):
             self._limiter.evict_oldest()
             await asyncio.sleep(0.1)  # nothing tells when there is a descriptor again
             return
+        address = address_of(peer)
         try:
-            await self._limiter.admit()
+            admitted = await self._limiter.admit(address)
         except asyncio.CancelledError:
             arrived.close()
             raise
-        arrival = asyncio.create_task(self._connect(arrived))
+        if not admitted:
+            arrived.close()
+            return
+        arrival = asyncio.create_task(self._connect(arrived, address))
         self._arrivals.add(arrival)
-        self._limiter.wait_for(arrival, arrival.cancel)
+        self._limiter.wait_for(arrival, arrival.cancel, address)
         arrival.add_done_callback(partial(self._settled, arrived))
 
     def _settled(self, arrived: socket.socket, arrival: asyncio.Task[None]) -> None:
@@ -159,21 +179,21 @@ class Server(uvicorn.Server):
         if arrival.cancelled():
             arrived.close()  # nobody may have taken it over yet
 
-    async def _connect(self, arrived: socket.socket) -> None:
+    async def _connect(self, arrived: socket.socket, address: str) -> None:
         context = self._certificates.context() if self._certificates else None
         if self._certificates and context is None:
             arrived.close()
             return
         loop = asyncio.get_running_loop()
-        since = loop.time()
+        since, patience = loop.time(), self._limits.patience
         with suppress(OSError):  # gone, too slow, or no TLS: all the peer's doing
             await loop.connect_accepted_socket(
                 lambda: Connection(
-                    self.config, self.server_state, self._limiter, self._limits.patience, since
+                    self.config, self.server_state, self._limiter, patience, since, address
                 ),
                 arrived,
                 ssl=context,
-                ssl_handshake_timeout=self._limits.patience if context else None,
+                ssl_handshake_timeout=patience if context else None,
             )
 
 

@@ -7,11 +7,13 @@ from pathlib import Path
 from zope_exporter.config.load import ConfigError, Problem
 
 from .reloading_config import file_state
-from .webconfig import TLSConfig, WebConfigFile
+from .webconfig import CIPHER_SUITES, CURVES, TLSConfig, WebConfigFile
 
 log = logging.getLogger(__name__)
 
 _VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
+# What has authenticated encryption and forward secrecy; all clients that speak TLS 1.2 well do.
+_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 _CLIENTS = {
     "NoClientCert": ssl.CERT_NONE,
     "VerifyClientCertIfGiven": ssl.CERT_OPTIONAL,
@@ -71,6 +73,7 @@ def make_context(path: Path, tls: TLSConfig) -> ssl.SSLContext:
     context.minimum_version = _VERSIONS[tls.min_version]
     context.maximum_version = _VERSIONS[tls.max_version]
     context.verify_mode = _CLIENTS[tls.client_auth_type]
+    _negotiate(context, path, tls)
     try:
         # Without a password OpenSSL would ask for one on the terminal, and wait.
         context.load_cert_chain(tls.cert_file, tls.key_file, password="")
@@ -82,6 +85,24 @@ def make_context(path: Path, tls: TLSConfig) -> ssl.SSLContext:
         except ssl.SSLError:
             raise ConfigError(path, [_no_pem("client_ca_file", tls.client_ca_file)]) from None
     return context
+
+
+def _negotiate(context: ssl.SSLContext, path: Path, tls: TLSConfig) -> None:
+    named = [CIPHER_SUITES[name] for name in tls.cipher_suites if name in CIPHER_SUITES]
+    context.set_ciphers(":".join(named) or _CIPHERS)
+    if tls.only_13:
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+    if not tls.prefer_server_cipher_suites:
+        context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
+    curves = [CURVES[name] for name in tls.curve_preferences]
+    set_groups = getattr(context, "set_groups", None)  # of Python 3.15
+    if set_groups is not None and curves:
+        set_groups(":".join(curves))
+    elif len(curves) > 1:
+        reason = "Python before 3.15 can be given one curve only"
+        raise ConfigError(path, [_problem("curve_preferences", reason, "keep the first")])
+    elif curves:
+        context.set_ecdh_curve(curves[0])
 
 
 def _files(tls: TLSConfig) -> dict[str, Path]:

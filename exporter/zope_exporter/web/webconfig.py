@@ -1,30 +1,26 @@
 """The web configuration file, in the schema Prometheus' own exporters share."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 import bcrypt
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from zope_exporter.config.load import ConfigError, Document, Problem, read, validate
-from zope_exporter.config.types import FilePath, Section, wrong
+from zope_exporter.config.types import FilePath, Seconds, Section, wrong
 
 from .reloading_config import ReloadingConfig
 
 # What the schema knows and we do not do; to pass over it in silence would drop a protection.
 _UNSUPPORTED = (
-    "rate_limit",
     "http_server_config.http2",
     "tls_server_config.cert",
     "tls_server_config.key",
     "tls_server_config.client_ca",
     "tls_server_config.client_allowed_sans",
-    "tls_server_config.cipher_suites",
-    "tls_server_config.prefer_server_cipher_suites",
-    "tls_server_config.curve_preferences",
 )
 # The headers that may be set, with the values they may have; without a list any value goes.
 _HEADERS: dict[str, tuple[str, ...]] = {
@@ -33,6 +29,30 @@ _HEADERS: dict[str, tuple[str, ...]] = {
     "X-Content-Type-Options": ("nosniff",),
     "X-Frame-Options": ("deny", "sameorigin"),
     "X-XSS-Protection": (),
+}
+# By the names of Go, in which all exporters have them, what OpenSSL calls them.
+CIPHER_SUITES = {
+    f"TLS_ECDHE_{key}_WITH_{go}": f"ECDHE-{key}-{openssl}"
+    for key in ("ECDSA", "RSA")
+    for go, openssl in {
+        "AES_128_GCM_SHA256": "AES128-GCM-SHA256",
+        "AES_256_GCM_SHA384": "AES256-GCM-SHA384",
+        "CHACHA20_POLY1305_SHA256": "CHACHA20-POLY1305",
+        "AES_128_CBC_SHA": "AES128-SHA",
+        "AES_256_CBC_SHA": "AES256-SHA",
+    }.items()
+}
+# Those of TLS 1.3 may be named, but are always all on, as with Go.
+CIPHER_SUITES_13 = (
+    "TLS_AES_128_GCM_SHA256",
+    "TLS_AES_256_GCM_SHA384",
+    "TLS_CHACHA20_POLY1305_SHA256",
+)
+CURVES = {
+    "CurveP256": "prime256v1",
+    "CurveP384": "secp384r1",
+    "CurveP521": "secp521r1",
+    "X25519": "X25519",
 }
 _BCRYPT = re.compile(r"\$2[aby]\$(0[4-9]|[12]\d|3[01])(\$[./A-Za-z0-9]{53})")
 
@@ -65,6 +85,19 @@ def _headers(headers: dict[str, str]) -> dict[str, str]:
     return headers
 
 
+def _one_of(known: Iterable[str]) -> AfterValidator:
+    def check(name: str) -> str:
+        if name not in known:
+            raise wrong(f"{name} is not known", f"known here: {', '.join(known)}")
+        return name
+
+    return AfterValidator(check)
+
+
+def _zero(value: object) -> object:
+    return "0s" if value in (0, "0") and value is not False else value
+
+
 class TLSConfig(Section):
     """How to speak TLS; all files are PEM and are read again when they change."""
 
@@ -76,6 +109,9 @@ class TLSConfig(Section):
     ] = "NoClientCert"
     min_version: Literal["TLS12", "TLS13"] = "TLS12"
     max_version: Literal["TLS12", "TLS13"] = "TLS13"
+    cipher_suites: tuple[Annotated[str, _one_of((*CIPHER_SUITES, *CIPHER_SUITES_13))], ...] = ()
+    prefer_server_cipher_suites: bool = True
+    curve_preferences: tuple[Annotated[str, _one_of(CURVES)], ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> "TLSConfig":
@@ -91,13 +127,27 @@ class TLSConfig(Section):
             )
         if self.min_version > self.max_version:
             raise wrong("min_version is above max_version", "no client could ever connect")
+        if self.only_13 and self.max_version == "TLS12":
+            raise wrong("cipher_suites has none of TLS 1.2", "no client could ever connect")
         return self
+
+    @property
+    def only_13(self) -> bool:
+        """Whether the cipher suites leave nothing but TLS 1.3."""
+        return bool(self.cipher_suites) and not CIPHER_SUITES.keys() & set(self.cipher_suites)
 
 
 class HTTPConfig(Section):
     """Headers to add to every answer."""
 
     headers: Annotated[dict[str, str], AfterValidator(_headers)] = Field(default={})
+
+
+class RateLimitConfig(Section):
+    """One request each `interval`, after a burst; 0 for no limit."""
+
+    interval: Annotated[Seconds, BeforeValidator(_zero)]
+    burst: Annotated[int, Field(ge=1)]
 
 
 class WebConfig(Section):
@@ -109,6 +159,7 @@ class WebConfig(Section):
         dict[Annotated[str, AfterValidator(_user)], Annotated[str, AfterValidator(_bcrypt_hash)]],
         Field(default_factory=dict, repr=False),
     ]
+    rate_limit: RateLimitConfig | None = None
 
 
 def load_web_config(path: Path) -> WebConfig:

@@ -30,7 +30,7 @@ def main(series: str) -> None:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
     collector = _held() if series == "held" else Steady(int(series))
     with listen("127.0.0.1:0") as listener:
-        server = Server(app_of(collector), listener)
+        server = Server(app_of(collector), [listener])
         sys.stdout.write(f"{server.url}\n")
         sys.stdout.flush()
         server.run()

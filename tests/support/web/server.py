@@ -77,7 +77,7 @@ def serving(
     """Serve in a thread, for as long as the context lasts."""
     config = WebConfigFile(web_config) if web_config else None
     with listen(address) as listener:
-        server = Server(app or app_of(Steady()), listener, config, limits, token_prefix)
+        server = Server(app or app_of(Steady()), [listener], config, limits, token_prefix)
         thread = threading.Thread(target=server.run, name="server")
         thread.start()
         try:

@@ -1,0 +1,43 @@
+import re
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.programs.exporter import serving
+
+# What systemd does with a .socket unit: the socket is descriptor 3, and the process id is told.
+HAND_OVER = """
+import os, socket, sys
+listener = socket.create_server(("127.0.0.3", 0))
+os.dup2(listener.fileno(), 3, inheritable=True)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+@pytest.fixture
+def quiet_config(tmp_path: Path) -> Path:
+    """A configuration that finds nothing."""
+    config = tmp_path / "zope-exporter.yml"
+    config.write_text("discover: false\n")
+    return config
+
+
+def test_each_listen_address_is_served(tmp_path: Path, quiet_config: Path) -> None:
+    log = tmp_path / "log"
+    flags = ("--config.file", quiet_config, "--web.listen-address", "127.0.0.2:0")
+    with serving(tmp_path, *flags, log=log) as running:
+        assert httpx.get(f"{running.url}/-/healthy").status_code == 200
+        urls = re.findall(r'listens on (\S+)"', log.read_text())
+        assert [url.rpartition(":")[0] for url in urls] == ["http://127.0.0.1", "http://127.0.0.2"]
+        assert httpx.get(f"{urls[1]}/metrics", timeout=60).status_code == 200
+
+
+def test_a_socket_of_systemd_is_served_instead(tmp_path: Path, quiet_config: Path) -> None:
+    flags = ("--config.file", quiet_config, "--web.systemd-socket")
+    within = (sys.executable, "-c", HAND_OVER)
+    with serving(tmp_path, *flags, log=tmp_path / "log", within=within) as running:
+        assert running.url.startswith("http://127.0.0.3:")
+        assert httpx.get(f"{running.url}/-/healthy").status_code == 200
