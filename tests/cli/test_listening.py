@@ -11,7 +11,8 @@ from tests.support.programs.exporter import serving
 HAND_OVER = """
 import os, socket, sys
 listener = socket.create_server(("127.0.0.3", 0))
-os.dup2(listener.fileno(), 3, inheritable=True)
+os.dup2(listener.fileno(), 3)
+os.set_inheritable(3, True)  # dup2 leaves it alone where it is 3 already
 os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
 os.execv(sys.argv[1], sys.argv[1:])
 """
