@@ -66,4 +66,5 @@ def _details(job: Job) -> Iterator[str]:
 
 
 def _time(moment: float) -> str:
-    return f"{datetime.fromtimestamp(moment, timezone.utc).astimezone():%Y-%m-%d %H:%M:%S}"
+    local = datetime.fromtimestamp(moment, timezone.utc).astimezone()
+    return local.isoformat(" ", "seconds")

@@ -15,6 +15,7 @@ from zope_exporter.system.open_files import Identity, OpenFile
 from .datafile import OwnerHiddenError
 
 INODE = "ino:"
+FLAGS = "flags:"
 SUFFIXES = ("", ".old", ".pack", ".lock", ".index.index_tmp")
 
 
@@ -52,8 +53,10 @@ def _paths(data_fs: Path) -> frozenset[str]:
 
 @dataclass(frozen=True)
 class Holders:
-    """The processes that have a Data.fs, its lock or its `.old` open.
+    """The processes that have a Data.fs, its lock or its `.old` open, as Zope, ZEO or repozo do.
 
+    A zope-exporter that only looks into them is none of these: it reads on with what it has open,
+    and sees by the next look that there is another file.
     `locked` tells that some process holds ZODB's lock, even one that cannot be seen; `hidden` how
     many processes may not be looked into.
     """
@@ -96,16 +99,32 @@ def _identities(paths: set[Path]) -> Iterator[Identity]:
 def _holds(process: Path, names: set[str], inodes: set[int], identities: set[Identity]) -> bool:
     def is_wanted(path: str, fdinfo: Path) -> bool:
         # First without a look at the file: to stat one on a file system that hangs, hangs.
-        return Path(path).name in names or _inode(fdinfo) in inodes
+        if Path(path).name not in names and _inode(fdinfo) not in inodes:
+            return False
+        return not _is_a_look(fdinfo)
 
     return any(file.identity in identities for file in system.open_files(process, is_wanted))
 
 
 def _inode(fdinfo: Path) -> int | None:
     """Return the inode of what is open, None from a kernel before 5.14."""
+    found = _told(fdinfo, INODE)
+    return None if found is None else int(found)
+
+
+def _is_a_look(fdinfo: Path) -> bool:
+    """Tell whether it is open as our own looks are: for reading, and without waiting.
+
+    ZODB, repozo and cp open files for reading as everybody does, without that second flag.
+    """
+    flags = int(_told(fdinfo, FLAGS) or "0", 8)
+    return flags & os.O_ACCMODE == os.O_RDONLY and bool(flags & os.O_NONBLOCK)
+
+
+def _told(fdinfo: Path, name: str) -> str | None:
     for line in fdinfo.read_text().splitlines():
-        if line.startswith(INODE):
-            return int(line.removeprefix(INODE))
+        if line.startswith(name):
+            return line.removeprefix(name)
     return None
 
 
