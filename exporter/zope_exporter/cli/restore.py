@@ -31,9 +31,10 @@ GO_BY_LOCK = (
     " none of them has the Data.fs open."
 )
 AT = (
-    "The moment whose state is wanted, as 2026-11-22T14:30:00+01:00, a transaction id, or the stamp"
-    " of a backup (2026-11-22-13-30-00): of the backups that have nothing of later, the one made"
-    " last is restored; without it, the one made last of all."
+    "The moment whose state is wanted, as 2026-11-22T14:30:00+01:00, without zone in that of this"
+    " host, or a transaction id: every commit that a backup, or a Data.fs, has can be had, unless a"
+    " pack has removed it. Or the stamp of a backup (2026-11-22-13-30-00), for that very one."
+    " Without it, the backup made last is restored."
 )
 BLOBS = (
     "Blobs to go with it, in place of the repository's own: a blob directory, or one that"
@@ -99,8 +100,9 @@ def restore_command(
     from zope_exporter.maintenance.restore.restore import rehearse, restore
 
     moment = _moment(at)
-    if at is not None and not source.is_dir():
-        raise click.BadParameter("only a repository has several states", param_hint="--at")
+    if isinstance(moment, str) and not source.is_dir():
+        reason = "only a repository has backups with stamps; give a time"
+        raise click.BadParameter(reason, param_hint="--at")
     stamp = f"{datetime.now(timezone.utc):%Y-%m-%dT%H-%M-%S.%f}"
     place = Place(data_fs.absolute(), blob_dir.absolute() if blob_dir else None, stamp)
 
@@ -130,6 +132,7 @@ def _source(
     path: Path, moment: bytes | str | None, blobs: Path | None, report: Report
 ) -> "AbstractContextManager[Source]":
     from zope_exporter.maintenance.restore.blob_directory import find_blobs
+    from zope_exporter.maintenance.restore.point_in_time import understood
     from zope_exporter.maintenance.restore.repository_source import backup_source
     from zope_exporter.maintenance.restore.source import FileSource
 
@@ -137,9 +140,11 @@ def _source(
         given, blobs = blobs, find_blobs(blobs)
         if blobs != given:
             report.say(f"the blobs are taken from {blobs}")
+    if isinstance(moment, bytes):
+        report.say(f"wanted is the state of {understood(moment)}")
     if path.is_dir():
         return backup_source(path, moment, blobs, report)
-    return nullcontext(FileSource(path, blobs))
+    return nullcontext(FileSource(path, blobs, moment if isinstance(moment, bytes) else None))
 
 
 @click.command("recover", epilog=RECOVER_EXITS)

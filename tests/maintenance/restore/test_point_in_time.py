@@ -1,3 +1,6 @@
+import time
+from collections.abc import Iterator
+
 import pytest
 from persistent.TimeStamp import TimeStamp
 
@@ -5,8 +8,29 @@ from zope_exporter.maintenance.restore.point_in_time import (
     PointInTimeError,
     shown,
     transaction_at,
+    understood,
     wanted,
 )
+
+
+@pytest.fixture
+def in_kathmandu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A quarter of an hour is in no other zone by mistake."""
+    with monkeypatch.context() as changed:
+        changed.setenv("TZ", "Asia/Kathmandu")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_kathmandu")
+def test_what_was_understood_is_shown_with_the_zone() -> None:
+    for text in ("2026-11-22 14:30", "2026-11-22T08:45:00Z"):
+        assert understood(transaction_at(text)) == (
+            "2026-11-22T14:30:00+05:45, 2026-11-22T08:45:00Z"
+        )
+    for text in ("9999-12-31T23:59:59Z", "0001-01-01T00:00Z"):
+        assert understood(transaction_at(text))
 
 
 @pytest.mark.parametrize(
@@ -15,9 +39,15 @@ from zope_exporter.maintenance.restore.point_in_time import (
         ("2026-11-22T14:30:00Z", (2026, 11, 22, 14, 30, 0)),
         ("2026-11-22T14:30Z", (2026, 11, 22, 14, 30, 0)),
         ("2026-11-22T14:30:12.5+01:00", (2026, 11, 22, 13, 30, 12.5)),
+        ("2026-11-22 14:30:12+0100", (2026, 11, 22, 13, 30, 12)),
+        ("2026-11-22 14:30", (2026, 11, 22, 8, 45, 0)),
+        ("2026-11-22T14:30:07.25", (2026, 11, 22, 8, 45, 7.25)),
     ],
 )
-def test_a_moment_needs_its_zone(text: str, expected: tuple[float, ...]) -> None:
+@pytest.mark.usefixtures("in_kathmandu")
+def test_a_moment_is_of_its_zone_or_of_that_of_this_host(
+    text: str, expected: tuple[float, ...]
+) -> None:
     assert transaction_at(text) == TimeStamp(*expected).raw()
 
 
@@ -28,7 +58,7 @@ def test_a_transaction_id_is_taken_as_it_is() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "zzz", "2026-11-22", "2026-11-22T14:30:00", "2026-02-30T00:00:00Z", "now", "040d2f88"],
+    ["", "zzz", "2026-11-22", "2026-11-22T14:30:00 CET", "2026-02-30T00:00:00Z", "now", "040d2f88"],
 )
 def test_facts_r13_what_is_no_moment_is_an_error_and_not_the_newest(text: str) -> None:
     with pytest.raises(PointInTimeError, match="is not a moment"):

@@ -48,11 +48,11 @@ from zope_exporter.storage.filestorage.format import (
     FIRST_TRANSACTION,
     LENGTH,
     PACKED,
-    TRANSACTION_HEADER,
     time_of,
 )
 from zope_exporter.storage.filestorage.reader import HEADERS_ONLY, DataFile
 
+from .headers import Headers
 from .manifest import SUFFIX
 from .parent import same_file
 from .pieces import DamagedPieceError, contents
@@ -143,14 +143,14 @@ class _Past:
         self._ends: set[int] = set()
         self._stamp = backup.stamp
         report.stage(STAGE, backup.pieces[-1].end)
-        headers = _Headers()
+        headers = Headers()
         with ThreadPoolExecutor(2) as pool:
             try:
                 for piece in backup.pieces:
                     found = array("Q")
                     for data in contents(backup.repository, piece, pool):
                         report.check()
-                        found.extend(headers.feed(data))
+                        found.extend(each.tid for each in headers.feed(data))
                         report.advance(len(data))
                     self.tids.extend(found)  # now that its sums are right
                     self._ends.update(found[-1:])
@@ -187,30 +187,6 @@ class _Past:
             f"{file.path} lacks what backup {self._stamp} has after {_shown(shared)}, and has later"
             " transactions: it was set back, but not to a backup"
         )
-
-
-class _Headers:
-    """Finds the headers of transactions in bytes that come in their order."""
-
-    def __init__(self) -> None:
-        self._fed = 0
-        self._next = FIRST_TRANSACTION
-        self._rest = b""
-        self._tid = 0
-
-    def feed(self, data: bytes) -> Iterator[int]:
-        """Yield the ids of the transactions that begin in the next bytes."""
-        window = self._rest + data
-        base = self._fed - len(self._rest)
-        self._fed += len(data)
-        while self._next + TRANSACTION_HEADER.size <= self._fed:
-            tid, length, *_ = TRANSACTION_HEADER.unpack_from(window, self._next - base)
-            if tid <= self._tid:
-                raise BrokenStructureError(f"byte {self._next}: no transaction after that before")
-            yield tid
-            self._tid = tid
-            self._next += length + LENGTH.size
-        self._rest = window[self._next - base :] if self._next < self._fed else b""
 
 
 def _unknown(data_fs: Path, tid: int, covered: int) -> str:

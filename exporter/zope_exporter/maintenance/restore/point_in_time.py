@@ -1,4 +1,4 @@
-"""The moment whose state is wanted, as a person writes it: no guess, and no default."""
+"""The moment whose state is wanted, as a person writes it, and shown as it was understood."""
 
 import re
 from datetime import datetime, timezone
@@ -8,9 +8,11 @@ from persistent.TimeStamp import TimeStamp
 from zope_exporter.maintenance.backup.stamps import time_of
 
 _TID = re.compile("(?:0x)?([0-9a-fA-F]{16})")
-_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d)(?::(\d\d)(?:\.(\d{1,6}))?)?(Z|[+-]\d\d:\d\d)")
+_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(?::(\d\d)(?:\.(\d{1,6}))?)?(?:(Z)|([+-]\d\d):?(\d\d))?"
+)
 HOW = (
-    "write 2026-11-22T14:30:00Z or 2026-11-22T14:30:00+01:00, a zone being needed,"
+    "write 2026-11-22T14:30:00Z, 2026-11-22T14:30:00+01:00, or without zone for that of this host,"
     " the 16 hexadecimal digits of a transaction id, or the stamp of a backup, 2026-11-22-13-30-00"
 )
 # Beyond these a transaction id begins anew.
@@ -35,10 +37,12 @@ def transaction_at(text: str) -> bytes:
     time = _TIME.fullmatch(text)
     if not time:
         raise PointInTimeError(f"{text!r} is not a moment: {HOW}")
-    minute, second, fraction, zone = time.groups("0")
+    day, minute, second, fraction, utc, hours, minutes = time.groups()
+    zone = "+00:00" if utc else f"{hours}:{minutes}" if hours else ""
     # All that Python 3.10 understands.
-    whole = f"{minute}:{second:0>2}.{fraction:0<6}{'+00:00' if zone == 'Z' else zone}"
+    whole = f"{day}T{minute}:{second or '00'}.{fraction or '':0<6}{zone}"
     try:
+        # Without a zone it is local time.
         when = datetime.fromisoformat(whole).astimezone(timezone.utc)
     except (ValueError, OverflowError) as error:
         raise PointInTimeError(f"{text!r} is not a moment ({error}): {HOW}") from None
@@ -47,6 +51,12 @@ def transaction_at(text: str) -> bytes:
     seconds = when.second + when.microsecond / 1e6
     stamp = TimeStamp(when.year, when.month, when.day, when.hour, when.minute, seconds)
     return bytes(stamp.raw())
+
+
+def understood(tid: bytes) -> str:
+    """Return the time of a transaction in the zone of this host, with that zone, and in UTC."""
+    when = datetime.fromtimestamp(TimeStamp(tid).timeTime(), timezone.utc)
+    return f"{when.astimezone().isoformat(timespec='seconds')}, {when:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def shown(tid: bytes) -> str:

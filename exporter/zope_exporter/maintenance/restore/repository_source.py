@@ -1,8 +1,10 @@
 """A backup of a repository as what is restored, chosen by the moment whose state is wanted.
 
-Once it has turned out to be damaged, another one that is whole is looked for.
+The state of a moment between two backups is in the later one, up to there. Once a backup has turned
+out to be damaged, another one that is whole is looked for.
 """
 
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -10,18 +12,27 @@ from pathlib import Path
 
 from persistent.TimeStamp import TimeStamp
 
+from zope_exporter.maintenance.backup.headers import Headers
 from zope_exporter.maintenance.backup.integrity import faithful
-from zope_exporter.maintenance.backup.pieces import DamagedPieceError, damage, write_restored
+from zope_exporter.maintenance.backup.pieces import (
+    DamagedPieceError,
+    all_contents,
+    damage,
+    write_restored,
+)
 from zope_exporter.maintenance.backup.repository import Backup, Repository, read_repository, shared
 from zope_exporter.maintenance.backup.snapshots import blobs_of, check_blobs
+from zope_exporter.maintenance.backup.stream_check import BrokenStructureError
 from zope_exporter.maintenance.jobs.report import (
     ActionError,
     InterruptedActionError,
     RefusedError,
     Report,
 )
+from zope_exporter.storage.filestorage.format import Transaction
 from zope_exporter.storage.filestorage.tail import read_tail
 
+from .cut import Cut, PackedError, find_cut
 from .point_in_time import shown
 from .source import Source, odd_ones, sizes_of
 
@@ -36,20 +47,33 @@ class BackupSource:
     backup, which backs up none, unless others are given.
     """
 
-    def __init__(self, fit: tuple[Backup, ...], backup: Backup, blobs: Path | None) -> None:
+    def __init__(
+        self,
+        fit: tuple[Backup, ...],
+        backup: Backup,
+        blobs: Path | None,
+        cut: Cut | None = None,
+    ) -> None:
+        """With a `cut`, what is later is left out."""
         self.name = f"backup {backup.stamp} of {backup.repository}"
         self.size = backup.pieces[-1].end
         self.faithful = faithful(backup)
         self._fit = fit
         self._backup = backup
+        self._cut = cut
         self._snapshot = None if blobs else _snapshot_for(backup, fit)
         self.blobs = self._snapshot.blob_snapshot if self._snapshot else blobs
         self.listed = self._snapshot is backup
 
     def sizes(self) -> Mapping[str, int]:
         if self._snapshot is None:
-            return sizes_of(self.blobs)
-        return {path: blob.size for path, blob in (blobs_of(self._snapshot) or {}).items()}
+            sizes = sizes_of(self.blobs)
+        else:
+            sizes = {path: blob.size for path, blob in (blobs_of(self._snapshot) or {}).items()}
+        return {path: size for path, size in sizes.items() if self._has(path)}
+
+    def _has(self, blob: str) -> bool:
+        return self._cut is None or self._cut.has(blob)
 
     def verify(self, report: Report) -> None:
         """The pieces are checked when they are read, all before any exchange."""
@@ -65,7 +89,7 @@ class BackupSource:
                 " has any"
             )
         faults = [text.partition(": ") for text in check_blobs(self._snapshot, report)]
-        return {path: reason for path, _, reason in faults}
+        return {path: reason for path, _, reason in faults if self._has(path)}
 
     def write(self, target: Path, report: Report) -> None:
         try:
@@ -73,7 +97,11 @@ class BackupSource:
         except DamagedPieceError as error:
             reason = f"{error.piece}: {error.reason}"
             raise ActionError(STAGE, reason, self.instead(report)) from error
-        last, told = read_tail(target).last, self._backup.covered_tid
+        told = self._backup.covered_tid
+        if self._cut is not None:
+            os.truncate(target, self._cut.position)
+            told = self._cut.tid
+        last = read_tail(target).last
         found = last.tid if last else 0
         if told is not None and found != told:
             raise ActionError(STAGE, f"{self.name} ends with another transaction than it says")
@@ -97,25 +125,74 @@ def backup_source(
     try:
         with shared(path):
             repository = read_repository(path)
-            fit = _fit(repository, at)
+            fit = tuple(backup for backup in repository.complete if _is_of(backup, at))
+            between = _between(repository, fit, at, report) if isinstance(at, bytes) else None
+            if between is not None:
+                backup, cut = between
+                yield BackupSource((*fit, backup), backup, blobs, cut)
+                return
+            _check_any(repository, fit, at)
             broken = [each for each in repository.backups if not each.complete and _is_of(each, at)]
-            backup = _chosen(fit, broken, report)
-            yield BackupSource(fit, backup, blobs)
+            yield BackupSource(fit, _chosen(fit, broken, report), blobs)
     except OSError as error:
         raise ActionError(
             "reading the repository", f"{error.filename}: {error.strerror}"
         ) from error
 
 
-def _fit(repository: Repository, at: bytes | str | None) -> tuple[Backup, ...]:
-    """Return the complete backups that have nothing of later."""
-    fit = tuple(backup for backup in repository.complete if _is_of(backup, at))
+def _between(
+    repository: Repository, fit: Sequence[Backup], at: bytes, report: Report
+) -> tuple[Backup, Cut] | None:
+    """Return the backup that goes on beyond a moment, and where; None if none has more of it."""
+    newest = max(fit, key=lambda each: each.stamp, default=None)
+    known = int.from_bytes(end_of(newest), "big") if newest else 0
+    later = min(
+        (
+            each
+            for each in repository.complete
+            if end_of(each) > at and (newest is None or each.stamp > newest.stamp)
+        ),
+        key=lambda each: each.stamp,
+        default=None,
+    )
+    if later is None:
+        return None
+    try:
+        cut = find_cut(_transactions(later, newest, report), int.from_bytes(at, "big"))
+    except PackedError:
+        report.say(f"a pack before {later.stamp} has removed states of that time")
+        return None
+    except (DamagedPieceError, BrokenStructureError) as error:
+        report.say(f"passed over backup {later.stamp}, which is not whole: {error}")
+        return None
+    if cut.tid <= known:
+        return None
+    report.say(
+        f"restoring to {shown(cut.tid.to_bytes(8, 'big'))}, which is in the backup {later.stamp}:"
+        " what is later is left out"
+    )
+    return later, cut
+
+
+def _transactions(later: Backup, before: Backup | None, report: Report) -> Iterator[Transaction]:
+    """Yield those of a backup but for what is in the pieces that one before it has as well."""
+    shared = set(before.pieces) if before else set()
+    pieces = [piece for piece in later.pieces if piece not in shared]
+    report.stage("looking for the moment", sum(piece.end - piece.start for piece in pieces))
+    headers = Headers(pieces[0].start)
+    for data in all_contents(later.repository, pieces):
+        report.check()
+        yield from headers.feed(data)
+        report.advance(len(data))
+
+
+def _check_any(repository: Repository, fit: tuple[Backup, ...], at: bytes | str | None) -> None:
+    """Raise RefusedError unless there are backups that fit."""
     if not fit:
         when = "" if at is None else f" of or before {at if isinstance(at, str) else shown(at)}"
         raise RefusedError(
             "missing", f"{repository.path} has no complete backup{when}", _hint(repository)
         )
-    return fit
 
 
 def _is_of(backup: Backup, at: bytes | str | None) -> bool:

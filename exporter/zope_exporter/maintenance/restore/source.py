@@ -1,17 +1,22 @@
 """What can be restored: something that is proven, and then written to a new file."""
 
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from zope_exporter.maintenance.jobs.report import ActionError, Report
-from zope_exporter.storage.filestorage.datafile import FileStorageError
+from zope_exporter.maintenance.jobs.report import ActionError, RefusedError, Report
+from zope_exporter.storage.filestorage.datafile import FileStorageError, opened
+from zope_exporter.storage.filestorage.format import FIRST_TRANSACTION
+from zope_exporter.storage.filestorage.reader import HEADERS_ONLY, DataFile
 from zope_exporter.storage.filestorage.scan import walk
 from zope_exporter.system.foreign_file import chunks
 from zope_exporter.system.fsync import named
 
 from .blob_directory import files, odd
+from .cut import Cut, PackedError, find_cut
+from .point_in_time import shown
 
 
 class Source(Protocol):
@@ -44,12 +49,12 @@ class Source(Protocol):
 
 
 class FileSource:
-    """A copy of a Data.fs, such as what `recover` writes."""
+    """A copy of a Data.fs, such as what `recover` writes, or its state at a moment."""
 
     listed = False
     faithful = False
 
-    def __init__(self, path: Path, blobs: Path | None) -> None:
+    def __init__(self, path: Path, blobs: Path | None, at: bytes | None = None) -> None:
         self.name = str(path)
         self.blobs = blobs
         self._path = path
@@ -57,9 +62,11 @@ class FileSource:
             self.size = path.stat().st_size
         except OSError as error:
             raise ActionError("reading", f"{path}: {error.strerror}") from error
+        self._cut = None if at is None else _cut(path, at)
 
     def sizes(self) -> Mapping[str, int]:
-        return sizes_of(self.blobs)
+        sizes = sizes_of(self.blobs)
+        return {blob: size for blob, size in sizes.items() if not self._cut or self._cut.has(blob)}
 
     def verify(self, report: Report) -> None:
         report.stage(f"reading {self.name}", self.size)
@@ -84,11 +91,29 @@ class FileSource:
                 report.check()
                 copy.write(chunk)
                 report.advance(len(chunk))
+        if self._cut is not None:
+            os.truncate(target, self._cut.position)
         shutil.copymode(self._path, target)
 
     def instead(self, report: Report) -> str:
         report.check()
         return "give another copy"
+
+
+def _cut(path: Path, at: bytes) -> Cut:
+    """Return where a Data.fs is to be cut off. Raises RefusedError `missing`, and ActionError."""
+    try:
+        with opened(path) as descriptor:
+            file = DataFile(path, descriptor, HEADERS_ONLY)
+            cut = find_cut(file.transactions(FIRST_TRANSACTION, 0), int.from_bytes(at, "big"))
+    except PackedError:
+        reason = f"{path} was packed, which has removed states of {shown(at)}"
+        raise RefusedError("missing", reason, "take a backup of before the pack") from None
+    except FileStorageError as error:
+        raise ActionError("reading", str(error)) from error
+    if not cut.tid:
+        raise RefusedError("missing", f"{path} has nothing of or before {shown(at)}")
+    return cut
 
 
 def sizes_of(blobs: Path | None) -> Mapping[str, int]:
