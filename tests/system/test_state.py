@@ -5,11 +5,18 @@ import sys
 import threading
 from contextlib import closing
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
 
 from tests.support.faults.rights import public_directory, unprivileged
-from zope_exporter.system.state import SCHEMA_VERSION, StateError, open_state, state_directory
+from zope_exporter.system.state import (
+    SCHEMA_VERSION,
+    OptionalTable,
+    StateError,
+    open_state,
+    state_directory,
+)
 
 FILE = Path("state.sqlite3")
 
@@ -73,10 +80,35 @@ def test_an_error_in_the_block_undoes_it(tmp_path: Path) -> None:
     assert add(tmp_path / FILE) == [1, 1]
 
 
-def test_a_damaged_file_is_named_with_the_remedy(tmp_path: Path) -> None:
-    (tmp_path / FILE).write_bytes(b"no database at all" * 100)
-    with pytest.raises(StateError, match=r"state\.sqlite3: .*; move the file away"):
+def test_a_damaged_file_is_moved_aside_and_a_new_one_begun(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    aside = tmp_path / "state.sqlite3.damaged"
+    for damage in (b"no database at all" * 100, b"another" * 1000):
+        (tmp_path / FILE).write_bytes(damage)
+        with pytest.raises(StateError, match=f"; it was moved to {aside}, and what was remembered"):
+            add(tmp_path / FILE)
+        assert aside.read_bytes() == damage
+        assert add(tmp_path / FILE) == [1]
+    assert [record.levelname for record in caplog.records] == ["ERROR", "ERROR"]
+
+
+def test_damage_within_is_found_and_its_journal_spoils_no_new_file(tmp_path: Path) -> None:
+    add(tmp_path / FILE)
+    content = (tmp_path / FILE).read_bytes()
+    (tmp_path / FILE).write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
+    with pytest.raises(StateError, match="malformed; it was moved to"):
         add(tmp_path / FILE)
+    assert add(tmp_path / FILE) == [1]
+
+
+def test_a_damaged_file_that_cannot_be_moved_is_named_with_the_remedy() -> None:
+    with public_directory() as directory:
+        (directory / FILE).write_bytes(b"no database at all" * 100)
+        (directory / FILE).chmod(0o666)
+        directory.chmod(0o755)
+        with unprivileged(), pytest.raises(StateError, match=r"state\.sqlite3: .*; move the file"):
+            add(directory / FILE)
 
 
 def test_a_file_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
@@ -94,9 +126,33 @@ def test_a_file_that_is_locked_is_not_waited_for_without_end(tmp_path: Path) -> 
             add(tmp_path / FILE, timeout=0.01)
 
 
-def test_a_directory_that_is_gone_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StateError, match=r"gone.*let the exporter's user write"):
-        add(tmp_path / "gone" / FILE)
+def test_a_directory_that_is_gone_is_made_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    directory = tmp_path / "state"
+    directory.mkdir(mode=0o700)
+    assert add(directory / FILE) == [1]
+    rmtree(directory)
+    assert add(directory / FILE) == [1]
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    (told,) = caplog.messages
+    assert told == f"{directory} was gone, with all that was remembered; it was made again"
+
+
+def test_a_directory_that_cannot_be_made_again_is_named(blocked: Path) -> None:
+    with pytest.raises(StateError, match=r"file/state.*let the exporter's user write"):
+        add(blocked / FILE)
+
+
+def test_a_table_knows_that_its_file_was_replaced(tmp_path: Path) -> None:
+    table = OptionalTable(tmp_path / FILE, "CREATE TABLE IF NOT EXISTS t (n)", "all", None)
+    replaced = []
+    for _ in range(2):
+        for _ in range(2):
+            assert table.attempt(lambda _: True)
+            replaced.append(table.replaced)
+        (tmp_path / FILE).unlink()
+    assert replaced == [0, 0, 1, 1]
 
 
 FILL = """

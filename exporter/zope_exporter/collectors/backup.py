@@ -116,9 +116,10 @@ class BackupCollector:
         self._known: dict[Path, tuple[Identity, Repository]] = {}
 
     def parts(self) -> Iterable[Part]:
-        ours = [
-            Part((plan.site, plan.database), partial(self._collect, plan)) for plan in self._plans()
-        ]
+        plans = list(self._plans())
+        for gone in {*list(self._known)} - {plan.repository for plan in plans}:
+            self._known.pop(gone, None)
+        ours = [Part((plan.site, plan.database), partial(self._collect, plan)) for plan in plans]
         others = [
             Part((each.site, each.database), partial(_watch, each)) for each in self._external()
         ]

@@ -111,12 +111,15 @@ class FileStorageCollector:
         self._known: dict[Path, Transaction] = {}
 
     def parts(self) -> Iterable[Part]:
+        storages = list(self._inventory().storages())
+        for gone in {*list(self._known)} - {storage.data_fs for _, storage in storages}:
+            self._known.pop(gone, None)
         return [
             Part(
                 (site, storage.database),
                 partial(self._collect, storage, {"site": site, "database": storage.database}),
             )
-            for site, storage in self._inventory().storages()
+            for site, storage in storages
         ]
 
     def _collect(self, storage: Storage, labels: dict[str, str]) -> Iterator[Sample]:

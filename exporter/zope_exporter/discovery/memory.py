@@ -68,6 +68,7 @@ class Memory:
 
     def __init__(self, state: Path | None, problem: str | None = None) -> None:
         self._table = OptionalTable(state, _TABLE, _LOST, problem)
+        self._replaced = 0
         self._known: dict[tuple[str, bytes, bytes], Remembered] = {}
         self._unsaved: dict[tuple[str, bytes, bytes], Remembered | None] = {}
 
@@ -80,6 +81,9 @@ class Memory:
         """Return all services in the order in which they were found. Never raises."""
         stored = self._table.attempt(_select)
         if stored is not None:
+            if self._replaced != self._table.replaced:  # that is nobody's wish to forget
+                self._replaced = self._table.replaced
+                self._unsaved = {**self._known, **self._unsaved}
             self._known = {service.key: service for service in stored}
             self._apply()
         return tuple(self._known.values())

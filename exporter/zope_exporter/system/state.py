@@ -1,13 +1,17 @@
 """The state file: one SQLite database for what must survive a restart."""
 
+import logging
 import os
+import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
 from .user_error import UserError
+
+log = logging.getLogger(__name__)
 
 SCHEMA_VERSION = 1
 FILE_NAME = "state.sqlite3"
@@ -76,8 +80,8 @@ def open_state(file: Path, timeout: float = 2.0) -> Iterator[sqlite3.Connection]
     """
     try:
         if not file.exists():
-            file.touch(mode=0o600)
-            give_to_owner(file)
+            _make(file)
+        inode = file.stat().st_ino
         # Isolation by hand: the module would begin a transaction only at the first write.
         with closing(sqlite3.connect(file, timeout=timeout, isolation_level=None)) as state:
             # Not in WAL mode: going into it, and the last one out of it, does not wait for others.
@@ -86,7 +90,40 @@ def open_state(file: Path, timeout: float = 2.0) -> Iterator[sqlite3.Connection]
             yield state
             state.execute("COMMIT")
     except (sqlite3.Error, OSError) as error:
-        raise StateError(f"{file}: {error}; {_remedy(error)}") from error
+        aside = _set_aside(file, inode) if _is_damage(error) else None
+        if aside is None:
+            raise StateError(f"{file}: {error}; {_remedy(error)}") from error
+        told = f"{file}: {error}; it was moved to {aside}, and what was remembered begins anew"
+        log.error(told)
+        raise StateError(told) from error
+
+
+def _make(file: Path) -> None:
+    # Somebody may have removed the directory of an exporter that runs.
+    if not file.parent.exists():
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        give_to_owner(file.parent)
+        log.warning("%s was gone, with all that was remembered; it was made again", file.parent)
+    file.touch(mode=0o600)
+    give_to_owner(file)
+
+
+def _set_aside(file: Path, inode: int) -> Path | None:
+    """Give a damaged file another name, so that the next one to come makes a new one.
+
+    There is at most one such file: a disk that fails shall not be filled with them.
+    """
+    aside = file.with_name(f"{file.name}.damaged")
+    try:
+        if file.stat().st_ino != inode:  # somebody else has done it
+            return None
+        file.replace(aside)
+        # What was to be undone belongs to the damaged one; to a new one it would be poison.
+        with suppress(FileNotFoundError):
+            file.with_name(f"{file.name}-journal").replace(f"{aside}-journal")
+    except OSError:
+        return None
+    return aside
 
 
 def make_directory(directory: Path) -> None:
@@ -116,19 +153,24 @@ def _check_version(state: sqlite3.Connection, file: Path) -> None:
         )
     if version == 0:
         state.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        # By this a file that was made anew is known, which may well have the inode of the old one.
+        state.execute(f"PRAGMA application_id = {1 + secrets.randbelow(2**31 - 1)}")
 
 
 class OptionalTable:
     """A table of the state file, for who can go on without it.
 
     `lost` says in half a sentence what that costs, `problem` why it is so; None while all is well.
+    `replaced` counts how often another file was found in the place of the one before.
     """
 
     def __init__(self, file: Path | None, table: str, lost: str, problem: str | None) -> None:
         self._file = file
         self._table = table
         self._lost = lost
+        self._number: int | None = None
         self.problem = problem
+        self.replaced = 0
 
     def attempt(self, work: Callable[[sqlite3.Connection], Result]) -> Result | None:
         """Return what `work` gives in one transaction with the table made, None if that fails."""
@@ -138,16 +180,25 @@ class OptionalTable:
             with open_state(self._file) as state:
                 state.execute(self._table)
                 result = work(state)
+                (number,) = state.execute("PRAGMA application_id").fetchone()
         except StateError as error:
             self.problem = f"{error}; {self._lost}"
             return None
         self.problem = None
+        self.replaced += self._number not in {None, number}
+        self._number = number
         return result
+
+
+def _is_damage(error: Exception) -> bool:
+    return isinstance(error, sqlite3.DatabaseError) and (
+        "not a database" in str(error) or "malformed" in str(error)
+    )
 
 
 def _remedy(error: Exception) -> str:
     text = str(error)
-    if "not a database" in text or "malformed" in text:
+    if _is_damage(error):
         return "move the file away"
     if "full" in text:
         return "make room on its file system"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from zope_exporter.logs.tail.store import LogKey, LogStore
+from zope_exporter.logs.tail.store import GONE_KEPT, LogKey, LogStore
 
 KEY = LogKey("intranet", "instance-access", b"/srv/\xff/Z4.log")
 OTHER = LogKey("intranet", "instance-event", b"/srv/event.log")
@@ -45,13 +45,13 @@ def test_rows_of_others(tmp_path: Path, state: str) -> None:
 
 def test_an_unusable_file_is_a_problem_until_it_is_gone(tmp_path: Path) -> None:
     file = tmp_path / "s"
-    file.write_text("something else, longer than the header of a database" * 100)
+    file.mkdir()
     store = LogStore(file)
     assert store.load() == {}
     assert not store.save({KEY: {"lines": 1}})
     assert store.problem is not None
-    assert f"{file}: file is not a database; move the file away; until then" in store.problem
-    file.unlink()
+    assert f"{file}: unable to open database file; let the exporter's user" in store.problem
+    file.rmdir()
     assert store.save({KEY: {"lines": 1}})
     assert store.problem is None
 
@@ -61,3 +61,14 @@ def test_without_a_file() -> None:
     assert store.load() == {}
     assert not store.save({KEY: {}})
     assert store.problem == "no state can be kept"
+
+
+def test_of_logs_that_are_gone_only_the_newest_stay_known(tmp_path: Path) -> None:
+    store = LogStore(tmp_path / "s")
+    followed = LogKey("a", "followed", b"/followed")
+    assert store.save({followed: {}}, {followed})
+    gone = [LogKey("a", "gone", b"/%d" % number) for number in range(GONE_KEPT + 9)]
+    assert store.save({key: {} for key in gone[:GONE_KEPT]}, {followed})
+    assert store.save({key: {} for key in gone[:1]}, {followed})  # it is the newest again
+    assert store.save({key: {} for key in gone[GONE_KEPT:]}, {followed})
+    assert set(store.load()) == {followed, gone[0], *gone[10:]}

@@ -2,8 +2,9 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from sqlite3 import Connection
 from typing import NamedTuple
 
 from zope_exporter.system.state import OptionalTable
@@ -20,6 +21,7 @@ CREATE TABLE IF NOT EXISTS logs (
     PRIMARY KEY (site, log, path)
 )
 """
+GONE_KEPT = 1000
 _LOST = "until then a restart of zope-exporter forgets what it has counted in the logs"
 
 
@@ -53,11 +55,27 @@ class LogStore:
         rows = self._table.attempt(lambda state: state.execute("SELECT * FROM logs").fetchall())
         return {LogKey(*key): _decoded(state) for *key, state in rows or ()}
 
-    def save(self, states: Mapping[LogKey, Mapping[str, JSON]]) -> bool:
-        """Keep the states of some logs, all or none; tell whether that worked. Never raises."""
+    def save(
+        self, states: Mapping[LogKey, Mapping[str, JSON]], followed: Collection[LogKey] = ()
+    ) -> bool:
+        """Keep the states of some logs, all or none; tell whether that worked. Never raises.
+
+        Of logs that are not `followed`, the newest GONE_KEPT stay known.
+        """
         rows = [(*key, json.dumps(state)) for key, state in states.items()]
-        insert = "INSERT OR REPLACE INTO logs VALUES (?, ?, ?, ?)"
-        return self._table.attempt(lambda state: state.executemany(insert, rows)) is not None
+
+        def write(state: Connection) -> bool:
+            state.executemany("INSERT OR REPLACE INTO logs VALUES (?, ?, ?, ?)", rows)
+            (count,) = state.execute("SELECT count(*) FROM logs").fetchone()
+            if count > GONE_KEPT + len(followed):
+                # A row that is written again is the newest again.
+                known = state.execute("SELECT site, log, path FROM logs ORDER BY rowid DESC")
+                gone = [key for key in map(LogKey._make, known) if key not in followed]
+                forget = "DELETE FROM logs WHERE site = ? AND log = ? AND path = ?"
+                state.executemany(forget, gone[GONE_KEPT:])
+            return True
+
+        return self._table.attempt(write) is not None
 
 
 def _decoded(state: str) -> Mapping[str, JSON]:

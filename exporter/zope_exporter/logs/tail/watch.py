@@ -154,7 +154,8 @@ class LogWatch:
         self._look(idle)
         done = [log for log in idle if not log.busy]
         unsaved = [log for log in done if log.tail.unsaved]
-        if unsaved and self.store.save({key_of(log.source): log.tail.save() for log in unsaved}):
+        states = {key_of(log.source): log.tail.save() for log in unsaved}
+        if states and self.store.save(states, set(map(key_of, self._logs))):
             for log in unsaved:
                 log.tail.unsaved = False
         for log in done:
