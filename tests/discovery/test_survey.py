@@ -401,10 +401,11 @@ def test_a_zope_that_may_not_be_looked_into_is_known_by_its_own_pid_file(
 
 def test_problems_of_the_search_and_of_the_memory_are_told(tmp_path: Path, host: Host) -> None:
     host.problems = ("process 7 is hidden",)
-    host.state = tmp_path / "missing/state"
+    (tmp_path / "file").touch()
+    host.state = tmp_path / "file/state"
     problems = host.survey().problems
     assert problems[0] == "process 7 is hidden"
-    assert "missing/state" in problems[1]
+    assert "file/state" in problems[1]
 
 
 def test_real_processes_are_watched_from_start_to_end(tmp_path: Path) -> None:

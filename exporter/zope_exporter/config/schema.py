@@ -144,7 +144,8 @@ class ZeoConfig(Section):
 
 class SiteConfig(Section):
     name: Name
-    """Label `site`. What discovery finds under this name is added to what is given here."""
+    """Label `site`. What discovery finds under this name is added to what is given here, if its
+    configuration has the same owner."""
     spans_hosts: bool = False
     """Whether the site of this name on other hosts is the same one: it is down when it answers on
     none of them. Without it, sites of one name on two hosts are strangers, unless their Zopes use

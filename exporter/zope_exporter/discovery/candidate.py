@@ -71,7 +71,7 @@ class Candidate:
     it. `site` and `name` are empty until they are settled; once given they stay, whatever else
     appears, so that its series go on: only what the configuration declares outranks that.
     Afterwards `sites` are all it belongs to: only a ZEO server can be in several, one for each of
-    its storages.
+    its storages. `owner` is the user whose its configuration is, if that is known.
     """
 
     service: Service
@@ -82,6 +82,7 @@ class Candidate:
     declared: bool = False
     row: Remembered | None = None
     sites: tuple[str, ...] = ()
+    owner: int | None = None
 
 
 def real(path: Path) -> Path:

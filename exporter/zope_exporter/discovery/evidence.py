@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 from .candidate import Source, real
 from .inventory import Process, Service
@@ -90,10 +91,10 @@ def _opened(process: Path) -> set[str]:
     return opened
 
 
-def user_of(process: Path) -> int:
-    """Return as which user a process acts that is given by its place in /proc."""
+def user_of(process: Path, kind: Literal["Uid:", "Gid:"] = "Uid:") -> int:
+    """Return as which user, or group, a process acts that is given by its place in /proc."""
     lines = (process / "status").read_text().splitlines()
-    return next(int(line.split()[2]) for line in lines if line.startswith("Uid:"))
+    return next(int(line.split()[2]) for line in lines if line.startswith(kind))
 
 
 class Evidence:

@@ -101,14 +101,20 @@ class _Sites:
 
     def _new(self, member: Candidate) -> str:
         # A site that the configuration calls the same is meant to be the same.
-        taken = self._taken - set(self._declared_sites)
         plain = next(site_names(member.service))
-        meant = [plain] if plain in self._declared_sites else []
+        meant = [plain] if plain in self._declared_sites and self._fits(member, plain) else []
+        # The names of declared sites are taken for all others.
+        taken = self._taken - set(meant)
         elsewhere = self._sharing.elsewhere(member.service)
         names = chain(meant, site_names(member.service, elsewhere, self._host))
         name = first_free(names, taken)
         self._taken.add(name)
         return name
+
+    def _fits(self, member: Candidate, site: str) -> bool:
+        """Whether the site has nobody yet, or somebody of the same owner: a name proves nothing."""
+        owners = {each.owner for each in self._members if each.site == site}
+        return not owners or member.owner in {None, 0, *owners}
 
 
 def _first(sites: Iterable[str]) -> str:

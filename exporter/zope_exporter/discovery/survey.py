@@ -1,6 +1,6 @@
 """One search of this host for Zope and ZEO servers, from their processes to their sites."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from .candidate import Candidate, Looking, Source, real
 from .evidence import Evidence
 from .inventory import Inventory, Process, Service, Site
 from .memory import Memory, Remembered
+from .ownership import stranger, with_own_data
 from .pid_file import process_of
 from .processes import Processes, find_processes
 from .rows import is_gone, row_of, served_alone, source_of
@@ -122,12 +123,23 @@ class _Gathering:
         self.forgotten: list[Remembered] = []
         self._reader = reader
         self._looking = looking
-        running = [reader.read(source) for source in sources]
-        self._running = [each for each in running if _is_zope_or_zeo(each)]
+        self._running = list(self._own(map(reader.read, sources)))
+
+    def _own(self, running: Iterable[Candidate]) -> Iterator[Candidate]:
+        for found in filter(_is_zope_or_zeo, running):
+            self._looking(found.service.config or found.service.wsgi_ini)
+            told = stranger(found)
+            if told is None:
+                yield with_own_data(found)
+            else:
+                self.problems.append(told)
 
     def add_declared(self, site: Site, remembered: Sequence[Remembered]) -> None:
         for given in site.services:
             found = self._found_declared(given)
+            # What the configuration names needs no owner to vouch for it.
+            whole = self._reader.read(found.source).service
+            found = replace(found, service=replace(found.service, databases=whole.databases))
             found = replace(found, service=with_given(given, found.service))
             names = (row.name for row in remembered if self._is(found, row))
             name = given.name or next(names, "")
@@ -135,7 +147,7 @@ class _Gathering:
 
     def add_remembered(self, rows: Iterable[Remembered]) -> None:
         for row in rows:
-            found = self._found(source_of(row))
+            found = with_own_data(self._found(source_of(row)))
             service = found.service
             known = self._known(service)
             if known is None and (service.process or not is_gone(service)):
