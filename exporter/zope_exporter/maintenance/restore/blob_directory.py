@@ -5,7 +5,6 @@ file, and ZODB then finds none of the blobs. What the directories are called tel
 """
 
 import os
-import shutil
 import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -19,7 +18,7 @@ from zope_exporter.system.foreign_file import opened
 from zope_exporter.system.fsync import named
 from zope_exporter.system.humanize import few
 
-from .files import UNFINISHED
+from .files import UNFINISHED, remove_file, remove_tree
 
 MARKER = ".layout"
 BUSHY, LAWN = "bushy", "lawn"
@@ -82,10 +81,10 @@ def remove_unfinished(blob_dir: Path) -> None:
         if directory.is_dir():
             for left in directory.iterdir():
                 if left.name.startswith(begin) and left.name.endswith(UNFINISHED):
-                    shutil.rmtree(left)
+                    remove_tree(directory, left)
     for left in _walk(real) if real.is_dir() else ():
         if left.name.endswith((f".blob{UNFINISHED}", MARKER + UNFINISHED)):
-            left.unlink()
+            remove_file(real, left)
 
 
 def files(root: Path) -> Iterator[Path]:

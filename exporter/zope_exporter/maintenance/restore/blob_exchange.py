@@ -21,7 +21,17 @@ from zope_exporter.system.foreign_file import chunks
 from zope_exporter.system.fsync import named, sync_directory, sync_file, sync_system
 
 from .blob_directory import BUSHY, MARKER, files, marked, placed, told_by
-from .files import UNFINISHED, copy, give, has_links, is_there, link_or_copy
+from .files import (
+    UNFINISHED,
+    copy,
+    give,
+    has_links,
+    is_there,
+    link_or_copy,
+    remove_directory,
+    remove_file,
+    remove_tree,
+)
 
 NO_RIGHT = {errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -192,23 +202,24 @@ class BlobExchange:
         blob_dir = self._plan.blob_dir
         for path in files(blob_dir) if is_there(blob_dir) else ():
             if str(path.relative_to(blob_dir)) not in wanted:
-                path.unlink()
+                self._report.advance(1)
+                remove_file(blob_dir, path)
                 with suppress(OSError):  # not empty
-                    path.parent.rmdir()
+                    remove_directory(blob_dir, path.parent)
 
     def undo(self) -> list[Path]:
         """Have the blob directory be as before, as far as may be; return what is left of ours."""
         kept, blob_dir = self._plan.kept, self._plan.blob_dir
         for target in self._made:
             with suppress(OSError):
-                target.unlink(missing_ok=True)
+                remove_file(blob_dir, target)
         for target in self._replaced:
             with suppress(OSError):
                 if kept is not None:
                     (kept / target.relative_to(blob_dir)).replace(target)
         for directory in reversed(self._directories):
             with suppress(OSError):
-                directory.rmdir()
+                remove_directory(blob_dir.parent, directory)
         if kept is None:
             return [*self._made, *self._directories]
         unfinished = kept.with_name(kept.name + UNFINISHED)
@@ -216,7 +227,7 @@ class BlobExchange:
             if is_there(kept):
                 kept.rename(unfinished)
             if is_there(unfinished):
-                shutil.rmtree(unfinished)
+                remove_tree(unfinished.parent, unfinished)
         return [*self._made, *self._directories, unfinished]
 
     def _mark(self) -> None:

@@ -6,7 +6,8 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from zope_exporter.maintenance.backup.beneath import opened
+from zope_exporter.maintenance.backup.beneath import Beneath, opened
+from zope_exporter.maintenance.backup.disk import Disk
 from zope_exporter.system.foreign_file import chunks
 from zope_exporter.system.fsync import named, sync_directory, sync_file
 
@@ -22,6 +23,27 @@ def is_there(path: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     return True
+
+
+def remove_file(root: Path, path: Path) -> None:
+    """Remove a file below a directory, and nothing elsewhere.
+
+    Whoever owns a site may put a link in the place of any directory of blobs while root restores.
+    """
+    with Beneath(root, *path.relative_to(root).parts[:-1]) as directory:
+        Disk().remove(path, directory.descriptor)
+
+
+def remove_directory(root: Path, path: Path) -> None:
+    """Remove an empty directory below another one, and nothing elsewhere."""
+    with Beneath(root, *path.relative_to(root).parts[:-1]) as directory:
+        Disk().remove_directory(path, directory.descriptor)
+
+
+def remove_tree(root: Path, path: Path) -> None:
+    """Remove a directory below another one with all that is in it, and nothing elsewhere."""
+    with Beneath(root, *path.relative_to(root).parts[:-1]) as directory:
+        Disk().remove_tree(path, directory.descriptor)
 
 
 def has_links(path: Path, link: Path) -> bool:
