@@ -18,7 +18,7 @@ from zope_exporter.maintenance.jobs.lock import Patience
 from zope_exporter.maintenance.jobs.report import ActionError, RefusedError
 from zope_exporter.maintenance.jobs.store import JobStore
 from zope_exporter.system.humanize import duration, size
-from zope_exporter.system.state import FILE_NAME, state_file
+from zope_exporter.system.state import state_file
 
 from .flags import EXIT_CODES, SEARCH_SECONDS
 from .foreground import ended_by_signals, shown
@@ -38,7 +38,7 @@ def rehearsed(catalog: ActionCatalog, task: Task) -> int:
     """Say what a pack or a backup would do, or why it would not; return the exit code."""
     try:
         with shown() as display:
-            catalog.rehearse(task, display, _garbage(catalog, task))
+            catalog.rehearse(task, display)
     except RefusedError as error:
         click.echo(f"{task}: refused: {error.advice}", err=True)
         return EXIT_CODES["refused"]
@@ -46,21 +46,6 @@ def rehearsed(catalog: ActionCatalog, task: Task) -> int:
         click.echo(f"{task}: would fail: {error}", err=True)
         return EXIT_CODES["failed"]
     return EXIT_CODES["succeeded"]
-
-
-def _garbage(catalog: ActionCatalog, task: Task) -> float | None:
-    """Return what an exporter that serves has counted as garbage, None if none has."""
-    from zope_exporter.collectors.datafs import GARBAGE, KeptDataFsCollector
-
-    state = catalog.store.directory / FILE_NAME if catalog.store.is_kept else None
-    kept = KeptDataFsCollector(catalog.inventory, state)
-    named = task.site, task.database
-    found = [
-        sample.value
-        for sample in kept.collect()
-        if sample.metric == GARBAGE and sample.labels[:2] == named
-    ]
-    return sum(found) if found else None
 
 
 def meant(

@@ -6,10 +6,16 @@ from pathlib import Path
 
 from tests.support.databases.maintained import SlowServer
 from tests.support.databases.packing import items, make_database
+from tests.support.faults.small_disk import small_disk_at
 from tests.support.programs.children import WAIT, child, lines_until_ready
 from tests.support.programs.exporter import DEADLINE, environment, zope_exporter
 from tests.support.programs.processes import eventually
+from zope_exporter.discovery.inventory import Storage
+from zope_exporter.maintenance.actions.garbage import known_garbage
 from zope_exporter.maintenance.jobs.store import JobStore
+from zope_exporter.storage.filestorage.follow import Followed
+from zope_exporter.storage.filestorage.rescan import Rescan
+from zope_exporter.storage.filestorage.state import Store
 
 HOLDER = f"""
 import sys
@@ -49,6 +55,31 @@ def test_a_file_that_nobody_has_open_is_packed(tmp_path: Path) -> None:
     assert (packed.state, packed.result["before_bytes"]) == ("succeeded", size)
     assert packed.result["after_bytes"] == data_fs.stat().st_size
     assert (kept_away.state, kept_away.code) == ("refused", "no_way")
+
+
+def test_known_garbage_counts_for_the_room_of_a_pack_and_for_its_progress(tmp_path: Path) -> None:
+    with small_disk_at(tmp_path / "var", "size=70m") as disk:
+        data_fs = disk / "Data.fs"
+        make_database(data_fs, revisions=50, size=100_000)
+        size = data_fs.stat().st_size
+        # Of what is left after five megabytes 64 must stay free at the worst moment.
+        config = configured(tmp_path / "config.yml", f"instances: [{{data_fs: {data_fs}}}]")
+        refused = zope_exporter("pack", "--config.file", config, state_dir=tmp_path)
+        assert refused.returncode == 3, refused.stderr
+        assert "a pack may need" in refused.stderr
+        state = tmp_path / "state.sqlite3"
+        rescan = Rescan(Followed(data_fs, Store(state, data_fs)))
+        while rescan.step():
+            pass
+        garbage = known_garbage(state, Storage("main", data_fs))
+        assert garbage
+        # What a pack that keeps history leaves, nobody can tell.
+        kept = zope_exporter("pack", "--days", "1", "--config.file", config, state_dir=tmp_path)
+        assert kept.returncode == 3, kept.stderr
+        run = zope_exporter("pack", "--config.file", config, state_dir=tmp_path)
+        assert run.returncode == 0, run.stderr
+        assert size - data_fs.stat().st_size >= garbage
+        assert known_garbage(state, Storage("main", data_fs)) is None
 
 
 EXPORTER = """

@@ -100,16 +100,16 @@ class ActionCatalog:
                 return self._work(task, database)
         raise self._nothing(task.action, task.site, task.database)
 
-    def rehearse(self, task: Task, report: Report, garbage: float | None) -> None:
+    def rehearse(self, task: Task, report: Report) -> None:
         """Check all that a pack or a backup asks for, and say what it would do, no more.
 
-        `garbage` are the bytes a pack frees, as far as that is known. Raises ActionError.
+        Raises ActionError.
         """
         for database in site_databases(self.inventory()):
             if (database.site, database.name) == (task.site, task.database):
                 plan = backup_plan(self._config, database)
                 if task.action == PACK:
-                    return rehearse_pack(database, self._pack, plan, report, garbage)
+                    return rehearse_pack(database, self._pack, plan, self.store.file, report)
                 if plan is not None:
                     return rehearse_backup(plan, report)
         raise self._nothing(task.action, task.site, task.database)
@@ -117,7 +117,7 @@ class ActionCatalog:
     def _work(self, task: Task, database: SiteDatabase) -> Work:
         plan = backup_plan(self._config, database)
         if task.action == PACK:
-            run = partial(run_pack, database, self._pack, plan)
+            run = partial(run_pack, database, self._pack, plan, self.store.file)
             cooldown = self._pack.cooldown
         elif plan is None:
             raise self._nothing(task.action, task.site, task.database)

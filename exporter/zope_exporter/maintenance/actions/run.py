@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zope_exporter.config.actions import PackConfig
@@ -16,6 +17,7 @@ from zope_exporter.system.humanize import few
 
 from .commands import Order, surrounded
 from .databases import BackupPlan, SiteDatabase
+from .garbage import known_garbage
 
 if TYPE_CHECKING:
     from zope_exporter.maintenance.backup.verification import Verdict
@@ -114,23 +116,30 @@ def _source(plan: BackupPlan) -> Source:
 
 
 def run_pack(
-    database: SiteDatabase, config: PackConfig, plan: BackupPlan | None, report: Report
+    database: SiteDatabase,
+    config: PackConfig,
+    plan: BackupPlan | None,
+    state: Path | None,
+    report: Report,
 ) -> Facts:
-    """Pack; `plan` is how the database is backed up, if it is."""
+    """Pack; `plan` is how the database is backed up, if it is, `state` the state file."""
     # Here, as all commands know the actions, and few of them begin one.
     from zope_exporter.maintenance.pack.choose_engine import choose
     from zope_exporter.maintenance.pack.run import pack
 
     target = PackTarget(database.storage, choose(database.storage, database.uses))
-    return _facts(pack(target, _settings(config, plan, report), report))
+    settings = replace(
+        _settings(config, plan, report), garbage=known_garbage(state, database.storage)
+    )
+    return _facts(pack(target, settings, report))
 
 
 def rehearse_pack(
     database: SiteDatabase,
     config: PackConfig,
     plan: BackupPlan | None,
+    state: Path | None,
     report: Report,
-    garbage: float | None,
 ) -> None:
     """Check all that a pack asks for, and say what it would do; nothing is touched."""
     # Here, as all commands know the actions, and few of them begin one.
@@ -138,7 +147,9 @@ def rehearse_pack(
     from zope_exporter.maintenance.pack.rehearsal import rehearse
 
     target = PackTarget(database.storage, choose(database.storage, database.uses))
-    rehearse(target, _settings(config, plan, report), report, garbage)
+    garbage = known_garbage(state, database.storage)
+    settings = replace(_settings(config, plan, report), garbage=garbage)
+    rehearse(target, settings, report, garbage)
 
 
 def _settings(config: PackConfig, plan: BackupPlan | None, report: Report) -> PackSettings:

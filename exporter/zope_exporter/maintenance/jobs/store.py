@@ -79,6 +79,11 @@ class JobStore:
         return self._state is not None
 
     @property
+    def file(self) -> Path | None:
+        """The state file, None if there is none."""
+        return self._state
+
+    @property
     def directory(self) -> Path:
         """The state directory."""
         return self._file.parent

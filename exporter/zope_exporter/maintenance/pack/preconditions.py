@@ -178,6 +178,8 @@ def _check_room(data_fs: Path, data_size: int, settings: PackSettings) -> None:
     old = files_beside(data_fs).get(".old")
     if old is not None and old.st_nlink == 1:
         free += old.st_blocks * 512
-    needed = max(data_size - (settings.garbage or 0), 0) + settings.headroom
+    # Of the history that is kept nobody knows how much of the garbage belongs to it.
+    garbage = settings.garbage or 0 if settings.days == 0 else 0
+    needed = max(data_size - garbage, 0) + settings.headroom
     where = f"beside {data_fs}, Data.fs.old included, which it deletes first"
     check_free("a pack", needed, free, where)
