@@ -142,6 +142,9 @@ class ExternalConfig(Section):
     file: FilePath
     """What tells of the last success: a file that is written or touched after it, or a directory
     of which the newest file does."""
+    stanza: Name | None = None
+    """The stanza of pgBackRest whose backups they are: `file` then holds what `pgbackrest info
+    --output=json` printed, and the last backup in it that has no error counts."""
     max_age: Seconds | None = None
     """How old that may be; without it, `backup.max_age`."""
 

@@ -12,6 +12,7 @@ from zope_exporter.discovery.inventory import Inventory
 from zope_exporter.maintenance.jobs.report import RefusedError
 
 from .databases import ROOT_DATABASE, site_databases
+from .pgbackrest import last_of_stanza
 
 UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".lock")
 
@@ -24,13 +25,17 @@ class ExternalBackup:
     database: str
     path: Path
     max_age: float
+    stanza: str | None = None
 
     def last_success(self) -> float | None:
         """Return when the file, or the newest in the directory, was last written to.
 
-        None if there is none yet. Raises OSError if it cannot be looked at.
+        Or when the last backup of a stanza ended, as the file says. None if there is none yet.
+        Raises OSError if it cannot be looked at.
         """
         try:
+            if self.stanza is not None:
+                return last_of_stanza(self.path, self.stanza)
             found = self.path.stat()
         except FileNotFoundError:
             return None
@@ -80,4 +85,4 @@ def _external(
     site: str, database: str, backup: BackupConfig, external: ExternalConfig
 ) -> ExternalBackup:
     max_age = backup.max_age if external.max_age is None else external.max_age
-    return ExternalBackup(site, database, external.file, max_age)
+    return ExternalBackup(site, database, external.file, max_age, external.stanza)
