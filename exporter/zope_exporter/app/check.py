@@ -1,5 +1,6 @@
 """One look at everything, as a table for people and an exit code for cron and Nagios."""
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from zope_exporter.checks.failing import failing, judge_failing
 from zope_exporter.checks.finding import Finding, Severity
 from zope_exporter.checks.log_ends import LogEnds
 from zope_exporter.checks.probe import judge_probe
+from zope_exporter.checks.rights import judge_rights
 from zope_exporter.checks.site import judge
 from zope_exporter.collectors import build_passing
 from zope_exporter.collectors.blobs import BlobLook
@@ -54,6 +56,7 @@ def look(config: Config) -> Checked:
     watcher = watch(config)
     try:
         inventory = searched(watcher, COLLECT_SECONDS)
+        found += judge_rights(inventory, os.geteuid())
         checked = _collect(config, watcher, inventory, limits)
         return Checked(found + checked.findings, checked.sources)
     finally:
