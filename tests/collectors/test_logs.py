@@ -1,4 +1,5 @@
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -144,3 +145,25 @@ def test_reopen_needed(path: Path, watch: Callable[..., Site]) -> None:
     assert site.values()["reopen_needed"] == 0
     site.sources = [source(path)]
     assert "reopen_needed" not in site.values()
+
+
+def test_a_scrape_looks_at_all_logs_once_however_many_they_are(
+    tmp_path: Path, watch: Callable[..., Site]
+) -> None:
+    sources = [
+        LogSource("intranet", f"{n}-access", tmp_path / f"{n}.log", "access") for n in range(60)
+    ]
+    for each in sources:
+        each.path.write_text("one\n")
+    asked: list[str] = []
+    site = watch(*sources)
+
+    def given() -> list[LogSource]:
+        asked.append(threading.current_thread().name)
+        return sources
+
+    site.watch.sources = given
+    site.scrape()
+    asked.clear()
+    assert site.scrape().failures == []
+    assert asked.count("log watch") == 1

@@ -8,8 +8,9 @@ from pathlib import Path
 from zope_exporter.system.foreign_file import ForeignFileError
 
 from .assembly import assemble
-from .candidate import Candidate, Looking, Source, real
+from .candidate import Candidate, Looking, Source
 from .evidence import Evidence
+from .index import Index, RealPaths
 from .inventory import Inventory, Process, Service, Site
 from .memory import Memory, Remembered
 from .ownership import stranger, with_own_data
@@ -118,12 +119,18 @@ class _Gathering:
     """
 
     def __init__(self, reader: ServiceReader, sources: Iterable[Source], looking: Looking) -> None:
-        self.candidates: list[Candidate] = []
         self.problems: list[str] = []
         self.forgotten: list[Remembered] = []
         self._reader = reader
         self._looking = looking
-        self._running = list(self._own(map(reader.read, sources)))
+        self._paths = RealPaths(looking)
+        self._gathered = Index(self._paths)
+        self._running = Index(self._paths, self._own(map(reader.read, sources)))
+
+    @property
+    def candidates(self) -> Sequence[Candidate]:
+        """What was gathered, in the order in which it was added."""
+        return self._gathered.candidates
 
     def _own(self, running: Iterable[Candidate]) -> Iterator[Candidate]:
         for found in filter(_is_zope_or_zeo, running):
@@ -143,7 +150,7 @@ class _Gathering:
             found = replace(found, service=with_given(given, found.service))
             names = (row.name for row in remembered if self._is(found, row))
             name = given.name or next(names, "")
-            self.candidates.append(replace(found, site=site.name, name=name, declared=True))
+            self._gathered.add(replace(found, site=site.name, name=name, declared=True))
 
     def add_remembered(self, rows: Iterable[Remembered]) -> None:
         for row in rows:
@@ -151,7 +158,7 @@ class _Gathering:
             service = found.service
             known = self._known(service)
             if known is None and (service.process or not is_gone(service)):
-                self.candidates.append(replace(found, site=row.site, name=row.name, row=row))
+                self._gathered.add(replace(found, site=row.site, name=row.name, row=row))
             elif known is None or not known.declared:
                 self.forgotten.append(row)
 
@@ -161,12 +168,14 @@ class _Gathering:
         Nothing of a container that has gone can be read, so that only the last search knows of it.
         """
         for earlier in sorted(last, key=lambda each: not self._runs(each)):
-            now = next((each for each in self._running if self._succeeds(each, earlier)), None)
+            now = next(
+                (each for each in self._running.candidates if self._succeeds(each, earlier)), None
+            )
             found = now or _ended(earlier)
-            self.candidates.append(replace(found, site=earlier.site, name=earlier.name))
+            self._gathered.add(replace(found, site=earlier.site, name=earlier.name))
 
     def _runs(self, earlier: Candidate) -> bool:
-        return any(found.source.root == earlier.source.root for found in self._running)
+        return any(found.source.root == earlier.source.root for found in self._running.candidates)
 
     def _succeeds(self, found: Candidate, earlier: Candidate) -> bool:
         now, then = found.source, earlier.source
@@ -174,9 +183,9 @@ class _Gathering:
         return is_same and now.root is not None and self._known(found.service) is None
 
     def add_running(self) -> None:
-        for found in self._running:
+        for found in self._running.candidates:
             if self._known(found.service) is None:
-                self.candidates.append(found)
+                self._gathered.add(found)
 
     def _found_declared(self, given: Service) -> Candidate:
         file = process_file(given)
@@ -193,7 +202,7 @@ class _Gathering:
         sought = self._reader.read(source)
         running = self._running_as(sought)
         if running is not None:
-            is_it = _of_one_file(running.service.config, source.config)
+            is_it = self._paths.of_one_file(running.service.config, source.config)
             if not source.by_hand or is_it or running.source.root:
                 return running
             return self._reader.read(replace(running.source, config=source.config, by_hand=True))
@@ -210,7 +219,7 @@ class _Gathering:
         """What runs of the files of a service; of several, the process that it is known to be."""
         same = [
             each
-            for each in self._running
+            for each in self._running.like(sought.service, sought.source)
             if self._is(sought, each.service) or _is_named(each.source, sought.source)
         ]
         pid = _pid(sought.service)
@@ -226,11 +235,10 @@ class _Gathering:
             return None, (str(error),)
 
     def _known(self, service: Service) -> Candidate | None:
-        return next((each for each in self.candidates if self._is(each, service)), None)
+        return next((e for e in self._gathered.like(service) if self._is(e, service)), None)
 
     def _is(self, candidate: Candidate, other: Service | Remembered) -> bool:
         """Whether they are of one configuration file, by whichever path, or one process."""
-        self._looking(other.config or other.wsgi_ini)
         one = candidate.service
         if one.kind != other.kind:
             return False
@@ -238,13 +246,13 @@ class _Gathering:
         if isinstance(other, Service) and one.process and one.process.pid == _pid(other):
             return True
         # With a zope.conf given by hand it does not matter which one the ini file names.
-        if candidate.source.by_hand and _of_one_file(one.wsgi_ini, other.wsgi_ini):
+        if candidate.source.by_hand and self._paths.of_one_file(one.wsgi_ini, other.wsgi_ini):
             return True
         if one.config and other.config:
-            return _of_one_file(one.config, other.config)
+            return self._paths.of_one_file(one.config, other.config)
         if one.kind == "zeo":
-            return _of_one_file(served_alone(one), served_alone(other))
-        return _of_one_file(one.wsgi_ini, other.wsgi_ini)
+            return self._paths.of_one_file(served_alone(one), served_alone(other))
+        return self._paths.of_one_file(one.wsgi_ini, other.wsgi_ini)
 
 
 def _declared_source(given: Service) -> Source:
@@ -279,10 +287,6 @@ def _ended(earlier: Candidate) -> Candidate:
         problems=(),
     )
     return replace(earlier, service=service)
-
-
-def _of_one_file(one: Path | None, other: Path | None) -> bool:
-    return one is not None and other is not None and real(one) == real(other)
 
 
 def _with_problems(candidate: Candidate, problems: tuple[str, ...]) -> Candidate:

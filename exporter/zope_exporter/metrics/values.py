@@ -10,8 +10,11 @@ class Values:
     def __init__(self, scrape: Scrape) -> None:
         self._values = {(sample.metric, sample.labels): sample.value for sample in scrape.samples}
         self._labels: dict[Metric, list[tuple[str, ...]]] = {}
+        self._labels_of: dict[tuple[Metric, str], list[tuple[str, ...]]] = {}
         for metric, labels in self._values:
             self._labels.setdefault(metric, []).append(labels)
+            # Mostly a site is asked for, and a host may have hundreds.
+            self._labels_of.setdefault((metric, labels[0] if labels else ""), []).append(labels)
 
     def get(self, metric: Metric, *labels: str) -> float | None:
         return self._values.get((metric, tuple(map(encodable, labels))))
@@ -20,12 +23,16 @@ class Values:
         """The labels of all series of a metric whose first labels have these values."""
         return [
             dict(zip(metric.labels, labels, strict=True))
-            for labels in self._labels.get(metric, [])
+            for labels in self._known(metric, first)
             if labels[: len(first)] == first
         ]
 
     def total(self, metric: Metric, *first: str) -> float | None:
         """The sum of these series, None where there are none."""
-        known = self._labels.get(metric, [])
-        found = [labels for labels in known if labels[: len(first)] == first]
+        found = [labels for labels in self._known(metric, first) if labels[: len(first)] == first]
         return sum(self._values[metric, labels] for labels in found) if found else None
+
+    def _known(self, metric: Metric, first: tuple[str, ...]) -> list[tuple[str, ...]]:
+        return (
+            self._labels_of.get((metric, first[0]), []) if first else self._labels.get(metric, [])
+        )

@@ -3,7 +3,7 @@
 import math
 import threading
 from array import array
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from zope_exporter.metrics.metric import Metric, Sample, encodable
@@ -34,7 +34,9 @@ class History:
         self._steps = steps
         self._most = most
         self._lock = threading.Lock()
-        self._series: dict[Metric, dict[tuple[str, ...], array[float]]] = {}
+        # By metric and first label, the site: a page asks for those of one site after the other.
+        self._series: dict[tuple[Metric, str], dict[tuple[str, ...], array[float]]] = {}
+        self._count = 0
         self._latest: int | None = None
 
     def add(self, samples: Iterable[Sample], now: float) -> None:
@@ -59,16 +61,28 @@ class History:
                 return []
             fitting = [
                 values
-                for found, values in self._series.get(metric, {}).items()
+                for found, values in self._of(metric, wanted)
                 if all(want in (None, have) for want, have in zip(wanted, found, strict=True))
             ]
             order = [(self._latest + 1 + i) % self._steps for i in range(self._steps)]
             return [_sum([values[place] for values in fitting]) for place in order]
 
+    def _of(
+        self, metric: Metric, wanted: Sequence[str | None]
+    ) -> Iterator[tuple[tuple[str, ...], "array[float]"]]:
+        first = wanted[0] if wanted else ""
+        if first is not None:
+            yield from self._series.get((metric, first), {}).items()
+            return
+        for (of, _), series in self._series.items():
+            if of is metric:
+                yield from series.items()
+
     def _values(self, sample: Sample) -> "array[float] | None":
-        series = self._series.setdefault(sample.metric, {})
+        series = self._series.setdefault((sample.metric, "".join(sample.labels[:1])), {})
         values = series.get(sample.labels)
-        if values is None and sum(map(len, self._series.values())) < self._most:
+        if values is None and self._count < self._most:
+            self._count += 1
             values = series[sample.labels] = array("d", [math.nan] * self._steps)
         return values
 
@@ -81,9 +95,12 @@ class History:
                 for values in series.values():
                     values[passed % self._steps] = math.nan
         self._latest = number
-        for metric, series in self._series.items():
+        for key, series in list(self._series.items()):
             gone = {labels for labels, values in series.items() if all(map(math.isnan, values))}
-            self._series[metric] = {k: v for k, v in series.items() if k not in gone}
+            self._count -= len(gone)
+            self._series[key] = {k: v for k, v in series.items() if k not in gone}
+            if not self._series[key]:
+                del self._series[key]
 
 
 def _sum(values: Sequence[float]) -> float | None:

@@ -1,8 +1,9 @@
 """Putting the status page together from the last scrape, the last hour and the jobs."""
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from functools import partial
+from typing import TypeVar
 
 from zope_exporter.alerting.thresholds import Limits
 from zope_exporter.checks.coverage import blind, judge_watching, title
@@ -28,6 +29,9 @@ from .graphs import errors, recent_rate, site_graphs, zope_graphs
 from .history import History
 from .last_scrape import LastScrape, Observation
 from .view import Fact, JobView, PageView, SiteView, WatchedView, ZopeView
+
+Item = TypeVar("Item")
+Key = TypeVar("Key", bound=Hashable)
 
 SHOWN_JOBS = 10
 
@@ -58,11 +62,11 @@ def compose(
     findings = judge(inventory, scrape, limits, lambda: observation.time)
     sources = last_scrape.coverage.of(scrape)
     findings += judge_watching(inventory, scrape, last_scrape.coverage.logs(), sources, findings)
+    values = Values(scrape)
+    rate = partial(recent_rate, last_scrape.history)
     for site in inventory.sites:
-        rate = partial(recent_rate, last_scrape.history)
-        found = failing(site.name, Values(scrape), rate)
-        findings += judge_failing(site.name, found, limits)
-        findings += judge_probe(site, Values(scrape))
+        findings += judge_failing(site.name, failing(site.name, values, rate), limits)
+        findings += judge_probe(site, values)
     composer = _Composer(observation, limits, last_scrape.history, findings, sources, allowed())
     sites = tuple(composer.site(site) for site in observation.inventory.sites)
     names = {site.name for site in observation.inventory.sites}
@@ -118,20 +122,18 @@ class _Composer:
         self._observation = observation
         self._limits = limits
         self._history = history
-        self._findings = findings
-        self._sources = sources
+        self._findings = _grouped(findings, lambda finding: finding.site)
+        self._sources = _grouped(sources, lambda source: (source.site, source.zope))
+        told = (s for s in observation.scrape.samples if s.metric in (event.RECORDS, event.MATCHES))
+        self._events = _grouped(told, lambda sample: sample.labels[0])
         self._values = Values(observation.scrape)
         self._databases = Databases(self._values, limits, history, allowed, observation.time)
 
     def site(self, site: Site) -> SiteView:
-        reasons = [f for f in self._findings if f.site == site.name and f.severity]
+        reasons = [f for f in self._findings.get(site.name, ()) if f.severity]
         reasons.sort(key=lambda finding: -finding.severity)
-        name = encodable(site.name)
-        event_series = [
-            (sample.metric, sample.labels)
-            for sample in self._observation.scrape.samples
-            if sample.metric in (event.RECORDS, event.MATCHES) and sample.labels[0] == name
-        ]
+        told = self._events.get(encodable(site.name), ())
+        event_series = [(sample.metric, sample.labels) for sample in told]
         return SiteView(
             site.name,
             max((finding.severity for finding in reasons), default=Severity.OK),
@@ -171,7 +173,7 @@ class _Composer:
 
     def _watched(self, site: Site) -> Iterator[WatchedView]:
         for service in site.services:
-            of = [s for s in self._sources if (s.site, s.zope) == (site.name, service.name)]
+            of = self._sources.get((site.name, service.name), [])
             yield WatchedView(
                 service.name,
                 tuple(title(source.name) for source in of if source.state == "watched"),
@@ -188,6 +190,13 @@ class _Composer:
             severity = Severity.WARNING if slow else Severity.OK
             return Fact(target.name, f"answers in {seconds * 1000:.0f} ms", severity)
         return Fact(target.name, "does not answer as it should", Severity.CRITICAL)
+
+
+def _grouped(items: Iterable[Item], key: Callable[[Item], Key]) -> dict[Key, list[Item]]:
+    groups: dict[Key, list[Item]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return groups
 
 
 def _not_running(up: float | None) -> Fact:
