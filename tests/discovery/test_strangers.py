@@ -138,3 +138,22 @@ def test_who_names_the_data_fs_of_a_site_does_not_bring_it_another_database(host
     assert running_in(found, "good") == [own.pid]
     (good,) = (site for site in found.sites if site.name == "good")
     assert [storage.database for storage in good.storages] == ["main"]
+
+
+def test_a_client_of_the_zeo_server_of_a_site_does_not_bring_it_another_database(
+    host: Host,
+) -> None:
+    zeo = zeo_client("127.0.0.1:1")
+    own_ini = host.instance("shop", ZOPE, zeo)
+    storage = (
+        f"<filestorage>\npath {host.directory}/home/nobody/x/var/Data.fs\n</filestorage>\n"
+        f"mount-point /x\n</zodb_db>\n<zodb_db more>\n{zeo}"
+    )
+    ini = host.instance("home/nobody/x", NOBODY, storage)
+    with host.start(own_ini, ZOPE) as own, host.start(ini, NOBODY) as fake:
+        host.survey(own)
+        found = host.survey(own, fake)
+    assert running_in(found, "shop") == [own.pid, fake.pid]
+    assert {each.data_fs for _, each in found.storages()} == {host.data_fs}
+    (shop,) = (site for site in found.sites if site.name == "shop")
+    assert "left alone until zope_conf" in shop.services[1].problems[-1]

@@ -34,10 +34,30 @@ def settle(
     """
     sites = _Sites(members, declared_sites, sharing, host).assign()
     names = _names(members, sites)
-    return tuple(
+    settled = [
         replace(member, service=replace(member.service, name=name), sites=tuple(sites[index]))
         for index, (member, name) in enumerate(zip(members, names, strict=True))
+    ]
+    return tuple(_bringing_its_own(each, settled) for each in settled)
+
+
+def _bringing_its_own(member: Candidate, settled: Sequence[Candidate]) -> Candidate:
+    """Anybody may be a client of a ZEO server; that alone brings its site no Data.fs."""
+    there = [each for each in settled if set(each.sites) & set(member.sites)]
+    first = next((each for each in there if each.declared), there[0])
+    if member.declared or first.owner is None or member.owner in {None, 0, first.owner}:
+        return member
+    service = member.service
+    own = [each.data_fs for each in service.databases if each.data_fs]
+    if not own:
+        return member
+    told = (
+        f"{service.config}, of user {member.owner}, has {', '.join(map(str, own))} beside the"
+        f" databases of a site of user {first.owner}: left alone until zope_conf is under sites:"
     )
+    databases = tuple(each for each in service.databases if not each.data_fs)
+    service = replace(service, databases=databases, problems=(*service.problems, told))
+    return replace(member, service=service)
 
 
 class _Sites:
