@@ -103,6 +103,25 @@ def stretches(content: bytes, chance: random.Random) -> Iterator[Damage]:
     yield Damage("its first sector", bytes(512) + content[512:], False)
 
 
+def sectors(content: bytes, chance: random.Random) -> Iterator[Damage]:
+    """What a disk or a file system does to whole sectors and pages, wherever transactions are."""
+    for size in (512, 4096):
+        count = len(content) // size
+        if count < 3:
+            continue
+        one, other = sorted(chance.sample(range(1, count), 2))
+        a, b = one * size, other * size
+        here, there = content[a : a + size], content[b : b + size]
+        swapped = content[:a] + there + content[a + size : b] + here + content[b + size :]
+        yield Damage(f"sectors of {size} at {a} and {b} swapped", swapped, False)
+        doubled = content[:b] + here + content[b + size :]
+        yield Damage(f"the sector of {size} at {a} also at {b}", doubled, False)
+        moved = content[:a] + content[a + size : b] + here + content[b:]
+        yield Damage(f"the sector of {size} at {a} moved to {b}", moved, False)
+        erased = content[:a] + b"\xff" * size + content[a + size :]
+        yield Damage(f"the sector of {size} at {a} erased to ones", erased, False)
+
+
 def wholes(content: bytes, chance: random.Random) -> Iterator[Damage]:
     """Whole transactions that are repeated, exchanged, left out or came into it."""
     whole = transactions(content)
@@ -150,6 +169,7 @@ def renumbered(content: bytes, chance: random.Random) -> Iterator[Damage]:
 KINDS: tuple[Callable[[bytes, random.Random], Iterator[Damage]], ...] = (
     flips,
     stretches,
+    sectors,
     wholes,
     renumbered,
 )
