@@ -44,6 +44,11 @@ def test_golden_pages(accept: str, content_type: str, golden: str) -> None:
     assert page.decode() == (GOLDEN / golden).read_text()
 
 
+def test_a_version_that_is_none_asks_for_text() -> None:
+    strange = "application/openmetrics-text;version=1.0rc1"
+    assert encode(SAMPLES, strange) == encode(SAMPLES, "")
+
+
 def test_a_histogram_reads_the_same_in_both_formats() -> None:
     read = []
     for accept, parse in [("", parse_text), (OPENMETRICS, parse_openmetrics)]:

@@ -11,7 +11,10 @@ from .metric import Metric, Sample
 
 def encode(samples: Iterable[Sample], accept: str) -> tuple[bytes, str]:
     """Return the page and its content type."""
-    encoder, content_type = exposition.choose_encoder(accept)
+    try:
+        encoder, content_type = exposition.choose_encoder(accept)
+    except (TypeError, ValueError, IndexError):  # a version or a parameter that it cannot compare
+        encoder, content_type = exposition.choose_encoder("")
     return encoder(_Families(samples)), content_type
 
 

@@ -1,0 +1,56 @@
+"""What each target of the fuzzer begins with: one thing that is right, to be made wrong."""
+
+import json
+import tempfile
+from pathlib import Path
+
+from tests.support.databases.packing import make_database
+
+ACCESS = b'127.0.0.1 - admin [22/Nov/2026:10:37:51 +0100] "GET /a HTTP/1.1" 200 12 "-" "curl/8"'
+EVENT = b"2026-11-22 10:37:51 ERROR [Zope.SiteErrorLog:17][waitress-0] ValueError: x\nTraceback\n"
+STATUS = {"1": {"connections": 1, "lock_time": None, "last-transaction": "03f0000000000000"}}
+ALERT = {
+    "status": "firing",
+    "labels": {"alertname": "A"},
+    "annotations": {},
+    "startsAt": "2026-11-22T10:37:51.123Z",
+    "endsAt": "0001-01-01T00:00:00Z",
+    "fingerprint": "0123456789abcdef",
+}
+TEXTS: dict[str, bytes] = {
+    "access_line": ACCESS,
+    "haproxy_line": b"Nov 22 10:37:51 h haproxy[1]: 10.0.0.1:5 [22/Nov/2026:10:37:51.000] f b/s"
+    b' 0/0/0/1/1 200 12 - - ---- 1/1/0/0/0 0/0 "GET / HTTP/1.1"',
+    "json_line": json.dumps({"message": ACCESS.decode(), "level": "INFO"}).encode(),
+    "prefixed_line": b"2026-11-22T10:37:51.0Z stdout F " + ACCESS,
+    "event_log": EVENT,
+    "syslog": b"<134>1 2026-11-22T10:37:51Z host zope 1 - - " + ACCESS,
+    "command_line": b"/i/bin/python\0/i/bin/runwsgi\0-d\0/i/etc/zope.ini\0debug-mode=on",
+    "zope_conf": b"%define I /i\ninstancehome $I\n<zodb_db main>\n <filestorage>\n"
+    b"  path $I/Data.fs\n </filestorage>\n mount-point /\n</zodb_db>\n",
+    "zeo_conf": b"<zeo>\n address 127.0.0.1:8100\n</zeo>\n<filestorage 1>\n path /Data.fs\n"
+    b"</filestorage>\n",
+    "wsgi_ini": b"[app:zope]\nuse = egg:Zope#main\nzope_conf = %(here)s/zope.conf\n"
+    b"[server:main]\nuse = egg:waitress#main\nlisten = 127.0.0.1:8080\nthreads = 4\n",
+    "exporter_yaml": b"sites:\n  - &a {name: a, zope_conf: [/i/etc/zope.conf]}\nlisten: *a\n",
+    "tokens": b"ops [pack,silence]: 0123456789abcdef0123456789abcdef\n",
+    "zeo_status": json.dumps(STATUS).encode(),
+    "zeo_monitor": b"ZEO monitor server version 5.4\nSun Nov 22 10:37:51 2026\n\nStorage: 1\n"
+    b"Blocking: 0\nClients: 1\nCommits: 4\n",
+    "zmi_panel": b"<table><tr><th>Zope Version</th><td>5.10</td></tr></table>",
+    "zmi_caches": b"<table><tr><td>Total</td><td>1</td><td>2</td></tr></table>",
+    "notification": json.dumps({"version": "4", "alerts": [ALERT], "truncatedAlerts": 0}).encode(),
+    "accept_header": b"application/openmetrics-text;version=1.0.0;q=0.75,text/plain;q=0.5,*/*",
+    "index": b"\x80\x03K\x04.",
+}
+
+
+def seeds() -> dict[str, bytes]:
+    """One seed of each target."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory, "Data.fs")
+        make_database(path, revisions=2, size=20)
+        index = path.with_name("Data.fs.index")
+        written = index.read_bytes() if index.exists() else TEXTS["index"]
+        data = path.read_bytes()
+    return {**TEXTS, "index": written, "data_fs": data, "data_fs_tail": data, "recover": data}

@@ -1,0 +1,120 @@
+"""A target for each parser of what strangers write: any bytes are read, or a named error tells.
+
+Each takes bytes, as atheris has it. Whatever else than the documented error comes out of one is a
+finding, and so is what takes too long.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from zope_exporter.alerting.webhook.payload import PayloadError, parse_notification
+from zope_exporter.clients.zeo.link import InvalidAnswerError
+from zope_exporter.clients.zeo.status import parse_monitor, parse_status
+from zope_exporter.clients.zmi.pages import ZmiError, read_caches, read_panel
+from zope_exporter.config.load import ConfigError, load_config
+from zope_exporter.discovery.command_line import CommandLineError
+from zope_exporter.discovery.command_line import parse as parse_command_line
+from zope_exporter.discovery.conf.config_file import ConfigFileError
+from zope_exporter.discovery.conf.wsgi_ini import read_wsgi_ini
+from zope_exporter.discovery.conf.zeo_conf import read_zeo_conf
+from zope_exporter.discovery.conf.zope_conf import read_zope_conf
+from zope_exporter.logs.access import clf, haproxy
+from zope_exporter.logs.event.counter import EventCounter
+from zope_exporter.logs.syslog import message
+from zope_exporter.logs.wrapping.json_lines import read_object
+from zope_exporter.logs.wrapping.layers import without_prefix
+from zope_exporter.maintenance.jobs.report import Silent
+from zope_exporter.maintenance.recover.recover import salvage
+from zope_exporter.metrics.exposition import encode
+from zope_exporter.storage.filestorage.datafile import FileStorageError
+from zope_exporter.storage.filestorage.index import read_index
+from zope_exporter.storage.filestorage.scan import walk
+from zope_exporter.storage.filestorage.tail import read_tail
+from zope_exporter.web.api import RefusedRequestError, parse_object
+from zope_exporter.web.tokens import TokenFile
+
+Target = Callable[[bytes], object]
+# In memory where there is such a place: a fuzzer writes a file for each run.
+ROOM = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
+def _file(read: Callable[[Path], object], error: type[Exception]) -> Target:
+    """A parser of files."""
+
+    def target(data: bytes) -> None:
+        with tempfile.TemporaryDirectory(dir=ROOM) as directory:
+            path = Path(directory, "file")
+            path.write_bytes(data)
+            path.chmod(0o600)
+            with suppress(error):
+                read(path)
+
+    return target
+
+
+def _text(read: Callable[[str], object], error: type[Exception]) -> Target:
+    return _bytes(lambda data: read(data.decode(errors="replace")), error)
+
+
+def _bytes(read: Target, *errors: type[Exception]) -> Target:
+    def target(data: bytes) -> None:
+        with suppress(*errors):
+            read(data)
+
+    return target
+
+
+def _event_log(data: bytes) -> None:
+    counter = EventCounter()
+    counter.feed(data + b"\n")
+    counter.load(counter.save())
+
+
+def _syslog(data: bytes) -> None:
+    message.access_line(message.parse(data))
+
+
+def _command_line(data: bytes) -> None:
+    with suppress(CommandLineError):
+        parse_command_line(data.decode(errors="surrogateescape").split("\0"))
+
+
+def _notification(data: bytes) -> None:
+    parse_notification(parse_object(data))
+
+
+def _line(read: Callable[[bytes], object]) -> Target:
+    return lambda data: read(data.replace(b"\n", b""))
+
+
+def _accept(data: bytes) -> None:
+    encode([], data.decode("latin-1"))  # as servers give a header
+
+
+TARGETS: dict[str, Target] = {
+    "access_line": _line(clf.read_line),
+    "haproxy_line": _line(haproxy.read_line),
+    "json_line": _line(read_object),
+    "prefixed_line": _line(without_prefix),
+    "event_log": _event_log,
+    "syslog": _syslog,
+    "command_line": _command_line,
+    "zope_conf": _file(read_zope_conf, ConfigFileError),
+    "zeo_conf": _file(read_zeo_conf, ConfigFileError),
+    "wsgi_ini": _file(read_wsgi_ini, ConfigFileError),
+    "exporter_yaml": _file(load_config, ConfigError),
+    "tokens": _file(TokenFile, ConfigError),
+    "zeo_status": _bytes(parse_status, InvalidAnswerError),
+    "zeo_monitor": _bytes(lambda data: parse_monitor(data, 1.7e9), InvalidAnswerError),
+    "zmi_panel": _text(read_panel, ZmiError),
+    "zmi_caches": _text(read_caches, ZmiError),
+    "notification": _bytes(_notification, PayloadError, RefusedRequestError),
+    "accept_header": _accept,
+    "index": _file(read_index, FileStorageError),
+    "data_fs": _file(walk, FileStorageError),
+    "data_fs_tail": _file(read_tail, FileStorageError),
+    "recover": _file(lambda path: salvage(path, path.with_name("out"), Silent()), FileStorageError),
+}
