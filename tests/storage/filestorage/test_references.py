@@ -10,7 +10,7 @@ from tests.support.databases.counting import scanned
 from tests.support.databases.history import History, record
 from zope_exporter.storage.filestorage import contents
 from zope_exporter.storage.filestorage.contents import Contents
-from zope_exporter.storage.filestorage.references import References
+from zope_exporter.storage.filestorage.references import REFERENCES_A_STEP, References
 
 
 def found(data: bytes, oids: list[int]) -> list[int]:
@@ -64,6 +64,19 @@ def test_reachable_in_circles_and_long_chains() -> None:
     references.sources.extend([950, 951])
     references.targets.extend([951, 950])
     assert reachable(references) == list(range(900))
+
+
+def test_reachable_a_part_at_a_time() -> None:
+    """As many references as parts divide, in no order, to many from one and to one from many."""
+    count = 4 * REFERENCES_A_STEP
+    references = References(np.arange(count + 10, dtype=np.uint64))
+    dice = np.random.default_rng(17)
+    targets = np.arange(1, count, dtype=np.uint32)
+    sources = np.where(targets % 3, targets // 8, 0).astype(np.uint32)
+    order = dice.permutation(np.repeat(np.arange(count - 1), 2))
+    references.sources.frombytes(sources[order].tobytes())
+    references.targets.frombytes(targets[order].tobytes())
+    assert reachable(references) == list(range(count))
 
 
 def test_references_in_large_records_and_over_window_edges(tmp_path: Path) -> None:

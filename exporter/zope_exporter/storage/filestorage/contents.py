@@ -22,6 +22,7 @@ ROOT = 0
 CLASSES = 20
 MOST_CLASSES = 10_000
 WINDOW = 1 << 21
+ROWS_AT_ONCE = 1 << 17
 LARGEST_RECORD = 1 << 24  # that is held in memory, and may come of a compressed one
 OTHER = "other"  # what a class goes by that has no name, or none that is shown
 
@@ -60,6 +61,10 @@ class Contents:
 
     def steps(self, file: DataFile) -> Iterator[None]:
         """Read all, giving way after each window."""
+        yield from self._read_all(file)  # whose order of reading is forgotten before the rest
+        yield from self._reach()
+
+    def _read_all(self, file: DataFile) -> Iterator[None]:
         file = DataFile(file.path, file.descriptor, WINDOW)
         rows = np.flatnonzero(self._columns.data).astype(np.uint32)
         rows = rows[np.argsort(self._columns.data[rows])]
@@ -80,7 +85,6 @@ class Contents:
                 yield from self._read_large(file, base, base + int(ends[0]), part)
             self._count(max(whole, 1))
             yield
-        yield from self._reach()
 
     def findings(self, begun: float) -> Findings:
         """Return what was found by a scan that had `begun` then: the largest classes by name."""
@@ -221,7 +225,7 @@ class Contents:
             return
         reached = yield from self.references.reachable(root)
         unsure = np.frombuffer(self.references.unsure, np.uint32)
-        if reached[unsure].any() or not sizes[reached].all():
+        if reached[unsure].any() or (reached & (sizes == 0)).any():
             self.unknown = Unknown.REFERENCES
             return
         everything = np.ones(len(oids), bool)
@@ -231,6 +235,8 @@ class Contents:
         """Return what these objects take in a packed file."""
         sizes = self._columns.sizes
         holding = np.zeros(len(self._overheads), bool)
-        holding[self._columns.transactions[rows & (sizes > 0)]] = True
+        for begin in range(0, len(rows), ROWS_AT_ONCE):
+            part = slice(begin, begin + ROWS_AT_ONCE)
+            holding[self._columns.transactions[part][rows[part] & (sizes[part] > 0)]] = True
         overheads = np.frombuffer(self._overheads, np.uint32)[holding]
-        return int(sizes[rows].sum()) + int(overheads.sum(dtype=np.uint64))
+        return int(sizes.sum(where=rows)) + int(overheads.sum(dtype=np.uint64))

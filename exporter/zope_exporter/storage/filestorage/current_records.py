@@ -58,19 +58,19 @@ class CurrentRecords:
         if not self.added:
             return
         added = np.frombuffer(self.added, np.uint64).reshape(-1, 4)
-        old, self.columns, self.added = self.columns, Columns(), array("Q")
-        oids = np.concatenate([old.oids, added[:, 0]])
+        columns = vars(self.columns).copy()
+        self.columns, self.added = Columns(), array("Q")
+        oids = np.concatenate([columns.pop("oids"), added[:, 0]])
         order = np.argsort(oids, kind="stable")
-        ordered = oids[order]
+        oids = oids[order]
         is_last = np.ones(len(order), bool)
-        is_last[:-1] = ordered[1:] != ordered[:-1]
-        order = order[is_last]
-        self.columns = Columns(
-            oids[order],
-            np.concatenate([old.data, added[:, 1]])[order],
-            np.concatenate([old.sizes, added[:, 2]])[order],
-            np.concatenate([old.transactions, added[:, 3].astype(np.uint32)])[order],
-        )
+        is_last[:-1] = oids[1:] != oids[:-1]
+        order, oids = order[is_last], oids[is_last]
+        # A column after the other, so that no more than one of them is in memory twice.
+        for number, name in enumerate(("data", "sizes", "transactions"), 1):
+            new = added[:, number].astype(columns[name].dtype)
+            columns[name] = np.concatenate([columns[name], new])[order]
+        self.columns = Columns(oids, **columns)
 
 
 class Sweep:

@@ -24,6 +24,7 @@ REFERENCE_LENGTH = 2 + OID_LENGTH
 LONGEST_REFERENCE = REFERENCE_LENGTH + 4100
 # Data of eight bytes that is no object id is hardly ever as small a number.
 LARGEST_OID = 1 << 48
+REFERENCES_A_STEP = 1 << 17
 
 _PUTS = {ord("q"): 2, ord("r"): 5, 0x94: 1}
 _GETS = {ord("h"): 2, ord("j"): 5}
@@ -86,27 +87,53 @@ class References:
 
     def reachable(self, root: int) -> Generator[None, None, Flags]:
         """Find which rows can be reached from a row, giving way after each step."""
-        sources = np.frombuffer(self.sources, np.uint32)
-        targets = np.frombuffer(self.targets, np.uint32)[np.argsort(sources, kind="stable")]
-        counts = np.bincount(sources, minlength=len(self._oids))
-        ends = np.cumsum(counts)
+        targets, edges = yield from self._by_source()
         found = np.zeros(len(self._oids), bool)
         found[root] = True
-        numbers = np.zeros(len(self._oids), np.int64)
-        newest = np.array([root])
+        numbers = np.zeros(len(self._oids), np.uint32)
+        newest = np.array([root], np.uint32)
         while len(newest):
-            yield
-            lengths = counts[newest]
-            places = np.arange(lengths.sum()) + np.repeat(
-                ends[newest] - np.cumsum(lengths), lengths
-            )
-            reached = targets[places]
-            reached = reached[~found[reached]]
-            # Of several references to one object the last keeps its number.
-            numbers[reached] = np.arange(len(reached))
-            newest = reached[numbers[reached] == np.arange(len(reached))]
-            found[newest] = True
+            following = []
+            for begin in range(0, len(newest), REFERENCES_A_STEP):
+                yield
+                rows = newest[begin : begin + REFERENCES_A_STEP].astype(np.int64)
+                reached = targets[_places(edges[rows], edges[rows + 1])]
+                reached = reached[~found[reached]]
+                # Of several references to one object the last keeps its number.
+                numbers[reached] = np.arange(len(reached))
+                following.append(reached[numbers[reached] == np.arange(len(reached))])
+                found[following[-1]] = True
+            newest = np.concatenate(following)
         return found
+
+    def _by_source(self) -> Generator[None, None, tuple[Places, Rows]]:
+        """Return the targets in the order of their sources, and where those of each row begin.
+
+        A part at a time is put where it belongs: to sort all at once takes more memory, and nobody
+        else has a turn until it has ended.
+        """
+        sources = np.frombuffer(self.sources, np.uint32)
+        targets = np.frombuffer(self.targets, np.uint32)
+        parts = [
+            slice(begin, begin + REFERENCES_A_STEP)
+            for begin in range(0, len(sources), REFERENCES_A_STEP)
+        ]
+        edges = np.zeros(len(self._oids) + 1, np.int64)
+        for part in parts:
+            rows, counts = np.unique(sources[part], return_counts=True)
+            edges[rows] += counts
+            yield
+        np.cumsum(edges, out=edges)  # where those of each row end; each part moves it to the front
+        placed = np.zeros(len(targets), np.uint32)
+        for part in parts:
+            order = np.argsort(sources[part], kind="stable")
+            ordered = sources[part][order]
+            rows, firsts, counts = np.unique(ordered, return_index=True, return_counts=True)
+            edges[rows] -= counts
+            places = np.repeat(edges[rows] - firsts, counts) + np.arange(len(order))
+            placed[places] = targets[part][order]
+            yield
+        return placed, edges
 
     def _look_up(self, oids: Numbers) -> tuple[Rows, Flags]:
         """Return the row of each object, and which of them are there."""
@@ -120,6 +147,14 @@ class References:
         if not existing.all():
             self.unsure.frombytes(np.unique(rows[~existing]).tobytes())
             self.unknown(rows[~existing], oids[~existing])
+
+
+def _places(begins: Rows, ends: Rows) -> Rows:
+    """Return the numbers of all these ranges, one range after the other."""
+    lengths = ends - begins
+    places: Rows = np.repeat(begins - np.cumsum(lengths) + lengths, lengths)
+    places += np.arange(len(places))
+    return places
 
 
 def _candidates(data: Bytes, starts: Rows, ends: Rows) -> tuple[Rows, Rows]:
