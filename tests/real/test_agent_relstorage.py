@@ -160,7 +160,7 @@ def test_on_postgresql(
 
     def asked_by_the_agent() -> int:
         before = asked()
-        for _ in range(10):
+        for _ in range(3):
             main_database(agent)
             agent.get("/v1/requests")
         return asked() - before

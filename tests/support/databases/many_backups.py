@@ -56,6 +56,7 @@ def _describe(directory: Path, pieces: tuple[Piece, ...], previous: str, moment:
         previous=previous,
         tid=int.from_bytes(TimeStamp(*moment.timetuple()[:6]).raw(), "big"),
         marks=MARKS,
+        inherited=len(pieces) - 1,
     )
     (directory / f"{stamp}.manifest").write_bytes(manifest.encoded())
     changed = tuple((directory / piece.name).lstat().st_mtime_ns for piece in pieces)

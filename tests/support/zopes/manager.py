@@ -1,5 +1,6 @@
 """A Zope as its manager sees it: over HTTP."""
 
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -10,14 +11,13 @@ T = TypeVar("T")
 
 
 def undisturbed(look: Callable[[], T], is_alone: Callable[[T], bool]) -> T:
-    """What a look gave while nobody else asked the Zope for a page; after 20 looks, the last.
+    """What a look gave while nobody else asked the Zope for a page; after two minutes, the last.
 
     Whatever else watches this host, such as an exporter of another test, may do so at any time.
     """
-    for _ in range(20):
-        found = look()
-        if is_alone(found):
-            break
+    end = time.monotonic() + 120
+    while not is_alone(found := look()) and time.monotonic() < end:
+        pass
     return found
 
 

@@ -19,7 +19,7 @@ from .copying import STAGE, Copier, Span
 from .disk import Disk, Means
 from .identity import check_same
 from .manifest import NOTHING, Manifest
-from .parent import PLACES, ParentFinder, take_fingerprint
+from .parent import PLACES, ParentFinder, take_marks
 from .prune import remove_unfinished
 from .repository import Repository, read_repository
 from .snapshot_maker import SnapshotMaker, newest_snapshot, to_copy
@@ -143,17 +143,20 @@ class Attempt:
         name = piece_name(stamp, not self.parent.pieces, run.settings.gzip)
         piece, passed = Copier(run.disk, run.report, pool).copy(span, target, name, spacing)
         parent = self.parent
-        return self._manifest(
-            replace(
-                parent,
-                pieces=(*parent.pieces, piece),
-                tid=passed.tid,
-                last=passed.last or parent.last,
-                transactions=parent.transactions + passed.transactions,
-                records=parent.records + passed.records,
-                marks=take_fingerprint(span.descriptor, passed.places, span.end, parent.marks),
-            )
+        covered = replace(
+            parent,
+            pieces=(*parent.pieces, piece),
+            tid=passed.tid,
+            last=passed.last or parent.last,
+            transactions=parent.transactions + passed.transactions,
+            records=parent.records + passed.records,
+            marks=take_marks(span.descriptor, passed.places, span.end),
+            inherited=len(parent.pieces),
+            earlier=parent.fingerprint,
         )
+        if not parent.stamp:  # pieces that repozo made: no manifest tells of them yet
+            covered = replace(covered, marks=covered.fingerprint, inherited=0, earlier=())
+        return self._manifest(covered)
 
     def _manifest(self, covered: Manifest) -> Manifest:
         status = os.fstat(self.span.descriptor)

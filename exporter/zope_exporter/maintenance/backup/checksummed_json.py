@@ -16,8 +16,7 @@ class ChecksumError(Exception):
 
 def checksummed(contents: dict[str, Any]) -> bytes:
     """Return the bytes of a file with these contents; the same contents give the same bytes."""
-    whole = {"contents": contents, "sha256": sha256(_dumped(contents)).hexdigest()}
-    return json.dumps(whole, indent=1, sort_keys=True).encode() + b"\n"
+    return _encoded(contents, indent=None)
 
 
 def read_checksummed(path: Path) -> dict[str, Any]:
@@ -25,7 +24,9 @@ def read_checksummed(path: Path) -> dict[str, Any]:
     data = read_small(path, LARGEST)
     try:
         contents = json.loads(data)["contents"]
-        intact = checksummed(contents) == data
+        # Every byte is as we write it: in one line, or as earlier versions did.
+        indent = 1 if data[1:2] == b"\n" else None
+        intact = data == _encoded(contents, indent)
     except (ValueError, TypeError, KeyError, RecursionError):
         intact = False
     if not intact:
@@ -35,5 +36,11 @@ def read_checksummed(path: Path) -> dict[str, Any]:
     return contents
 
 
-def _dumped(contents: dict[str, Any]) -> bytes:
+def _encoded(contents: Any, indent: int | None) -> bytes:
+    """Return a whole file. In one line it is made, and checked, five times as fast."""
+    whole = {"contents": contents, "sha256": sha256(_dumped(contents)).hexdigest()}
+    return json.dumps(whole, indent=indent, sort_keys=True).encode() + b"\n"
+
+
+def _dumped(contents: Any) -> bytes:
     return json.dumps(contents, sort_keys=True, separators=(",", ":")).encode()

@@ -1,16 +1,25 @@
-"""What a backup says of itself: written last, so that a backup without a manifest is not done."""
+"""What a backup says of itself: written last, so that a backup without a manifest is not done.
 
-from dataclasses import asdict, dataclass
+A manifest holds what its own backup has added to the one before in the chain: it goes on from
+`previous`, so that each is as small as what is new. Those of the first format repeat all pieces.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from .checksummed_json import ChecksumError, checksummed, read_checksummed
 from .stamps import PIECE, time_of_epoch
 
-FORMAT = 1
+FORMAT = 2
+REPEATING = 1  # the format whose manifests list the pieces of the whole chain
 SUFFIX = ".manifest"
 LARGEST = (1 << 63) - 1
-TAIL = 1 << 20  # bytes of the longest mark
+TAIL = 1 << 20  # bytes of the longest mark, which is the last one
+LENGTH = 4096  # bytes of the other ones at most
+MOST_MARKS = 256
+NOT_WRITTEN = frozenset({"inherited", "earlier"})
 
 
 @dataclass(frozen=True)
@@ -67,7 +76,8 @@ class Manifest:
     `pieces` restore it, in their order; `previous` is the stamp of the manifest before in the same
     chain, if any. `tid` is that of the last transaction covered, which begins at `last`, and `made`
     when the backup was begun, in seconds since the epoch. `transactions` and `records` are those of
-    all pieces. `device` and `inode` were those of the Data.fs, and `marks` are what it is known by.
+    all pieces. `device` and `inode` were those of the Data.fs, and `marks` were taken in what is
+    new. The first `inherited` pieces and the marks `earlier` are those of `previous`, not written.
     """
 
     stamp: str
@@ -85,29 +95,51 @@ class Manifest:
     inode: int
     marks: tuple[Mark, ...]
     blobs: BlobList | None
+    inherited: int = 0
+    earlier: tuple[Mark, ...] = ()
 
     @property
     def end(self) -> int:
         return self.pieces[-1].end if self.pieces else 0
 
+    @property
+    def own(self) -> tuple[Piece, ...]:
+        """The pieces that `previous` does not list."""
+        return self.pieces[self.inherited :]
+
+    @property
+    def fingerprint(self) -> tuple[Mark, ...]:
+        """The marks that the whole Data.fs is known by: the last bytes, and places before them."""
+        kept = [mark for mark in self.earlier if mark.length <= LENGTH] + list(self.marks[:-1])
+        while len(kept) > MOST_MARKS:
+            kept = kept[::2]
+        return (*kept, *self.marks[-1:])
+
     def encoded(self) -> bytes:
-        return checksummed({"format": FORMAT, **asdict(self)})
+        contents = asdict(replace(self, pieces=self.own, earlier=()))
+        written = {key: value for key, value in contents.items() if key not in NOT_WRITTEN}
+        return checksummed({"format": FORMAT, **written})
 
 
 NOTHING = Manifest("", "", "", "", 0.0, (), "", 0, 0, 0, 0, 0, 0, (), None)
 """What a full backup goes on from."""
 
 
-def read_manifest(path: Path) -> Manifest:
-    """Return a manifest. Raises ChecksumError, and OSError if it cannot be read."""
+def read_manifest(path: Path, before: Mapping[str, Manifest]) -> Manifest:
+    """Return a manifest, which may go on from one of those `before` by their stamps.
+
+    Raises ChecksumError, and OSError if it cannot be read.
+    """
     contents = read_checksummed(path)
-    if contents.pop("format", None) != FORMAT:
+    if contents.pop("format", None) not in (FORMAT, REPEATING):
         raise ChecksumError(f"{path.name} is of a format that this version does not know")
     try:
         manifest = _manifest(contents)
         _check_values(manifest)
         if manifest.stamp + SUFFIX != path.name:
             raise ChecksumError(f"{path.name} is the manifest of {manifest.stamp}")
+        if manifest.pieces and manifest.pieces[0].start:
+            manifest = _continued(manifest, before)
         _check_pieces(manifest)
     except (TypeError, AttributeError, KeyError, ValueError, OverflowError) as error:
         raise ChecksumError(f"{path.name} is of another kind: {error}") from error
@@ -116,6 +148,8 @@ def read_manifest(path: Path) -> Manifest:
 
 def _manifest(contents: dict[str, Any]) -> Manifest:
     blobs = contents.pop("blobs")
+    if NOT_WRITTEN & contents.keys():
+        raise ValueError("it has what comes from the manifest before")
     return Manifest(
         **contents
         | {
@@ -123,6 +157,19 @@ def _manifest(contents: dict[str, Any]) -> Manifest:
             "marks": tuple(Mark(**mark) for mark in contents["marks"]),
             "blobs": None if blobs is None else BlobList(**blobs),
         }
+    )
+
+
+def _continued(manifest: Manifest, before: Mapping[str, Manifest]) -> Manifest:
+    """Return the whole of a manifest that goes on from another."""
+    previous = before.get(manifest.previous)
+    if previous is None:
+        raise ChecksumError(f"{manifest.previous}{SUFFIX} is missing")
+    return replace(
+        manifest,
+        pieces=previous.pieces + manifest.pieces,
+        inherited=len(previous.pieces),
+        earlier=previous.fingerprint,
     )
 
 
@@ -143,13 +190,15 @@ def _check_values(manifest: Manifest) -> None:
 
 
 def _check_pieces(manifest: Manifest) -> None:
+    """Raise ChecksumError unless its own pieces go on where the inherited ones end."""
+    own = manifest.own
     # A name is never followed out of the repository.
-    names = [piece.name for piece in manifest.pieces]
-    stamps = [piece.stamp for piece in manifest.pieces]
-    end = 0
-    sound = bool(names) and all(PIECE.fullmatch(name) for name in names)
-    for number, piece in enumerate(manifest.pieces):
+    sound = bool(own) and all(PIECE.fullmatch(piece.name) for piece in own)
+    before = manifest.pieces[manifest.inherited - 1] if manifest.inherited else None
+    end = before.end if before else 0
+    for number, piece in enumerate(own, manifest.inherited):
         sound = sound and piece.start == end <= piece.end and piece.full == (number == 0)
         end = piece.end
+    stamps = [piece.stamp for piece in ((before,) if before else ()) + own]
     if not sound or stamps != sorted(set(stamps)) or stamps[-1] != manifest.stamp:
         raise ChecksumError(f"{manifest.stamp}{SUFFIX} lists pieces that do not follow each other")

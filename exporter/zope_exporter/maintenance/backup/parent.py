@@ -16,27 +16,22 @@ from pathlib import Path
 from zope_exporter.maintenance.jobs.report import Report
 
 from .beneath import opened
-from .manifest import NOTHING, TAIL, Manifest, Mark, Piece
+from .manifest import LENGTH, NOTHING, TAIL, Manifest, Mark, Piece
 from .pieces import DamagedPieceError, Sums, bytes_between, contents, sum_of
 from .repository import Backup
 from .stream_check import BrokenStructureError, StreamCheck
 
-MOST_MARKS = 256
 PLACES = 64
-LENGTH = 4096
 STAGE = "comparing the last backup with the Data.fs"
 
 
-def take_fingerprint(
-    descriptor: int, places: Iterable[int], end: int, before: Sequence[Mark] = ()
-) -> tuple[Mark, ...]:
-    """Return marks at these places and at the end, with those of an earlier manifest."""
-    kept = [mark for mark in before if mark.length <= LENGTH]
-    kept += [_mark(descriptor, place, min(LENGTH, end - place)) for place in places]
-    while len(kept) > MOST_MARKS:
-        kept = kept[::2]
+def take_marks(descriptor: int, places: Iterable[int], end: int) -> tuple[Mark, ...]:
+    """Return marks at these places and of the last bytes."""
     tail = max(end - TAIL, 0)
-    return (*kept, _mark(descriptor, tail, end - tail))
+    return (
+        *(_mark(descriptor, place, min(LENGTH, end - place)) for place in places),
+        _mark(descriptor, tail, end - tail),
+    )
 
 
 def same_file(descriptor: int, manifest: Manifest) -> bool:
@@ -45,7 +40,9 @@ def same_file(descriptor: int, manifest: Manifest) -> bool:
     return (
         (status.st_dev, status.st_ino) == (manifest.device, manifest.inode)
         and status.st_size >= manifest.end
-        and all(_mark(descriptor, mark.position, mark.length) == mark for mark in manifest.marks)
+        and all(
+            _mark(descriptor, mark.position, mark.length) == mark for mark in manifest.fingerprint
+        )
     )
 
 
@@ -78,7 +75,7 @@ class ParentFinder:
         if same_file(self._descriptor, manifest):
             self._report.say(
                 f"going on from {backup.stamp}: the file is the same, and so are"
-                f" {len(manifest.marks)} places in it; the rest is taken to be"
+                f" {len(manifest.fingerprint)} places in it; the rest is taken to be"
             )
         elif not self._same_contents(manifest.pieces):
             self._report.say(f"the Data.fs is not as in {backup.stamp}: it was packed, or replaced")
@@ -105,7 +102,7 @@ class ParentFinder:
         except (DamagedPieceError, BrokenStructureError) as error:
             self._report.say(f"not going on from {pieces[-1].stamp}: {error}")
             return None
-        marks = take_fingerprint(self._descriptor, structure.places, structure.position)
+        marks = take_marks(self._descriptor, structure.places, structure.position)
         return replace(
             NOTHING,
             pieces=known,

@@ -32,6 +32,7 @@ from .verification_record import (
 Told = TypeVar("Told")
 
 UNFINISHED = "it has no manifest: it was interrupted"
+LOST = "its manifest is missing"
 
 
 @dataclass(frozen=True)
@@ -181,14 +182,22 @@ def _odd_snapshots(path: Path, names: Sequence[str]) -> Iterator[str]:
 
 def _backups(path: Path, chain: Chain) -> Iterator[Backup]:
     """Yield what can be restored from the pieces of a chain, with what manifests say of them."""
-    listed = [_backup(path, chain, number) for number in range(len(chain.pieces))]
-    manifests = {backup.stamp: backup.manifest for backup in listed if backup.manifest}
-    known = {piece.name: piece for each in manifests.values() for piece in each.pieces}
+    manifests: dict[str, Manifest] = {}
+    listed = []
+    for number in range(len(chain.pieces)):
+        backup = _backup(path, chain, number, manifests)
+        listed.append(backup)
+        if backup.manifest:
+            manifests[backup.stamp] = backup.manifest
+    known = {piece.name: piece for each in manifests.values() for piece in each.own}
     problem, unfinished = "", False
     for backup in listed:
         own = backup.pieces[-1]
         if not problem and backup.manifest is None and own.name in chain.own - known.keys():
-            problem, unfinished = backup.problem or UNFINISHED, True
+            later = any(
+                _has_manifest(path, each.stamp) for each in chain.pieces[len(backup.pieces) :]
+            )
+            problem, unfinished = backup.problem or (LOST if later else UNFINISHED), not later
         previous = backup.manifest.previous if backup.manifest else ""
         missing = f"{previous}{SUFFIX} is missing" if previous not in {"", *manifests} else ""
         problem = problem or backup.problem
@@ -196,7 +205,11 @@ def _backups(path: Path, chain: Chain) -> Iterator[Backup]:
         yield replace(backup, pieces=pieces, problem=problem or missing, unfinished=unfinished)
 
 
-def _backup(path: Path, chain: Chain, number: int) -> Backup:
+def _has_manifest(path: Path, stamp: str) -> bool:
+    return os.path.lexists(path / (stamp + SUFFIX))
+
+
+def _backup(path: Path, chain: Chain, number: int, before: Mapping[str, Manifest]) -> Backup:
     pieces = chain.pieces[: number + 1]
     stamp = pieces[-1].stamp
     problem = chain.problems.get(pieces[-1].name, "")
@@ -211,7 +224,7 @@ def _backup(path: Path, chain: Chain, number: int) -> Backup:
     if record and record.changed == changed:
         backup = replace(backup, record=record)
     try:
-        manifest = read_manifest(path / (stamp + SUFFIX))
+        manifest = read_manifest(path / (stamp + SUFFIX), before)
     except FileNotFoundError:
         return backup
     except (ChecksumError, OSError) as error:
@@ -240,7 +253,8 @@ def _contradiction(pieces: Sequence[Piece], manifest: Manifest) -> str:
     name = manifest.stamp + SUFFIX
     if [piece.name for piece in pieces] != [piece.name for piece in manifest.pieces]:
         return f"{name} lists other pieces than are there"
-    for found, told in zip(pieces, manifest.pieces, strict=True):
+    # Those that it inherits were compared with what its parent says of them.
+    for found, told in zip(pieces[manifest.inherited :], manifest.own, strict=True):
         if found != replace(told, sha256="", content=""):
             return f"{told.name} is not as {name} and the .dat say: size, place and MD5 sum"
     return ""
