@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from zope_exporter.system import foreign_file
 from zope_exporter.system.foreign_file import NotRegularError
+from zope_exporter.system.fsync import named
 
 LINK = "it is a symbolic link, and none is followed: move what it leads to in its place"
 
@@ -77,7 +78,7 @@ class Beneath:
 
     def close(self) -> None:
         while self._opened:
-            os.close(self._opened.pop())
+            self._leave()
 
     @property
     def descriptor(self) -> int:
@@ -99,8 +100,7 @@ class Beneath:
         while same < min(len(parents), len(self._names)) and parents[same] == self._names[same]:
             same += 1
         while len(self._names) > same:
-            self._names.pop()
-            os.close(self._opened.pop())
+            self._leave()
         for name in parents[same:]:
             self._enter(name)
         return self._opened[-1]
@@ -126,6 +126,14 @@ class Beneath:
             raise OSError(error.errno, error.strerror, str(place)) from error
         self._opened.append(opened)
         self._names.append(name)
+
+    def _leave(self) -> None:
+        """Close the innermost directory, or the root itself."""
+        place = self.path.joinpath(*self._names)
+        if self._names:
+            self._names.pop()
+        with named(place):
+            os.close(self._opened.pop())
 
     def _odd(self, name: str, place: Path) -> OddFileError:
         found = os.stat(name, dir_fd=self._opened[-1], follow_symlinks=False)
