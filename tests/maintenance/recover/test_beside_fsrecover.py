@@ -19,7 +19,7 @@ from zope_exporter.storage.filestorage.datafile import NotAFileStorageError
 from zope_exporter.storage.filestorage.scan import walk
 
 Revision = tuple[bytes, bytes, bytes | None]
-ROUNDS = 4  # some 490 files in 41 ways; tests/bench/beside_fsrecover.py makes more
+ROUNDS = 4  # hundreds of files; tests/bench/beside_fsrecover.py makes more
 
 
 @dataclass(frozen=True)

@@ -46,28 +46,26 @@ class _WatchedLog:
         self.tail = tail
         self.snapshot: Snapshot | None = None
         self.more = False
-        self._since: float | None = None
+        self.busy = False
+        self._since: float | None = None  # not from `begin` on: to wait for its turn is not to hang
         self._problem: Exception | None = None
 
-    @property
-    def busy(self) -> bool:
-        """Whether a look has begun that has not ended."""
-        return self._since is not None
-
     def begin(self) -> None:
-        self._since = time.monotonic()
+        self.busy = True
 
     def withdraw(self) -> None:
         """Take back a `begin` that no look followed."""
-        self._since = None
+        self.busy = False
 
     def look(self) -> None:
         """Count what is new. Never raises: what is wrong will be in the snapshot."""
+        self._since = time.monotonic()
         try:
             self.more, self._problem = self.tail.look(), None
         except Exception as error:  # also a counter's: the other logs have nothing to do with it
             self.more, self._problem = False, error
         self._since = None
+        self.busy = False
 
     def publish(self) -> None:
         """Make what the last look brought visible."""
