@@ -152,6 +152,9 @@ def _agent(day: Day, zope: str) -> Series:
     yield f'zope_wsgi_responses_total{{{of}, code="200"}}', counter(day.visits)
     yield f'zope_wsgi_responses_total{{{of}, code="404"}}', counter(lambda m: 0.3 * day.visits(m))
     yield f'zope_wsgi_responses_total{{{of}, code="500"}}', counter(day.errors)
+    quick = counter(lambda m: 0.97 * day.visits(m))
+    for bound, answered in (("1", quick), ("10", quick), ("+Inf", counter(day.visits))):
+        yield f'zope_request_duration_seconds_bucket{{{of}, le="{bound}"}}', answered
     yield f"zope_worker_threads{{{of}}}", day.while_up(always(4))
     busy = day.while_up(lambda m: 4 if day.visits(m) > 900 and m % 6 == 0 else m % 3)
     yield f"zope_worker_threads_busy{{{of}}}", busy

@@ -26,7 +26,12 @@ PLONE = tuple(
 )
 UP = Metric("up", "gauge", "Of Prometheus.")
 FIRING = Metric("ALERTS", "gauge", "Of Prometheus.", ("alertname", "alertstate", "severity"))
-DECLARED = {metric.name: metric for metric in (*declared_metrics(), *PLONE, UP, FIRING)}
+BUCKETS = tuple(
+    Metric(f"{metric.name}_bucket", "counter", metric.help, (*metric.labels, "le"))
+    for metric in declared_metrics()
+    if metric.kind == "histogram"
+)
+DECLARED = {metric.name: metric for metric in (*declared_metrics(), *BUCKETS, *PLONE, UP, FIRING)}
 OF_TARGETS = {"job", "instance"}
 OF_ENVIRONMENTS = {"cluster", "environment", "namespace"}  # where there are several
 COMPARISONS = {"==", "!=", ">", "<", ">=", "<="}

@@ -39,7 +39,7 @@ def test_prometheus_scrapes_a_real_zope(
         target = exporter.url.removeprefix("http://")
         shipped = SHIPPED.read_text().replace("127.0.0.1:9673", target)
         shipped = shipped.replace("rules/zope.yml", f"{SHIPPED.parent}/rules/zope.yml")
-        shipped = shipped.replace("evaluation_interval: 30s", "evaluation_interval: 2s")
+        shipped = shipped.replace("evaluation_interval: 15s", "evaluation_interval: 2s")
         config.write_text(shipped.replace("scrape_interval: 30s", "scrape_interval: 10s"))
         address = f"127.0.0.1:{free_port()}"
         flags = (f"--config.file={config}", f"--web.listen-address={address}")
