@@ -152,9 +152,21 @@ def test_the_subject_names_the_host_if_all_of_it_is_of_one(tmp_path: Path) -> No
     assert subject == "[CRITICAL] ZopeSiteDown intranet on web1:9673"
 
 
+def test_a_mail_of_a_host_names_its_only_site_and_the_page(tmp_path: Path) -> None:
+    labels = {"alertname": "ZopeProcessDown", "severity": "warning", "instance": "web1:9673"}
+    said = mail(
+        tmp_path,
+        groupLabels={"alertname": "ZopeProcessDown"},
+        commonLabels={"severity": "warning", "site": "intranet"},
+        alerts=[{**ALERT, "labels": labels}],
+    )
+    assert said.startswith("[WARNING] ZopeProcessDown intranet\n")
+    assert "\nStatus page: http://web1:9673/\n" in said
+
+
 def test_the_mail_says_what_is_over(tmp_path: Path) -> None:
     said = mail(tmp_path, status="resolved", alerts=[{**ALERT, "status": "resolved"}])
-    assert said.startswith("[OVER] ZopeSiteDown intranet\n")
+    assert said.startswith("[RESOLVED] ZopeSiteDown intranet\n")
     assert "Over since 2026-11-25 19:30:00 UTC:\nZopeSiteDown, critical" in said
 
 

@@ -5,14 +5,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from email.message import EmailMessage
 
-_SUBJECT = re.compile(r"\[(CRITICAL|WARNING|OVER)\] (\w+)(?: ([\w-]+))?(?: on \S+)?(?: \(\d+\))?")
+_SUBJECT = re.compile(
+    r"\[(CRITICAL|WARNING|RESOLVED)\] (\w+)(?: ([\w-]+))?(?: on \S+)?(?: \(\d+\))?"
+)
 ON_CALL = "on-call@example.org"
 ADMINS = "zope-admins@example.org"
 
 
 @dataclass(frozen=True, order=True)
 class Mail:
-    """One mail; `what` is CRITICAL, WARNING or OVER."""
+    """One mail; `what` is CRITICAL, WARNING or RESOLVED."""
 
     site: str
     alert: str
@@ -21,7 +23,7 @@ class Mail:
 
     def over(self) -> "Mail":
         """The one that says that this is over."""
-        return Mail(self.site, self.alert, "OVER", self.recipient)
+        return Mail(self.site, self.alert, "RESOLVED", self.recipient)
 
 
 def page(site: str, alert: str) -> Mail:
@@ -44,7 +46,7 @@ def _read(mail: EmailMessage) -> Mail:
     text = _text(mail)
     assert f"{alert}, " in text
     assert not site or f"site: {site}\n" in text
-    if what == "OVER":
+    if what == "RESOLVED":
         assert "Over since " in text
     else:
         link = re.search(r"What it means and what to do: (\S+)\n", text)
