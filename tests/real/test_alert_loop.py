@@ -26,6 +26,7 @@ PACE = Pace(
         # be the machine as busy as it may.
         "zeo_down": "5s",
         "at_once": "36s",
+        "site_down": "34s",
         "soon": "38s",
         "patient": "40s",
         "slowly": "40s",

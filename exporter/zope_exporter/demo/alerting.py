@@ -40,6 +40,7 @@ class Pace:
     thresholds: dict[str, str] = field(
         default_factory=lambda: {
             "at_once": "20s",
+            "site_down": "20s",
             "soon": "30s",
             "patient": "1m",
             "slowly": "2m",
