@@ -412,12 +412,12 @@ def test_without_a_state_file_nothing_is_done_twice_since_nothing_is_done(tmp_pa
         assert not hook.runner.begun
 
 
-def test_a_broken_state_file_is_503_until_it_is_repaired(tmp_path: Path) -> None:
+def test_a_broken_state_file_is_503_once_and_moved_aside(tmp_path: Path) -> None:
     state = tmp_path / "state.sqlite3"
     with hooked(tmp_path, state) as hook:
         state.write_bytes(b"no database" * 1000)
         assert hook.post(alert()).status_code == 503
-        state.unlink()
+        assert state.with_name("state.sqlite3.damaged").read_bytes().startswith(b"no database")
         assert hook.post(alert()).status_code == 202
 
 
