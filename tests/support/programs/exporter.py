@@ -71,14 +71,9 @@ def serving(
 
     `environ` is added to our environment; `within` is a command that runs the rest of its line.
     """
-    command = [
-        *within,
-        sys.executable,
-        "-m",
-        "zope_exporter",
-        "--web.listen-address",
-        "127.0.0.1:0",
-    ]
+    command = [*within, sys.executable, "-m", "zope_exporter"]
+    if "--web.listen-address" not in flags:
+        command += ["--web.listen-address", "127.0.0.1:0"]
     with log.open("w") as output:
         process = subprocess.Popen(
             [*command, *map(str, flags)],
