@@ -85,7 +85,7 @@ def test_a_thousand_scrapes_at_once_all_get_an_answer() -> None:
             peers.append(peer)
         server.say("release")
         answers = Counter(status(read_to_end(peer)) for peer in peers)
-        assert set(answers) == {200, 503}
+        assert set(answers) <= {200, 503}  # by how many come while the first is held
         assert answers[200] >= 40
         eventually(lambda: server.process.num_threads() == 1)
         eventually(lambda: server.process.num_fds() <= files)
