@@ -28,7 +28,9 @@ def quiet_config(tmp_path: Path) -> Path:
 
 def test_each_listen_address_is_served(tmp_path: Path, quiet_config: Path) -> None:
     log = tmp_path / "log"
-    flags = ("--config.file", quiet_config, "--web.listen-address", "127.0.0.2:0")
+    flags = ["--config.file", str(quiet_config)]
+    for host in ("127.0.0.1", "127.0.0.2"):
+        flags += ["--web.listen-address", f"{host}:0"]
     with serving(tmp_path, *flags, log=log) as running:
         assert httpx.get(f"{running.url}/-/healthy").status_code == 200
         urls = re.findall(r'listens on (\S+)"', log.read_text())
