@@ -19,7 +19,6 @@ from zope_exporter.logs.event.counter import MATCHES, RECORDS
 from zope_exporter.logs.tail.sources import LogKind, LogSource
 from zope_exporter.metrics.metric import Metric, Sample
 from zope_exporter.metrics.registry import Scrape
-from zope_exporter.metrics.values import Values
 from zope_exporter.web.status.page_model import compose
 
 LIMITS = read_limits()
@@ -32,7 +31,7 @@ COMPLETE = ACCESS_LOG_COMPLETE(1, **SITE, zope="client1")
 
 def said(*rates: Sample, complete: Sample = INCOMPLETE) -> list[str]:
     """What is said of these rates a second, the value of each sample being one."""
-    values = Values(Scrape([*rates, complete], []))
+    values = Scrape([*rates, complete], []).values
 
     def rate(metric: Metric, labels: Mapping[str, str]) -> float:
         return values.get(metric, *labels.values()) or 0.0
@@ -121,7 +120,7 @@ def test_one_look_reads_the_last_minutes_of_the_logs(tmp_path: Path) -> None:
     assert looked.rate(MATCHES, of) == pytest.approx(1 / 3)
     assert looked.rate(REQUESTS, {**ACCESS, "code": "200"}) == pytest.approx(1 / 3)
     scrape = looked.in_place_of_counts(Scrape([EXCEPTION, INCOMPLETE], []))
-    values = Values(scrape)
+    values = scrape.values
     assert values.get(MATCHES, *of.values()) == 150
     assert values.get(ACCESS_LOG_COMPLETE, "intranet", "client1") == 0
 
@@ -130,6 +129,6 @@ def test_a_log_of_another_format_and_one_that_is_gone_say_nothing(tmp_path: Path
     gone = source("access", tmp_path / "gone", "")
     gone.path.unlink()
     looked = ends(gone, source("event", tmp_path / "e", "hello\n" * 30))
-    assert Values(Scrape(looked.samples, [])).total(RECORDS, "intranet") == 0
+    assert Scrape(looked.samples, []).values.total(RECORDS, "intranet") == 0
     of = {"site": "intranet", "log": "client1-event", "pattern": "unhandled_exception"}
     assert looked.rate(MATCHES, of) == 0

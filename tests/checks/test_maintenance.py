@@ -7,7 +7,6 @@ from zope_exporter.checks.maintenance import judge_actions, judge_backups, judge
 from zope_exporter.collectors import actions, backup, datafs, filestorage
 from zope_exporter.metrics.metric import Metric, Sample
 from zope_exporter.metrics.registry import Scrape
-from zope_exporter.metrics.values import Values
 
 NOW = 1_800_000_000.0
 HOUR = 3600.0
@@ -28,7 +27,7 @@ WELL: dict[tuple[Metric, tuple[str, ...]], float | None] = {
 def said(changes: dict[tuple[Metric, tuple[str, ...]], float | None]) -> list[str]:
     values = {**WELL, **changes}
     samples = [Sample(*key, value) for key, value in values.items() if value is not None]
-    found = list(judge_backups(*MAIN, Values(Scrape(samples, [])), NOW, read_limits()))
+    found = list(judge_backups(*MAIN, Scrape(samples, []).values, NOW, read_limits()))
     assert {each.subject for each in found} <= {"backup main"}
     return [f"{each.severity.name} {each.text}" for each in found]
 
@@ -140,7 +139,7 @@ def test_an_action_that_failed_last_is_said(success: float | None, words: list[s
     samples = [Sample(actions.LAST_FAILURE, task, NOW - 2 * HOUR)]
     if success is not None:
         samples.append(Sample(actions.LAST_SUCCESS, task, success))
-    found = list(judge_actions("intranet", Values(Scrape(samples, [])), NOW))
+    found = list(judge_actions("intranet", Scrape(samples, []).values, NOW))
     assert [each.text for each in found] == words
     assert {each.subject for each in found} <= {"pack main"}
 
@@ -178,5 +177,5 @@ def test_a_pack_that_is_overdue_or_would_free_much_is_said(
         (datafs.LAST_PACK, MAIN): packed,
     }
     samples = [Sample(*key, value) for key, value in values.items() if value is not None]
-    found = list(judge_packs(*MAIN, Values(Scrape(samples, [])), NOW, read_limits()))
+    found = list(judge_packs(*MAIN, Scrape(samples, []).values, NOW, read_limits()))
     assert [f"{each.severity.name} {each.text}" for each in found] == [words] * bool(words)

@@ -9,7 +9,6 @@ from zope_exporter.collectors.agent.instance import INFO
 from zope_exporter.discovery.inventory import Site, Target
 from zope_exporter.metrics.metric import Sample
 from zope_exporter.metrics.registry import Scrape
-from zope_exporter.metrics.values import Values
 
 ROOT = Target("client1", "http://127.0.0.1:8080/", any_answer=True)
 PAGE = Target("home", "http://127.0.0.1:8080/Plone")
@@ -23,7 +22,7 @@ def plone(version: str) -> Sample:
 def said(
     *targets: Target, version: str = "", requested: Mapping[str, int] | None = None
 ) -> list[str]:
-    values = Values(Scrape([plone(version)], []))
+    values = Scrape([plone(version)], []).values
     return [f.text for f in judge_probe(Site("intranet", targets=targets), values, requested)]
 
 

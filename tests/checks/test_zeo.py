@@ -12,7 +12,6 @@ from zope_exporter.clients.zeo.status import StorageStatus
 from zope_exporter.collectors.zeo import ZeoCollector
 from zope_exporter.discovery.inventory import Inventory, Site, ZeoServer
 from zope_exporter.metrics.registry import Registry
-from zope_exporter.metrics.values import Values
 
 NOW = 1800000000.0
 SITE = Site("intranet", zeo=(ZeoServer("zeo", "127.0.0.1:8100", ("1",)),))
@@ -20,7 +19,7 @@ SITE = Site("intranet", zeo=(ZeoServer("zeo", "127.0.0.1:8100", ("1",)),))
 
 def judge(answer: ZeoResult) -> list[Finding]:
     registry = Registry([ZeoCollector(lambda: Inventory((SITE,)), lambda _: answer)])
-    return list(judge_zeo(SITE, Values(registry.scrape(30)), NOW, read_limits()))
+    return list(judge_zeo(SITE, registry.scrape(30).values, NOW, read_limits()))
 
 
 def judge_status(**told: Any) -> list[Finding]:

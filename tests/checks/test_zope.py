@@ -40,7 +40,7 @@ VERSIONS = {
 def values(changes: Mapping[str, Any] = {}) -> Values:
     answer = Answer(json.dumps({**STATUS, **changes}).encode())
     samples = samples_of(answer, "intranet", "client1")
-    return Values(Scrape([UP(1, site="intranet", zope="client1"), *samples], []))
+    return Scrape([UP(1, site="intranet", zope="client1"), *samples], []).values
 
 
 def of_agent(known: Values, absence: Absence = NONE) -> list[tuple[int, str]]:
@@ -73,14 +73,14 @@ def test_an_agent_of_another_version() -> None:
 
 
 def test_no_agent_is_well_unless_somebody_has_installed_one() -> None:
-    nothing = Values(Scrape([], []))
+    nothing = Scrape([], []).values
     assert of_agent(nothing) == [(Severity.OK, "no agent: not installed")]
     waiting = Absence("installed, but not active yet (restart Zope)", True)
     assert of_agent(nothing, waiting) == [(Severity.WARNING, f"no agent: {waiting.reason}")]
 
 
 def test_an_agent_that_does_not_answer_is_the_failure_of_its_collector() -> None:
-    assert of_agent(Values(Scrape([UP(0, site="intranet", zope="client1")], []))) == []
+    assert of_agent(Scrape([UP(0, site="intranet", zope="client1")], []).values) == []
 
 
 def test_pools_and_caches() -> None:
@@ -131,7 +131,7 @@ def test_a_pool_smaller_than_the_threads() -> None:
 def test_without_an_agent_the_configuration_tells_of_pools(pool_size: int, count: int) -> None:
     database = Database("main", "filestorage", pool_size=pool_size)
     service = Service("zope", "client1", None, databases=(database,), threads=4)
-    assert len(of_databases(Values(Scrape([], [])), service)) == count
+    assert len(of_databases(Scrape([], []).values, service)) == count
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_how_many_are_free_for_the_next_visitor(
 
 
 def test_of_workers_that_are_not_known_nothing_is_said() -> None:
-    assert not list(judge_workers("intranet", ZOPE, Values(Scrape([], [])), LIMITS))
+    assert not list(judge_workers("intranet", ZOPE, Scrape([], []).values, LIMITS))
 
 
 def of_zmi(up: float | None) -> list[str]:
@@ -162,7 +162,7 @@ def of_zmi(up: float | None) -> list[str]:
     ]
     if up is not None:
         samples.append(zmi.UP(up, **OF))
-    found = list(judge_zmi("intranet", "client1", Values(Scrape(samples, []))))
+    found = list(judge_zmi("intranet", "client1", Scrape(samples, []).values))
     assert {each.severity for each in found} <= {Severity.OK}
     return [each.text for each in found]
 

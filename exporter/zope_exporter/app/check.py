@@ -31,7 +31,6 @@ from zope_exporter.logs.tail.watch import LogWatch
 from zope_exporter.maintenance.actions.catalog import ActionCatalog
 from zope_exporter.maintenance.jobs.store import JobStore
 from zope_exporter.metrics.registry import Registry, Scrape
-from zope_exporter.metrics.values import Values
 from zope_exporter.system.state import state_file
 
 COLLECT_SECONDS = 20.0
@@ -111,10 +110,9 @@ def _collect(config: Config, watcher: Watcher, inventory: Inventory, limits: Lim
         ends = LogEnds(_read(known, scrape), counters.of_file, time.time())
         scrape = ends.in_place_of_counts(scrape)
         found, sources = judge(inventory, scrape, limits), coverage.of(scrape)
-        values = Values(scrape)
         for site in inventory.sites:
-            found += judge_failing(site.name, failing(site.name, values, ends.rate), limits)
-            found += judge_probe(site, values, ends.roots.get(site.name))
+            found += judge_failing(site.name, failing(site.name, scrape.values, ends.rate), limits)
+            found += judge_probe(site, scrape.values, ends.roots.get(site.name))
         found += judge_watching(inventory, scrape, known, sources, found)
         return Checked(found, sources)
     finally:
@@ -123,7 +121,7 @@ def _collect(config: Config, watcher: Watcher, inventory: Inventory, limits: Lim
 
 def _read(known: Logs, scrape: Scrape) -> list[LogSource]:
     """The logs that could be looked at: one of a file system that hangs keeps nobody waiting."""
-    values = Values(scrape)
+    values = scrape.values
     return [log for log in known.files if values.get(SIZE, log.site, log.log) is not None]
 
 

@@ -44,7 +44,7 @@ def _not_watched(sources: Sequence[Source], said: Collection[str]) -> Iterator[F
 
 def _logs(inventory: Inventory, scrape: Scrape, known: Logs) -> Iterator[Finding]:
     """Yield the logs that were given by hand, and those of which no line is understood."""
-    values = Values(scrape)
+    values = scrape.values
     services = {site.name: site.services for site in inventory.sites}
     for log in known.files:
         used = values.get(logs.SIZE, log.site, log.log)

@@ -39,7 +39,7 @@ def judge(
     What has two limits is a warning beyond the first and critical beyond the second, as its alert.
     `absence` looks for the reason why a Zope that runs has no agent.
     """
-    values = Values(scrape)
+    values = scrape.values
     findings = [Finding(Severity.WARNING, "", "discovery", text) for text in inventory.problems]
     for site in inventory.sites:
         for service in site.services:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Protocol, runtime_checkable
 
 from zope_exporter.system.workers import Task, Workers
@@ -13,6 +13,7 @@ from zope_exporter.system.workers import Task, Workers
 from .failure import LATE, Failure, Source, failure_of
 from .failure_log import FailureLog, Key, Reading
 from .metric import AnyCollector, Metric, Part, PartedCollector, Sample
+from .values import Values
 
 COLLECTOR_SUCCESS = Metric(
     "zope_collector_success",
@@ -34,6 +35,11 @@ class Scrape:
 
     samples: list[Sample]
     failures: list[Failure]
+
+    @cached_property
+    def values(self) -> Values:
+        """The samples by metric and labels: one index for all that a page or `check` asks."""
+        return Values(self.samples)
 
 
 @runtime_checkable

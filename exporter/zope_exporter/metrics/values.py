@@ -1,14 +1,15 @@
 """The values of one scrape, looked up by metric and labels."""
 
-from .metric import Metric, encodable
-from .registry import Scrape
+from collections.abc import Iterable
+
+from .metric import Metric, Sample, encodable
 
 
 class Values:
-    """What a scrape has brought."""
+    """What a scrape has brought; it has them as its `values`."""
 
-    def __init__(self, scrape: Scrape) -> None:
-        self._values = {(sample.metric, sample.labels): sample.value for sample in scrape.samples}
+    def __init__(self, samples: Iterable[Sample]) -> None:
+        self._values = {(sample.metric, sample.labels): sample.value for sample in samples}
         self._labels: dict[Metric, list[tuple[str, ...]]] = {}
         self._labels_of: dict[tuple[Metric, str], list[tuple[str, ...]]] = {}
         for metric, labels in self._values:

@@ -9,7 +9,6 @@ from zope_exporter.discovery.inventory import Database, Service, Site, Storage
 from zope_exporter.logs.tail.sources import LogKind, LogSource
 from zope_exporter.metrics.metric import Metric
 from zope_exporter.metrics.registry import Scrape
-from zope_exporter.metrics.values import Values
 
 State = Literal["watched", "absent", "blind"]
 """Watched; not there, by design; or there, and nobody sees it."""
@@ -33,7 +32,7 @@ class Evidence:
     """
 
     def __init__(self, scrape: Scrape, logs: Logs, absence: Callable[[Service], Absence]) -> None:
-        self.values = Values(scrape)
+        self.values = scrape.values
         self.logs = logs
         self.absence = absence
         self._failures = {(each.collector, each.source): each.reason for each in scrape.failures}

@@ -20,7 +20,6 @@ from zope_exporter.discovery.inventory import Service, Site, Target
 from zope_exporter.logs.event import counter as event
 from zope_exporter.maintenance.jobs.job import Job
 from zope_exporter.metrics.metric import encodable
-from zope_exporter.metrics.values import Values
 from zope_exporter.system.humanize import duration, size
 from zope_exporter.system.state import StateError
 
@@ -62,11 +61,10 @@ def compose(
     findings = judge(inventory, scrape, limits, lambda: observation.time)
     sources = last_scrape.coverage.of(scrape)
     findings += judge_watching(inventory, scrape, last_scrape.coverage.logs(), sources, findings)
-    values = Values(scrape)
     rate = partial(recent_rate, last_scrape.history)
     for site in inventory.sites:
-        findings += judge_failing(site.name, failing(site.name, values, rate), limits)
-        findings += judge_probe(site, values)
+        findings += judge_failing(site.name, failing(site.name, scrape.values, rate), limits)
+        findings += judge_probe(site, scrape.values)
     composer = _Composer(observation, limits, last_scrape.history, findings, sources, allowed())
     sites = tuple(composer.site(site) for site in observation.inventory.sites)
     names = {site.name for site in observation.inventory.sites}
@@ -126,7 +124,7 @@ class _Composer:
         self._sources = _grouped(sources, lambda source: (source.site, source.zope))
         told = (s for s in observation.scrape.samples if s.metric in (event.RECORDS, event.MATCHES))
         self._events = _grouped(told, lambda sample: sample.labels[0])
-        self._values = Values(observation.scrape)
+        self._values = observation.scrape.values
         self._databases = Databases(self._values, limits, history, allowed, observation.time)
 
     def site(self, site: Site) -> SiteView:
