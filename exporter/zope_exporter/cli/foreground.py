@@ -15,8 +15,16 @@ from typing import TextIO
 
 import click
 
-from zope_exporter.maintenance.jobs.report import InterruptedActionError, Report, Silent
+from zope_exporter.maintenance.jobs.report import (
+    ActionError,
+    InterruptedActionError,
+    RefusedError,
+    Report,
+    Silent,
+)
 from zope_exporter.system.humanize import duration
+
+from .flags import EXIT_CODES
 
 ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 WIDTH = 30
@@ -55,6 +63,19 @@ def ended_by_signals(stopping: threading.Event) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def ended_by(error: ActionError | OSError, what: object = "", failed: str = "failed") -> int:
+    """Say why something was not done, `failed` being how that is called; return the exit code."""
+    about = f"{what}: " if what else ""
+    if isinstance(error, RefusedError):
+        click.echo(f"{about}refused: {error.advice}", err=True)
+        return EXIT_CODES["refused"]
+    if isinstance(error, InterruptedActionError):
+        click.echo(f"{about}interrupted: {error}", err=True)
+        return EXIT_CODES["interrupted"]
+    click.echo(f"{about}{failed}: {error}", err=True)
+    return EXIT_CODES["failed"]
 
 
 class Stoppable:

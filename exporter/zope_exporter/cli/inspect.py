@@ -9,15 +9,10 @@ import click
 from zope_exporter.maintenance.actions.databases import ROOT_DATABASE, repositories
 from zope_exporter.maintenance.backup.verification import Verdict, inspect
 from zope_exporter.maintenance.backup.verification_record import Level
-from zope_exporter.maintenance.jobs.report import (
-    ActionError,
-    InterruptedActionError,
-    RefusedError,
-    Report,
-)
+from zope_exporter.maintenance.jobs.report import ActionError, Report
 
 from .flags import EXIT_CODES
-from .foreground import Stoppable, ended_by_signals, shown
+from .foreground import Stoppable, ended_by, ended_by_signals, shown
 
 
 def inspected(path: Path, database: str | None, level: str | None, quiet: bool) -> Iterator[int]:
@@ -39,15 +34,8 @@ def _inspect(name: str, repository: Path, level: Level, report: Report, quiet: b
     what = f"verify of {name} in {repository}"
     try:
         verdict = inspect(repository, level, report)
-    except RefusedError as error:
-        click.echo(f"{what}: refused: {error.advice}", err=True)
-        return EXIT_CODES["refused"]
-    except InterruptedActionError as error:
-        click.echo(f"{what}: interrupted: {error}", err=True)
-        return EXIT_CODES["interrupted"]
     except ActionError as error:
-        click.echo(f"{what}: failed: {error}", err=True)
-        return EXIT_CODES["failed"]
+        return ended_by(error, what)
     for failure in verdict.failures:
         click.echo(f"{what}: failed: {failure}", err=True)
     if verdict.ok and not quiet:

@@ -12,13 +12,12 @@ import click
 
 from zope_exporter.maintenance.jobs.report import (
     ActionError,
-    InterruptedActionError,
     RefusedError,
     Report,
 )
 from zope_exporter.system.log_format import set_up_logging
 
-from .flags import EXIT_CODES, SEARCH_SECONDS, config_flag, exit_on_user_error
+from .flags import SEARCH_SECONDS, config_flag, exit_on_user_error
 
 if TYPE_CHECKING:
     from zope_exporter.config.schema import Config
@@ -236,7 +235,7 @@ def _check_stopped(
 
 def _run(work: Callable[[Report], int]) -> NoReturn:
     """Do it with its progress shown, and end with the exit code."""
-    from .foreground import Stoppable, ended_by_signals, shown
+    from .foreground import Stoppable, ended_by, ended_by_signals, shown
 
     set_up_logging("error", "logfmt")
     stopping = threading.Event()
@@ -244,13 +243,6 @@ def _run(work: Callable[[Report], int]) -> NoReturn:
         try:
             with shown() as display, ended_by_signals(stopping):
                 code = work(Stoppable(display, stopping))
-        except RefusedError as error:
-            click.echo(f"refused: {error.advice}", err=True)
-            code = EXIT_CODES["refused"]
-        except InterruptedActionError as error:
-            click.echo(f"interrupted: {error}", err=True)
-            code = EXIT_CODES["interrupted"]
         except (ActionError, OSError) as error:
-            click.echo(f"failed: {error}", err=True)
-            code = EXIT_CODES["failed"]
+            code = ended_by(error)
     sys.exit(code)

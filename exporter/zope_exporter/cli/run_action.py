@@ -21,7 +21,7 @@ from zope_exporter.system.humanize import duration, size
 from zope_exporter.system.state import state_file
 
 from .flags import EXIT_CODES, SEARCH_SECONDS
-from .foreground import ended_by_signals, shown
+from .foreground import ended_by, ended_by_signals, shown
 
 
 def find_catalog(
@@ -39,12 +39,8 @@ def rehearsed(catalog: ActionCatalog, task: Task) -> int:
     try:
         with shown() as display:
             catalog.rehearse(task, display)
-    except RefusedError as error:
-        click.echo(f"{task}: refused: {error.advice}", err=True)
-        return EXIT_CODES["refused"]
     except ActionError as error:
-        click.echo(f"{task}: would fail: {error}", err=True)
-        return EXIT_CODES["failed"]
+        return ended_by(error, task, "would fail")
     return EXIT_CODES["succeeded"]
 
 
@@ -55,8 +51,7 @@ def meant(
     try:
         return catalog.meant(action, site, database)
     except RefusedError as error:
-        click.echo(f"refused: {error.advice}", err=True)
-        sys.exit(EXIT_CODES["refused"])
+        sys.exit(ended_by(error))
 
 
 def worst(codes: Iterable[int]) -> int:
@@ -80,8 +75,7 @@ class Shell:
             work = self._catalog.work(task)
             pending = self._store.add(work, _origin())
         except RefusedError as error:
-            click.echo(f"{task}: refused: {error.advice}", err=True)
-            return EXIT_CODES["refused"]
+            return ended_by(error, task)
         with shown(self._quiet) as display, ended_by_signals(self._stopping):
             stopping = self._stopping.is_set
             recorder = Recorder(self._store, pending.job.id, stopping, display)
