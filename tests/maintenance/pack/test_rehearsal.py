@@ -16,7 +16,7 @@ def test_what_is_known_to_be_garbage_is_said(tmp_path: Path) -> None:
     make_database(tmp_path / "Data.fs")
     storage = storage_of(tmp_path / "Data.fs")
     report = Noted()
-    rehearse(PackTarget(storage, choose(storage, [])), PackSettings(), report, 1e6)
+    rehearse(PackTarget(storage, choose(storage, [])), PackSettings(garbage=1_000_000), report)
     assert "it would free up to 1 MB of " in report.lines[1]
     assert report.lines[-1] == "nothing was done"
 
@@ -24,5 +24,5 @@ def test_what_is_known_to_be_garbage_is_said(tmp_path: Path) -> None:
 def test_it_is_refused_as_the_pack_would_be(tmp_path: Path) -> None:
     storage = storage_of(tmp_path / "Data.fs")
     with pytest.raises(RefusedError, match=r"Data\.fs") as refused:
-        rehearse(PackTarget(storage, choose(storage, [])), PackSettings(), Noted(), None)
+        rehearse(PackTarget(storage, choose(storage, [])), PackSettings(), Noted())
     assert refused.value.code == "missing"

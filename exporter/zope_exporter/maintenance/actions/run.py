@@ -128,10 +128,7 @@ def run_pack(
     from zope_exporter.maintenance.pack.run import pack
 
     target = PackTarget(database.storage, choose(database.storage, database.uses))
-    settings = replace(
-        _settings(config, plan, report), garbage=known_garbage(state, database.storage)
-    )
-    return _facts(pack(target, settings, report))
+    return _facts(pack(target, _settings(config, plan, state, database, report), report))
 
 
 def rehearse_pack(
@@ -147,15 +144,21 @@ def rehearse_pack(
     from zope_exporter.maintenance.pack.rehearsal import rehearse
 
     target = PackTarget(database.storage, choose(database.storage, database.uses))
+    rehearse(target, _settings(config, plan, state, database, report), report)
+
+
+def _settings(
+    config: PackConfig,
+    plan: BackupPlan | None,
+    state: Path | None,
+    database: SiteDatabase,
+    report: Report,
+) -> PackSettings:
     garbage = known_garbage(state, database.storage)
-    settings = replace(_settings(config, plan, report), garbage=garbage)
-    rehearse(target, settings, report, garbage)
-
-
-def _settings(config: PackConfig, plan: BackupPlan | None, report: Report) -> PackSettings:
     if plan is None or not config.require_backup:
-        return PackSettings(config.days)
-    return PackSettings(config.days, plan.settings.max_age, partial(plan.last_proven, report))
+        return PackSettings(config.days, garbage=garbage)
+    last_proven = partial(plan.last_proven, report)
+    return PackSettings(config.days, plan.settings.max_age, last_proven, garbage=garbage)
 
 
 def _facts(result: PackResult) -> Facts:

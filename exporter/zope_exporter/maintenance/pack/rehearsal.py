@@ -19,17 +19,13 @@ def rehearse(
     target: PackTarget,
     settings: PackSettings,
     report: Report,
-    garbage: float | None,
     clock: Callable[[], float] = time.time,
 ) -> None:
-    """Raise RefusedError where a pack would, else say what it would do; nothing is touched.
-
-    `garbage` are the bytes that it frees, as far as that is known.
-    """
+    """Raise RefusedError where a pack would, else say what it would do; nothing is touched."""
     report.stage("preconditions")
     check(target, settings, report, clock)
     report.say(f"it would be packed through {target.engine.name}")
-    report.say(_freed(target, garbage))
+    report.say(_freed(target, settings.garbage))
     moment = datetime.fromtimestamp(clock() - settings.days * DAY, timezone.utc).astimezone()
     report.say(
         f"what was replaced or deleted before {moment.isoformat(timespec='seconds')} would go:"
@@ -38,7 +34,7 @@ def rehearse(
     report.say("nothing was done")
 
 
-def _freed(target: PackTarget, garbage: float | None) -> str:
+def _freed(target: PackTarget, garbage: int | None) -> str:
     if garbage is None:
         return "what it would free is not known: no exporter has counted this Data.fs yet"
     used = ""

@@ -3,7 +3,8 @@
 import errno
 import os
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from zope_exporter.maintenance.backup.beneath import Beneath, opened
@@ -30,20 +31,26 @@ def remove_file(root: Path, path: Path) -> None:
 
     Whoever owns a site may put a link in the place of any directory of blobs while root restores.
     """
-    with Beneath(root, *path.relative_to(root).parts[:-1]) as directory:
-        Disk().remove(path, directory.descriptor)
+    with _directory_of(root, path) as directory:
+        Disk().remove(path, directory)
 
 
 def remove_directory(root: Path, path: Path) -> None:
     """Remove an empty directory below another one, and nothing elsewhere."""
-    with Beneath(root, *path.relative_to(root).parts[:-1]) as directory:
-        Disk().remove_directory(path, directory.descriptor)
+    with _directory_of(root, path) as directory:
+        Disk().remove_directory(path, directory)
 
 
 def remove_tree(root: Path, path: Path) -> None:
     """Remove a directory below another one with all that is in it, and nothing elsewhere."""
-    with Beneath(root, *path.relative_to(root).parts[:-1]) as directory:
-        Disk().remove_tree(path, directory.descriptor)
+    with _directory_of(root, path) as directory:
+        Disk().remove_tree(path, directory)
+
+
+@contextmanager
+def _directory_of(root: Path, path: Path) -> Iterator[int]:
+    with Beneath(root) as below:
+        yield below.directory_of(str(path.relative_to(root)))
 
 
 def has_links(path: Path, link: Path) -> bool:
