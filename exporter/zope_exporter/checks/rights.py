@@ -36,7 +36,7 @@ def judge_rights(
 def _users(inventory: Inventory, user: Callable[[Path], int]) -> Iterator[int]:
     for service in (each for site in inventory.sites for each in site.services):
         if service.process is not None:
-            with suppress(OSError, ValueError, IndexError, StopIteration):  # it has just ended
+            with suppress(OSError):  # it has just ended
                 yield user(Path("/proc", str(service.process.pid)))
 
 

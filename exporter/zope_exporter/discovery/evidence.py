@@ -4,6 +4,7 @@ That is the lock of a Data.fs together with the file, or the socket at which an 
 are looked at from the process, as the kernel tells them: what lies in a directory proves nothing.
 """
 
+import errno
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -69,7 +70,7 @@ def holder(
     agents = [Path(path) for path in listening if _AGENT.fullmatch(path)]
     if not agents and not (data_files and (listening or listeners(process.pid, proc))):
         return None
-    with suppress(OSError, HiddenRootError, ValueError, IndexError, StopIteration):
+    with suppress(OSError, HiddenRootError, ValueError):
         if other_root(proc, process.pid, (*data_files, *agents)[0]) is not None:
             return None  # of a container, whose files are found by the command line alone
         user = user_of(place)
@@ -92,9 +93,14 @@ def _opened(process: Path) -> set[str]:
 
 
 def user_of(process: Path, kind: Literal["Uid:", "Gid:"] = "Uid:") -> int:
-    """Return as which user, or group, a process acts that is given by its place in /proc."""
-    lines = (process / "status").read_text().splitlines()
-    return next(int(line.split()[2]) for line in lines if line.startswith(kind))
+    """Return as which user, or group, a process acts that is given by its place in /proc.
+
+    Raises OSError, also if it has just ended.
+    """
+    for line in (process / "status").read_text().splitlines():
+        if line.startswith(kind):
+            return int(line.split()[2])
+    raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH), str(process))
 
 
 class Evidence:

@@ -25,7 +25,7 @@ def stranger(found: Candidate, proc: Path = Path("/proc")) -> str | None:
     file, process = service.wsgi_ini or service.config, service.process
     if process is None or file is None or found.source.root is not None:
         return None
-    with suppress(OSError, ValueError, IndexError, StopIteration):
+    with suppress(OSError, ValueError):
         status, place = file.stat(), proc / str(process.pid)
         user, group = user_of(place), user_of(place, "Gid:")
         if user in (0, status.st_uid) or group == status.st_gid:
@@ -78,7 +78,7 @@ def _foreign(database: Database, conf: os.stat_result, user: int | None) -> str 
 
 
 def _user(service: Service) -> int | None:
-    with suppress(OSError, ValueError, IndexError, StopIteration):
+    with suppress(OSError):
         return user_of(Path("/proc", str(service.process.pid))) if service.process else None
     return None
 

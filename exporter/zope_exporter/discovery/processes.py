@@ -180,7 +180,7 @@ def _in_full(command: CommandLine, directory: Path | None) -> tuple[tuple[str, s
 
 
 def _is_of_owner(process: Path, file: Path) -> bool:
-    with suppress(OSError, ValueError, IndexError, StopIteration):
+    with suppress(OSError, ValueError):
         user = user_of(process)
         return user in (0, file.stat().st_uid)
     return False
