@@ -116,3 +116,14 @@ def test_an_installed_wheel_writes_the_same(installed: Path, tmp_path: Path) -> 
     assert run.returncode == 0, run.stderr
     for name, files in expected().items():
         assert contents(tmp_path / "out" / name) == files
+
+
+def test_an_installed_wheel_has_the_documentation_that_it_serves(
+    installed: Path, tmp_path: Path
+) -> None:
+    program = "from zope_exporter.system.resources import shipped; print(shipped('docs'))"
+    command = [str(installed.parent / "python"), "-c", program]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    docs = Path(run.stdout.strip())
+    assert docs.is_relative_to(tmp_path)
+    assert contents(docs) == contents(TOP / "exporter/docs")

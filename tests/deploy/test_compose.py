@@ -84,10 +84,10 @@ def up_of_zope(demo: Container) -> list[str]:
     return [sample["value"][1] for sample in answer["data"]["result"]] if answer else []
 
 
-def sidecar_of_readme() -> str:
+def documented_sidecar() -> str:
     found = re.search(
         r"^In a compose file:\n\n```yaml\n(.*?)^```$",
-        (TOP / "README.md").read_text(),
+        (TOP / "exporter/docs/containers.md").read_text(),
         re.MULTILINE | re.DOTALL,
     )
     assert found
@@ -95,13 +95,13 @@ def sidecar_of_readme() -> str:
 
 
 # First, for Prometheus of the stack takes half a minute until it scrapes.
-def test_the_compose_file_of_readme_sees_all_of_its_zope(shipped: Project, tmp_path: Path) -> None:
+def test_the_documented_compose_file_sees_all_of_its_zope(shipped: Project, tmp_path: Path) -> None:
     podman = shipped.engine
     backend.build(podman, tmp_path / "context")
     podman.podman("tag", backend.IMAGE, "localhost/plone/plone-backend")
     podman.podman("tag", shipped.container("demo").inspect("{{.ImageName}}"), "zope-exporter")
     written, changed = tmp_path / "compose.yaml", tmp_path / "changed.yaml"
-    written.write_text(sidecar_of_readme())
+    written.write_text(documented_sidecar())
     changed.write_text(SIDECAR.format(addon=backend.addon()))
     with up(Project(podman, "site", (written, changed))) as project:
         exporter = project.container("zope-exporter")

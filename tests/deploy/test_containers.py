@@ -118,18 +118,18 @@ def test_the_image_is_well_whatever_it_listens_on(
     assert exporter.stop() == 0
 
 
-def command_of_readme() -> list[str]:
-    """What README says to run beside a container, with podman's own network in place of a port."""
+def documented_command() -> list[str]:
+    """What to run beside a container by the documentation, in podman's own network."""
     pattern = r"^docker run (.*--pid=container:plone .*\\\n.*\n)"
-    found = re.search(pattern, (TOP / "README.md").read_text(), re.MULTILINE)
+    found = re.search(pattern, (TOP / "exporter/docs/containers.md").read_text(), re.MULTILINE)
     assert found
     return shlex.split(found[1].replace("\\\n", ""))
 
 
 @pytest.fixture(scope="module")
 def exporter(podman: Engine, zope: Container) -> Container:
-    """The exporter beside Zope, as README has it run."""
-    words = command_of_readme()
+    """The exporter beside Zope, as the documentation has it run."""
+    words = documented_command()
     assert words[-1] == IMAGE
     assert f"--user={zope.run('stat', '-c', '%u:%g', '/proc/1').stdout.strip()}" in words
     container = podman.start(IMAGE, flags=tuple(words[:-1]))
@@ -137,7 +137,7 @@ def exporter(podman: Engine, zope: Container) -> Container:
     return container
 
 
-def test_readmes_command_sees_all_of_a_zope_whose_files_are_in_its_image(
+def test_the_documented_command_sees_all_of_a_zope_whose_files_are_in_its_image(
     exporter: Container,
 ) -> None:
     until(exporter, lambda: value(exporter, "zope_ping_up", site="app") == 1)

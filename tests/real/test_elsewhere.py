@@ -1,4 +1,4 @@
-"""A Zope that no exporter can stand beside, such as one on Windows, by the recipe of the README.
+"""A Zope that no exporter can stand beside, such as one on Windows, by the documented recipe.
 
 In these tests it runs on this host, and `discover: false` is what keeps it from being seen there.
 """
@@ -23,14 +23,14 @@ from tests.support.zopes.manager import MANAGER
 StartZope = Callable[..., ZopeInstance]
 StartZeo = Callable[..., ZeoServer]
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "exporter/docs/remote.md"
 USER, PASSWORD = MANAGER
 WINDOWS = {"site": "intranet", "zope": "windows"}
 
 
 def recipe(zope: ZopeInstance, zeo: ZeoServer, syslog: int) -> str:
-    """The configuration that the README gives, with the addresses of these."""
-    found = re.search(r"<!-- elsewhere -->\n```yaml\n(.*?)```", README.read_text(), re.DOTALL)
+    """The configuration that the documentation gives, with the addresses of these."""
+    found = re.search(r"<!-- elsewhere -->\n```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
     assert found is not None
     return (
         found[1]

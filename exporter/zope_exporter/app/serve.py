@@ -17,6 +17,7 @@ from zope_exporter.system.healthcheck import socket_name
 from zope_exporter.web.actions import action_routes
 from zope_exporter.web.api import API
 from zope_exporter.web.app import make_app
+from zope_exporter.web.documentation import DOCUMENTATION, documentation_routes
 from zope_exporter.web.health import HEALTHY, READY
 from zope_exporter.web.instances import instance_routes
 from zope_exporter.web.runbooks import RUNBOOKS, runbook_routes
@@ -58,6 +59,7 @@ def serve_on(
             routes=[
                 *_api(exporter, tokens),
                 *runbook_routes(STYLE),
+                *documentation_routes(STYLE),
                 *_status_page(exporter, limits, telemetry_path),
             ],
             is_ready=exporter.is_ready,
@@ -87,7 +89,13 @@ def _api(exporter: Exporter, tokens: TokenFile | None) -> list[Route]:
 def _status_page(exporter: Exporter, limits: Limits, telemetry_path: str) -> list[Route]:
     if telemetry_path == "/":
         return []
-    pages = {"Metrics": telemetry_path, "Runbooks": RUNBOOKS, "Healthy": HEALTHY, "Ready": READY}
+    pages = {
+        "Metrics": telemetry_path,
+        "Runbooks": RUNBOOKS,
+        "Documentation": DOCUMENTATION,
+        "Healthy": HEALTHY,
+        "Ready": READY,
+    }
     page = StatusPage(pages)
     jobs, offered = exporter.runner.jobs, exporter.offered
     return status_routes(page, lambda: compose(exporter.last_scrape, limits, jobs, offered))

@@ -1,4 +1,4 @@
-"""Files that are shipped with the exporter and are no code: rules, runbooks, dashboards, units."""
+"""Files that are shipped with the exporter and are no code: rules, pages, dashboards, units."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ SHIPPED = ("alerts", "deploy", "grafana")
 
 def shipped(name: str) -> Path:
     """Return the directory of that name: in the package, installed or not, else in the checkout."""
-    for parent in (PACKAGE / "shipped_files", PACKAGE):
+    for parent in (PACKAGE / "shipped_files", PACKAGE, PACKAGE.parent):
         if (parent / name).is_dir():
             return parent / name
     return PACKAGE.parents[1] / name

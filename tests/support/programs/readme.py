@@ -1,4 +1,4 @@
-"""README tables made from the code: `python -m tests.support.programs.readme` writes them anew."""
+"""Tables of the documentation: `python -m tests.support.programs.readme` writes them anew."""
 
 import ast
 import inspect
@@ -15,23 +15,26 @@ from zope_exporter.config.schema import Config
 from zope_exporter.config.types import Section, section_of
 from zope_exporter.logs.event.patterns import KNOWN_PATTERNS
 
-README = Path(__file__).parents[3] / "README.md"
+DOCS = Path(__file__).parents[3] / "exporter/docs"
 
 
-def with_tables(text: str) -> str:
-    """Return the README with its tables as the code has them."""
+def with_tables() -> dict[Path, str]:
+    """Return the pages that have tables, with these as the code has them."""
     tables = {
-        "metrics": metrics_reference(declared_metrics()),
-        "patterns": patterns_reference(),
-        "configuration": configuration_reference(),
+        "metrics": ("metrics", metrics_reference(declared_metrics())),
+        "logs": ("patterns", patterns_reference()),
+        "configuration": ("configuration", configuration_reference()),
     }
-    for name, table in tables.items():
-        before, begin, rest = text.partition(f"<!-- {name} -->\n")
-        _, end, after = rest.partition("<!-- end -->")
-        if not begin or not end:
-            raise ValueError(f"{README} has no section for {name}")
-        text = f"{before}{begin}\n{table}\n\n{end}{after}"
-    return text
+    return {DOCS / f"{page}.md": _filled(page, *table) for page, table in tables.items()}
+
+
+def _filled(page: str, name: str, table: str) -> str:
+    text = (DOCS / f"{page}.md").read_text()
+    before, begin, rest = text.partition(f"<!-- {name} -->\n")
+    _, end, after = rest.partition("<!-- end -->")
+    if not begin or not end:
+        raise ValueError(f"{page}.md has no section for {name}")
+    return f"{before}{begin}\n{table}\n\n{end}{after}"
 
 
 def patterns_reference() -> str:
@@ -84,4 +87,5 @@ def _default(field: FieldInfo) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(with_tables(README.read_text()))
+    for path, text in with_tables().items():
+        path.write_text(text)
