@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from zope_exporter.collectors.discovery import DiscoveryCollector
-from zope_exporter.discovery.candidate import Looking
 from zope_exporter.discovery.inventory import Inventory, Site
+from zope_exporter.discovery.looking import Looking
 from zope_exporter.discovery.watcher import Watcher
 from zope_exporter.metrics.exposition import encode
 from zope_exporter.metrics.registry import Registry, Scrape

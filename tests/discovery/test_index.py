@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from zope_exporter.discovery.candidate import Candidate, Looking, Source
+from zope_exporter.discovery.candidate import Candidate, Source
 from zope_exporter.discovery.index import Index, RealPaths
 from zope_exporter.discovery.inventory import Process, Service
+from zope_exporter.discovery.looking import Looking
 
 
 class Noted(Looking):

@@ -60,13 +60,32 @@ def zopes(inis: dict[str, Path], runwsgi: Path) -> Iterator[None]:
         yield
 
 
-KINDS = "fifo", "device", "directory", "socket", "sparse"
+def with_data_fs(home: Path, make: Make) -> Path:
+    make(home.parent / f"{home.name}.odd")
+    return zope_instance(home, f"<filestorage>\npath {home}.odd\n</filestorage>", port=1)
+
+
+def with_blob_dir(home: Path, make: Make) -> Path:
+    make(home.parent / f"{home.name}.odd")
+    ini = zope_instance(
+        home,
+        f"<filestorage>\npath {home}/var/Data.fs\nblob-dir {home}.odd\n</filestorage>",
+        port=1,
+    )
+    (home / "var").mkdir()
+    (home / "var/Data.fs").write_bytes(b"FS21")
+    return ini
+
+
+KINDS = "fifo", "device", "directory", "socket", "sparse", "loop"
 ROLES = {
     "pid-file": with_pid_file,
     "include": with_include,
     "zope-conf": with_zope_conf,
     "ini": with_ini,
     "logs": with_logs,
+    "data-fs": with_data_fs,
+    "blob-dir": with_blob_dir,
 }
 
 

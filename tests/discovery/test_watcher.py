@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from zope_exporter.discovery.candidate import Looking
 from zope_exporter.discovery.inventory import Inventory, Site
+from zope_exporter.discovery.looking import Looking
 from zope_exporter.discovery.watcher import SearchError, Watcher
 
 LONG = 30.0

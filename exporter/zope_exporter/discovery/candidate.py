@@ -1,4 +1,4 @@
-"""A Zope or ZEO server on its way from its files to a site, and what a search looks at just now."""
+"""A Zope or ZEO server on its way from its files to a site."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,22 +14,6 @@ from .memory import Remembered
 ADDRESS, FILENAME, MONITOR = "address", "filename", "monitor"
 # Where a Zope listens whose server is not that of its ini file; no variable can be called so.
 LISTEN = "#listen"
-
-
-class Looking:
-    """What a search looks at, for whoever wants to know why it does not end.
-
-    Noted before each look, since a file system that hangs lets nothing be noted afterwards.
-    """
-
-    def __init__(self) -> None:
-        self._at: object = ""
-
-    def __call__(self, what: object) -> None:
-        self._at = what
-
-    def __str__(self) -> str:
-        return str(self._at)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from typing import Literal
 from .candidate import Source, real
 from .inventory import Process, Service
 from .listeners import listeners, with_listeners
+from .looking import HangsError, LastKnown, Looking
 from .roots import HiddenRootError, other_root
 from .services import ServiceReader
 from .workers import master_of, serve_together
@@ -57,9 +58,15 @@ def unix_listeners(proc: Path = Path("/proc")) -> dict[str, str]:
 
 
 def holder(
-    process: Process, argv: Sequence[str], proc: Path, sockets: Mapping[str, str]
+    process: Process,
+    argv: Sequence[str],
+    proc: Path,
+    sockets: Mapping[str, str],
+    looking: Looking,
 ) -> Holder | None:
     """Return what a process has open that makes it a Zope, None if it has nothing of the kind.
+
+    Raises HangsError.
 
     Who has a Data.fs and no socket to listen at is no server: a console, or what packs it.
     """
@@ -70,6 +77,8 @@ def holder(
     agents = [Path(path) for path in listening if _AGENT.fullmatch(path)]
     if not agents and not (data_files and (listening or listeners(process.pid, proc))):
         return None
+    for path in (*data_files, *agents):
+        looking(path)
     with suppress(OSError, HiddenRootError, ValueError):
         if other_root(proc, process.pid, (*data_files, *agents)[0]) is not None:
             return None  # of a container, whose files are found by the command line alone
@@ -106,19 +115,28 @@ def user_of(process: Path, kind: Literal["Uid:", "Gid:"] = "Uid:") -> int:
 class Evidence:
     """Finds the configuration of holders: the one that names what they have open."""
 
-    def __init__(self, reader: ServiceReader, known: Iterable[Source] = ()) -> None:
-        """`known` are the services that are declared or remembered."""
+    def __init__(
+        self,
+        reader: ServiceReader,
+        known: Iterable[Source],
+        looking: Looking,
+        earlier: LastKnown[Source | None],
+    ) -> None:
+        """`known` are the services that are declared or remembered, `earlier` has what was found of
+        each process the last time."""
         self._reader = reader
         self._known = [source for source in known if source.kind == "zope"]
+        self._looking = looking
+        self._earlier = earlier
         self.problems: list[str] = []
 
     def sources(self, holders: Iterable[Holder]) -> list[Source]:
         """Return a source for each Zope, its master as the process and the rest as its workers."""
         found: dict[Path, list[tuple[Source, Process]]] = {}
         for each in holders:
-            source = self._source(each)
+            source = self._last_source(each)
             if source is not None:
-                file = real(source.wsgi_ini or source.config or Path())
+                file = self._real(source.wsgi_ini or source.config or Path())
                 found.setdefault(file, []).append((source, each.process))
             elif each.sockets:
                 self.problems.append(
@@ -126,13 +144,26 @@ class Evidence:
                     f" {each.sockets[0]}, but its zope.conf is not found; give zope_conf and agent"
                     " under sites:"
                 )
+        self._earlier.drop_unused()
         return [_served_together(file, members) for file, members in found.items()]
 
+    def _last_source(self, holder: Holder) -> Source | None:
+        with suppress(HangsError):
+            return self._earlier.of(holder.process, lambda: self._source(holder))[0]
+        return None
+
     def _source(self, holder: Holder) -> Source | None:
+        hanging = None
         for source in self._candidates(holder):
-            service = self._reader.read(source).service
-            if service.config is not None and _is_of(service, holder):
+            try:
+                service = self._reader.read(source).service
+            except HangsError as error:
+                hanging = error  # it may be that one, if it is no other
+                continue
+            if service.config is not None and self._is_of(service, holder):
                 return source
+        if hanging is not None:
+            raise hanging
         return None
 
     def _candidates(self, holder: Holder) -> Iterator[Source]:
@@ -140,22 +171,26 @@ class Evidence:
         for known in self._known:
             yield replace(known, environ=holder.environ, directory=holder.directory)
         seen = set()
-        for path, place in _places(holder):
-            if path not in seen and _may_be_believed(path, place, holder.user):
+        for path, place in _places(holder, self._looking):
+            if path in seen or not self._looking.answers(path):
+                continue
+            if _may_be_believed(path, place, holder.user):
                 seen.add(path)
                 is_ini = path.suffix == ".ini"
                 yield replace(told, wsgi_ini=path) if is_ini else replace(told, config=path)
 
+    def _is_of(self, service: Service, holder: Holder) -> bool:
+        files = {self._real(path) for path in holder.data_files}
+        homes = {self._real(path.parent) for path in holder.sockets}
+        mounted = {self._real(each.data_fs) for each in service.databases if each.data_fs}
+        home = service.agent_home and self._real(service.agent_home)
+        return bool(mounted & files) or home in homes
 
-def _is_of(service: Service, holder: Holder) -> bool:
-    files = {real(path) for path in holder.data_files}
-    homes = {real(path.parent) for path in holder.sockets}
-    mounted = {real(each.data_fs) for each in service.databases if each.data_fs}
-    home = service.agent_home and real(service.agent_home)
-    return bool(mounted & files) or home in homes
+    def _real(self, path: Path) -> Path:
+        return real(path) if self._looking.answers(path) else path
 
 
-def _places(holder: Holder) -> Iterator[tuple[Path, Path | None]]:
+def _places(holder: Holder, looking: Looking) -> Iterator[tuple[Path, Path | None]]:
     """Where its configuration may be; with the directory by which it was guessed."""
     here = holder.directory or Path("/")
     words = (part for word in holder.argv for part in (word, word.partition("=")[2], _title(word)))
@@ -171,7 +206,8 @@ def _places(holder: Holder) -> Iterator[tuple[Path, Path | None]]:
         if top != Path("/"):
             yield top / "zope.conf", top
             yield top / "etc/zope.conf", top
-            with suppress(OSError):
+            with suppress(OSError, HangsError):
+                looking(top / "parts")
                 for part in islice((top / "parts").iterdir(), _MOST_PARTS):
                     yield part / "etc/zope.conf", top
 

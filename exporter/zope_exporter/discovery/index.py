@@ -6,8 +6,9 @@ A host may have hundreds of them, and each comparison would resolve the links of
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from .candidate import Candidate, Looking, Source, real
+from .candidate import Candidate, Source, real
 from .inventory import Service
+from .looking import Looking
 from .memory import Remembered
 from .rows import served_alone
 
@@ -24,8 +25,8 @@ class RealPaths:
     def __call__(self, path: Path) -> Path:
         known = self._known.get(path)
         if known is None:
-            self._looking(path)
-            known = self._known[path] = real(path)
+            # By its name it is known again as long as it hangs.
+            known = self._known[path] = real(path) if self._looking.answers(path) else path
         return known
 
     def of_one_file(self, one: Path | None, other: Path | None) -> bool:

@@ -13,10 +13,13 @@ from pathlib import Path
 from .candidate import Candidate
 from .evidence import user_of
 from .inventory import Database, Service
+from .looking import Looking
 
 
-def stranger(found: Candidate, proc: Path = Path("/proc")) -> str | None:
+def stranger(found: Candidate, looking: Looking, proc: Path = Path("/proc")) -> str | None:
     """Say so if a process runs from files of another user of which nothing is its own.
+
+    Raises HangsError.
 
     Its user is root, or owns the configuration or what a server writes, or has its group: an
     installer may well give the configuration to one user and run the server as another.
@@ -25,12 +28,13 @@ def stranger(found: Candidate, proc: Path = Path("/proc")) -> str | None:
     file, process = service.wsgi_ini or service.config, service.process
     if process is None or file is None or found.source.root is not None:
         return None
+    looking(file)
     with suppress(OSError, ValueError):
         status, place = file.stat(), proc / str(process.pid)
         user, group = user_of(place), user_of(place, "Gid:")
         if user in (0, status.st_uid) or group == status.st_gid:
             return None
-        owners = set(_owners(service))
+        owners = set(_owners(service, looking))
         if not owners or user in owners:  # without any file there is nothing to judge by
             return None
         return (
@@ -40,12 +44,16 @@ def stranger(found: Candidate, proc: Path = Path("/proc")) -> str | None:
     return None
 
 
-def with_own_data(found: Candidate) -> Candidate:
-    """Leave out each Data.fs that is not of the one who names it, and note whose the service is."""
+def with_own_data(found: Candidate, looking: Looking) -> Candidate:
+    """Leave out each Data.fs that is not of the one who names it, and note whose the service is.
+
+    Raises HangsError.
+    """
     service = found.service
     file = service.config or service.wsgi_ini
     if file is None or found.source.root is not None:
         return found
+    looking(file)
     try:
         status = file.stat()
     except (OSError, ValueError):
@@ -53,6 +61,7 @@ def with_own_data(found: Candidate) -> Candidate:
     user = _user(service)
     own, problems = [], []
     for database in service.databases:
+        looking(database.data_fs or file)
         other = _foreign(database, status, user)
         own += [database] if other is None else []
         problems += [] if other is None else [f"{file}, of user {status.st_uid}, names {other}"]
@@ -83,11 +92,12 @@ def _user(service: Service) -> int | None:
     return None
 
 
-def _owners(service: Service) -> Iterator[int]:
+def _owners(service: Service, looking: Looking) -> Iterator[int]:
     """Yield who owns what a server writes."""
     files = [service.pid_file, service.event_log, service.access_log]
     for file in (*files, *(database.data_fs for database in service.databases)):
         with suppress(OSError, ValueError):
             if file is not None:
+                looking(file)
                 yield file.stat().st_uid
                 yield file.parent.stat().st_uid

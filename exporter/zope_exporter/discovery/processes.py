@@ -10,12 +10,13 @@ from typing import Protocol
 
 import psutil
 
-from .candidate import FILENAME, Looking, Source, real
+from .candidate import FILENAME, Source, real
 from .command_line import CommandLine, CommandLineError, parse
 from .evidence import Holder, holder, unix_listeners, user_of
 from .inventory import Process
 from .listeners import with_listeners
-from .roots import HiddenRootError, other_root, root_key
+from .looking import HangsError, LastKnown, Looking
+from .roots import HiddenRootError, has_other_root, other_root, root_key
 from .workers import may_be_server
 
 _HIDDEN = (
@@ -56,11 +57,16 @@ def find_processes(
     running: Callable[[], Iterable[RunningProcess]] = psutil.process_iter,
     proc: Path = Path("/proc"),
     looking: Looking | None = None,
+    known: "LastKnown[Seen] | None" = None,
 ) -> Processes:
-    """Look at every process once. Never raises because of one of them."""
-    scan = _Scan(proc, looking or Looking())
+    """Look at every process once. Never raises because of one of them.
+
+    `known` has what was seen of those of which something hangs.
+    """
+    scan = _Scan(proc, looking or Looking(), LastKnown() if known is None else known)
     for process in running():
         scan.look_at(process)
+    scan.known.drop_unused()
     sources = scan.leaders()
     hidden = _HIDDEN if scan.hidden and not (sources or scan.holders) else ""
     return Processes(sources, tuple(scan.problems), hidden, tuple(scan.holders))
@@ -75,10 +81,15 @@ class _Server:
     is_of_owner: bool  # whether root runs it, or the user whose that file is
 
 
+Seen = _Server | Holder | None
+"""What a process was seen to be."""
+
+
 class _Scan:
     """One pass over the processes: the servers seen so far, and what could not be seen."""
 
-    def __init__(self, proc: Path, looking: Looking) -> None:
+    def __init__(self, proc: Path, looking: Looking, known: LastKnown[Seen]) -> None:
+        self.known = known
         self.problems: list[str] = []
         self.hidden = not (proc / "1").exists()
         self._proc = proc
@@ -88,15 +99,15 @@ class _Scan:
         self._sockets = unix_listeners(proc)
 
     def look_at(self, process: RunningProcess) -> None:
-        self._looking(f"process {process.pid}")
         try:
-            argv = process.cmdline()
-            command = parse(argv)
-            # psutil keeps its objects from pass to pass; this one may be of an earlier process.
-            if command is not None and process.is_running():
-                self._look_into(process, command)
-            elif command is None and may_be_server(argv) and process.pid != os.getpid():
-                self._look_at_files(process, argv)
+            this = Process(process.pid, process.create_time())
+            seen, _ = self.known.of(this, lambda: self._look_at(process))
+            if isinstance(seen, _Server):
+                self._servers.append(seen)
+            elif seen is not None:
+                self.holders.append(seen)
+        except HangsError as error:
+            self.problems.append(f"process {process.pid} could not be looked into: {error}")
         except CommandLineError as error:
             self.problems.append(f"process {process.pid} is a Zope or ZEO server, but {error}")
         except psutil.AccessDenied:
@@ -104,19 +115,31 @@ class _Scan:
         except (psutil.Error, OSError):  # it ended meanwhile, or is a zombie
             return
 
-    def _look_into(self, process: RunningProcess, command: CommandLine) -> None:
+    def _look_at(self, process: RunningProcess) -> Seen:
+        # What a process waits for may keep those waiting who ask for its command line.
+        self._looking(f"process {process.pid}")
+        argv = process.cmdline()
+        command = parse(argv)
+        # psutil keeps its objects from pass to pass; this one may be of an earlier process.
+        if command is not None and process.is_running():
+            return self._look_into(process, command)
+        if command is None and may_be_server(argv) and process.pid != os.getpid():
+            return self._look_at_files(process, argv)
+        return None
+
+    def _look_into(self, process: RunningProcess, command: CommandLine) -> _Server | None:
         directory = _directory(process)
         served = dict(command.variables).get(FILENAME, "") if command.kind == "zeo" else ""
         file = Path(directory or "", command.wsgi_ini or command.config or served)
-        self._looking(f"{file} of process {process.pid}")
+        answers = self._looking.answers(file)
         try:
-            root = other_root(self._proc, process.pid, file)
+            root = self._root(process.pid, file, answers)
         except HiddenRootError:
             self.problems.append(_hidden_root(process, self._proc))
-            return
+            return None
         if not file.is_absolute():
             self.problems.append(_missing_right(process, file))
-            return
+            return None
         this = Process(process.pid, process.create_time())
         source = Source(
             command.kind,
@@ -130,17 +153,21 @@ class _Scan:
             root=root,
             of_any_application=command.of_any_application,
         )
-        key = root_key(root), str(file if root else real(file))
-        is_owner = _is_of_owner(self._proc / str(process.pid), file)
-        self._servers.append(_Server(source, this, process.ppid(), key, is_owner))
+        key = root_key(root), str(file if root or not answers else real(file))
+        is_owner = answers and _is_of_owner(self._proc / str(process.pid), file)
+        return _Server(source, this, process.ppid(), key, is_owner)
 
-    def _look_at_files(self, process: RunningProcess, argv: list[str]) -> None:
-        self._looking(f"the open files of process {process.pid}")
+    def _root(self, pid: int, file: Path, answers: bool) -> Path | None:
+        if answers:
+            return other_root(self._proc, pid, file)
+        return self._proc / str(pid) / "root" if has_other_root(self._proc, pid) else None
+
+    def _look_at_files(self, process: RunningProcess, argv: list[str]) -> Holder | None:
         this = Process(process.pid, process.create_time())
-        found = holder(this, argv, self._proc, self._sockets)
-        if found is not None:
-            directory, environ = _directory(process), _environ(process)
-            self.holders.append(replace(found, directory=directory, environ=environ))
+        found = holder(this, argv, self._proc, self._sockets, self._looking)
+        if found is None:
+            return None
+        return replace(found, directory=_directory(process), environ=_environ(process))
 
     def leaders(self) -> tuple[Source, ...]:
         """One process for each configuration file, the one that was started first.

@@ -22,9 +22,7 @@ def other_root(proc: Path, pid: int, file: Path) -> Path | None:
     Raises HiddenRootError.
     """
     root = proc / str(pid) / "root"
-    # Everybody may see what is mounted where, so that a path of theirs is never taken for ours.
-    theirs, ours = _mounted(proc / str(pid)), _mounted(Path("/proc/self"))
-    is_other = theirs is not None and theirs != ours
+    is_other = has_other_root(proc, pid)
     try:
         if not is_other and not (file.is_absolute() and _sees_another(root, file)):
             return None
@@ -34,6 +32,13 @@ def other_root(proc: Path, pid: int, file: Path) -> Path | None:
             raise HiddenRootError from None
         return None  # no right to see: that was said of its environment already
     return root
+
+
+def has_other_root(proc: Path, pid: int) -> bool:
+    """Whether another directory is the root of a process than is ours, as the kernel tells it."""
+    # Everybody may see what is mounted where, so that a path of theirs is never taken for ours.
+    theirs, ours = _mounted(proc / str(pid)), _mounted(Path("/proc/self"))
+    return theirs is not None and theirs != ours
 
 
 def _mounted(process: Path) -> _Mounted | None:

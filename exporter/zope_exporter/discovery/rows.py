@@ -5,6 +5,7 @@ from pathlib import Path
 
 from .candidate import Candidate, Source
 from .inventory import Service
+from .looking import Looking
 from .memory import Remembered
 
 # What says where data lies; a password or a DSN has no such shape, and none may be written down.
@@ -44,9 +45,11 @@ def served_alone(service: Service | Remembered) -> Path | None:
     return next((each.data_fs for each in service.databases), None)
 
 
-def is_gone(service: Service) -> bool:
+def is_gone(service: Service, looking: Looking) -> bool:
     """Whether its configuration is no more; where that cannot be seen, it is kept."""
     file = service.config or service.wsgi_ini or served_alone(service)
+    if not looking.answers(file):
+        return False
     try:
         return file is None or not file.stat()
     except (FileNotFoundError, NotADirectoryError):

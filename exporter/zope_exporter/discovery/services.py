@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from .candidate import LISTEN, Candidate, Looking, Source
+from .candidate import LISTEN, Candidate, Source
 from .conf.config_file import ConfCache
 from .conf.values import instance_directory
 from .conf.wsgi_ini import WsgiIni, read_wsgi_ini
 from .conf.zeo_conf import ZeoConf, read_zeo_conf
 from .conf.zope_conf import ZopeConf, read_zope_conf
 from .inventory import Database, Service
+from .looking import Looking
 from .roots import seen_from_here
 from .told import with_told
 
@@ -25,7 +26,10 @@ class ServiceReader:
         self._zeos = ConfCache(_read_zeo, looking)
 
     def read(self, source: Source) -> Candidate:
-        """Describe a service, without a name yet. What cannot be read is among its problems."""
+        """Describe a service, without a name yet. What cannot be read is among its problems.
+
+        Raises HangsError.
+        """
         found = self._zeo(source) if source.kind == "zeo" else self._zope(source)
         if source.root is None:
             return found

@@ -12,8 +12,8 @@ import psutil
 
 from zope_exporter.system.foreign_root import real_path
 
-from .candidate import Looking
 from .inventory import Database, Service
+from .looking import Looking
 
 T = TypeVar("T")
 StorageKey = tuple[str, str | int, str | int]
@@ -59,13 +59,17 @@ class Sharing:
     def _file_key(self, data_fs: Path) -> StorageKey:
         # Once for each file: a pack may put another one in its place at any moment.
         if data_fs not in self._files:
-            self._looking(data_fs)
-            try:
-                status = data_fs.stat()
-                self._files[data_fs] = "file", status.st_dev, status.st_ino
-            except OSError:
-                self._files[data_fs] = "file", real_path(data_fs), ""
+            self._files[data_fs] = self._key_of(data_fs)
         return self._files[data_fs]
+
+    def _key_of(self, data_fs: Path) -> StorageKey:
+        if not self._looking.answers(data_fs):
+            return "file", str(data_fs), ""
+        try:
+            status = data_fs.stat()
+        except OSError:
+            return "file", real_path(data_fs), ""
+        return "file", status.st_dev, status.st_ino
 
     def _zeo_keys(self, database: Database) -> list[StorageKey]:
         storage = database.zeo_storage or "1"
@@ -75,8 +79,7 @@ class Sharing:
         """Return what identifies a ZEO server: the address that a server known here is configured
         with, if this one leads to it."""
         if "/" in address:
-            self._looking(address)
-            return real_path(address)
+            return real_path(address) if self._looking.answers(address) else address
         if address in self._servers or not self._is_local(address):
             return address
         port = address.rpartition(":")[2]

@@ -7,8 +7,8 @@ from datetime import datetime, timezone
 from zope_exporter.system.periodic import Periodic
 from zope_exporter.system.user_error import UserError
 
-from .candidate import Looking
 from .inventory import Inventory
+from .looking import Looking
 
 INTERVAL = 15.0
 
@@ -33,7 +33,8 @@ class Watcher:
     """Keeps an inventory up to date; a search that hangs keeps nobody waiting for long.
 
     `interval` is the pause between two searches, `patience` how long a caller may wait for the
-    first one, both in seconds. `clock` tells the time of day, `looking` what the search looks at.
+    first one, both in seconds. `clock` tells the time of day, `looking` what the search looks at,
+    and what it went around.
     """
 
     def __init__(
@@ -69,7 +70,8 @@ class Watcher:
         return self._inventory is not None and not self._inventory.sites
 
     def check(self, longest: float) -> None:
-        """Raise SearchError if the last search failed, or this one takes more than `longest` s."""
+        """Raise SearchError if the last search failed, or had to go around what hangs, or if this
+        one takes more than `longest` seconds."""
         if self._searches.busy_seconds() > longest:
             # Since when, not for how long: a text that changes would be logged at each scrape.
             began = datetime.fromtimestamp(self._began_at, timezone.utc)
@@ -78,6 +80,8 @@ class Watcher:
         error = self._searches.error
         if error is not None:
             raise SearchError(str(error)) from error
+        for text in self._looking.hanging:
+            raise SearchError(text)
 
     def _stuck(self) -> str:
         at = str(self._looking)
@@ -109,6 +113,6 @@ class Watcher:
 
     def _search_once(self) -> float:
         self._began_at = self._clock()
-        self._inventory = self._search()
+        self._inventory = self._looking.run(self._search)
         self._last_success = self._clock()
         return self._interval

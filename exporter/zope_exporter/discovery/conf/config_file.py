@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
-from zope_exporter.discovery.candidate import Looking, Source
+from zope_exporter.discovery.candidate import Source
+from zope_exporter.discovery.looking import Looking
 from zope_exporter.system.foreign_file import ForeignFileError, read
 from zope_exporter.system.foreign_root import within
 
@@ -91,17 +92,17 @@ class ConfCache(Generic[C]):
         self._used: set[_Key] = set()
 
     def get(self, path: Path | None, source: Source) -> Content[C]:
-        """Return what the file says, as the source's process reads it. Never raises."""
+        """Return what the file says, as the source's process reads it; raises HangsError alone."""
         if path is None:
             return Content()
         key = source.root, path
         self._used.add(key)
         inputs = _inputs(source)
-        kept = self._kept.pop(key, None)
+        kept = self._kept.get(key)
         if kept and kept.inputs == inputs and kept.stamps == self._stamps(kept.stamps, source):
-            self._kept[key] = kept
             return kept.content
-        self._looking(path)
+        self._kept.pop(key, None)
+        self._looking(_named(path, source.root))
         started = time.time_ns()
         environ = _RecordingEnviron(source.environ)
         try:
@@ -120,15 +121,20 @@ class ConfCache(Generic[C]):
         self._used.clear()
 
     def _stamps(self, files: Iterable[Path], source: Source) -> dict[Path, _Stamp]:
-        return {file: self._stamp(seen(file, source.root)) for file in files}
+        return {file: self._stamp(file, source.root) for file in files}
 
-    def _stamp(self, path: Path) -> _Stamp:
-        self._looking(path)
+    def _stamp(self, path: Path, root: Path | None) -> _Stamp:
+        self._looking(_named(path, root))
         try:
-            status = path.stat()
+            status = seen(path, root).stat()
         except OSError:
             return None
         return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _named(path: Path, root: Path | None) -> Path:
+    """Where a file is, by a name for which nothing has to be looked at."""
+    return path if root is None else root / path.relative_to(path.anchor)
 
 
 class _RecordingEnviron(Mapping[str, str]):
