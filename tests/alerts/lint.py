@@ -36,6 +36,7 @@ OF_TARGETS = {"job", "instance"}
 OF_ENVIRONMENTS = {"cluster", "environment", "namespace"}  # where there are several
 COMPARISONS = {"==", "!=", ">", "<", ">=", "<="}
 COUNTING = {"rate", "increase", "irate"}
+ASKING = {"present_over_time"}  # whether there is one, whatever its value
 CHANGING = {"deriv", "delta", "predict_linear", "changes"}
 SEVERITIES = {"critical", "warning", "info", "none"}
 SHORTEST_RANGE = 300  # seconds: several samples at any usual interval
@@ -126,7 +127,7 @@ def _of_functions(expr: str, nodes: list[promql_parser.Expr]) -> Iterator[str]:
             yield f"a rate of {series}, which is no counter"
         if innermost & CHANGING and kind == "counter":
             yield f"a trend of the counter {series}"
-        if kind == "counter" and not innermost & COUNTING:
+        if kind == "counter" and not innermost & (COUNTING | ASKING):
             yield f"the bare value of the counter {series} says nothing"
     for node in nodes:
         if isinstance(node, promql_parser.MatrixSelector) and _seconds(node) < SHORTEST_RANGE:

@@ -34,7 +34,7 @@ LEVELS = {Severity.CRITICAL: "critical", Severity.WARNING: "warning"}
 # Of these no alert can be made to say the same: the texts that have them are tested elsewhere.
 IN_WORDS = {"cache_full", "clock_skew"}
 # Rates, which no state has; alerts/tests and tests/checks try them.
-OF_RATES = {"failing", "failing_critical", "failing_least"}
+OF_RATES = {"failing", "failing_blind", "failing_critical", "failing_least"}
 
 
 def judged(state: State, limits: Limits) -> str:

@@ -266,6 +266,18 @@ def test_a_burning_budget_says_what_the_log_says_too(alertmanager: httpx.Client)
     ) == {"ZopeErrorBudgetBurn a", "ZopeErrorBudgetBurn b", "ZopeLogErrors b"}
 
 
+def test_what_the_logs_have_told_at_once_the_budget_does_not_tell_later(
+    alertmanager: httpx.Client,
+) -> None:
+    assert told(
+        alertmanager,
+        "alertname=ZopeRequestsFailing severity=critical site=a",
+        "alertname=ZopeErrorBudgetBurn severity=critical site=a",
+        "alertname=ZopeRequestsFailing severity=warning site=b",
+        "alertname=ZopeErrorBudgetBurn severity=critical site=b",
+    ) == {"ZopeRequestsFailing a", "ZopeRequestsFailing b", "ZopeErrorBudgetBurn b"}
+
+
 def test_an_exporter_that_is_down_silences_nothing(alertmanager: httpx.Client) -> None:
     assert told(
         alertmanager,

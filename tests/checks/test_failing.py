@@ -26,6 +26,7 @@ SITE = {"site": "intranet"}
 ACCESS = {**SITE, "log": "client1-access", "method": "GET"}
 EXCEPTION = MATCHES(0, **SITE, log="client1-event", pattern="unhandled_exception")
 INCOMPLETE = ACCESS_LOG_COMPLETE(0, **SITE, zope="client1")
+CODES = {"200": 36, "500": 9}
 COMPLETE = ACCESS_LOG_COMPLETE(1, **SITE, zope="client1")
 
 
@@ -42,6 +43,7 @@ def said(*rates: Sample, complete: Sample = INCOMPLETE) -> list[str]:
 
 NINE_OF_TEN = MATCHES(9, **SITE, log="client1-event", pattern="unhandled_exception")
 GOOD = REQUESTS(1, **ACCESS, code="200")
+AGENT_OF_ANOTHER = RESPONSES(1, **SITE, zope="client2", code="200")
 
 
 def test_nine_of_ten_pages_fail_without_an_agent() -> None:
@@ -51,24 +53,40 @@ def test_nine_of_ten_pages_fail_without_an_agent() -> None:
     ]
 
 
+def test_of_how_many_requests_nobody_counts() -> None:
+    assert said(NINE_OF_TEN) == [
+        "CRITICAL 540 requests a minute of the last 5 min failed, by its event log; of how many,"
+        " nobody counts (see the exceptions in the event log)"
+    ]
+
+
 @pytest.mark.parametrize(
-    ("rates", "complete", "severity"),
+    ("rates", "severity"),
     [
-        ([RESPONSES(9, **SITE, zope="client1", code="500")], INCOMPLETE, "CRITICAL"),
-        ([GOOD, REQUESTS(9, **ACCESS, code="500")], COMPLETE, "CRITICAL"),
-        ([GOOD, REQUESTS(0.1, **ACCESS, code="503")], COMPLETE, "WARNING"),
-        ([GOOD, REQUESTS(0.01, **ACCESS, code="500")], COMPLETE, ""),
-        ([GOOD, NINE_OF_TEN], COMPLETE, ""),
-        ([NINE_OF_TEN], INCOMPLETE, ""),
-        ([GOOD, EXCEPTION], INCOMPLETE, ""),
+        ([RESPONSES(9, **SITE, zope="client1", code="500")], "CRITICAL"),
+        ([GOOD, REQUESTS(9, **ACCESS, code="500")], "CRITICAL"),
+        ([GOOD, REQUESTS(0.1, **ACCESS, code="503")], "WARNING"),
+        ([GOOD, REQUESTS(0.01, **ACCESS, code="500")], ""),
+        ([NINE_OF_TEN._replace(value=0.05)], "WARNING"),
+        ([NINE_OF_TEN._replace(value=0.01)], ""),
+        ([GOOD, NINE_OF_TEN, AGENT_OF_ANOTHER], "CRITICAL"),
+        ([GOOD, EXCEPTION, AGENT_OF_ANOTHER], ""),
+        ([GOOD, EXCEPTION], ""),
     ],
 )
+@pytest.mark.parametrize("complete", [COMPLETE, INCOMPLETE])
 def test_errors_are_told_by_who_counts_them(
     rates: list[Sample], complete: Sample, severity: str
 ) -> None:
     assert [text.split()[0] for text in said(*rates, complete=complete)] == [severity] * bool(
         severity
     )
+
+
+def test_what_the_agent_has_counted_the_logs_do_not_tell_again() -> None:
+    agents = [RESPONSES(value, **SITE, zope="client1", code=c) for c, value in CODES.items()]
+    [text] = said(*agents, GOOD, NINE_OF_TEN)
+    assert text.startswith("WARNING 20% of the requests of the last 5 min failed, by the agent")
 
 
 def test_the_status_page_of_a_site_in_flames_is_critical() -> None:

@@ -49,6 +49,7 @@ class Limits:
     failing: float
     failing_critical: float
     failing_least: float
+    failing_blind: float
     commit_lock_held: float
     connections_critical: float
     cache_full: float

@@ -1,11 +1,10 @@
 """Which part of the requests of the last minutes failed, from whatever can tell of it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from zope_exporter.alerting.thresholds import Limits
 from zope_exporter.collectors.agent.instance import RESPONSES
-from zope_exporter.collectors.pipeline import ACCESS_LOG_COMPLETE
 from zope_exporter.logs.access.counter import REQUESTS
 from zope_exporter.logs.event.counter import MATCHES
 from zope_exporter.metrics.metric import Metric
@@ -14,7 +13,7 @@ from zope_exporter.metrics.values import Values
 from .finding import Finding, Severity
 
 MINUTES = 5
-_EXCEPTION = "unhandled_exception"
+EXCEPTION = "unhandled_exception"
 
 Rate = Callable[[Metric, dict[str, str]], float]
 """By how much the counter with these labels grew a second within the last minutes."""
@@ -22,49 +21,71 @@ Rate = Callable[[Metric, dict[str, str]], float]
 
 @dataclass(frozen=True)
 class Failing:
-    """Requests a second, those that failed among them, and who says so."""
+    """Failures a second, the requests they are among if that is known, and who says so."""
 
-    requests: float
     failures: float
+    requests: float | None
     by: str
 
 
-def failing(site: str, values: Values, rate: Rate) -> Failing | None:
-    """Return it as the alerts see it: by the agent, or by logs that have the errors, or else by the
-    exceptions in the event log. None where nothing can tell, or nothing was requested.
+def failing(site: str, values: Values, rate: Rate) -> list[Failing]:
+    """Return what can tell of failures, as the alerts see it: the agent, and the logs.
+
+    Exceptions in the event log are in no access log of Zope, complete or not: they come on top.
     """
-    answered = values.labels(RESPONSES, site)
-    logged = values.labels(REQUESTS, site)
-    complete = [of for of in logged if of["log"] not in _incomplete(site, values)]
-    counted = (RESPONSES, answered, "the agent") if answered else (REQUESTS, complete, "its log")
-    metric, series, by = counted
-    if series:
-        rates = [(of["code"], rate(metric, of)) for of in series]
-        failed = sum(each for code, each in rates if code.startswith("5"))
-        return _known(sum(each for _, each in rates), failed, by)
-    if not logged:
-        return None  # of how many requests these exceptions are, nobody knows
-    matches = [of for of in values.labels(MATCHES, site) if of["pattern"] == _EXCEPTION]
-    failed = sum(rate(MATCHES, of) for of in matches)
-    return _known(sum(rate(REQUESTS, of) for of in logged) + failed, failed, "its event log")
+    answered = _by_code(RESPONSES, site, values, rate)
+    logged = _by_code(REQUESTS, site, values, rate)
+    exceptions = sum(
+        rate(MATCHES, of) for of in values.labels(MATCHES, site) if of["pattern"] == EXCEPTION
+    )
+    found = []
+    if answered is not None and sum(answered) > 0:
+        found.append(Failing(answered[1], sum(answered), "the agent"))
+    failures = exceptions + (logged or (0.0, 0.0))[1]
+    good = answered or logged
+    if failures > 0:
+        requests = None if good is None else good[0] + failures
+        found.append(Failing(failures, requests, "its event log" if exceptions else "its log"))
+    return found
 
 
-def _incomplete(site: str, values: Values) -> set[str]:
-    zopes = [of["zope"] for of in values.labels(ACCESS_LOG_COMPLETE, site)]
-    return {f"{zope}-access" for zope in zopes if not values.get(ACCESS_LOG_COMPLETE, site, zope)}
+def _by_code(metric: Metric, site: str, values: Values, rate: Rate) -> tuple[float, float] | None:
+    """By how much the good and the failed ones of a counter of requests grew, if it has any."""
+    series = values.labels(metric, site)
+    if not series:
+        return None
+    rates = [(of["code"].startswith("5"), rate(metric, of)) for of in series]
+    failed = sum(each for is_failure, each in rates if is_failure)
+    return sum(each for _, each in rates) - failed, failed
 
 
-def _known(requests: float, failures: float, by: str) -> Failing | None:
-    return Failing(requests, failures, by) if requests > 0 else None
+def judge_failing(site: str, found: Iterable[Failing], limits: Limits) -> Iterator[Finding]:
+    """Yield a finding if too many requests fail, as the alert ZopeRequestsFailing.
+
+    What the agent has counted, the logs need not tell again.
+    """
+    severities = ((each, _severity(each, limits)) for each in found)
+    worst = next((each for each in severities if each[1]), None)
+    if worst is not None:
+        failing, severity = worst
+        text = f"{_failures(failing)} (see the exceptions in the event log)"
+        yield Finding(severity, site, "requests", text)
 
 
-def judge_failing(site: str, found: Failing | None, limits: Limits) -> Iterator[Finding]:
-    """Yield a finding if too many requests fail, as the alert ZopeRequestsFailing."""
-    if found is None or found.failures <= limits.failing_least:
-        return
-    share = found.failures / found.requests
-    if share > limits.failing:
-        severe = share > limits.failing_critical
-        text = f"{share:.0%} of the requests of the last {MINUTES} min failed, by {found.by}"
-        severity = Severity.CRITICAL if severe else Severity.WARNING
-        yield Finding(severity, site, "requests", f"{text} (see the exceptions in the event log)")
+def _severity(failing: Failing, limits: Limits) -> Severity:
+    if failing.failures <= limits.failing_least:
+        return Severity.OK
+    if failing.requests is None:
+        severe = failing.failures > limits.failing_blind
+        return Severity.CRITICAL if severe else Severity.WARNING
+    share = failing.failures / failing.requests
+    if share > limits.failing_critical:
+        return Severity.CRITICAL
+    return Severity.WARNING if share > limits.failing else Severity.OK
+
+
+def _failures(failing: Failing) -> str:
+    late = f"of the last {MINUTES} min failed, by {failing.by}"
+    if failing.requests is None:
+        return f"{failing.failures * 60:.0f} requests a minute {late}; of how many, nobody counts"
+    return f"{failing.failures / failing.requests:.0%} of the requests {late}"

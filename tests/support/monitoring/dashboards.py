@@ -59,4 +59,4 @@ def filled(expr: str, **chosen: str) -> str:
     def value(match: re.Match[str]) -> str:
         return {"__rate_interval": "5m", "__interval": "1m", **chosen}.get(match[1], ".*")
 
-    return re.sub(r"\$(\w+)", value, expr)
+    return re.sub(r"\$([a-z_]\w*)", value, expr)  # `$1` is none

@@ -41,16 +41,24 @@ def running_loop(environment: Environment, top: Path, pace: Pace) -> Iterator[Lo
         fleet(environment, top, authority) as sites,
     ):
         patch.setenv("SSL_CERT_FILE", str(authority))
-        # The demo looks for Prometheus and Alertmanager there first.
-        programs = [require(tool, name).parent for name in ("prometheus", "alertmanager")]
-        patch.setenv("PATH", os.pathsep.join([*map(str, programs), os.environ["PATH"]]))
         flags = ("--config.file", sites.config)
         with serving(top / "state", *flags, log=top / "exporter.log") as exporter:
             for action in ("backup", "pack"):
                 sites.act(exporter.url, action)
-            address = exporter.url.removeprefix("http://")
-            with (
-                alert_stack(top, address, top / "token", lambda _: None, pace) as stack,
-                closing(Prometheus(stack.prometheus)) as prometheus,
-            ):
+            with alerting(exporter.url, top, pace) as (stack, prometheus):
                 yield Loop(sites, exporter.url, prometheus, stack)
+
+
+@contextmanager
+def alerting(exporter: str, top: Path, pace: Pace) -> Iterator[tuple[Stack, Prometheus]]:
+    """Run what makes mails of an exporter whose token is in `top`."""
+    programs = [require(tool, name).parent for name in ("prometheus", "alertmanager")]
+    with pytest.MonkeyPatch.context() as patch:
+        # The demo looks for Prometheus and Alertmanager there first.
+        patch.setenv("PATH", os.pathsep.join([*map(str, programs), os.environ["PATH"]]))
+        address = exporter.removeprefix("http://")
+        with (
+            alert_stack(top, address, top / "token", lambda _: None, pace) as stack,
+            closing(Prometheus(stack.prometheus)) as prometheus,
+        ):
+            yield stack, prometheus

@@ -89,14 +89,14 @@ class Metrics:
 def requests(m: Metrics, by: str = SITE, window: str = RATE) -> str:
     """Return requests per second: as answered where the agent counts them, else as logged.
 
-    Logs that lack errors count where there is no other.
+    To the requests in the access logs of Zopes come the exceptions in their event logs, which none
+    of those has. The log of a web server in front has all.
     """
     answered = f"sum by ({by}) (rate({m('zope_wsgi_responses_total')}[{window}]))"
     if by != SITE:
         return answered
     logged = f"rate({m('zope_http_requests_total')}[{window}])"
-    complete = f"sum by ({by}) ({logged} unless {_lacks_errors(m)})"
-    return f"({answered} or {complete} or sum by ({by}) ({logged}))"
+    return f"({answered} or {_of_logs(m, logged, window)})"
 
 
 def answers(m: Metrics) -> str:
@@ -106,24 +106,43 @@ def answers(m: Metrics) -> str:
     return f"({answered} or on ({SITE}) {logged}) > 0"
 
 
-def _lacks_errors(m: Metrics) -> str:
-    """What is left out by it are access logs that Zope writes before it answers errors."""
-    incomplete = f"{m('zope_access_log_complete')} == 0"
-    named = f'label_replace({incomplete}, "log", "$1-access", "zope", "(.+)")'
-    return f"on ({SITE}, log) {named}"
+def _of_logs(m: Metrics, logged: str, window: str) -> str:
+    """Return the sum of what is `logged` in access logs, and of the exceptions in none of them."""
+    exceptions = m("zope_event_log_matches_total", pattern="unhandled_exception")
+    exceptions = f"rate({exceptions}[{window}])"
+    any_log = f"rate({m('zope_http_requests_total')}[{window}])"
+    front = _in_front(m, window)
+    doubled = f"({_lacks_errors(m, window)} and on ({SITE}) {front})"
+    return (
+        f"sum by ({SITE}) ({logged} unless on ({SITE}, log) {doubled}"
+        f" or {exceptions} and on ({SITE}) {any_log} unless on ({SITE}) {front})"
+    )
+
+
+def _in_front(m: Metrics, window: str) -> str:
+    """Access logs that no Zope writes, but the web server in front of them."""
+    return f"rate({m('zope_http_requests_total', '!~', log='.+-access')}[{window}])"
+
+
+def _lacks_errors(m: Metrics, window: str) -> str:
+    """Access logs that Zope wrote before it answered errors, at some time of the window."""
+    complete = m("zope_access_log_complete", "=~", zope=".+")  # and not the chosen ones alone
+    incomplete = f"min_over_time({complete}[{window}]) == 0"
+    return f'label_replace({incomplete}, "log", "$1-access", "zope", "(.+)")'
 
 
 def failures(m: Metrics, by: str = SITE, window: str = RATE) -> str:
     """Return those of `requests` per second that the site failed to serve: 5xx.
 
-    Nothing where neither an agent nor a log that has them could tell.
+    Nothing where neither an agent nor logs could tell of all, and be it those of one of its Zopes.
     """
     answered = m("zope_wsgi_responses_total", "=~", code="5..")
     answered = f"sum by ({by}) (rate({answered}[{window}]))"
     if by != SITE:
         return answered
-    logged = m("zope_http_requests_total", "=~", code="5..")
-    return f"({answered} or sum by ({by}) (rate({logged}[{window}]) unless {_lacks_errors(m)}))"
+    logged = f"rate({m('zope_http_requests_total', '=~', code='5..')}[{window}])"
+    blind = f"({_lacks_errors(m, window)} unless on ({SITE}) {_in_front(m, window)})"
+    return f"({answered} or {_of_logs(m, logged, window)} unless on ({SITE}) {blind})"
 
 
 def failure_ratio(m: Metrics, by: str = SITE, window: str = RATE) -> str:

@@ -1,8 +1,9 @@
 """The small graphs of the status page, drawn by the server from the history of series."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import zip_longest
 
-from zope_exporter.checks.failing import MINUTES
+from zope_exporter.checks.failing import EXCEPTION, MINUTES
 from zope_exporter.collectors import filestorage, ping, process
 from zope_exporter.collectors.agent import instance
 from zope_exporter.discovery.inventory import Service, Site
@@ -71,14 +72,21 @@ def site_graphs(history: History, site: Site) -> tuple[Graph, ...]:
     """Return the requests of a site, as answered or else as logged, and its slowest ping."""
     answered = _finished(rate(history.course(instance.RESPONSES, (site.name, None, None))))
     if not any(value is not None for value in answered):
-        logged = history.course(access.REQUESTS, (site.name, None, None, None))
-        answered = _finished(rate(logged))
+        answered = _finished(_logged(history, site.name))
     pings = [history.course(ping.DURATION, (site.name, target.name)) for target in site.targets]
     slowest = [_highest(values) for values in zip(*pings, strict=True)]
     return (
         *graph("Requests", answered, lambda value: f"{value:.1f}/s"),
         *graph("Slowest ping", slowest, lambda value: f"{value * 1000:.0f} ms"),
     )
+
+
+def _logged(history: History, site: str) -> Course:
+    """Return the requests a second in access logs, and those whose exceptions none of them has."""
+    logged = rate(history.course(access.REQUESTS, (site, None, None, None)))
+    exceptions = rate(history.course(event.MATCHES, (site, None, EXCEPTION)))
+    pairs = zip_longest(logged, exceptions)
+    return [None if both[0] is None else both[0] + (both[1] or 0.0) for both in pairs]
 
 
 def zope_graphs(history: History, site: str, zope: Service) -> tuple[Graph, ...]:
