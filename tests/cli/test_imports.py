@@ -111,13 +111,23 @@ def test_jobs(tmp_path: Path, config: Path) -> None:
     assert len(found) < 360
 
 
+def test_growth_of_a_file_takes_what_reads_it(tmp_path: Path) -> None:
+    path = tmp_path / "Data.fs"
+    path.write_bytes(b"FS30")
+    found = imported(tmp_path, "growth", "--data-fs", path)
+    assert heavy(found, NO_WORK) == set()
+    assert len(found) < 200
+
+
 def test_forget(tmp_path: Path, config: Path) -> None:
     found = imported(tmp_path, "forget", "nobody", "--config.file", config, code=1)
     assert heavy(found, MERELY_ACTING | {"psutil"}) == set()
     assert len(found) < 360
 
 
-@pytest.mark.parametrize("command", ["agent status", "backup", "check", "jobs", "pack", "verify"])
+@pytest.mark.parametrize(
+    "command", ["agent status", "backup", "check", "growth", "jobs", "pack", "verify"]
+)
 def test_a_refused_configuration_costs_no_more_than_reading_it(
     tmp_path: Path, refused: Path, command: str
 ) -> None:

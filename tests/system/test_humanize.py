@@ -1,6 +1,6 @@
 import pytest
 
-from zope_exporter.system.humanize import duration, few, size
+from zope_exporter.system.humanize import duration, few, plain, seconds, size
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,26 @@ def test_duration(seconds: float, said: str) -> None:
 )
 def test_of_many_things_a_few_are_named(texts: list[str], between: str, said: str) -> None:
     assert few(texts, between) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [("90m", 5400), ("1.5h", 5400), ("500ms", 0.5), ("", None), ("5", None), ("-5m", None)],
+)
+def test_a_time_span_as_people_write_it(text: str, length: float | None) -> None:
+    assert seconds(text) == length
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Grüße", "Grüße"),
+        ("a\x1b[2J\n", "a\\x1b[2J\\n"),
+        ("\u202e", "\\u202e"),
+        ("\udc80", "\\udc80"),
+        ("abcdefghijk", "abcdefghi…"),
+        ("\0" * 10**6, "\\x00\\x00\\…"),
+    ],
+)
+def test_what_others_wrote_is_short_and_printable(text: str, said: str) -> None:
+    assert plain(text, 10) == said

@@ -15,6 +15,7 @@ from .agent import agent
 from .assets import assets_command, rules_command
 from .backups import backups_command
 from .flags import Command, config_flag, exit_on_user_error
+from .growth import growth_command
 from .restore import recover_command, restore_command
 
 
@@ -256,6 +257,7 @@ main.add_command(
     )
 )
 main.add_command(backups_command)
+main.add_command(growth_command)
 main.add_command(restore_command)
 main.add_command(recover_command)
 main.add_command(assets_command)

@@ -1,6 +1,5 @@
 """What all configuration files are made of: sections, and values with errors for people."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -9,8 +8,7 @@ import re2
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+from zope_exporter.system.humanize import seconds
 
 
 def wrong(reason: str, remedy: str = "") -> PydanticCustomError:
@@ -19,10 +17,10 @@ def wrong(reason: str, remedy: str = "") -> PydanticCustomError:
 
 
 def _seconds(value: object) -> float:
-    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
+    found = seconds(value) if isinstance(value, str) else None
+    if found is None:
         raise wrong("is not a duration", "a number and a unit: 500ms, 5s, 10m, 26h, 7d")
-    return float(match[1]) * _UNITS[match[2]]
+    return found
 
 
 def _name(text: str) -> str:

@@ -3,7 +3,7 @@
 ZODB's own class for the ids takes half of ZODB to import.
 """
 
-from datetime import date
+from datetime import date, datetime, timezone
 from struct import Struct
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ COMMITTED = (NORMAL, PACKED, UNDONE)
 
 # tid, length, status, lengths of user, description and extension
 TRANSACTION_HEADER = Struct(">QQcHHH")
+LENGTHS, LENGTHS_OFFSET = Struct(">HHH"), 17
 # oid, tid, previous record, transaction, 0, data length; without data a back pointer follows
 RECORD_HEADER = Struct(">QQQQHQ")
 RECORD = Struct(">QQQQHQQ")
@@ -71,3 +72,14 @@ def time_of(tid: bytes) -> float:
     year, month = divmod(months, 12)
     first = date(_FIRST_YEAR + year, month + 1, 1).toordinal() - _EPOCH
     return (first + day) * 86400 + minute * 60 + fraction * 60 / 2.0**32
+
+
+def tid_at(seconds: float) -> int:
+    """Return the id of a transaction at that time, as a number; 0 where there can be none."""
+    try:
+        when = datetime.fromtimestamp(seconds, timezone.utc)
+    except (OverflowError, ValueError, OSError):
+        return 0
+    months = max(0, when.year - _FIRST_YEAR) * 12 + when.month - 1
+    minutes = ((months * 31 + when.day - 1) * 24 + when.hour) * 60 + when.minute
+    return (minutes << 32) + int((when.second + when.microsecond / 1e6) * 2**32 / 60)

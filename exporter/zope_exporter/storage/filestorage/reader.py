@@ -5,6 +5,7 @@ Reading is by pread only: a mapped file that is cut off kills whoever touches th
 
 import os
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 
 from .datafile import FileStorageError, NotAFileStorageError
@@ -13,6 +14,7 @@ from .format import (
     FIRST_TRANSACTION,
     LARGEST_FILE,
     LENGTH,
+    LENGTHS_OFFSET,
     MAGICS,
     RECORD,
     RECORD_HEADER,
@@ -95,21 +97,38 @@ class DataFile:
         return Transaction.unpack(self.read(TRANSACTION_HEADER.size, position), position)
 
     def count_after(self, last: Transaction, tid: int) -> int:
-        """Count the transactions later than `tid`, going back from the last committed one.
+        """Count the transactions later than `tid`, of which `last` is the last committed one."""
+        later = takewhile(lambda each: each.tid > tid, self.backwards(last))
+        return sum(transaction.status != UNDONE for transaction in later)
 
-        What is before them is not read.
-        """
-        count, transaction = 0, self.transaction(last.start)
-        while transaction.tid > tid:
-            count += transaction.status != UNDONE
-            position = transaction.start
-            if position == FIRST_TRANSACTION:
-                break
-            (length,) = LENGTH.unpack(self.read(LENGTH.size, position - LENGTH.size))
-            if position - LENGTH.size - length < FIRST_TRANSACTION:
-                raise self.damaged(position, "the transaction before has a wrong length")
-            transaction = self.transaction(position - LENGTH.size - length)
-        return count
+    def backwards(self, last: Transaction) -> Iterator[Transaction]:
+        """Give the transactions from `last` back to the first, of each its header alone."""
+        position, size = last.start, LENGTH.size + TRANSACTION_HEADER.size
+        while position != FIRST_TRANSACTION:
+            # The header, and the length of the transaction before.
+            start = position - LENGTH.size
+            if not self.base <= start <= self.base + self.filled - size:
+                self.load(max(0, start + size - len(self.window)))
+            found = self.held(size, start)
+            yield Transaction.unpack(found, position, LENGTH.size)
+            (length,) = LENGTH.unpack_from(found)
+            position = start - length
+            if position < FIRST_TRANSACTION:
+                raise self.damaged(start, "the transaction before has a wrong length")
+        yield self.transaction(position)
+
+    def held(self, size: int, position: int) -> bytes:
+        """Return that many bytes, as `read` does, out of the window if they are in it."""
+        start = position - self.base
+        if start >= 0 and start + size <= self.filled:
+            return bytes(self.window[start : start + size])
+        return self.read(size, position)
+
+    def noted(self, transaction: Transaction) -> bytes:
+        """Return what follows in its header: three lengths, user, description and extension."""
+        _, _, start, records, _ = transaction
+        start += LENGTHS_OFFSET
+        return self.held(records - start, start)
 
     def records(self, transaction: Transaction) -> Iterator[Record]:
         """Give each record of a transaction in the order of the file."""

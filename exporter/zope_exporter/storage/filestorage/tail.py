@@ -37,7 +37,12 @@ def read_tail(path: Path, known: Transaction | None = None) -> Tail:
     what `datafile.opened` raises.
     """
     with opened(path) as descriptor:
-        return _Reader(DataFile(path, descriptor, HEADERS_ONLY)).tail(known)
+        return tail_of(DataFile(path, descriptor, HEADERS_ONLY), known)
+
+
+def tail_of(file: DataFile, known: Transaction | None = None) -> Tail:
+    """Return what `read_tail` does, of a file that is open; its window is left as it is."""
+    return _Reader(file).tail(known)
 
 
 class _Reader:
