@@ -17,6 +17,41 @@ ALERT = {
     "endsAt": "0001-01-01T00:00:00Z",
     "fingerprint": "0123456789abcdef",
 }
+STAMP = "2026-11-22-10-37-51"
+AGENT = {
+    "protocol": 1,
+    "databases": {"main": {"connections": [1, 2]}},
+    "packs": {"main": {"id": 1, "running": True, "start": 1.7e9, "end": None, "error": None}},
+    "requests": [{"thread": "t", "start": 1.7e9, "method": "GET", "url": "/", "stack": ["a"]}],
+}
+MANIFEST = {
+    "format": 2,
+    "stamp": STAMP,
+    "site": "a",
+    "database": "main",
+    "tool": "x",
+    "previous": "",
+    "made": 1.7e9,
+    "pieces": [
+        {"name": f"{STAMP}.fs", "start": 0, "end": 9, "md5": "0" * 32, "size": 9}
+        | {"sha256": "0" * 64, "content": "0" * 64}
+    ],
+    **dict.fromkeys(("tid", "last", "transactions", "records", "device", "inode"), 4),
+    "marks": [{"position": 0, "length": 9, "sha256": "0" * 64}],
+    "blobs": {"sha256": "0" * 64, "files": 1, "size": 3},
+}
+VERIFICATION = {
+    "stamp": STAMP,
+    "level": "restore",
+    "time": 1.7e9,
+    "failures": [],
+    "pieces": ["a"],
+    "transactions": 1,
+    "records": 1,
+    "objects": 1,
+    "database_faults": None,
+    "changed": [1],
+}
 TEXTS: dict[str, bytes] = {
     "access_line": ACCESS,
     "haproxy_line": b"Nov 22 10:37:51 h haproxy[1]: 10.0.0.1:5 [22/Nov/2026:10:37:51.000] f b/s"
@@ -33,6 +68,25 @@ TEXTS: dict[str, bytes] = {
     "wsgi_ini": b"[app:zope]\nuse = egg:Zope#main\nzope_conf = %(here)s/zope.conf\n"
     b"[server:main]\nuse = egg:waitress#main\nlisten = 127.0.0.1:8080\nthreads = 4\n",
     "exporter_yaml": b"sites:\n  - &a {name: a, zope_conf: [/i/etc/zope.conf]}\nlisten: *a\n",
+    "web_yaml": b"tls_server_config:\n  cert_file: /c\n  key_file: /k\n  min_version: TLS12\n"
+    b"basic_auth_users:\n  a: $2b$04$abcdefghijklmnopqrstuuLWkyBvsEGYdkKpOyeZtUhTvV0FQ0n0u\n"
+    b"rate_limit:\n  interval: 1s\n  burst: 2\n",
+    "authorization": b"Basic YWxhZGRpbjpvcGVuc2VzYW1l",
+    "pid_file": b"1\n",
+    "lock_file": b" 1\n",
+    "event_format": b"%(asctime)s %(levelname)-8s [%(name)s] %(message)s\n%Y-%m-%d\n" + EVENT,
+    "access_format": b'%h %l %u %t \\"%r\\" %>s %b\n' + ACCESS,
+    "agent_answer": b"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n"
+    + json.dumps(AGENT).encode(),
+    "zeo_greeting": b"\0\0\0\x02Z5"
+    + len(json.dumps(STATUS)).to_bytes(4, "big")
+    + json.dumps(STATUS).encode(),
+    "pickles": b"\x80\x03cmod\nA\nq\0.\x80\x03}q\1X\1\0\0\0xq\2C\x08\0\0\0\0\0\0\0\1q\3h\0\x86"
+    b"q\4Qs.",
+    "dat": f"{STAMP}.fs 0 100 {'0' * 32}\n{STAMP}.deltafs 100 120 {'1' * 32}\n".encode(),
+    "manifest": json.dumps(MANIFEST).encode(),
+    "verification": json.dumps(VERIFICATION).encode(),
+    "current": json.dumps({"stamp": STAMP, "time": 1.7e9, "tid": 5}).encode(),
     "tokens": b"ops [pack,silence]: 0123456789abcdef0123456789abcdef\n",
     "zeo_status": json.dumps(STATUS).encode(),
     "zeo_monitor": b"ZEO monitor server version 5.4\nSun Nov 22 10:37:51 2026\n\nStorage: 1\n"

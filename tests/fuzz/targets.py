@@ -4,15 +4,20 @@ Each takes bytes, as atheris has it. Whatever else than the documented error com
 finding, and so is what takes too long.
 """
 
+import json
 import os
+import socket
 import tempfile
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from zope_exporter.alerting.webhook.payload import PayloadError, parse_notification
-from zope_exporter.clients.zeo.link import InvalidAnswerError
-from zope_exporter.clients.zeo.status import parse_monitor, parse_status
+from zope_exporter.clients.agent.answer import AgentError, Answer
+from zope_exporter.clients.agent.client import _long_request, _pack, _parse
+from zope_exporter.clients.zeo.link import InvalidAnswerError, Link, ZeoError
+from zope_exporter.clients.zeo.status import ask_ruok, parse_monitor, parse_status
 from zope_exporter.clients.zmi.pages import ZmiError, read_caches, read_panel
 from zope_exporter.config.load import ConfigError, load_config
 from zope_exporter.discovery.command_line import CommandLineError
@@ -21,33 +26,49 @@ from zope_exporter.discovery.conf.config_file import ConfigFileError
 from zope_exporter.discovery.conf.wsgi_ini import read_wsgi_ini
 from zope_exporter.discovery.conf.zeo_conf import read_zeo_conf
 from zope_exporter.discovery.conf.zope_conf import read_zope_conf
+from zope_exporter.discovery.pid_file import process_of
 from zope_exporter.logs.access import clf, haproxy
+from zope_exporter.logs.access.counter import AccessCounter
 from zope_exporter.logs.event.counter import EventCounter
 from zope_exporter.logs.syslog import message
 from zope_exporter.logs.wrapping.json_lines import read_object
 from zope_exporter.logs.wrapping.layers import without_prefix
+from zope_exporter.maintenance.backup.chains import read_dat
+from zope_exporter.maintenance.backup.checksummed_json import ChecksumError, checksummed
+from zope_exporter.maintenance.backup.manifest import read_manifest
+from zope_exporter.maintenance.backup.verification_record import read_current, read_record
 from zope_exporter.maintenance.jobs.report import Silent
 from zope_exporter.maintenance.recover.recover import salvage
 from zope_exporter.metrics.exposition import encode
 from zope_exporter.storage.filestorage.datafile import FileStorageError
 from zope_exporter.storage.filestorage.index import read_index
+from zope_exporter.storage.filestorage.pickle_machine import strong_references
 from zope_exporter.storage.filestorage.scan import walk
 from zope_exporter.storage.filestorage.tail import read_tail
+from zope_exporter.system.foreign_file import ForeignFileError
 from zope_exporter.web.api import RefusedRequestError, parse_object
+from zope_exporter.web.auth import _credentials
 from zope_exporter.web.tokens import TokenFile
+from zope_exporter.web.webconfig import load_web_config
 
 Target = Callable[[bytes], object]
 # In memory where there is such a place: a fuzzer writes a file for each run.
+STAMP = "2026-11-22-10-37-51"
 ROOM = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
-def _file(read: Callable[[Path], object], error: type[Exception]) -> Target:
+def _file(
+    read: Callable[[Path], object],
+    error: type[Exception],
+    name: str = "file",
+    written: Callable[[bytes], bytes] = bytes,
+) -> Target:
     """A parser of files."""
 
     def target(data: bytes) -> None:
         with tempfile.TemporaryDirectory(dir=ROOM) as directory:
-            path = Path(directory, "file")
-            path.write_bytes(data)
+            path = Path(directory, name)
+            path.write_bytes(written(data))
             path.chmod(0o600)
             with suppress(error):
                 read(path)
@@ -90,6 +111,52 @@ def _line(read: Callable[[bytes], object]) -> Target:
     return lambda data: read(data.replace(b"\n", b""))
 
 
+def _sealed(data: bytes) -> bytes:
+    """With the checksum of what it says, so that more than that is read."""
+    with suppress(ValueError, RecursionError):
+        return checksummed(json.loads(data))
+    return data
+
+
+def _event_format(data: bytes) -> None:
+    """The first line is a format, the second one of dates; the rest is a log."""
+    form, _, rest = data.decode(errors="replace").partition("\n")
+    dates, _, lines = rest.partition("\n")
+    with suppress(ValueError):
+        EventCounter(form, date_format=dates or None).feed(lines.encode() + b"\n")
+
+
+def _access_format(data: bytes) -> None:
+    """The first line is a format, the rest a log."""
+    form, _, lines = data.decode(errors="replace").partition("\n")
+    with suppress(ValueError):
+        AccessCounter(form).feed(lines.encode() + b"\n")
+
+
+def _agent_answer(data: bytes) -> None:
+    answer: Answer = _parse(data, "/status")
+    for name in answer.keys("packs"):
+        _pack(answer, name)
+    for index in range(answer.length("requests") or 0):
+        _long_request(answer, index)
+    for name in answer.databases():
+        answer.counts("databases", name)
+        answer.numbers("databases", name, "connections")
+
+
+def _zeo_greeting(data: bytes) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(data[:100_000])
+        theirs.shutdown(socket.SHUT_WR)
+        ask_ruok(Link(ours, time.monotonic() + 60))
+
+
+def _pickles(data: bytes) -> None:
+    for _ in strong_references(data):
+        pass
+
+
 def _accept(data: bytes) -> None:
     encode([], data.decode("latin-1"))  # as servers give a header
 
@@ -106,13 +173,28 @@ TARGETS: dict[str, Target] = {
     "zeo_conf": _file(read_zeo_conf, ConfigFileError),
     "wsgi_ini": _file(read_wsgi_ini, ConfigFileError),
     "exporter_yaml": _file(load_config, ConfigError),
+    "web_yaml": _file(load_web_config, ConfigError),
     "tokens": _file(TokenFile, ConfigError),
+    "authorization": lambda data: _credentials(data.decode("latin-1")),
+    "pid_file": _file(process_of, ForeignFileError),
+    "lock_file": _file(process_of, ForeignFileError, "Data.fs.lock"),
+    "event_format": _event_format,
+    "access_format": _access_format,
+    "agent_answer": _bytes(_agent_answer, AgentError),
+    "zeo_greeting": _bytes(_zeo_greeting, ZeoError),
     "zeo_status": _bytes(parse_status, InvalidAnswerError),
     "zeo_monitor": _bytes(lambda data: parse_monitor(data, 1.7e9), InvalidAnswerError),
     "zmi_panel": _text(read_panel, ZmiError),
     "zmi_caches": _text(read_caches, ZmiError),
     "notification": _bytes(_notification, PayloadError, RefusedRequestError),
     "accept_header": _accept,
+    "pickles": _bytes(_pickles, ValueError),
+    "dat": _file(read_dat, OSError, f"{STAMP}.dat"),
+    "manifest": _file(
+        lambda path: read_manifest(path, {}), ChecksumError, f"{STAMP}.manifest", _sealed
+    ),
+    "verification": _file(read_record, ChecksumError, f"{STAMP}.verified", _sealed),
+    "current": _file(read_current, ChecksumError, f"{STAMP}.current", _sealed),
     "index": _file(read_index, FileStorageError),
     "data_fs": _file(walk, FileStorageError),
     "data_fs_tail": _file(read_tail, FileStorageError),

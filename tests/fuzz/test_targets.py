@@ -1,4 +1,4 @@
-"""A number of spoiled inputs for each target; `python tests/fuzz/fuzz.py` goes on from there."""
+"""A number of spoiled inputs for each target, from which `python -m tests.fuzz.fuzz` goes on."""
 
 import random
 
