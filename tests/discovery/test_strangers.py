@@ -2,15 +2,14 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
-from pathlib import Path
 from subprocess import Popen
 
 import psutil
 import pytest
 
 from tests.support.faults.rights import NOBODY, public_directory
-from tests.support.zopes.lookalikes import program, running, zeo_client, zope_instance
+from tests.support.zopes.lookalikes import zeo_client
+from tests.support.zopes.strangers import FIRST, ZOPE, SharedHost
 from zope_exporter.discovery.inventory import Inventory, Service, Site
 from zope_exporter.discovery.memory import Memory
 from zope_exporter.discovery.processes import Processes, find_processes
@@ -18,40 +17,9 @@ from zope_exporter.discovery.survey import Survey
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
-ZOPE, FIRST = 54_321, 54_320
-BECOME = """
-import os, sys
-os.setgroups([])
-os.setgid(int(os.environ["BECOME"]))
-os.setuid(int(os.environ["BECOME"]))
-print("ready", flush=True)
-sys.stdin.read()
-"""
 
-
-class Host:
-    """A host with the Zope of the site `good`, and somebody else on it."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.good = directory / "good"
-        self.data_fs = self.good / "var/Data.fs"
-        self.instance("good", ZOPE)
-        self.script = program(directory / "bin/runwsgi", BECOME)
-        self._state = directory / "state"
-
-    def instance(self, home: str, owner: int, storage: str = "") -> Path:
-        """Make an instance with a Data.fs, all of it of one owner."""
-        ini = zope_instance(self.directory / home, storage)
-        (self.directory / home / "var").mkdir()
-        (self.directory / home / "var/Data.fs").write_bytes(b"FS21")
-        for path in (self.directory / home, *(self.directory / home).rglob("*")):
-            os.chown(path, owner, owner)
-        return ini
-
-    def start(self, ini: Path, user: int) -> "AbstractContextManager[Popen[str]]":
-        environ = {**os.environ, "BECOME": str(user)}
-        return running(self.script, ini, cwd=ini.parent, environ=environ)
+class Host(SharedHost):
+    """Searched as an exporter of root would."""
 
     def survey(self, *processes: "Popen[str]", declared: bool = True) -> Inventory:
         """Search as an exporter of root does that was started a moment ago."""
@@ -61,7 +29,7 @@ class Host:
 
         given = Service("zope", "", config=self.good / "etc/zope.conf")
         sites = [Site("good", (given,))] if declared else []
-        return Survey(Memory(self._state), sites, find=find, hosts=frozenset)()
+        return Survey(Memory(self.directory / "state"), sites, find=find, hosts=frozenset)()
 
 
 @pytest.fixture
