@@ -10,7 +10,7 @@ from zope_exporter.collectors import logs
 from zope_exporter.collectors.agent.logs import DIFFERENCE
 from zope_exporter.collectors.coverage import Coverage
 from zope_exporter.discovery.inventory import Inventory, Site
-from zope_exporter.logs.event.counter import RECORDS
+from zope_exporter.logs.event.counter import MATCHES, RECORDS
 from zope_exporter.logs.tail.lines import UNPARSED_LINES
 from zope_exporter.logs.tail.sources import ExtraLog
 from zope_exporter.metrics.failure import Failure
@@ -33,6 +33,32 @@ def test_logs_that_nobody_reads_are_warnings() -> None:
     assert [(severity.name, subject, text.split(":")[0]) for severity, subject, text in found] == [
         ("WARNING", "client1", "its access log is not watched"),
         ("WARNING", "client1", "its event log is not watched"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({(RECORDS, ("intranet", "client1-event", "ERROR")): 5}, ["payment"]),
+        # Of no known format, but patterns are looked for all the same.
+        (
+            {
+                (RECORDS, ("intranet", "client1-agent-event", "ERROR")): 5,
+                (MATCHES, ("intranet", "client1-event", "payment")): 0,
+            },
+            [],
+        ),
+    ],
+)
+def test_patterns_of_ones_own_that_no_agent_looks_for_are_named(
+    changes: Changes, said: list[str]
+) -> None:
+    found = judged(coverage(TO_STDERR, patterns=["payment"]), seen(changes), TO_STDERR)
+    texts = [text for _, _, text in found if text.startswith("pattern")]
+    assert texts == [
+        f"pattern {name} is not looked for in what its agent counts (write its event log to a file,"
+        " or send it by syslog)"
+        for name in said
     ]
 
 

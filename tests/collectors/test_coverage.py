@@ -1,6 +1,6 @@
 """Each source of each Zope and ZEO server is watched, not there, or blind for a reason."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -88,9 +88,10 @@ def coverage(
     extra: Iterable[ExtraLog] = (),
     by_syslog: frozenset[str] = frozenset(),
     installed: bool = False,
+    patterns: Collection[str] = (),
 ) -> Coverage:
     inventory = Inventory((site,))
-    known = Logs(log_sources(inventory, extra), by_syslog)
+    known = Logs(log_sources(inventory, extra), by_syslog, {site.name: patterns})
     return Coverage(
         lambda: inventory, lambda: known, lambda _: Absence("no agent is installed", installed)
     )

@@ -101,7 +101,7 @@ def _collect(config: Config, watcher: Watcher, inventory: Inventory, limits: Lim
     catalog = ActionCatalog(config, watcher.inventory, JobStore(state, problem))
     kept = KeptDataFsCollector(watcher.inventory, state), BlobLook(watcher.inventory)
     by_syslog = frozenset(site for site, _ in syslog_settings(config))
-    known = Logs(logs.sources(), by_syslog)
+    known = Logs(logs.sources(), by_syslog, log_patterns(config))
     coverage = Coverage(lambda: inventory, lambda: known)
     try:
         logs.start()

@@ -41,7 +41,8 @@ class Exporter:
     def __init__(self, config: Config) -> None:
         state, problem = state_file(config.state_dir)
         store = LogStore(state, problem)
-        counters = CounterMaker(log_patterns(config))
+        patterns = log_patterns(config)
+        counters = CounterMaker(patterns)
         self.limit = ScrapeLimit()
         self._watcher = watch(config)
         self._logs = LogWatch(known_logs(config, self._watcher.inventory), counters.of_file, store)
@@ -53,7 +54,9 @@ class Exporter:
         self._possible = catalog.possible
         self.runner = Runner(catalog, catalog.store)
         by_syslog = frozenset(receiver.site for receiver in self._receivers)
-        coverage = Coverage(self._watcher.inventory, lambda: Logs(self._logs.sources(), by_syslog))
+        coverage = Coverage(
+            self._watcher.inventory, lambda: Logs(self._logs.sources(), by_syslog, patterns)
+        )
         collectors = build(self._watcher, self._logs, catalog, self._receivers, state, coverage)
         self.alerting = Alerting(config.actions, self.runner, state, problem)
         self.registry = Registry([*collectors, *self.alerting.collectors, self.limit])

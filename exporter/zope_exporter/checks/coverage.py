@@ -6,10 +6,11 @@ from zope_exporter.collectors import logs
 from zope_exporter.collectors.agent.logs import DIFFERENCE
 from zope_exporter.collectors.coverage import Source
 from zope_exporter.collectors.coverage.evidence import Logs, is_own
-from zope_exporter.collectors.coverage.logged import not_understood
+from zope_exporter.collectors.coverage.logged import BY_AGENT, not_understood
 from zope_exporter.collectors.coverage.sources import SOURCES
 from zope_exporter.discovery.inventory import Inventory
-from zope_exporter.logs.event.counter import RECORDS
+from zope_exporter.logs.event.counter import MATCHES, RECORDS
+from zope_exporter.logs.followed import agent_labels
 from zope_exporter.logs.tail.sources import LogSource
 from zope_exporter.metrics.registry import Scrape
 from zope_exporter.metrics.values import Values
@@ -32,7 +33,8 @@ def judge_watching(
     """Return what there is to say of logs, and of what nobody reads, beside what was `found`."""
     more = list(_logs(inventory, scrape, known))
     said = {finding.text for finding in (*found, *more)}
-    return [*more, *_not_watched(sources, said)]
+    unmatched = _unmatched(scrape.values, known, sources)
+    return [*more, *_not_watched(sources, said), *unmatched]
 
 
 def _not_watched(sources: Sequence[Source], said: Collection[str]) -> Iterator[Finding]:
@@ -56,6 +58,19 @@ def _logs(inventory: Inventory, scrape: Scrape, known: Logs) -> Iterator[Finding
         if lines:
             yield Finding(Severity.WARNING, log.site, log.log, lines)
         yield from _difference(values, log)
+
+
+def _unmatched(values: Values, known: Logs, sources: Sequence[Source]) -> Iterator[Finding]:
+    """Yield the own patterns nobody looks for: no expression of a user ever runs inside Zope."""
+    for source in sources:
+        if source.name == "event_log" and source.text == BY_AGENT:
+            log = agent_labels(source.zope, "event")[0]
+            patterns = known.patterns.get(source.site, ())
+            for name in patterns:
+                if values.get(MATCHES, source.site, log, name) is None:
+                    text = f"pattern {name} is not looked for in what its agent counts"
+                    remedy = "write its event log to a file, or send it by syslog"
+                    yield Finding(Severity.WARNING, source.site, source.zope, f"{text} ({remedy})")
 
 
 def _difference(values: Values, log: LogSource) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
 """What coverage is judged by: what there is to watch, and what one scrape has brought of it."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from zope_exporter.clients.agent.diagnosis import Absence
@@ -19,10 +19,14 @@ Judged = tuple[State, str]
 
 @dataclass(frozen=True)
 class Logs:
-    """The log files that are followed, and the sites whose logs come by syslog."""
+    """The log files that are followed, and the sites whose logs come by syslog.
+
+    `patterns` are the names of those that the configuration adds to each site.
+    """
 
     files: Sequence[LogSource] = ()
     by_syslog: frozenset[str] = frozenset()
+    patterns: Mapping[str, Collection[str]] = field(default_factory=dict)
 
 
 class Evidence:

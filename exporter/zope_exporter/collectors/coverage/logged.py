@@ -9,6 +9,7 @@ from zope_exporter.metrics.values import Values
 
 from .evidence import Judged, Looked, together
 
+BY_AGENT = "by the agent"
 _NO_FILE = "goes to no file that is followed, such as stderr or journald"
 
 
@@ -76,7 +77,7 @@ def _by_agent(look: Looked, kind: LogKind) -> Judged | None:
     found = {labels["log"] for labels in counted} - files
     zopes = [each.name for each in look.service.apart()]
     names = {name for zope in zopes for name in agent_labels(zope, kind)}
-    return ("watched", "by the agent") if names & found else None
+    return ("watched", BY_AGENT) if names & found else None
 
 
 def _no_access_log(look: Looked) -> Judged:
