@@ -20,7 +20,7 @@ from .finding import Finding, Severity
 
 # Without them nobody sees an error; of the rest their own findings tell what there is to do.
 _NEEDED = ("access_log", "event_log")
-_CELLS = {"watched": "yes", "blind": "NO", "absent": "-"}
+CELLS = {"watched": "yes", "blind": "NO", "absent": "-"}
 
 
 def judge_watching(
@@ -108,7 +108,7 @@ def table(sources: Sequence[Source]) -> Iterator[str]:
         return
     rows: dict[tuple[str, str], list[str]] = {}
     for source in sources:
-        rows.setdefault((source.site, source.zope), []).append(_CELLS[source.state])
+        rows.setdefault((source.site, source.zope), []).append(CELLS[source.state])
     head = ["watched", "", *map(title, SOURCES)]
     lines = [head, *([*of, *cells] for of, cells in rows.items())]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]

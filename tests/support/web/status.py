@@ -6,6 +6,7 @@ from pathlib import Path
 from zope_exporter.clients.http.result import REASONS
 from zope_exporter.collectors import backup, datafs, filestorage, ping, process
 from zope_exporter.collectors.agent import instance
+from zope_exporter.collectors.coverage import Coverage
 from zope_exporter.discovery.inventory import Database, Inventory, Service, Site, Storage, Target
 from zope_exporter.logs.event import counter as event
 from zope_exporter.metrics.failure import Failure
@@ -75,12 +76,18 @@ def without(scrape: Scrape, *metrics: Metric) -> Scrape:
 
 
 def observed(
-    found: Inventory, scrapes: Sequence[Scrape], start: float = NOW, step: float = 30.0
+    found: Inventory,
+    scrapes: Sequence[Scrape],
+    start: float = NOW,
+    step: float = 30.0,
+    coverage: Coverage | None = None,
 ) -> LastScrape:
     """An observer that has seen these, one every `step` seconds, the last one at `start`."""
     registry = Given()
     times = iter(start - step * back for back in reversed(range(len(scrapes))))
-    observer = LastScrape(registry, lambda: found, History(DRAWN), clock=lambda: next(times))
+    observer = LastScrape(
+        registry, lambda: found, History(DRAWN), clock=lambda: next(times), coverage=coverage
+    )
     for scrape in scrapes:
         registry.next = scrape
         observer.scrape(5.0)

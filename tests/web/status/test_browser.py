@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import pytest
@@ -12,11 +12,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from tests.collectors.test_coverage import NO_AGENT, SERVER, TO_STDERR, coverage
+from tests.collectors.test_coverage import seen as scraped
 from tests.support.programs.browser import chromium, picture
 from tests.support.web.server import serving
 from tests.support.web.status import NOW, burning, healthy, inventory, observed, without
 from zope_exporter.alerting.thresholds import read_limits
 from zope_exporter.collectors.agent import instance as agent
+from zope_exporter.collectors.coverage import Coverage
+from zope_exporter.collectors.coverage.sources import SOURCES
 from zope_exporter.discovery.inventory import Inventory
 from zope_exporter.maintenance.jobs.job import Job, Paths, State, Task
 from zope_exporter.metrics.registry import Scrape
@@ -27,6 +31,11 @@ from zope_exporter.web.status.view import PageView
 HOSTILE = "\"'><img src=x onerror=alert(1)><script>alert(1)<\\script>\u202e${7*7}"
 TOKEN = "s3cret-token"
 STEP = 30.0
+# A Zope that logs to stderr and has no agent, and a ZEO server.
+WATCHED = [
+    *["yes", "yes", "yes", "yes", "NO", "NO", "-", "yes", "yes", "yes"],
+    *["yes", "yes", "yes", "yes", "-", "yes", "-", "-", "yes", "yes"],
+]
 
 
 @dataclass
@@ -39,6 +48,7 @@ class Exporter:
     jobs: list[Job] = field(default_factory=list)
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     later: float = 5.0
+    coverage: Coverage | None = None
 
     def view(self) -> PageView:
         offered = {
@@ -47,7 +57,7 @@ class Exporter:
             for storage in site.storages
             for action in ("pack", "backup", "verify")
         }
-        seen = observed(self.found, self.scrapes)
+        seen = observed(self.found, self.scrapes, coverage=self.coverage)
         return compose(
             seen, read_limits(), lambda: self.jobs, lambda: offered, lambda: NOW + self.later
         )
@@ -155,6 +165,31 @@ def test_agent_missing(exporter: Exporter, visit: Open) -> None:
     expect(page.get_by_text("only the agent knows who is busy")).to_be_visible()
     expect(page.get_by_role("img", name="Busy workers")).to_have_count(0)
     picture(page, "agent-missing")
+
+
+def test_what_is_watched(exporter: Exporter, visit: Open) -> None:
+    site = replace(TO_STDERR, services=(*TO_STDERR.services, SERVER))
+    exporter.found, exporter.coverage = Inventory((site,)), coverage(site)
+    exporter.scrapes = [scraped(NO_AGENT)]
+    page = visit().page
+    table = page.get_by_role("table").filter(has_text="access log")
+    names = [name.replace("_", " ") for name in SOURCES]
+    assert table.get_by_role("columnheader").all_inner_texts() == names
+    assert table.locator("tbody td").all_inner_texts() == WATCHED
+    reason = "goes to no file that is followed"
+    expect(
+        page.get_by_role("listitem").filter(has_text=f"NO client1 access log: {reason}")
+    ).to_be_visible()
+    why_absent = page.get_by_role("listitem").filter(
+        has_text="- client1 agent: no agent is installed"
+    )
+    expect(why_absent).not_to_be_visible()
+    page.get_by_text("why it is not there").click()
+    expect(why_absent).to_be_visible()
+    picture(page, "watched")
+    page.set_viewport_size({"width": 320, "height": 640})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    picture(page, "watched-narrow")
 
 
 def test_old_look(exporter: Exporter, visit: Open) -> None:

@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from zope_exporter import __version__
+from zope_exporter.checks.coverage import CELLS
 from zope_exporter.metrics.metric import encodable
 from zope_exporter.system.humanize import duration
 from zope_exporter.web.thread import in_thread
@@ -64,6 +65,7 @@ class StatusPage:
         return self._template.render(
             page=page,
             words=WORDS,
+            states=CELLS,
             links=self._links,
             duration=duration,
             stale=STALE_SECONDS,

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TypeVar
 
 from zope_exporter.alerting.thresholds import Limits
-from zope_exporter.checks.coverage import blind, judge_watching, title
+from zope_exporter.checks.coverage import judge_watching, title
 from zope_exporter.checks.failing import failing, judge_failing
 from zope_exporter.checks.finding import Finding, Severity
 from zope_exporter.checks.probe import judge_probe
@@ -27,7 +27,7 @@ from .databases import Databases
 from .graphs import errors, recent_rate, site_graphs, zope_graphs
 from .history import History
 from .last_scrape import LastScrape, Observation
-from .view import Fact, JobView, PageView, SiteView, WatchedView, ZopeView
+from .view import Fact, JobView, PageView, SiteView, SourceView, WatchedView, ZopeView
 
 Item = TypeVar("Item")
 Key = TypeVar("Key", bound=Hashable)
@@ -172,11 +172,8 @@ class _Composer:
     def _watched(self, site: Site) -> Iterator[WatchedView]:
         for service in site.services:
             of = self._sources.get((site.name, service.name), [])
-            yield WatchedView(
-                service.name,
-                tuple(title(source.name) for source in of if source.state == "watched"),
-                tuple(Fact(title(source.name), source.text) for source in blind(of)),
-            )
+            views = (SourceView(title(each.name), each.state, each.text) for each in of)
+            yield WatchedView(service.name, tuple(views))
 
     def _target(self, site: str, target: Target) -> Fact:
         up = self._values.get(ping.UP, site, target.name)

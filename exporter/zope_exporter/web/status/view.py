@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from zope_exporter.checks.finding import Finding, Severity
+from zope_exporter.collectors.coverage.evidence import State
 
 
 @dataclass(frozen=True)
@@ -69,12 +70,30 @@ class ErrorCount:
 
 
 @dataclass(frozen=True)
-class WatchedView:
-    """What is seen of a Zope or ZEO server, and what is there but not seen, with the reason."""
+class SourceView:
+    """What a source is called, how it is, and by what it is so, or why."""
 
     name: str
-    watched: tuple[str, ...]
-    blind: tuple[Fact, ...]
+    state: State
+    text: str
+
+
+@dataclass(frozen=True)
+class WatchedView:
+    """A Zope or ZEO server and its sources, of all servers in the same order."""
+
+    name: str
+    sources: tuple[SourceView, ...]
+
+    @property
+    def blind(self) -> tuple[SourceView, ...]:
+        """What is there, and nobody sees it."""
+        return tuple(source for source in self.sources if source.state == "blind")
+
+    @property
+    def explained(self) -> tuple[SourceView, ...]:
+        """The rest, as far as there is something to say of it."""
+        return tuple(each for each in self.sources if each.state != "blind" and each.text)
 
 
 @dataclass(frozen=True)
