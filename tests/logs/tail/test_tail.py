@@ -290,6 +290,19 @@ def test_an_unfinished_line_of_a_rotated_file_is_counted_once(followed: Followed
     assert followed.look() == ["one", "two", "three", "half"]
 
 
+def test_what_was_written_to_an_empty_file_that_was_rotated_survives_a_restart(
+    followed_from_empty: Followed,
+) -> None:
+    followed = followed_from_empty
+    followed.path.write_text("one\n")
+    followed.path.rename(beside(followed.path, ".1"))
+    followed.path.write_text("two\n")
+    assert followed.look(budget=0) == []  # there is more to read before it than one look reads
+    followed.restart()
+    assert followed.look() == ["one", "two"]
+    assert followed.resets() == {}
+
+
 def test_an_unfinished_line_waits_for_its_end(followed: Followed) -> None:
     append(followed.path, "thr")
     assert followed.look() == ["one", "two"]

@@ -136,6 +136,11 @@ class LineReader:
         """Tell whether the file still has what was read of it. Raises OSError."""
         return self.position.holds(self.file)
 
+    def begin(self) -> None:
+        """Know a file that was empty until now by what it has. Raises OSError."""
+        if not self.position.seen:
+            self.position = beginning(self.file)
+
     def read(self, counter: LineCounter, budget: int) -> int:
         """Count whole lines up to the end, or until the budget in bytes is used up.
 

@@ -92,6 +92,11 @@ class RotationTracker:
         try:
             self._find_older_again(file)
             self._arrange(file)
+            for reader in self.older:
+                # It may wait for its turn when the exporter ends. Of an empty file nothing but the
+                # inode would be known then, which may be another file's at the next start.
+                with suppress(OSError):
+                    reader.begin()
         except BaseException:
             if file is not None:
                 file.close()
