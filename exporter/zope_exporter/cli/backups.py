@@ -68,7 +68,7 @@ def backups_command(site: str | None, as_json: bool, config_file: Path | None) -
 
 def _places(site: str | None, config_file: Path | None) -> list[Place]:
     from zope_exporter.config.load import load_config
-    from zope_exporter.maintenance.actions.databases import repositories
+    from zope_exporter.maintenance.backup.place import repositories
 
     if site is not None and "/" in site:
         return [Place("", *each) for each in repositories(Path(site))]

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from zope_exporter.maintenance.actions.databases import ROOT_DATABASE, repositories
+from zope_exporter.maintenance.backup.place import repositories
+from zope_exporter.maintenance.backup.target import ROOT_DATABASE
 from zope_exporter.maintenance.backup.verification import Verdict, inspect
 from zope_exporter.maintenance.backup.verification_record import Level
 from zope_exporter.maintenance.jobs.report import ActionError, Report
@@ -17,9 +18,9 @@ from .foreground import Stoppable, ended_by, ended_by_signals, shown
 
 def inspected(path: Path, database: str | None, level: str | None, quiet: bool) -> Iterator[int]:
     """Prove the backups of each database in a directory; yield an exit code for each."""
-    found = [each for each in repositories(path) if database in (None, each[0])]
+    found = [each for each in repositories(path) if database in (None, each.database)]
     if len(found) > 1 and not any(path.glob("*.fs*")):
-        found = [each for each in found if each[0] != ROOT_DATABASE]  # it has others alone
+        found = [each for each in found if each.database != ROOT_DATABASE]  # it has others alone
     if not found:
         click.echo(f"refused: {path} has no backups of a database called {database}", err=True)
         yield EXIT_CODES["refused"]

@@ -113,11 +113,11 @@ class BackupCollector:
     ) -> None:
         self._plans = plans
         self._external = external
-        self._known: dict[Path, tuple[Identity, Repository]] = {}
+        self._known: dict[tuple[str, str], tuple[Identity, Repository]] = {}
 
     def parts(self) -> Iterable[Part]:
         plans = list(self._plans())
-        for gone in {*list(self._known)} - {plan.repository for plan in plans}:
+        for gone in {*list(self._known)} - {(plan.site, plan.database) for plan in plans}:
             self._known.pop(gone, None)
         ours = [Part((plan.site, plan.database), partial(self._collect, plan)) for plan in plans]
         others = [
@@ -130,7 +130,7 @@ class BackupCollector:
         yield MAX_AGE(plan.settings.max_age, **labels)
         try:
             room = os.statvfs(plan.repository)
-            repository = self._read(plan.repository)
+            repository = self._read(plan)
         except FileNotFoundError:
             why = "no backup was made yet, or its file system is not mounted"
             raise RepositoryError(f"{plan.repository} is missing: {why}") from None
@@ -144,12 +144,13 @@ class BackupCollector:
         if repository.problems:
             raise RepositoryError(f"{plan.repository}: {'; '.join(repository.problems)}")
 
-    def _read(self, path: Path) -> Repository:
+    def _read(self, plan: "BackupPlan") -> Repository:
         """Read all manifests, which takes a while, only if any file is another than before."""
-        identity = _identity(path)
-        known = self._known.get(path)
-        if known is None or known[0] != identity:
-            known = self._known[path] = identity, read_repository(path)
+        identity = _identity(plan.repository)
+        known = self._known.get((plan.site, plan.database))
+        if known is None or known[0] != identity or known[1].path != plan.repository:
+            known = identity, read_repository(plan.repository)
+            self._known[plan.site, plan.database] = known
         return known[1]
 
 
@@ -169,7 +170,7 @@ def _watch(backup: "ExternalBackup") -> Iterator[Sample]:
 
 def _check_identity(repository: Repository, plan: "BackupPlan") -> None:
     """Raise RepositoryError, before anything is told of them, for backups of another database."""
-    others = other_names(repository, plan.site, plan.database)
+    others = other_names(repository, plan.site, plan.place.database)
     if others:
         raise RepositoryError(f"{plan.repository}: {next(iter(others.values()))} ({NAMES})")
     reason = begins_later(repository, plan.storage.data_fs)

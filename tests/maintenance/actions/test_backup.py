@@ -14,6 +14,8 @@ from tests.support.databases.packing import make_database
 from tests.support.databases.repository import restored, tree
 from tests.support.programs.exporter import DEADLINE, environment, serving, zope_exporter
 from tests.support.programs.processes import eventually
+from tests.support.zeo.servers import ZeoServer
+from tests.support.zopes.environments import Environment
 
 
 @pytest.fixture
@@ -304,3 +306,35 @@ def test_a_site_does_not_live_on_the_backups_of_another(host: Host, tmp_path: Pa
     assert "there is no complete backup" in judged(shop)
     assert tree(host.repository) == before
     assert host.run("backup").returncode == 0
+
+
+def test_a_zope_found_beside_a_zeo_server_goes_on_with_its_backups(tmp_path: Path) -> None:
+    """The server calls the database 1; the Zope that is a client of it calls it main."""
+    server = ZeoServer(Environment("own", Path(sys.prefix)), tmp_path / "zeo")
+    make_database(server.data_fs())
+    zope_conf = tmp_path / "zope.conf"
+    client = server.client().replace("name 1\n", "")
+    zope_conf.write_text(
+        f"instancehome {tmp_path}\n<zodb_db main>\n  mount-point /\n{client}</zodb_db>\n"
+    )
+    config = tmp_path / "zope-exporter.yml"
+    alone = (
+        "discover: false\n"
+        "sites:\n"
+        "  - name: intranet\n"
+        "    backup: {repository: backups}\n"
+        f"    zeo: [{{conf: {server.zeo_conf}}}]\n"
+    )
+    said = []
+    for text in (alone, alone + f"    instances: [{{zope_conf: {zope_conf}}}]\n", alone):
+        config.write_text(text)
+        run = zope_exporter("backup", "--config.file", config, state_dir=tmp_path / "state")
+        assert run.returncode == 0, run.stderr
+        said.append(", ".join(run.stdout.split(", ")[:2]))
+    assert said == [
+        "backup of 1 of intranet: succeeded, kind: full",
+        "backup of main of intranet: succeeded, kind: unchanged",
+        "backup of 1 of intranet: succeeded, kind: unchanged",
+    ]
+    assert [each.name for each in (tmp_path / "backups/databases").iterdir()] == ["1"]
+    assert not list((tmp_path / "backups").glob("*.fs"))

@@ -6,7 +6,7 @@ from zope_exporter.config.actions import ActionsConfig, BackupConfig
 from zope_exporter.config.schema import Config, SiteConfig
 from zope_exporter.discovery.inventory import Database, Inventory, Service, Site, Storage
 from zope_exporter.maintenance.actions.catalog import ActionCatalog
-from zope_exporter.maintenance.actions.databases import repository_of
+from zope_exporter.maintenance.backup.place import repository_of
 from zope_exporter.maintenance.jobs.job import Task
 from zope_exporter.maintenance.jobs.report import RefusedError
 from zope_exporter.maintenance.jobs.store import JobStore

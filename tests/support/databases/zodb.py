@@ -39,10 +39,10 @@ def edit(path: Path, number: int) -> None:
     change(path, write)
 
 
-def pack(path: Path) -> None:
-    """Keep nothing but what is current."""
+def pack(path: Path, moment: float | None = None) -> None:
+    """Keep nothing but what is current now, or was at a moment and has become so since."""
     with database(path) as opened:
-        opened.pack(time.time() + 1)
+        opened.pack(time.time() + 1 if moment is None else moment)
 
 
 def copy_without(path: Path, target: Path, left_out: Callable[[int], bool]) -> None:

@@ -101,6 +101,9 @@ PROGRAMS = {
     "postgres": Packaged(_POSTGRES, "usr/lib/postgresql/15/bin/postgres"),
     "prometheus": Packaged(("prometheus",), "usr/bin/prometheus"),
     "promtool": Packaged(("prometheus",), "usr/bin/promtool"),
+    "rclone": Packaged(("rclone",), "usr/bin/rclone"),
+    "restic": Packaged(("restic",), "usr/bin/restic", "version"),
+    "rsync": Packaged(("rsync", "libpopt0", "libxxhash0"), "usr/bin/rsync"),
     "rsyslogd": Packaged(("rsyslog", "libestr0", "libfastjson4"), "usr/sbin/rsyslogd", "-v"),
     "strace": Packaged(("strace", "libunwind8"), "usr/bin/strace"),
     "systemd-analyze": Packaged(

@@ -129,7 +129,7 @@ class ActionCatalog:
             known = f"known: {', '.join(ACTIONS)}"
             raise RefusedError("unknown", f"no action is called {task.action}", known)
         data_fs = database.storage.data_fs if database.storage else None
-        paths = Paths(data_fs, plan.repository if plan else None)
+        paths = Paths(data_fs, plan.by_name if plan else None)
         return Work(task, run, self._lock(database), paths, cooldown)
 
     def _nothing(self, action: str, site: str | None, database: str | None) -> RefusedError:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
-from urllib.parse import quote, unquote
+from typing import TYPE_CHECKING, NamedTuple
 
 from zope_exporter.config.actions import BackupConfig
 from zope_exporter.config.schema import Config
@@ -20,6 +20,9 @@ from zope_exporter.discovery.inventory import (
 )
 from zope_exporter.maintenance.jobs.report import RefusedError, Report
 
+if TYPE_CHECKING:
+    from zope_exporter.maintenance.backup.place import Place
+
 LASTING = ("filestorage", "zeo", "relstorage")
 
 
@@ -32,12 +35,16 @@ class Use(NamedTuple):
 
 @dataclass(frozen=True)
 class SiteDatabase:
-    """A database; `storage` is its Data.fs, None where there is none on this host."""
+    """A database; `storage` is its Data.fs, None where there is none on this host.
+
+    `siblings` are the names of the other databases of the site.
+    """
 
     site: str
     name: str
     storage: Storage | None
     uses: tuple[Use, ...]
+    siblings: frozenset[str] = frozenset()
 
     @property
     def kinds(self) -> set[StorageKind]:
@@ -46,7 +53,12 @@ class SiteDatabase:
 
 def site_databases(inventory: Inventory) -> list[SiteDatabase]:
     """Return every database that outlasts its process, those with a Data.fs here first."""
-    return [database for site in inventory.sites for database in _of_site(site)]
+    found = []
+    for site in inventory.sites:
+        of_site = list(_of_site(site))
+        names = frozenset(each.name for each in of_site)
+        found += [replace(each, siblings=names - {each.name}) for each in of_site]
+    return found
 
 
 def _of_site(site: Site) -> Iterator[SiteDatabase]:
@@ -76,19 +88,38 @@ def _is_of(database: Database, storage: Storage) -> bool:
     return database.data_fs == storage.data_fs
 
 
-ROOT_DATABASE = "main"
-DATABASES = "databases"
-
-
 @dataclass(frozen=True)
 class BackupPlan:
-    """The backups of one database; `settings` are those of its site."""
+    """The backups of one database; `settings` are those of its site.
+
+    They are in the directory `root` or in one below it. `siblings` are the site's other databases.
+    """
 
     site: str
     database: str
     storage: Storage
-    repository: Path
+    root: Path
     settings: BackupConfig
+    siblings: frozenset[str] = frozenset()
+
+    @cached_property
+    def place(self) -> "Place":
+        """Where they are, by a look at the directory and the Data.fs, either of which may hang."""
+        # Here, as all commands know the plans, and few of them look into a repository.
+        from zope_exporter.maintenance.backup.place import place_of
+
+        return place_of(self.root, self.site, self.database, self.storage.data_fs, self.siblings)
+
+    @property
+    def repository(self) -> Path:
+        return self.place.path
+
+    @property
+    def by_name(self) -> Path:
+        """Where they are unless the database had another name, without any look."""
+        from zope_exporter.maintenance.backup.place import repository_of
+
+        return repository_of(self.root, self.database)
 
     def last_proven(self, report: Report) -> datetime | None:
         """Return when the last proven backup held all that the database did, None without one.
@@ -107,7 +138,7 @@ class BackupPlan:
         data_fs = self.storage.data_fs
         try:
             listed = read_repository(self.repository)
-            check_names(listed, self.site, self.database)
+            check_names(listed, self.site, self.place.database)
             with suppress(FileStorageError), opened(data_fs) as descriptor:
                 check_same(descriptor, data_fs, listed, report)
         except OSError as error:
@@ -134,32 +165,11 @@ def backup_plan(config: Config, database: SiteDatabase) -> BackupPlan | None:
         return None
     if settings.databases and database.name not in settings.databases:
         return None
-    repository = repository_of(settings.repository, database.name)
-    return BackupPlan(database.site, database.name, database.storage, repository, settings)
-
-
-def repository_of(root: Path, database: str) -> Path:
-    """Return where the backups of a database are.
-
-    That of `main` is the directory itself, and stays so when a second database is mounted.
-    """
-    if database == ROOT_DATABASE:
-        return root
-    name = quote(database, safe=" ").replace(".", "%2E")  # neither a path nor a parent directory
-    return root / DATABASES / name
-
-
-def repositories(root: Path) -> list[tuple[str, Path]]:
-    """Return the databases whose backups are in a configured directory, and where each has them.
-
-    By what is there alone: of a host that is lost, nobody knows which databases it had.
-    """
-    try:
-        others = sorted(each for each in (root / DATABASES).iterdir() if _is_directory(each))
-    except OSError:  # mostly there is none; what cannot be read is said of the directory itself
-        others = []
-    return [(ROOT_DATABASE, root), *((unquote(each.name), each) for each in others)]
-
-
-def _is_directory(path: Path) -> bool:
-    return path.is_dir() and not path.is_symlink()
+    return BackupPlan(
+        database.site,
+        database.name,
+        database.storage,
+        settings.repository,
+        settings,
+        database.siblings,
+    )

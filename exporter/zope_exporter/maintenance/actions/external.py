@@ -9,9 +9,10 @@ from pathlib import Path
 from zope_exporter.config.actions import VERIFY, BackupConfig, ExternalConfig
 from zope_exporter.config.schema import Config
 from zope_exporter.discovery.inventory import Inventory
+from zope_exporter.maintenance.backup.target import ROOT_DATABASE
 from zope_exporter.maintenance.jobs.report import RefusedError
 
-from .databases import ROOT_DATABASE, site_databases
+from .databases import site_databases
 from .pgbackrest import last_of_stanza
 
 UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".lock")

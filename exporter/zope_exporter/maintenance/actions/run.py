@@ -112,7 +112,9 @@ def _backup_settings(plan: BackupPlan) -> BackupSettings:
 
 def _source(plan: BackupPlan) -> Source:
     storage = plan.storage
-    return Source(storage.data_fs, storage.blob_dir, plan.database, plan.site, storage.over_base)
+    return Source(
+        storage.data_fs, storage.blob_dir, plan.place.database, plan.site, storage.over_base
+    )
 
 
 def run_pack(

@@ -7,6 +7,9 @@ from zope_exporter.maintenance.jobs.report import ActionError
 
 from .retention import Retention
 
+ROOT_DATABASE = "main"
+"""What Zope calls a database unless it has another name."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -17,7 +20,7 @@ class Source:
 
     data_fs: Path
     blob_dir: Path | None = None
-    database: str = "main"
+    database: str = ROOT_DATABASE
     site: str = ""
     over_base: bool = False
 

@@ -20,6 +20,7 @@ from zope_exporter.maintenance.backup.pieces import (
     damage,
     write_restored,
 )
+from zope_exporter.maintenance.backup.place import DATABASES
 from zope_exporter.maintenance.backup.repository import Backup, Repository, read_repository, shared
 from zope_exporter.maintenance.backup.snapshots import blobs_of, check_blobs
 from zope_exporter.maintenance.backup.stream_check import BrokenStructureError
@@ -37,7 +38,6 @@ from .point_in_time import shown
 from .source import Source, odd_ones, sizes_of
 
 STAGE = "verification"
-OTHER_DATABASES = "databases"
 
 
 class BackupSource:
@@ -205,7 +205,7 @@ def _hint(repository: Repository) -> str:
     if repository.complete:
         first = min(repository.complete, key=end_of)
         return f"the earliest is of {shown(end_of(first))}, {first.stamp}"
-    other = repository.path / OTHER_DATABASES
+    other = repository.path / DATABASES
     names = sorted(path.name for path in other.iterdir()) if other.is_dir() else []
     if names:
         return f"there are those of other databases in {', '.join(str(other / n) for n in names)}"

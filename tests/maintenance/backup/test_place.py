@@ -1,0 +1,115 @@
+"""Backups stay where they are, whatever their database is called by now."""
+
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.databases.repository import repozo
+from tests.support.databases.zodb import ZopeSite, pack
+from zope_exporter.maintenance.backup.place import Place, place_of
+
+
+class Site(ZopeSite):
+    packed_to = 0.0
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """A database that was backed up when nothing told its name but the number of its server."""
+    site = Site(tmp_path)
+    (tmp_path / "backups/databases").mkdir(parents=True)
+    site.repository = tmp_path / "backups/databases/1"
+    site.database = "1"
+    site.commit(2)
+    site.packed_to = time.time()
+    site.commit()
+    site.back_up()
+    return site
+
+
+@pytest.fixture
+def root(site: Site) -> Path:
+    return site.repository.parent.parent
+
+
+def place(site: ZopeSite, root: Path, database: str = "main", *siblings: str) -> Place:
+    return place_of(root, site.name, database, site.data_fs, siblings)
+
+
+def nothing(site: Site) -> None:
+    pass
+
+
+def commits(site: Site) -> None:
+    site.commit(3)
+
+
+def packed(site: Site) -> None:
+    site.commit(3)
+    size = site.data_fs.stat().st_size
+    pack(site.data_fs, site.packed_to)
+    assert site.data_fs.stat().st_size < size
+    site.commit(2)
+
+
+@pytest.mark.parametrize("since", [nothing, commits, packed])
+def test_a_database_that_got_a_name_goes_on_where_its_backups_are(
+    site: Site, root: Path, since: Callable[[Site], None]
+) -> None:
+    since(site)
+    assert place(site, root) == place(site, root, "1") == Place("1", site.repository)
+
+
+def test_and_so_does_one_whose_zope_is_no_longer_found(site: Site, root: Path) -> None:
+    shutil.copytree(site.repository, root, dirs_exist_ok=True)
+    shutil.rmtree(root / "databases")
+    site.commit()
+    assert place(site, root, "1") == Place("1", root)
+
+
+def test_another_database_begins_where_its_name_leads(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = ZopeSite(tmp_path / "other")
+    other.commit(2)
+    assert place(other, root) == Place("main", root)
+    assert place(other, root, "cata.log") == Place("cata.log", root / "databases/cata%2Elog")
+
+
+def test_of_a_copy_and_its_original_each_has_its_own(site: Site, root: Path) -> None:
+    assert place(site, root, "archive", "1") == Place("archive", root / "databases/archive")
+    assert place(site, root, "1", "archive") == Place("1", site.repository)
+
+
+def test_what_is_in_the_place_of_its_name_comes_first(site: Site, root: Path) -> None:
+    repozo("-BF", "-r", root, "-f", site.data_fs)
+    assert place(site, root) == Place("main", root)
+
+
+def test_those_of_another_site_are_not_its_own(site: Site, root: Path) -> None:
+    assert place_of(root, "extranet", "main", site.data_fs) == Place("main", root)
+
+
+def test_what_cannot_be_read_is_not_gone_by(site: Site, root: Path) -> None:
+    here = Place("main", root)
+    (root / "databases/linked").symlink_to(site.repository)
+    [manifest] = site.repository.glob("*.manifest")
+    whole = manifest.read_bytes()
+    manifest.write_bytes(whole.replace(b'"site"', b'"sight"'))
+    assert place(site, root) == here
+    manifest.write_bytes(whole)
+    assert place(site, root).path == site.repository
+    site.data_fs.write_bytes(b"no Data.fs")
+    assert place(site, root) == here
+    site.data_fs.unlink()
+    assert place(site, root) == here
+
+
+def test_a_backup_made_there_goes_on_with_the_chain(site: Site, root: Path) -> None:
+    site.commit()
+    site.database, site.repository = place(site, root)
+    assert site.back_up().kind == "incremental"
+    verdict = site.verify()
+    assert verdict.ok, verdict.failures
