@@ -11,6 +11,7 @@ from zope_exporter.alerting.webhook.own_alerts import OwnAlerts
 from zope_exporter.collectors import build
 from zope_exporter.collectors.coverage import Coverage
 from zope_exporter.collectors.coverage.evidence import Logs
+from zope_exporter.collectors.growth import GrowthCollector
 from zope_exporter.collectors.watchdog import WatchdogCollector
 from zope_exporter.collectors.webhook import WebhookCollector
 from zope_exporter.config.actions import ACTIONS, ActionsConfig, WatchdogConfig
@@ -61,7 +62,11 @@ class Exporter:
         self.alerting = Alerting(config.actions, self.runner, state, problem)
         self.registry = Registry([*collectors, *self.alerting.collectors, self.limit])
         self.last_scrape = LastScrape(
-            self.registry, self._watcher.inventory, History(DRAWN), coverage=coverage
+            self.registry,
+            self._watcher.inventory,
+            History(DRAWN),
+            coverage=coverage,
+            written_since=next(c.since for c in collectors if isinstance(c, GrowthCollector)),
         )
         self._actions_exist = config.actions is not None
         for collector in self.registry.collectors:

@@ -20,6 +20,7 @@ from .datafs import DataFsCollector
 from .discovery import DiscoveryCollector
 from .exporter import ExporterCollector
 from .filestorage import FileStorageCollector
+from .growth import GrowthCollector
 from .logs import LogsCollector
 from .ping import PingCollector
 from .pipeline import PipelineCollector
@@ -72,5 +73,6 @@ def build(
         *build_passing(watcher, logs, catalog, coverage, receivers),
         BlobCollector(watcher.inventory),
         DataFsCollector(watcher.inventory, state),
+        GrowthCollector(watcher.inventory, state),
         SyslogCollector(receivers),
     ]

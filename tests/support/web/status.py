@@ -15,6 +15,7 @@ from zope_exporter.metrics.registry import Registry, Scrape
 from zope_exporter.web.status.graphs import DRAWN
 from zope_exporter.web.status.history import History
 from zope_exporter.web.status.last_scrape import LastScrape
+from zope_exporter.web.status.written import Since
 
 NOW = 1_700_012_345.0
 HOUR = 3600.0
@@ -81,12 +82,18 @@ def observed(
     start: float = NOW,
     step: float = 30.0,
     coverage: Coverage | None = None,
+    written: Since = lambda *_: None,
 ) -> LastScrape:
     """An observer that has seen these, one every `step` seconds, the last one at `start`."""
     registry = Given()
     times = iter(start - step * back for back in reversed(range(len(scrapes))))
     observer = LastScrape(
-        registry, lambda: found, History(DRAWN), clock=lambda: next(times), coverage=coverage
+        registry,
+        lambda: found,
+        History(DRAWN),
+        clock=lambda: next(times),
+        coverage=coverage,
+        written_since=written,
     )
     for scrape in scrapes:
         registry.next = scrape

@@ -5,6 +5,7 @@ from zope_exporter.alerting.thresholds import Limits
 from .dashboard import Dashboard, Row
 from .field_config import (
     BYTES,
+    BYTES_PER_SECOND,
     COUNT,
     GREEN,
     RATIO,
@@ -111,6 +112,7 @@ def _state(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
 
 def _data(m: Metrics) -> tuple[Panel, ...]:
     size = m("zope_filestorage_size_bytes")
+    written = m.rate("zope_filestorage_written_bytes_total")
     classes = f"sort_desc(sum by ({SITE}, class) ({m('zope_filestorage_class_bytes')}))"
     return (
         series(
@@ -132,14 +134,15 @@ def _data(m: Metrics) -> tuple[Panel, ...]:
             runbooks=("ZopeStorageGrowthHigh",),
         ),
         rate_of(m, "zope_filestorage_transactions_total", "Transactions", _NAMED),
-        series_of(
-            m,
-            "zope_filestorage_garbage_bytes",
-            "Garbage",
-            f"{_NAMED} {{{{kind}}}}",
-            BYTES,
+        series(
+            "What is written",
+            m.help("zope_filestorage_written_bytes_total"),
+            [Query(f"sum by ({SITE}, class) ({written}) > 0", "{{instance}} {{site}} {{class}}")],
+            BYTES_PER_SECOND,
             stacked=True,
-            runbooks=("ZopeGarbageHigh",),
+            beside=True,
+            width=16,
+            runbooks=("ZopeStorageGrowthHigh",),
         ),
         bars(
             "Classes by size",
@@ -147,7 +150,17 @@ def _data(m: Metrics) -> tuple[Panel, ...]:
             Query(classes, "{{instance}} {{class}}", instant=True),
             BYTES,
         ),
-        series_of(m, "zope_filestorage_objects", "Objects", _NAMED, COUNT),
+        series_of(
+            m,
+            "zope_filestorage_garbage_bytes",
+            "Garbage",
+            f"{_NAMED} {{{{kind}}}}",
+            BYTES,
+            stacked=True,
+            width=12,
+            runbooks=("ZopeGarbageHigh",),
+        ),
+        series_of(m, "zope_filestorage_objects", "Objects", _NAMED, COUNT, width=12),
     )
 
 

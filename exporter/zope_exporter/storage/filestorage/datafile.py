@@ -68,6 +68,11 @@ def status(path: Path) -> os.stat_result:
     return found
 
 
+def file_state(found: os.stat_result) -> tuple[int, ...]:
+    """Return what is another after each change of a file, and if another file has its name."""
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
 def room(path: Path) -> os.statvfs_result:
     """Return the state of the file system a Data.fs is on, even while the file is not there."""
     directory = Path(real_path(path)).parent

@@ -10,7 +10,14 @@ from pathlib import Path
 from zope_exporter.system.open_files import Identity
 from zope_exporter.system.state import StateError
 
-from .datafile import DataFileMissingError, FileStorageError, TornTailError, opened, status
+from .datafile import (
+    DataFileMissingError,
+    FileStorageError,
+    TornTailError,
+    file_state,
+    opened,
+    status,
+)
 from .format import UNDONE, Transaction
 from .reader import DataFile
 from .state import Counted, Findings, Known, Store
@@ -52,7 +59,7 @@ class Followed:
         Without a commit that is one stat. Raises what `datafile.status` does.
         """
         with self._lock:
-            if _state(status(self.path)) != self._seen:
+            if file_state(status(self.path)) != self._seen:
                 self._refresh()
             return self._known, list(self._problems.values())
 
@@ -106,7 +113,7 @@ class Followed:
             finally:
                 self._keep(counted)
             if whole:
-                self._seen = _state(found)
+                self._seen = file_state(found)
 
     def _recognise(self, file: DataFile, found: os.stat_result) -> None:
         """Forget all but the count of commits if this is not the file that was followed."""
@@ -190,10 +197,6 @@ class Followed:
             self._problems["state"] = problem
         else:
             self._problems.pop("state", None)
-
-
-def _state(found: os.stat_result) -> tuple[int, ...]:
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _holds(file: DataFile, totals: Totals) -> bool:

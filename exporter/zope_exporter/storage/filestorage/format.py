@@ -83,3 +83,8 @@ def tid_at(seconds: float) -> int:
     months = max(0, when.year - _FIRST_YEAR) * 12 + when.month - 1
     minutes = ((months * 31 + when.day - 1) * 24 + when.hour) * 60 + when.minute
     return (minutes << 32) + int((when.second + when.microsecond / 1e6) * 2**32 / 60)
+
+
+def hour_of(tid: int) -> int:
+    """Return the hour of a transaction, as a number that is larger for later ones."""
+    return (tid >> 32) // 60

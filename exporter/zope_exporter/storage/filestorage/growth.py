@@ -4,7 +4,7 @@ However many names there are, it takes the memory of a few, and the sums come to
 appended, exactly.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -55,6 +55,11 @@ class Ranking:
     def add_all(self, ranking: "Ranking") -> None:
         """Add the sums of another one."""
         for row in ranking.rows():
+            self.add(*row)
+
+    def add_rows(self, rows: Iterable[Row]) -> None:
+        """Add the sums of several names."""
+        for row in rows:
             self.add(*row)
 
     def cut(self, most: int) -> None:
@@ -113,6 +118,22 @@ class Growth:
                 ranking.add(user if by == "user" else path, size, records, 1)
             elif user == ANONYMOUS:
                 ranking.add(path.rpartition("/")[2], size, records, 1)
+
+    def add_all(self, later: "Growth") -> None:
+        """Count all of another one, whose transactions are later."""
+        self.bytes += later.bytes
+        self.records += later.records
+        self.transactions += later.transactions
+        self.packed += later.packed
+        self.first = self.first or later.first
+        self.last = later.last
+        for by, ranking in self.rankings.items():
+            ranking.add_rows(later.rankings[by].rows())
+
+    def cut(self, most: int) -> None:
+        """Keep the largest by name, in each way."""
+        for ranking in self.rankings.values():
+            ranking.cut(most)
 
     def rows(self, by: By, most: int | None = None) -> list[Row]:
         """Return the largest first, and at the end what all others have, if anything."""

@@ -13,6 +13,7 @@ from zope_exporter.system.periodic import Periodic
 from zope_exporter.system.trouble import Trouble
 
 from .history import STEP_SECONDS, History
+from .written import Since
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ class LastScrape:
         interval: float = STEP_SECONDS,
         clock: Callable[[], float] = time.time,
         coverage: Coverage | None = None,
+        written_since: Since = lambda *_: None,
     ) -> None:
         """`coverage` tells of a scrape what it has seen and what it has not."""
         self._registry = registry
@@ -52,6 +54,7 @@ class LastScrape:
         self._trouble = Trouble()
         self._scrapes = Periodic("status page scrapes", self._scrape_if_nobody_has, interval)
         self.history = history
+        self.written_since = written_since
         self.coverage = coverage or Coverage(Inventory, Logs)
 
     @property

@@ -25,9 +25,9 @@ from zope_exporter.system.state import StateError
 
 from .databases import Databases
 from .graphs import errors, recent_rate, site_graphs, zope_graphs
-from .history import History
 from .last_scrape import LastScrape, Observation
-from .view import Fact, JobView, PageView, SiteView, SourceView, WatchedView, ZopeView
+from .view import Fact, JobView, PageView, SiteView, SourceView, WatchedView, Written, ZopeView
+from .written import written
 
 Item = TypeVar("Item")
 Key = TypeVar("Key", bound=Hashable)
@@ -65,7 +65,7 @@ def compose(
     for site in inventory.sites:
         findings += judge_failing(site.name, failing(site.name, scrape.values, rate), limits)
         findings += judge_probe(site, scrape.values)
-    composer = _Composer(observation, limits, last_scrape.history, findings, sources, allowed())
+    composer = _Composer(observation, limits, last_scrape, findings, sources, allowed())
     sites = tuple(composer.site(site) for site in observation.inventory.sites)
     names = {site.name for site in observation.inventory.sites}
     remarks = tuple(f for f in findings if f.site not in names and f.severity)
@@ -112,14 +112,15 @@ class _Composer:
         self,
         observation: Observation,
         limits: Limits,
-        history: History,
+        last_scrape: LastScrape,
         findings: Sequence[Finding],
         sources: Sequence[Source],
         allowed: Collection[tuple[str, str, str]],
     ) -> None:
         self._observation = observation
         self._limits = limits
-        self._history = history
+        self._history = history = last_scrape.history
+        self._since = last_scrape.written_since
         self._findings = _grouped(findings, lambda finding: finding.site)
         self._sources = _grouped(sources, lambda source: (source.site, source.zope))
         told = (s for s in observation.scrape.samples if s.metric in (event.RECORDS, event.MATCHES))
@@ -139,6 +140,7 @@ class _Composer:
             site_graphs(self._history, site),
             tuple(self._zope(site.name, service) for service in site.services),
             tuple(self._databases.view(site.name, storage) for storage in site.storages),
+            tuple(self._written(site)),
             tuple(self._target(site.name, target) for target in site.targets),
             tuple(errors(self._history, event_series)),
             bool(event_series),
@@ -168,6 +170,10 @@ class _Composer:
             found = relstorages(site, each.name, self._values, self._observation.time)
             facts += [Fact(f"Database {database}", text) for database, text in found]
         return ZopeView(service.name, tuple(facts), zope_graphs(self._history, site, service))
+
+    def _written(self, site: Site) -> Iterator[Written]:
+        for each in site.storages:
+            yield from written(each.database, each.data_fs, self._since, self._observation.time)
 
     def _watched(self, site: Site) -> Iterator[WatchedView]:
         for service in site.services:

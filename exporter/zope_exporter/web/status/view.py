@@ -61,6 +61,25 @@ class ZopeView:
 
 
 @dataclass(frozen=True)
+class WrittenRow:
+    """What one class or path has written, in words: in an hour, a day and a week."""
+
+    name: str
+    sizes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written to a database in an hour, a day and a week, and what stands out of it."""
+
+    database: str
+    sizes: tuple[str, ...]
+    classes: tuple[WrittenRow, ...]
+    paths: tuple[WrittenRow, ...]
+    remarks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ErrorCount:
     """How often an event log held a pattern, or a record of a severity, within the last hour."""
 
@@ -104,6 +123,7 @@ class SiteView:
     graphs: tuple[Graph, ...]
     zopes: tuple[ZopeView, ...]
     databases: tuple[DatabaseView, ...]
+    written: tuple[Written, ...]
     targets: tuple[Fact, ...]
     errors: tuple[ErrorCount, ...]
     reads_events: bool
