@@ -1,6 +1,8 @@
 """The shipped units under a systemd that has booted, beside a Zope that runs."""
 
 import json
+import re
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -223,6 +225,30 @@ def test_a_backup_is_restored_by_hand(host: Booted) -> None:
     done = host.run(program, "restore", f"/{REPOSITORY}", "/srv/zope/restored.fs")
     assert done.returncode == 0, done.stdout + done.stderr
     assert (host.root / "srv/zope/restored.fs").stat().st_size
+
+
+def test_systemd_listens_for_it_where_that_is_wanted(host: Booted) -> None:
+    service, listening = "zope-exporter.service", "zope-exporter.socket"
+    advice = (DEPLOY / listening).read_text()
+    [advised] = re.findall(r"(?m)^#   ExecStart=(.+)$", advice)
+    instead = host.root / f"etc/systemd/system/{service}.d/override.conf"
+    instead.parent.mkdir()
+    instead.write_text(f"[Service]\nExecStart=\nExecStart={advised}\n")
+    host.systemctl("daemon-reload")
+    host.systemctl("stop", service)
+    try:
+        host.systemctl("start", listening)
+        # The first request starts it, and one that comes while it is not there waits for it.
+        for _ in range(2):
+            assert host.ask(f"{URL}/-/healthy")[0] == 200, host.journal()
+            assert host.properties(service, "ActiveState") == {"ActiveState": "active"}
+            host.systemctl("kill", "--signal=KILL", service)
+    finally:
+        host.systemctl("stop", listening, service)
+        shutil.rmtree(instead.parent)
+        host.systemctl("daemon-reload")
+        host.systemctl("start", service)
+    until(host, lambda: host.ask(f"{URL}/-/ready")[0] == 200)
 
 
 def test_it_ends_when_it_is_told_to(host: Booted) -> None:

@@ -44,6 +44,7 @@ def test_everything_that_should_be_there_is() -> None:
     actions = [f"zope-exporter-{action}" for action in ("backup", "pack", "verify")]
     assert {f"{name}.{kind}" for name in actions for kind in ("service", "timer")} < names
     assert {"zope-exporter.service", "zope-exporter.cron", "kubernetes"} < names
+    assert "zope-exporter.socket" in names
 
 
 @pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.name)
@@ -82,6 +83,15 @@ def test_a_timer_has_a_service_and_a_time(timer: Path) -> None:
     assert timer.with_suffix(".service") in SERVICES
     [when] = re.findall(r"(?m)^OnCalendar=(.*)$", timer.read_text())
     assert analyze("calendar", when).returncode == 0
+
+
+def test_a_socket_is_for_its_service_and_says_how_that_takes_it() -> None:
+    text = (DEPLOY / "zope-exporter.socket").read_text()
+    started = re.findall(r"(?m)^ExecStart=(.*)$", (DEPLOY / "zope-exporter.service").read_text())
+    [advised] = re.findall(r"(?m)^#   ExecStart=(.+)$", text)
+    flags_of(advised.split()[1:])
+    assert [advised.replace(" --web.systemd-socket", "")] == started
+    assert "ListenStream=127.0.0.1:9673\n" in text
 
 
 def test_cron_lines_run_commands_we_have() -> None:

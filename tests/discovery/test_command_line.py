@@ -125,6 +125,8 @@ def test_a_server_is_recognised_with_its_options(argv: list[str], expected: Comm
         [PYTHON, "/srv/venv/bin/pserve"],
         ["gunicorn", "-b", "127.0.0.1:8080", "shop:application"],
         ["gunicorn", "--paste"],
+        ["gunicorn"],
+        ["uwsgi"],
         ["gunicorn: master [zope.ini]"],
         ["uwsgi", "--ini", "/srv/uwsgi.ini"],
     ],

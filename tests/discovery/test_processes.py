@@ -288,8 +288,23 @@ def test_vanished_kernel_and_odd_processes_are_passed_over(tmp_path: Path) -> No
         Fake([]),
         Fake(["python", "runwsgi", "zope.ini"], gone=True),
         Fake(["\udce4\udcff", "runwsgi"]),
+        Fake(["gunicorn"]),
     ]
     assert find_processes(lambda: processes, proc(tmp_path)) == Processes()
+
+
+class Unreadable(Fake):
+    """One whose environment is not as anybody expected."""
+
+    def environ(self) -> dict[str, str]:
+        raise ValueError("embedded null byte")
+
+
+def test_what_is_wrong_with_one_process_does_not_cost_the_others(tmp_path: Path) -> None:
+    argv = ["python", "runwsgi", "/srv/zope.ini"]
+    found = find_processes(lambda: [Unreadable(argv, pid=71), Fake(argv)], proc(tmp_path))
+    assert [each.process and each.process.pid for each in found.sources] == [70]
+    assert found.problems == ("process 71 could not be looked into: embedded null byte",)
 
 
 def test_a_server_without_configuration_file_is_a_problem(tmp_path: Path) -> None:

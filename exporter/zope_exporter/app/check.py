@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from zope_exporter.alerting.thresholds import Limits, read_limits
 from zope_exporter.checks.coverage import blind, judge_watching, table
@@ -23,6 +24,7 @@ from zope_exporter.config.log_settings import known_logs, log_patterns, syslog_s
 from zope_exporter.config.schema import Config
 from zope_exporter.config.search import searched, watch
 from zope_exporter.discovery.inventory import Inventory
+from zope_exporter.discovery.memory import Memory
 from zope_exporter.discovery.watcher import Watcher
 from zope_exporter.logs.counters import CounterMaker
 from zope_exporter.logs.tail.sources import LogSource
@@ -31,7 +33,7 @@ from zope_exporter.logs.tail.watch import LogWatch
 from zope_exporter.maintenance.actions.catalog import ActionCatalog
 from zope_exporter.maintenance.jobs.store import JobStore
 from zope_exporter.metrics.registry import Registry, Scrape
-from zope_exporter.system.state import state_file
+from zope_exporter.system.state_look import state_to_look_at
 
 COLLECT_SECONDS = 20.0
 
@@ -44,22 +46,26 @@ class Checked:
     sources: list[Source]
 
 
-def look(config: Config) -> Checked:
+def look(config: Config, remember: bool = False) -> Checked:
     """Search this host, collect once, and return what there is to say.
+
+    Nothing is kept, but what was found where `remember` asks for it.
 
     Raises ConfigError if the token file cannot be used, ThresholdError if the thresholds cannot,
     TimeoutError or SearchError if the search does not end well in time.
     """
     limits = read_limits(config.thresholds)
     found = _tokens(config)
-    watcher = watch(config)
-    try:
-        inventory = searched(watcher, COLLECT_SECONDS)
-        found += judge_rights(inventory, os.geteuid())
-        checked = _collect(config, watcher, inventory, limits)
-        return Checked(found + checked.findings, checked.sources)
-    finally:
-        watcher.stop()
+    with state_to_look_at(config.state_dir) as (state, problem):
+        watcher = watch(config, None if remember else Memory(state, problem))
+        try:
+            inventory = searched(watcher, COLLECT_SECONDS)
+            found += judge_rights(inventory, os.geteuid(), _repositories(config))
+            jobs = JobStore(state, problem)
+            checked = _collect(config, watcher, inventory, limits, jobs)
+            return Checked(found + checked.findings, checked.sources)
+        finally:
+            watcher.stop()
 
 
 def worst(found: Sequence[Finding]) -> Severity:
@@ -90,16 +96,17 @@ def report(checked: Checked, quiet: bool) -> Iterator[str]:
         yield from table(checked.sources)
 
 
-def _collect(config: Config, watcher: Watcher, inventory: Inventory, limits: Limits) -> Checked:
+def _collect(
+    config: Config, watcher: Watcher, inventory: Inventory, limits: Limits, jobs: JobStore
+) -> Checked:
     """Collect once, and return what there is to say of an inventory.
 
     What takes long or would take something away from an exporter that runs is left out.
     """
     counters = CounterMaker(log_patterns(config))
     logs = LogWatch(known_logs(config, watcher.inventory), counters.of_file, LogStore(None))
-    state, problem = state_file(config.state_dir)
-    catalog = ActionCatalog(config, watcher.inventory, JobStore(state, problem))
-    kept = KeptDataFsCollector(watcher.inventory, state), BlobLook(watcher.inventory)
+    catalog = ActionCatalog(config, watcher.inventory, jobs)
+    kept = KeptDataFsCollector(watcher.inventory, jobs.file), BlobLook(watcher.inventory)
     by_syslog = frozenset(site for site, _ in syslog_settings(config))
     known = Logs(logs.sources(), by_syslog, log_patterns(config))
     coverage = Coverage(lambda: inventory, lambda: known)
@@ -130,6 +137,11 @@ def _blind(checked: Checked) -> str:
     if not number:
         return ""
     return f", {number} source{'s are' if number > 1 else ' is'} not watched"
+
+
+def _repositories(config: Config) -> list[Path]:
+    given = (site.backup and site.backup.repository for site in config.sites)
+    return [each for each in given if each]
 
 
 def _tokens(config: Config) -> list[Finding]:

@@ -8,18 +8,19 @@ from zope_exporter.config.load import load_config
 from zope_exporter.maintenance.jobs.job import Job
 from zope_exporter.maintenance.jobs.store import JobStore
 from zope_exporter.system.humanize import duration
-from zope_exporter.system.state import state_file
+from zope_exporter.system.state_look import state_to_look_at
 
 SHOWN = 20
 
 
 def history(config_file: Path | None, number: int | None) -> Iterator[str] | None:
     """Return the lines about the last jobs, or about the one of that number; None without it."""
-    store = JobStore(*state_file(load_config(config_file).state_dir))
-    store.reap()
-    if number is None:
-        return _table(store.jobs(SHOWN))
-    job = store.job(number)
+    with state_to_look_at(load_config(config_file).state_dir) as (state, problem):
+        store = JobStore(state, problem)
+        store.reap()
+        if number is None:
+            return iter([*_table(store.jobs(SHOWN))])
+        job = store.job(number)
     return None if job is None else _details(job)
 
 

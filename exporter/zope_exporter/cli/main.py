@@ -142,10 +142,15 @@ def serve(
 @main.command()
 @config_flag
 @click.option("--quiet", is_flag=True, help="Print only what is wrong; nothing if nothing is.")
-def check(config_file: Path | None, quiet: bool) -> None:
+@click.option(
+    "--remember",
+    is_flag=True,
+    help="Keep what is found, so that a Zope that stops is missed: where no exporter runs.",
+)
+def check(config_file: Path | None, quiet: bool, remember: bool) -> None:
     """Look at everything once; print what was found, what was not, and why.
 
-    Exits as Nagios plugins do: 0 well, 1 warning, 2 critical, 3 unknown.
+    Exits as Nagios plugins do: 0 well, 1 warning, 2 critical, 3 unknown. Changes nothing.
     """
     from zope_exporter.config.load import load_config
 
@@ -158,7 +163,7 @@ def check(config_file: Path | None, quiet: bool) -> None:
             worst,
         )
 
-        checked = look(config)
+        checked = look(config, remember)
     for line in report(checked, quiet):
         click.echo(line)
     sys.exit(worst(checked.findings).exit_code)

@@ -10,23 +10,25 @@ from zope_exporter.discovery.inventory import (
     ZeoServer,
     ZmiLogin,
 )
-from zope_exporter.discovery.memory import open_memory
+from zope_exporter.discovery.memory import Memory, open_memory
 from zope_exporter.discovery.survey import Survey
 from zope_exporter.discovery.watcher import Watcher
+from zope_exporter.system.state_look import state_to_look_at
 
 from .schema import Config, InstanceConfig, SiteConfig, ZeoConfig
 
 
 def search(config: Config, timeout: float) -> Inventory:
-    """Search this host once.
+    """Search this host once; what is found is not remembered.
 
     Raises TimeoutError or SearchError if that does not end well within `timeout` seconds.
     """
-    watcher = watch(config)
-    try:
-        return searched(watcher, timeout)
-    finally:
-        watcher.stop()
+    with state_to_look_at(config.state_dir) as (state, problem):
+        watcher = watch(config, Memory(state, problem))
+        try:
+            return searched(watcher, timeout)
+        finally:
+            watcher.stop()
 
 
 def searched(watcher: Watcher, timeout: float) -> Inventory:
@@ -38,10 +40,10 @@ def searched(watcher: Watcher, timeout: float) -> Inventory:
         raise
 
 
-def watch(config: Config) -> Watcher:
-    """Begin to search this host in the background."""
+def watch(config: Config, memory: Memory | None = None) -> Watcher:
+    """Begin to search this host in the background, by default with the memory of its exporter."""
     declared = [declared_site(site) for site in config.sites]
-    survey = Survey(open_memory(config.state_dir), declared, config.discover)
+    survey = Survey(memory or open_memory(config.state_dir), declared, config.discover)
     return Watcher(survey, looking=survey.looking)
 
 

@@ -4,6 +4,7 @@ import getopt
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Literal
 
 from .started_program import program_of
@@ -125,7 +126,7 @@ def _pserve(arguments: list[str]) -> CommandLine | None:
 
 def _pasted(arguments: list[str]) -> CommandLine | None:
     """A server of applications that was given an ini file for PasteDeploy."""
-    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for word, following in zip_longest(arguments, arguments[1:], fillvalue=""):
         option, equals, value = word.partition("=")
         if option in _PASTE:
             return _of_ini(value if equals else following)

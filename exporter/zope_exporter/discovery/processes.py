@@ -106,7 +106,8 @@ class _Scan:
                 self._servers.append(seen)
             elif seen is not None:
                 self.holders.append(seen)
-        except HangsError as error:
+        except (HangsError, ValueError) as error:
+            # Anybody may start anything: what is wrong with one process is no reason to miss all.
             self.problems.append(f"process {process.pid} could not be looked into: {error}")
         except CommandLineError as error:
             self.problems.append(f"process {process.pid} is a Zope or ZEO server, but {error}")

@@ -34,7 +34,7 @@ def state_directory(
     Only the configured one is tried if there is one. Raises StateError.
     """
     tried = []
-    for directory in [configured] if configured else _defaults(environ, system):
+    for directory in state_directories(configured, environ, system):
         if _usable(directory):
             return directory
         tried.append(str(directory))
@@ -52,6 +52,13 @@ def state_file(
         return state_directory(configured, environ) / FILE_NAME, None
     except StateError as error:
         return None, str(error)
+
+
+def state_directories(
+    configured: Path | None, environ: Mapping[str, str], system: Path
+) -> list[Path]:
+    """Return the directories where the state may be, the one to try first before the others."""
+    return [configured] if configured else [*_defaults(environ, system)]
 
 
 def _defaults(environ: Mapping[str, str], system: Path) -> Iterator[Path]:

@@ -103,7 +103,7 @@ def _install(root: Path) -> None:
 def _configure(root: Path, zope: Environment) -> None:
     units = root / "etc/systemd/system"
     for unit in DEPLOY.glob("*.*"):
-        if unit.suffix in (".service", ".timer"):
+        if unit.suffix in (".service", ".socket", ".timer"):
             shutil.copy(unit, units)
     zope_unit = ZOPE_UNIT % {"agent": AGENT, "bin": zope.home / "bin", "manager": ":".join(MANAGER)}
     (units / "zope.service").write_text(zope_unit)
