@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.programs.cache import UnavailableError, cache_directory, cached
-from tests.support.programs.commands import CommandError, run
+from tests.support.programs.commands import Command, CommandError, run
 from tests.support.programs.server import Server, free_port
 
 _REQUIREMENT = "moto[s3,server]==5.1.*"
@@ -37,7 +37,8 @@ def object_store(directory: Path) -> Iterator[str]:
     """Give the URL of a store that is empty and takes any keys. Raises UnavailableError."""
     home, port = made(), free_port()
     url = f"http://127.0.0.1:{port}"
-    command = [home / "bin/python", home / "bin/moto_server", "-H", "127.0.0.1", "-p", str(port)]
+    program: Command = [home / "bin/python", home / "bin/moto_server"]
+    command = [*program, "-H", "127.0.0.1", "-p", str(port)]
     server = Server(command, directory / "object-store.log")
     try:
         server.wait_until(lambda: _answers(url))
