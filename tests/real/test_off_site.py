@@ -1,111 +1,93 @@
 """Backups leave the host as the documentation says; what comes back is proven and restored."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.support.databases.maintained import Host
 from tests.support.databases.packing import make_database
 from tests.support.databases.repository import tree
-from tests.support.programs.commands import run
 from tests.support.programs.debian import tool
-from tests.support.programs.exporter import zope_exporter
+from tests.support.programs.documented import run_by
 from tests.support.programs.object_store import KEYS, made, object_store
 from tests.support.programs.require import require
+from tests.support.programs.sandbox import Sandbox, without_proof_of_processes
 
-BUCKET = "vault"
-# What the documentation has, with the places of this test.
-_RESTIC = """\
-export RESTIC_PASSWORD_FILE="{directory}/password" RESTIC_CACHE_DIR="{directory}/cache"
-export RESTIC_REPOSITORY="s3:{url}/{bucket}"
-"""
-_RCLONE = """\
-export RCLONE_S3_PROVIDER=Other RCLONE_S3_ENDPOINT="{url}" RCLONE_S3_ENV_AUTH=true
-"""
-SENDING = {
-    "rsync": '"{program}" -aH --delete "$ZOPE_EXPORTER_REPOSITORY/" "{away}/"\n',
-    "restic": _RESTIC
-    + """\
-"{program}" cat config >/dev/null 2>&1 || "{program}" init
-"{program}" backup "$ZOPE_EXPORTER_REPOSITORY"
-""",
-    "rclone": _RCLONE + '"{program}" sync "$ZOPE_EXPORTER_REPOSITORY" ":s3:{bucket}"\n',
+BLOCKS = {
+    (name, there): block.text
+    for block in run_by("tests/real/test_off_site.py")
+    for name in ("rsync", "restic", "rclone")
+    for there in (True, False)
+    if name in block.text and ("$ZOPE_EXPORTER_REPOSITORY" in block.text) == there
 }
-FETCHING = {
-    "rsync": '"{program}" -aH "{away}/" "{back}/"\n',
-    "restic": _RESTIC + '"{program}" restore latest --target "{back}"\n',
-    "rclone": _RCLONE + '"{program}" sync ":s3:{bucket}" "{back}"\n',
-}
-# The certificates of whoever runs the tests are none of the store's, which has none.
-KEYS_ALONE = "unset AWS_CA_BUNDLE\n" + "".join(f"export {key}={KEYS[key]}\n" for key in KEYS)
+STORE = "https://s3.example.org"
+BACKUP = "zope-exporter backup --config.file /etc/zope-exporter/config.yml"
 
 
-class Carrier:
-    """A program that takes a repository to another place, and gets it back from there."""
+class Vault:
+    """Where a program takes the repository of a host, as the documentation has it."""
 
-    def __init__(self, name: str, directory: Path, url: str) -> None:
-        self.directory = directory
-        self.back = directory / "back"
-        self._log = directory / "carrier.log"
-        (directory / "password").write_text("far away")
-        places = {
-            "program": require(tool, name),
-            "directory": directory,
-            "url": url,
-            "bucket": BUCKET,
-            "away": directory / "away",
-            "back": self.back,
-        }
-        self.send = self._script("send", KEYS_ALONE + SENDING[name].format(**places))
-        self._fetch = self._script("fetch", KEYS_ALONE + FETCHING[name].format(**places))
+    def __init__(self, program: str, sandbox: Sandbox, url: str) -> None:
+        self._program = program
+        self._sandbox = sandbox
+        self._url = url
+        (sandbox.root / "bin" / program).symlink_to(require(tool, program))
+        etc = sandbox.path("/etc/zope-exporter")
+        keys = [f"export {name}={value}" for name, value in KEYS.items()]
+        # The certificates of whoever runs the tests are none of a store that has none.
+        (etc / "vault-keys").write_text("\n".join(["unset AWS_CA_BUNDLE", *keys, ""]))
+        (etc / "restic-password").write_text("far away")
+        (etc / "off-site").write_text(sandbox.here(self._block(there=True)))
+        (etc / "off-site").chmod(0o755)
 
-    def _script(self, name: str, lines: str) -> Path:
-        path = self.directory / name
-        path.write_text(f"#!/bin/sh\nset -eu\n{lines}")
-        path.chmod(0o755)
-        return path
+    def _block(self, there: bool) -> str:
+        text = BLOCKS[self._program, there].replace(STORE, self._url)
+        return text.replace("vault:/", "/mnt/vault/")
 
-    def fetch(self) -> Path:
-        """Return the repository that came back."""
-        self.back.mkdir()
-        run([self._fetch], self._log)
-        manifest = min(self.back.rglob("*.manifest"))
-        return manifest.parent
+    def fetch(self) -> None:
+        done = self._sandbox.run(self._block(there=False))
+        assert done.returncode == 0, done.stderr
 
 
-@pytest.fixture(params=SENDING)
-def carrier(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Carrier]:
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Sandbox:
+    """A host whose backups are taken away by the program that the documentation has."""
+    sandbox = Sandbox(tmp_path / "host")
+    sandbox.make_site()
+    config = sandbox.path("/etc/zope-exporter/config.yml")
+    after = sandbox.here("{after: [/etc/zope-exporter/off-site], ")
+    config.write_text(config.read_text().replace("{repository: ", f"{after}repository: "))
+    sandbox.path("/mnt/vault/backup").mkdir(parents=True)
+    return sandbox
+
+
+@pytest.fixture(params=["rsync", "restic", "rclone"])
+def vault(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path) -> Iterator[Vault]:
     require(made)
-    with object_store(tmp_path) as url:
-        yield Carrier(request.param, tmp_path, url)
+    with ExitStack() as ending:
+        yield Vault(request.param, sandbox, ending.enter_context(object_store(tmp_path)))
 
 
 def test_what_was_taken_off_the_host_is_restored_where_nothing_is(
-    carrier: Carrier, tmp_path: Path
+    vault: Vault, sandbox: Sandbox
 ) -> None:
-    host = Host(tmp_path)
-    configured = host.config.read_text()
-    host.config.write_text(
-        configured.replace(
-            "{repository: backups}", f"{{repository: backups, after: [{carrier.send}]}}"
-        )
-    )
+    data_fs, repository = sandbox.path("/srv/zope/var/Data.fs"), sandbox.path("/backup/intranet")
     for _ in range(2):
-        backup = host.run("backup")
-        assert backup.returncode == 0, backup.stderr
-        make_database(host.data_fs, revisions=1, blobs=1)
-    assert host.run("backup").returncode == 0
-    came = carrier.fetch()
-    assert tree(came) == tree(host.repository)
-    state = tmp_path / "elsewhere"
-    proven = zope_exporter("verify", f"{came}/", state_dir=state)
+        make_database(data_fs, revisions=1)
+        done = sandbox.run(BACKUP)
+        assert done.returncode == 0, done.stderr
+    committed, kept = data_fs.read_bytes(), tree(repository)
+
+    repository.rename(repository.with_name("lost"))
+    data_fs.unlink()
+    vault.fetch()
+    assert tree(repository) == kept
+    proven = sandbox.run("zope-exporter verify /backup/intranet/")
     assert proven.returncode == 0, proven.stderr
-    new = tmp_path / "new"
-    new.mkdir()
-    restored = zope_exporter(
-        "restore", f"{came}/", new / "Data.fs", "--blob-dir", new / "blobs", state_dir=state
+    restore = "zope-exporter restore /backup/intranet/ /srv/zope/var/Data.fs"
+    restored = sandbox.run(
+        without_proof_of_processes(f"{restore} --blob-dir /srv/zope/var/blobstorage")
     )
     assert restored.returncode == 0, restored.stderr
-    assert (new / "Data.fs").read_bytes() == host.data_fs.read_bytes()
-    assert any((new / "blobs").rglob("*.blob"))
+    assert data_fs.read_bytes() == committed
