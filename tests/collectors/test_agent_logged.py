@@ -37,6 +37,7 @@ class Host:
         self.home = home
         self.answer: dict[str, Any] = STATUS
         self.service = Service("zope", "client1", None, agent_home=home, process=ME)
+        self.others: tuple[Service, ...] = ()
         self.extra: list[ExtraLog] = []
         self.logs = no_logs()
 
@@ -77,7 +78,7 @@ class Host:
             log.write(text)
 
     def inventory(self) -> Inventory:
-        return Inventory((Site("intranet", (self.service,)),))
+        return Inventory((Site("intranet", (self.service, *self.others)),))
 
     def scrape(self) -> Scrape:
         path = self.home / f"zope-exporter-{os.getpid()}.sock"
@@ -173,6 +174,23 @@ def test_what_the_file_has_more_is_told_too(logging_host: Host) -> None:
     host.scrape()
     host.log("event.log", ERROR)
     assert differences(host.scrape())["client1-event"] == -1
+
+
+def test_a_file_that_two_zopes_write_is_told_once_and_compared_with_neither(
+    logging_host: Host,
+) -> None:
+    host = logging_host
+    other = replace(host.service, name="client2", agent_home=host.home / "client2")
+    host.others = (other,)
+    host.log("event.log", ERROR * 2)
+    host.counts(errors=1)
+    host.scrape()
+    host.log("event.log", ERROR * 2)
+    host.counts(errors=2)
+    page = host.scrape()
+    assert page.failures == []
+    assert logs(page, RECORDS) == set(), "they are in the file"
+    assert "client1-event" not in differences(page)
 
 
 def test_what_falls_between_two_looks_is_no_difference() -> None:

@@ -1,6 +1,6 @@
 """What only a Zope itself knows: asked of the agent inside each, where there is one."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -57,10 +57,12 @@ class AgentCollector:
         self._timeout = timeout
 
     def parts(self) -> Iterable[Part]:
-        for site, zope in self._inventory().serving():
-            yield Part((site, zope.name), partial(self._collect, site, zope))
+        inventory = self._inventory()
+        shared = logged.shared_files(service for _, service in inventory.services())
+        for site, zope in inventory.serving():
+            yield Part((site, zope.name), partial(self._collect, site, zope, shared))
 
-    def _collect(self, site: str, service: Service) -> Iterator[Sample]:
+    def _collect(self, site: str, service: Service, shared: Collection[str]) -> Iterator[Sample]:
         for socket in find_sockets(service):
             of = {"site": site, "zope": service.name}
             before = self._logged.before(site, service)
@@ -71,7 +73,7 @@ class AgentCollector:
                 raise
             yield UP(1, **of)
             yield from samples_of(answer, **of)
-            yield from self._logged.of(answer, site, service, before)
+            yield from self._logged.of(answer, site, service, before, shared)
             if answer.problems:
                 raise IncompleteError(f"the agent lacks {'; '.join(answer.problems)}")
 

@@ -2,8 +2,10 @@
 
 import re
 import threading
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from os.path import normpath
 
 from zope_exporter.clients.agent.answer import Answer
 from zope_exporter.discovery.inventory import Service
@@ -54,12 +56,18 @@ class LoggedSamples:
         is_recent = self._logs.refresh(REFRESH_SECONDS)
         return Before({kind: self._logs.of(site, zope, kind) for kind in KINDS}, is_recent)
 
-    def of(self, answer: Answer, site: str, zope: Service, before: Before) -> Iterator[Sample]:
-        """Yield what the answer holds of what was logged, as far as it is the agent's to tell."""
+    def of(
+        self, answer: Answer, site: str, zope: Service, before: Before, shared: Collection[str] = ()
+    ) -> Iterator[Sample]:
+        """Yield what the answer holds of what was logged, as far as it is the agent's to tell.
+
+        `shared` are the files that several Zopes write.
+        """
         is_recent = before.is_recent and self._logs.refresh(REFRESH_SECONDS)
         for kind in KINDS:
-            if _shares_file(zope, kind):
-                continue
+            path = zope.access_log if kind == "access" else zope.event_log
+            if path and (zope.is_one_of_several or normpath(path) in shared):
+                continue  # none of their agents has counted all that is in it
             followed = self._logs.of(site, zope, kind)
             if not followed.is_told:
                 yield from logged_samples(kind, answer, site, followed.free)
@@ -87,9 +95,14 @@ class LoggedSamples:
         return self._comparison.difference(key, start, after, beyond)
 
 
-def _shares_file(zope: Service, kind: LogKind) -> bool:
-    """Whether several workers write one file: none of them has counted all that is in it."""
-    return zope.is_one_of_several and bool(zope.access_log if kind == "access" else zope.event_log)
+def shared_files(services: Iterable[Service]) -> set[str]:
+    """Return the log files that several of them write."""
+    writers = Counter(
+        path
+        for service in services
+        for path in {normpath(each) for each in (service.access_log, service.event_log) if each}
+    )
+    return {path for path, number in writers.items() if number > 1}
 
 
 @dataclass(frozen=True)
