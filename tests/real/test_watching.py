@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.programs.exporter import Running, serving, zope_exporter
+from tests.support.programs.exporter import Page, Running, serving, zope_exporter
 from tests.support.programs.processes import eventually
 from tests.support.zeo.servers import ZeoServer
 from tests.support.zopes.buildouts import Buildout
@@ -30,6 +30,14 @@ def services(exporter: Running, site: str) -> dict[str, float]:
     series = exporter.page().get("zope_process_up", {})
     found = [(dict(labels), value) for labels, value in series.items()]
     return {labels["zope"]: value for labels, value in found if labels["site"] == site}
+
+
+def watched(page: Page, site: str, zope: str) -> set[str]:
+    """What is there of a Zope and seen."""
+    series = page.get("zope_source_watched", {}).items()
+    found = [(dict(labels), value) for labels, value in series]
+    ours = [(of, value) for of, value in found if (of["site"], of["zope"]) == (site, zope)]
+    return {of["source"] for of, value in ours if value}
 
 
 def test_a_running_zope_is_found_and_followed(
@@ -187,5 +195,26 @@ def test_a_buildout_under_zdaemon(
         assert size == data_fs.stat().st_size
         assert exporter.value("zope_ping_up", site="portal", target="instance") == 1
         assert exporter.value("zope_collector_success", collector="process") == 1
+        assert [buildout.site.get("/nope").status_code for _ in range(5)] == [404] * 5
+        log = {"site": "portal", "log": "instance-access"}
+        missing = {**log, "method": "GET", "code": "404"}
+        eventually(lambda: exporter.value("zope_http_requests_total", **missing) == 5)
+        buildout.site.commit(["boom"], '<dtml-call "1/0">')
+        assert buildout.site.get("/boom").status_code == 500
+        told = {"site": "portal", "log": "instance-event", "pattern": "unhandled_exception"}
+        eventually(lambda: exporter.value("zope_event_log_matches_total", **told) == 1)
+        page = exporter.page()
+        assert {
+            value
+            for labels, value in page["zope_log_unparsed_lines_total"].items()
+            if ("site", "portal") in labels
+        } == {0}
+        assert watched(page, "portal", "instance") == {
+            *("process", "configuration", "access_log", "event_log", "probe"),
+            *(("zeo", "storage", "blobs") if zeo else ("storage", "blobs")),
+        }
+        if zeo:
+            of_server = {"process", "configuration", "storage", "blobs", "event_log", "zeo"}
+            assert watched(page, "portal", "zeoserver") == of_server
         buildout.stop()
         assert services(exporter, "portal") == dict.fromkeys(expected, 0)
