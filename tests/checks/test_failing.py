@@ -83,6 +83,12 @@ def test_errors_are_told_by_who_counts_them(
     )
 
 
+def test_a_single_look_at_an_agent_tells_of_no_requests_the_log_does() -> None:
+    unmoved = RESPONSES(0, **SITE, zope="client1", code="200")
+    [text] = said(GOOD._replace(value=30), REQUESTS(2, **ACCESS, code="500"), unmoved)
+    assert text.startswith("WARNING 6% of the requests of the last 5 min failed, by its log")
+
+
 def test_what_the_agent_has_counted_the_logs_do_not_tell_again() -> None:
     agents = [RESPONSES(value, **SITE, zope="client1", code=c) for c, value in CODES.items()]
     [text] = said(*agents, GOOD, NINE_OF_TEN)
@@ -141,6 +147,18 @@ def test_one_look_reads_the_last_minutes_of_the_logs(tmp_path: Path) -> None:
     values = scrape.values
     assert values.get(MATCHES, *of.values()) == 150
     assert values.get(ACCESS_LOG_COMPLETE, "intranet", "client1") == 0
+
+
+def test_a_young_log_has_had_no_more_than_it_holds_and_a_large_one_what_its_end_tells(
+    tmp_path: Path,
+) -> None:
+    of = {"site": "intranet", "log": "client1-event", "pattern": "unhandled_exception"}
+    young = "".join(exception(NOW - 10 + n) for n in range(9))
+    looked = ends(source("event", tmp_path / "young", young))
+    assert looked.rate(MATCHES, of) == pytest.approx(9 / 300)
+    one_a_second = [exception(NOW - n) + "x" * 5000 + "\n" for n in range(1000, 0, -1)]
+    looked = ends(source("event", tmp_path / "large", "".join(one_a_second)))
+    assert looked.rate(MATCHES, of) == pytest.approx(1, abs=0.05)
 
 
 def test_a_log_of_another_format_and_one_that_is_gone_say_nothing(tmp_path: Path) -> None:

@@ -42,9 +42,9 @@ def failing(site: str, values: Values, rate: Rate) -> list[Failing]:
     if answered is not None and sum(answered) > 0:
         found.append(Failing(answered[1], sum(answered), "the agent"))
     failures = exceptions + (logged or (0.0, 0.0))[1]
-    good = answered or logged
+    good = [each[0] for each in (answered, logged) if each is not None]
     if failures > 0:
-        requests = None if good is None else good[0] + failures
+        requests = max(good) + failures if good else None
         found.append(Failing(failures, requests, "its event log" if exceptions else "its log"))
     return found
 

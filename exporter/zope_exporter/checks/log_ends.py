@@ -51,12 +51,13 @@ class LogEnds:
     def _add(
         self, source: LogSource, make_counter: Callable[[LogSource], LineCounter], now: float
     ) -> None:
-        block = _end(source)
+        block, is_cut = _end(source)
         if source.kind == "access":
             self.roots.setdefault(source.site, Counter()).update(roots(block))
         self.samples += _counted(make_counter(source), block, source)
         since, late = _late(block, now)
-        seconds = max(now - since, 1.0)
+        # A log that has just begun had nothing before: a few failures of a moment are no fire.
+        seconds = max(now - since, 1.0) if is_cut else _LONGEST
         for sample in _counted(make_counter(source), late, source):
             self._rates[sample.metric, sample.labels] = sample.value / seconds
 
@@ -67,14 +68,14 @@ def _counted(counter: LineCounter, block: bytes, source: LogSource) -> list[Samp
     return list(counter.samples(source.site, source.log))
 
 
-def _end(source: LogSource) -> bytes:
-    """The last whole lines of a log."""
+def _end(source: LogSource) -> tuple[bytes, bool]:
+    """The last whole lines of a log, and whether there are some before."""
     with closing(open_log(source.path)) as file:
         start = max(0, file.unread(0) - BYTES)
         block = file.read(BYTES, start)
     if start:
         block = block.partition(b"\n")[2]
-    return block[: block.rfind(b"\n") + 1]
+    return block[: block.rfind(b"\n") + 1], start > 0
 
 
 def _late(block: bytes, now: float) -> tuple[float, bytes]:
