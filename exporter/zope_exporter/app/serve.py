@@ -14,6 +14,7 @@ from zope_exporter import __version__
 from zope_exporter.alerting.thresholds import Limits, read_limits
 from zope_exporter.config.schema import Config
 from zope_exporter.system.healthcheck import socket_name
+from zope_exporter.system.state import StateError
 from zope_exporter.web.actions import action_routes
 from zope_exporter.web.api import API
 from zope_exporter.web.app import make_app
@@ -98,7 +99,14 @@ def _status_page(exporter: Exporter, limits: Limits, telemetry_path: str) -> lis
     }
     page = StatusPage(pages)
     jobs, offered = exporter.runner.jobs, exporter.offered
-    return status_routes(page, lambda: compose(exporter.last_scrape, limits, jobs, offered))
+    look = exporter.last_scrape
+
+    def basis() -> object:
+        with suppress(StateError):  # which the page says
+            return look.latest and look.latest.time, jobs()
+        return object()
+
+    return status_routes(page, lambda: compose(look, limits, jobs, offered), basis)
 
 
 def _bound_heaps() -> None:

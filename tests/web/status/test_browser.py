@@ -76,7 +76,7 @@ class Exporter:
     def app(self) -> Starlette:
         page = StatusPage({"Metrics": "/metrics", "Runbooks": "/runbooks"})
         act = Route("/api/v1/actions/{action}", self.act, methods=["POST"])
-        return Starlette(routes=[*routes(page, self.view), act])
+        return Starlette(routes=[*routes(page, self.view, object), act])
 
 
 def job(state: State) -> Job:

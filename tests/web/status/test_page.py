@@ -1,5 +1,6 @@
 """The page as HTML: whole, quiet towards the rest of the world, and proof against names."""
 
+import asyncio
 from collections.abc import Iterator
 from html.parser import HTMLParser
 
@@ -13,7 +14,7 @@ from zope_exporter.alerting.thresholds import read_limits
 from zope_exporter.discovery.inventory import Inventory
 from zope_exporter.metrics.registry import Scrape
 from zope_exporter.web.server import Server
-from zope_exporter.web.status.page import StatusPage, routes
+from zope_exporter.web.status.page import SHARED_SECONDS, Shared, StatusPage, routes
 from zope_exporter.web.status.page_model import compose
 from zope_exporter.web.status.view import PageView
 
@@ -87,7 +88,7 @@ def test_a_look_that_is_too_old_is_told() -> None:
 def server() -> Iterator[Server]:
     page = StatusPage({"Metrics": "/metrics"})
     found = inventory()
-    app = Starlette(routes=routes(page, lambda: view(found, healthy(found))))
+    app = Starlette(routes=routes(page, lambda: view(found, healthy(found)), object))
     with serving(app) as server:
         yield server
 
@@ -119,3 +120,36 @@ def test_style_and_script_are_there(server: Server) -> None:
 
 def test_reading_is_all_that_can_be_done_here(server: Server) -> None:
     assert httpx.post(server.url).status_code == 405
+
+
+def test_who_asks_while_nothing_is_new_gets_the_page_that_was_made() -> None:
+    made, now, jobs = iter("abcd"), [0.0], ["queued"]
+
+    async def ask() -> list[str]:
+        shared = Shared(lambda: next(made), lambda: tuple(jobs), lambda: now[0])
+        seen = []
+        for moment, state in ((0, "queued"), (SHARED_SECONDS, "queued"), (SHARED_SECONDS, "ended")):
+            now[0], jobs[0] = moment, state
+            seen += sorted(set(await asyncio.gather(*[shared.page() for _ in range(10)])))
+        now[0] += SHARED_SECONDS + 1
+        return [*seen, await shared.page()]
+
+    assert asyncio.run(ask()) == ["a", "a", "b", "c"]
+
+
+def test_a_page_that_could_not_be_made_is_tried_again() -> None:
+    made = iter([OSError("the disk"), "whole"])
+
+    def make() -> str:
+        page = next(made)
+        if isinstance(page, OSError):
+            raise page
+        return str(page)
+
+    async def ask() -> str:
+        shared = Shared(make, str)
+        with pytest.raises(OSError, match="the disk"):
+            await shared.page()
+        return await shared.page()
+
+    assert asyncio.run(ask()) == "whole"
