@@ -23,7 +23,7 @@ ALERT = {
     "status": "firing",
     "labels": {"alertname": "ZopeSiteDown", "severity": "critical", "site": "intranet"},
     "annotations": {
-        "summary": "The site gives no good answer.",
+        "summary": "The site does not answer correctly.",
         "description": "Every target of site intranet fails its probe.",
         "runbook_url": "http://zope1:9673/runbooks/ZopeSiteDown",
     },
@@ -137,7 +137,7 @@ def test_the_mail_says_what_is_the_matter_and_where_to_read_on(tmp_path: Path) -
     assert mail(tmp_path) == (
         "[CRITICAL] ZopeSiteDown intranet\n\n"
         "ZopeSiteDown, critical, since 2026-11-25 19:00:00 UTC\n"
-        "The site gives no good answer.\n"
+        "The site does not answer correctly.\n"
         "Every target of site intranet fails its probe.\n"
         "  site: intranet\n\n"
         "What it means and what to do: http://zope1:9673/runbooks/ZopeSiteDown\n"

@@ -12,46 +12,47 @@ LABELS = ("site", "database", "action")
 RUNS = Metric(
     "zope_action_runs_total",
     "counter",
-    "Jobs that ended, however they did; the action is pack, backup or verify.",
+    "Jobs that ended, with or without success; the action is pack, backup or verify.",
     LABELS,
 )
 FAILURES = Metric(
     "zope_action_failures_total",
     "counter",
-    "Jobs that ended without having done their work: failed, interrupted, or refused by a"
-    " precondition such as room on the disk.",
+    "Jobs that ended without success: failed, interrupted, or refused by a precondition "
+    "such as room on the disk.",
     LABELS,
 )
 RUNNING = Metric(
     "zope_action_running",
     "gauge",
-    "Whether a job of this action runs (1), or none does or it only waits for its turn (0).",
+    "Whether a job of this action runs (1), or none runs or it only waits (0).",
     LABELS,
 )
 PROGRESS = Metric(
     "zope_action_progress_ratio",
     "gauge",
-    "How much of its present stage the running job has done, from 0 to 1; absent while none runs or"
-    " nobody can know.",
+    "Progress of the present stage of the running job, from 0 to 1; absent while none runs "
+    "or the progress is unknown.",
     LABELS,
 )
 LAST_DURATION = Metric(
     "zope_action_last_duration_seconds",
     "gauge",
-    "Time the last job that succeeded took from its begin; absent before the first.",
+    "Duration of the last successful job; absent before the first.",
     LABELS,
 )
 LAST_SUCCESS = Metric(
     "zope_action_last_success_timestamp_seconds",
     "gauge",
-    "Time the last job that succeeded ended, in seconds since the epoch; absent before the first.",
+    "Time at which the last successful job ended, in seconds since the epoch; absent before"
+    " the first.",
     LABELS,
 )
 LAST_FAILURE = Metric(
     "zope_action_last_failure_timestamp_seconds",
     "gauge",
-    "Time the last job that did not do its work ended, in seconds since the epoch; absent before"
-    " the first.",
+    "Time at which the last job without success ended, in seconds since the epoch; absent "
+    "before the first.",
     LABELS,
 )
 

@@ -22,9 +22,9 @@ LABELS = ("site", "database")
 LAST_SUCCESS = Metric(
     "zope_backup_last_success_timestamp_seconds",
     "gauge",
-    "Last time when the newest complete backup held all that the database did, in seconds since the"
-    " epoch: it was made then, or found to need nothing more; of one that another program makes,"
-    " the time of the file that tells of it; absent while there is none.",
+    "Last time at which the newest complete backup contained the whole database, in seconds"
+    " since the epoch: it was made then, or nothing had to be added; for backups by another"
+    " program the time of the file that reports them; absent while there is none.",
     LABELS,
 )
 LAST_VERIFIED = Metric(
@@ -37,8 +37,9 @@ LAST_VERIFIED = Metric(
 COVERED = Metric(
     "zope_backup_covered_transaction_timestamp_seconds",
     "gauge",
-    "Time of the last transaction in the newest complete backup, or when it was begun where only"
-    " repozo knows, in seconds since the epoch: all is saved while the Data.fs has none after it.",
+    "Time of the last transaction in the newest complete backup, in seconds since the "
+    "epoch, or the time at which it began where only repozo knows: all is saved while the "
+    "Data.fs has no transaction after it.",
     LABELS,
 )
 DATABASE_FAULTS = Metric(
@@ -51,21 +52,22 @@ DATABASE_FAULTS = Metric(
 MAX_AGE = Metric(
     "zope_backup_max_age_seconds",
     "gauge",
-    "How long a commit may go without a proven backup, as configured under `backup.max_age`.",
+    "How long a commit may be without a proven backup, as configured under `backup.max_age`.",
     LABELS,
 )
 EXTERNAL = Metric(
     "zope_backup_external",
     "gauge",
-    "Always 1, of a database whose backups another program makes, as configured under"
-    " `backup.external`: only their age is known; absent for all others.",
+    "Always 1, for a database whose backups are made by another program, as configured "
+    "under `backup.external`: only their age is known; absent for all others.",
     LABELS,
 )
 SIZE = Metric(
     "zope_backup_size_bytes",
     "gauge",
-    "Size of the full and the incremental backups in the repository, and of the newest snapshot of"
-    " the blobs, with which the others share by hard links what has not changed.",
+    "Size of the full and the incremental backups in the repository, and of the newest "
+    "snapshot of the blobs; unchanged blobs are shared by hard links with the other "
+    "snapshots.",
     (*LABELS, "kind"),
 )
 FILES = Metric(
@@ -78,7 +80,7 @@ FILES = Metric(
 AVAILABLE = Metric(
     "zope_backup_repository_avail_bytes",
     "gauge",
-    "Room left to users other than root on the file system of the repository.",
+    "Free space for users other than root on the file system of the repository.",
     LABELS,
 )
 

@@ -28,17 +28,17 @@ FILES = Metric(
 OLD_SIZE = Metric(
     "zope_blob_old_size_bytes",
     "gauge",
-    "Size of the blobs that only the directory named as the blob directory with .old holds: what"
-    " the last pack removed, and the next one deletes first.",
+    "Size of the blobs that are only in the directory named as the blob directory with "
+    ".old: what the last pack removed, and the next one deletes first.",
     LABELS,
 )
 LEFTOVER = Metric(
     "zope_blob_leftover_bytes",
     "gauge",
-    "Size of what nobody will use again: of kind `abandoned`, files of uploads and commits that"
-    " died more than a day ago; of kind `undeleted`, blobs that a pack which died took out of the"
-    " database but did not remove, known until the next pack writes a new list and then for ever"
-    " unknown.",
+    "Size of files that nothing uses any more: of kind `abandoned`, files of uploads and "
+    "commits that were aborted more than a day ago; of kind `undeleted`, blobs that an "
+    "aborted pack took out of the database but did not remove, known until the next pack "
+    "writes a new list, and unknown afterwards.",
     (*LABELS, "kind"),
 )
 SCANNED = Metric(

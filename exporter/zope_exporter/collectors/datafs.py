@@ -45,8 +45,9 @@ GARBAGE = Metric(
 LAST_PACK = Metric(
     "zope_filestorage_last_pack_timestamp_seconds",
     "gauge",
-    "Time of the last pack, in seconds since the epoch: that of its Data.fs.old, or, where that is"
-    " not kept, of the last transaction that was packed; absent if the Data.fs was never packed.",
+    "Time of the last pack, in seconds since the epoch: that of its Data.fs.old, or, if "
+    "that is not kept, of the last transaction that was packed; absent if the Data.fs was "
+    "never packed.",
     LABELS,
 )
 CLASS_BYTES = Metric(

@@ -8,8 +8,8 @@ from zope_exporter.metrics.metric import Metric, Sample
 LAST_SUCCESS = Metric(
     "zope_discovery_last_success_timestamp_seconds",
     "gauge",
-    "When this host was last searched for Zope and ZEO servers with success; until the first"
-    " search has ended, when the exporter was started.",
+    "Time of the last successful search of this host for Zope and ZEO servers; until the "
+    "first search has ended, the time at which the exporter was started.",
 )
 
 SHARED = Metric(

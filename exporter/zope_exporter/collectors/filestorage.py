@@ -33,15 +33,16 @@ SIZE = Metric("zope_filestorage_size_bytes", "gauge", "Size of the Data.fs.", LA
 OLD_SIZE = Metric(
     "zope_filestorage_old_size_bytes",
     "gauge",
-    "Size of Data.fs.old, the copy of before the last pack, which the next pack deletes first;"
-    " 0 when there is none.",
+    "Size of Data.fs.old, the copy from before the last pack, which the next pack deletes "
+    "first; 0 if there is none.",
     LABELS,
 )
 LEFTOVER = Metric(
     "zope_filestorage_leftover_bytes",
     "gauge",
-    "Size of the files beside the Data.fs that nothing will use again: the Data.fs.pack and index"
-    " files of work that died, and transactions a start cut off into Data.fs.tr0 and so on.",
+    "Size of the files beside the Data.fs that nothing uses any more: the Data.fs.pack and "
+    "index files of aborted work, and transactions that a start cut off into Data.fs.tr0 "
+    "and so on.",
     LABELS,
 )
 LAST_TRANSACTION = Metric(
@@ -54,14 +55,15 @@ LAST_TRANSACTION = Metric(
 REPLACED = Metric(
     "zope_filestorage_replaced",
     "gauge",
-    "Whether a running Zope or ZEO server still writes to a file that is no longer the Data.fs (1),"
-    " so that its commits are lost when it ends: copy /proc/PID/fd/N before stopping it.",
+    "Whether a running Zope or ZEO server still writes to a file that is not the Data.fs "
+    "any more (1), so that its commits are lost when it ends: copy /proc/PID/fd/N before "
+    "stopping it.",
     LABELS,
 )
 AVAILABLE = Metric(
     "zope_filesystem_avail_bytes",
     "gauge",
-    "Room left to users other than root on the file system that holds the Data.fs.",
+    "Free space for users other than root on the file system of the Data.fs.",
     LABELS,
 )
 CAPACITY = Metric(

@@ -17,8 +17,8 @@ SIZE = Metric("zope_log_size_bytes", "gauge", "Size of the log file.", _LABELS)
 UNREAD = Metric(
     "zope_log_unread_bytes",
     "gauge",
-    "Bytes of the log and of its rotated files that are not counted yet, such as a line without "
-    "an end; compressed files are left out.",
+    "Bytes of the log and of its rotated files that are not counted yet, such as a line "
+    "without an end, without compressed files.",
     _LABELS,
 )
 RESETS = Metric(
@@ -33,15 +33,15 @@ RESETS = Metric(
 OLDEST_LINE = Metric(
     "zope_log_oldest_line_timestamp_seconds",
     "gauge",
-    "Time of the first line of the log file, in seconds since the epoch, read as local time where "
-    "it names no zone; absent where it has none.",
+    "Time of the first line of the log file, in seconds since the epoch, read as local time"
+    " if it has no zone; absent if the line has no time.",
     _LABELS,
 )
 REOPEN_NEEDED = Metric(
     "zope_log_reopen_needed",
     "gauge",
-    "Whether the process still writes to a renamed or deleted file instead of the log (1) or not "
-    "(0); absent where its process is not known or may not be looked into.",
+    "Whether the process still writes to a renamed or deleted file instead of the log (1) "
+    "or not (0); absent if its process is unknown or may not be inspected.",
     _LABELS,
 )
 

@@ -13,8 +13,8 @@ _TARGET = ("site", "target")
 UP = Metric(
     "zope_ping_up",
     "gauge",
-    "Whether the target gave the answer it should within its timeout (1) or not (0); the body is "
-    "read to its end, or up to 1 MiB where nothing is expected of it.",
+    "Whether the target gave the expected answer within its timeout (1) or not (0); the "
+    "body is read to its end, or up to 1 MiB if nothing is expected of it.",
     _TARGET,
 )
 DURATION = Metric(

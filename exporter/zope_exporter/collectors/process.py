@@ -50,8 +50,8 @@ MEMORY_LIMIT = Metric(
 OPEN_FDS = Metric(
     "zope_process_open_fds",
     "gauge",
-    "Files and sockets the process has open, of several processes that which has most; absent where"
-    " the kernel does not tell other users.",
+    "Files and sockets that the process has open, of several processes the highest value; "
+    "absent if the kernel does not show it to other users.",
     LABELS,
 )
 MAX_FDS = Metric(

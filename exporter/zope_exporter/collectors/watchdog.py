@@ -18,7 +18,7 @@ SILENT = Metric(
 MAX_SILENCE = Metric(
     "zope_watchdog_max_silence_seconds",
     "gauge",
-    "How long no watchdog alert may arrive before people are told.",
+    "How long no watchdog alert may arrive before people are notified.",
 )
 MESSAGES = Metric(
     "zope_watchdog_messages_total",

@@ -10,15 +10,15 @@ from zope_exporter.metrics.metric import Metric, Sample
 NOTIFICATIONS = Metric(
     "zope_webhook_notifications_total",
     "counter",
-    "Notifications of Alertmanager: accepted (something was begun), ignored (nothing was to be "
-    "done), invalid (not what Alertmanager sends) or unavailable (answered with 503, so that it "
-    "comes again).",
+    "Notifications of Alertmanager: accepted (something was started), ignored (nothing had "
+    "to be done), invalid (not in the format of Alertmanager) or unavailable (answered with"
+    " 503, so that it is sent again).",
     ("outcome",),
 )
 ALERTS = Metric(
     "zope_webhook_alerts_total",
     "counter",
-    "Alerts in the notifications, by what became of them.",
+    "Alerts in the notifications, by outcome.",
     ("outcome",),
 )
 _NOTIFICATIONS = ("accepted", "ignored", "invalid", "unavailable")

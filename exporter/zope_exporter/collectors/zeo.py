@@ -38,8 +38,8 @@ COMMITS = Metric(
 ABORTS = Metric(
     "zope_zeo_aborts_total",
     "counter",
-    "Transactions that clients of the ZEO server gave up since its start, asked at most every 10 s;"
-    " ZEO 5 and later leaves out those it refused for a conflict.",
+    "Transactions that clients of the ZEO server aborted since its start, asked at most "
+    "every 10 s; ZEO 5 and later does not count those refused for a conflict.",
     _STORAGE,
 )
 LOADS = Metric(

@@ -19,8 +19,8 @@ PAUSE = 60.0
 UP = Metric(
     "zope_zmi_up",
     "gauge",
-    "Whether the management pages of a Zope without agent gave what is read there (1) or not (0),"
-    " visited at most once a minute; absent where no login is given for them.",
+    "Whether the management pages of a Zope without agent could be read (1) or not (0), "
+    "visited at most once a minute; absent if no login is configured.",
     ZOPE,
 )
 

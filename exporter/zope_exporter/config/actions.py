@@ -24,21 +24,21 @@ class PackConfig(Section):
     """Whether to refuse a pack without a proven backup younger than the site's `backup.max_age`;
     where no backup is configured, none is required."""
     cooldown: Seconds = 6 * 3600.0
-    """How long after the last one began a request over HTTP or by an alert is refused."""
+    """How long after the last start a request over HTTP or by an alert is refused."""
 
 
 class RepeatConfig(Section):
     cooldown: Seconds = 900.0
-    """How long after the last one began a request over HTTP or by an alert is refused."""
+    """How long after the last start a request over HTTP or by an alert is refused."""
 
 
 class ActionSettings(Section):
     pack: PackConfig = PackConfig()
     """How to pack."""
     backup: RepeatConfig = RepeatConfig()
-    """When a backup may be asked for; where it goes is said under `sites`."""
+    """When a backup may be requested; the repository is configured under `sites`."""
     verify: RepeatConfig = RepeatConfig()
-    """When a verification may be asked for."""
+    """When a verification may be requested."""
 
 
 def _url(text: str) -> str:
@@ -102,11 +102,11 @@ class WatchdogConfig(Section):
     max_silence: Annotated[Seconds, AfterValidator(_positive)] = 900.0
     """How long none of them may arrive; more than Alertmanager's repeat_interval of their route."""
     repeat: Annotated[Seconds, AfterValidator(_positive)] = 14400.0
-    """How often to tell again while the silence lasts."""
+    """How often to notify again while the silence lasts."""
     smtp: SmtpConfig | None = None
-    """Tell by mail."""
+    """Notify by mail."""
     url: Annotated[str, AfterValidator(_url)] | None = Field(default=None, repr=False)
-    """Tell by POST of a JSON object whose `text` is for people, as chats take it."""
+    """Notify by a POST of a JSON object with a readable `text`, in the format of chat programs."""
 
     @model_validator(mode="after")
     def _somebody_to_tell(self) -> "WatchdogConfig":
@@ -117,14 +117,14 @@ class WatchdogConfig(Section):
 
 class ActionsConfig(ActionSettings):
     token_file: FilePath
-    """The tokens that requests must show, a line each."""
+    """The tokens for requests, one in each line."""
     on_alert: dict[Name, ActionName] = Field(default_factory=dict)
-    """What to do when Alertmanager says that an alert fires: an action by the alert's name."""
+    """What to do when an alert of Alertmanager fires: an action by the name of the alert."""
     instances: tuple[Name, ...] = ()
     """The label `instance` of this exporter's alerts, where Prometheus gives it another one than
     the address it scrapes; alerts of other instances are left alone."""
     watchdog: WatchdogConfig | None = None
-    """Whom to tell when Alertmanager's alerts that always fire stop arriving."""
+    """Whom to notify when the alerts of Alertmanager that always fire stop arriving."""
 
 
 def _command(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -140,8 +140,8 @@ Command = Annotated[tuple[str, ...], AfterValidator(_command)]
 
 class ExternalConfig(Section):
     file: FilePath
-    """What tells of the last success: a file that is written or touched after it, or a directory
-    of which the newest file does."""
+    """What shows the last success: a file that is written or touched after it, or a directory whose
+    newest file is."""
     stanza: Name | None = None
     """The stanza of pgBackRest whose backups they are: `file` then holds what `pgbackrest info
     --output=json` printed, and the last backup in it that has no error counts."""
@@ -151,8 +151,8 @@ class ExternalConfig(Section):
 
 class VerifyConfig(Section):
     level: Literal["manifest", "checksums", "restore"] = "restore"
-    """How thoroughly all is proven once in a while: by names and sizes, by reading all of it, or by
-    restoring the newest backup on trial as well."""
+    """How thoroughly everything is proven from time to time: by names and sizes, by reading all of
+    it, or by a trial restore of the newest backup as well."""
     every: Seconds = 7 * 86400.0
     """How long that is enough; 0s: each time. It warns where `backup_unverified` of the thresholds,
     8d, has passed without."""
@@ -194,9 +194,9 @@ class BackupConfig(Section):
     """A program and its arguments, as a list, to run before each backup, as the user of
     zope-exporter and without a shell; if it fails, so does the backup."""
     after: Command = Field(default=(), repr=False)
-    """What to run after each backup that was begun; its environment has ZOPE_EXPORTER_RESULT,
-    `succeeded` or `failed`. If it fails, so does the job, and the backup stays. It is
-    not run where `before` failed, or the job was told to end."""
+    """Program to run after each backup that was started; its environment contains
+    ZOPE_EXPORTER_RESULT, `succeeded` or `failed`. If it fails, the job fails, and the backup
+    stays. It does not run if `before` failed or the job was interrupted."""
     command_timeout: Annotated[Seconds, AfterValidator(_positive)] = 600.0
     """How long each of them may take before it is stopped."""
 

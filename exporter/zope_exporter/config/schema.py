@@ -59,9 +59,9 @@ class PingConfig(Section):
     url: Annotated[str, AfterValidator(_url)]
     """Address to fetch by GET; `user:password@` is sent as basic authentication and never shown."""
     expect: str | None = None
-    """What the whole body must be, but for white space at its ends."""
+    """The exact body, without white space at its ends."""
     expect_regex: Regex | None = None
-    """What must be found in the body, in RE2 syntax."""
+    """A pattern that has to be found in the body, in RE2 syntax."""
     status: tuple[StatusCode, ...] = ()
     """Status codes that count as good; without it any 2xx."""
     timeout: Annotated[Seconds, AfterValidator(_probe_timeout)] = 5.0
@@ -80,7 +80,7 @@ class ZmiConfig(Section):
     username: Annotated[str, AfterValidator(_username)]
     """A user with the role Manager in Zope's own root."""
     password_file: FilePath
-    """File with the password alone, read anew at each visit."""
+    """File that contains only the password; read again at each visit."""
 
 
 class InstanceConfig(Section):
@@ -99,10 +99,10 @@ class InstanceConfig(Section):
     event_log: FilePath | None = None
     """The event log."""
     pid_file: FilePath | None = None
-    """File with the process id, for a Zope whose command line does not tell its configuration."""
+    """File with the process id, for a Zope whose command line does not name its configuration."""
     agent: UnixSocket | None = None
-    """Socket of the agent inside this Zope, or a directory it is somewhere in, as `unix:/path`; by
-    default what zope.conf says. It alone is enough to watch a Zope in another container."""
+    """Socket of the agent inside this Zope, or a directory that contains it, as `unix:/path`; by
+    default as in zope.conf. It is sufficient to watch a Zope in another container."""
 
     zmi: ZmiConfig | None = None
     """Where this Zope has no agent: a login for its management pages, visited once a minute; alone,
@@ -119,7 +119,7 @@ class ZeoConfig(Section):
     conf: FilePath | None = None
     """The zeo.conf of a server on this host."""
     address: ZeoAddress | None = None
-    """Where it listens, as host:port or a socket path, if not where its zeo.conf says."""
+    """Where it listens, as host:port or the path of a socket, if it differs from zeo.conf."""
     monitor_address: ZeoAddress | None = None
     """The monitor-address of a server of Zope 2, if its zeo.conf cannot be read."""
     ca_file: FilePath | None = None
@@ -148,30 +148,30 @@ class SiteConfig(Section):
     configuration has the same owner."""
     spans_hosts: bool = False
     """Whether the site of this name on other hosts is the same one: it is down when it answers on
-    none of them. Without it, sites of one name on two hosts are strangers, unless their Zopes use
-    one ZEO server or SQL database."""
+    none of them. Without it, sites of one name on two hosts are different, unless their Zopes
+    use one ZEO server or SQL database."""
     instances: Annotated[tuple[InstanceConfig, ...], unique("instances")] = ()
-    """Its Zopes, where they are not found by themselves or another name is wanted."""
+    """Its Zopes, if they are not found automatically or should have another name."""
     zeo: tuple[ZeoConfig, ...] = ()
-    """Its ZEO servers, where they are not found by themselves or ask for a certificate."""
+    """Its ZEO servers, if they are not found automatically or require a certificate."""
     ping: Annotated[tuple[PingConfig, ...], unique("targets")] = ()
     """Addresses to probe; without any, every Zope of the site is probed at its root."""
     logs: LogsConfig = LogsConfig()
-    """Logs that are not found by themselves, and what to look for in all of the site's."""
+    """Logs that are not found automatically, and patterns to count in all logs of the site."""
     backup: BackupConfig | None = None
     """Where and how to back up its databases."""
 
 
 class Config(Section):
     state_dir: FilePath | None = None
-    """Where to remember what was found; by default $STATE_DIRECTORY, else /var/lib/zope-exporter,
-    else ~/.local/state/zope-exporter, whichever can be written first."""
+    """Directory for the state; by default $STATE_DIRECTORY, else /var/lib/zope-exporter, else
+    ~/.local/state/zope-exporter, the first one that is writable."""
     discover: bool = True
-    """Whether to look for running Zopes and ZEO servers beside those given under `sites`."""
+    """Whether to search for running Zopes and ZEO servers beside those given under `sites`."""
     sites: Annotated[tuple[SiteConfig, ...], unique("sites")] = ()
-    """What to watch beyond, or other than, what is found by itself."""
+    """What to watch in addition to, or differently from, what is found automatically."""
     actions: ActionsConfig | None = None
-    """What may be asked for over HTTP; without this section, nothing."""
+    """What may be requested over HTTP; without this section, nothing."""
     thresholds: FilePath | None = None
     """Your own thresholds, the file that `zope-exporter rules --thresholds` takes: `check` and the
     status page then judge by the same numbers as the alerts."""

@@ -24,7 +24,7 @@ COLLECTOR_SUCCESS = Metric(
 COLLECTOR_DURATION = Metric(
     "zope_collector_duration_seconds",
     "gauge",
-    "Time the slowest source of a collector took, up to the deadline of the scrape.",
+    "Duration of the slowest source of a collector, up to the deadline of the scrape.",
     ("collector",),
 )
 

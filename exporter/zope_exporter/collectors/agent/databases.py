@@ -21,20 +21,20 @@ CONNECTIONS = Metric(
 LEAKED = Metric(
     "zope_connections_leaked",
     "gauge",
-    "ZODB connections in use that no running request has opened.",
+    "ZODB connections in use that were opened by no running request.",
     DATABASE,
 )
 POOL_SIZE = Metric(
     "zope_connection_pool_size",
     "gauge",
-    "ZODB connections above which Zope logs a warning and keeps no more idle ones: pool-size.",
+    "ZODB connections above which Zope logs a warning and does not keep idle ones: pool-size.",
     DATABASE,
 )
 OLDEST_OPEN = Metric(
     "zope_connection_oldest_open_timestamp_seconds",
     "gauge",
-    "When the connection that is in use for longest was opened, in seconds since the epoch; absent"
-    " while none is.",
+    "Time at which the connection that has been in use longest was opened, in seconds since"
+    " the epoch; absent while none is in use.",
     DATABASE,
 )
 CACHE_OBJECTS = Metric(
@@ -47,7 +47,7 @@ CACHE_OBJECTS = Metric(
 CACHE_TARGET = Metric(
     "zope_cache_target_objects",
     "gauge",
-    "Active objects that each connection's cache is brought down to: cache-size.",
+    "Active objects to which the cache of each connection is reduced: cache-size.",
     DATABASE,
 )
 CACHE_SIZE = Metric(
@@ -59,7 +59,7 @@ CACHE_SIZE = Metric(
 CACHE_TARGET_BYTES = Metric(
     "zope_cache_target_bytes",
     "gauge",
-    "Size that each connection's cache is brought down to: cache-size-bytes; 0 without a limit.",
+    "Size to which the cache of each connection is reduced: cache-size-bytes; 0 without a limit.",
     DATABASE,
 )
 LOADS = Metric(
@@ -77,27 +77,27 @@ STORES = Metric(
 WRITES = Metric(
     "zope_write_transactions_total",
     "counter",
-    "Connections that were closed after they had stored something.",
+    "Connections that had stored something when they were closed.",
     DATABASE,
 )
 CLOSES = Metric(
     "zope_connection_closes_total",
     "counter",
-    "Times a connection was closed, which is once for each request that used the database.",
+    "Connections that were closed, which is one for each request that used the database.",
     DATABASE,
 )
 CONFLICTS = Metric(
     "zope_conflicts_total",
     "counter",
-    "Requests that met a conflict with another transaction, on reading or writing, and were retried"
-    " or failed for good; the database is empty where the conflict does not tell.",
+    "Requests that had a conflict with another transaction, on reading or writing, and were"
+    " retried or failed permanently; the database is empty where it is unknown.",
     (*DATABASE, "kind", "outcome"),
 )
 PACK_RUNNING = Metric(
     "zope_pack_running",
     "gauge",
-    "Whether this process packs the database (1) or not (0); absent where its storage does not"
-    " tell.",
+    "Whether this process packs the database (1) or not (0); absent if its storage does not"
+    " report it.",
     DATABASE,
 )
 ZEO_CONNECTED = Metric(
@@ -110,7 +110,7 @@ ZEO_CONNECTED = Metric(
 RELSTORAGE_SIZE = Metric(
     "zope_relstorage_size_bytes",
     "gauge",
-    "Size of the SQL database that holds the RelStorage, with all else that is in it.",
+    "Size of the SQL database that contains the RelStorage, with everything else in it.",
     DATABASE,
 )
 RELSTORAGE_OBJECTS = Metric(

@@ -27,13 +27,13 @@ _VERSIONS = {
 INFO = Metric(
     "zope_instance_info",
     "info",
-    "Versions of what the process runs, empty where it does not have it.",
+    "Versions of what the process runs; empty for what it does not have.",
     (*ZOPE, *_VERSIONS),
 )
 CONFIG_INFO = Metric(
     "zope_instance_config_info",
     "info",
-    "Hash of zope.conf and the ini file as they were when Zope started, alike where they are.",
+    "Hash of zope.conf and the ini file as they were when Zope was started; equal for equal files.",
     (*ZOPE, "config_hash"),
 )
 DEBUG_MODE = Metric(
@@ -42,17 +42,17 @@ DEBUG_MODE = Metric(
 BROKEN_CLASSES = Metric(
     "zope_broken_classes",
     "gauge",
-    "Classes of objects met in the database whose code is missing.",
+    "Classes of objects that were loaded from the database and whose code is missing.",
     ZOPE,
 )
 IN_PROGRESS = Metric(
-    "zope_requests_in_progress", "gauge", "Requests that worker threads are busy with.", ZOPE
+    "zope_requests_in_progress", "gauge", "Requests that worker threads are processing.", ZOPE
 )
 OLDEST_START = Metric(
     "zope_request_oldest_start_timestamp_seconds",
     "gauge",
-    "When the request that runs for longest began, in seconds since the epoch; absent while none"
-    " runs.",
+    "Start of the request that has been running longest, in seconds since the epoch; absent"
+    " while none runs.",
     ZOPE,
 )
 LONG = Metric(
@@ -65,7 +65,7 @@ LONG = Metric(
 LONG_THRESHOLD = Metric(
     "zope_request_long_threshold_seconds",
     "gauge",
-    "Time after which the agent calls a request long.",
+    "Duration above which the agent calls a request long.",
     ZOPE,
 )
 DURATION = Metric(
@@ -78,7 +78,8 @@ DURATION = Metric(
 RESPONSES = Metric(
     "zope_wsgi_responses_total",
     "counter",
-    "Answers by status code as clients were really sent them, also where the access log has none.",
+    "Responses by the status code that was sent to the clients, also where the access log "
+    "has none.",
     (*ZOPE, "code"),
 )
 EXCEPTIONS = Metric(
@@ -103,7 +104,7 @@ CHANNELS = Metric(
 CHANNEL_LIMIT = Metric(
     "zope_http_connection_limit",
     "gauge",
-    "Connections of clients at which the server accepts no more; absent without a limit.",
+    "Number of client connections at which the server accepts no more; absent without a limit.",
     ZOPE,
 )
 

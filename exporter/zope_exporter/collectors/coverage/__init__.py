@@ -18,8 +18,8 @@ from .sources import SOURCES
 WATCHED = Metric(
     "zope_source_watched",
     "gauge",
-    "Whether a source of a Zope or ZEO server is watched (1), or is there and nobody sees it (0);"
-    " absent where there is none. `check` and the status page say why.",
+    "Whether a source of a Zope or ZEO server is watched (1), or exists and is not watched "
+    "(0); absent if there is none. `check` and the status page give the reason.",
     ("site", "zope", "source"),
 )
 

@@ -22,8 +22,8 @@ _Feed = Callable[[bytes, RequestCounts], None]
 REQUESTS = Metric(
     "zope_http_requests_total",
     "counter",
-    "Requests in the access log, where zope_access_log_complete 0 means that errors are missing, "
-    "or as the agent inside Zope counts them where no access log is followed.",
+    "Requests in the access log (errors are missing where zope_access_log_complete is 0), "
+    "or counted by the agent inside Zope where no access log is followed.",
     ("site", "log", "method", "code"),
 )
 RESPONSE_BYTES = Metric(

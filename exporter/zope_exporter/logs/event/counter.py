@@ -17,14 +17,14 @@ from .requests import without_requests
 RECORDS = Metric(
     "zope_event_log_records_total",
     "counter",
-    "Records of the event log by severity, those that waitress writes twice counted once; as the "
-    "agent inside Zope counts them where no event log is followed.",
+    "Records of the event log by severity; those that waitress writes twice count once. "
+    "Counted by the agent inside Zope where no event log is followed.",
     ("site", "log", "severity"),
 )
 MATCHES = Metric(
     "zope_event_log_matches_total",
     "counter",
-    "Records of the event log in which a pattern is found, however often in each.",
+    "Records of the event log in which a pattern was found, once for each record.",
     ("site", "log", "pattern"),
 )
 

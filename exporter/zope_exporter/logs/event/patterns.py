@@ -29,13 +29,13 @@ KNOWN_PATTERNS = (
     KnownPattern(
         "ConflictError",
         r"ConflictError\b",
-        "Two transactions changed the same object, whatever became of the later one.",
+        "Two transactions changed the same object; the later one was retried or failed.",
     ),
     KnownPattern(
         "conflict_retried",
         r"ConflictError at .*(?:Request will be retried\.|unresolved\) since startup at )",
-        "A request met a conflict and was tried again; Zope 2 says so of the last try too, later"
-        " ones only with SiteErrorLog.",
+        "A request had a conflict and was retried; Zope 2 logs this for the last try too, "
+        "later versions only with SiteErrorLog.",
     ),
     KnownPattern(
         "conflict_failed",
@@ -46,7 +46,7 @@ KNOWN_PATTERNS = (
     KnownPattern(
         "unhandled_exception",
         r"\bException while serving ",
-        "A request ended in an exception that no error page was rendered for.",
+        "A request ended in an exception without an error page.",
     ),
     KnownPattern(
         "MemoryError",
@@ -56,7 +56,7 @@ KNOWN_PATTERNS = (
     KnownPattern(
         "disk_full",
         r"\bNo space left on device\b|\bDisk quota exceeded\b",
-        "A file system had no room.",
+        "A file system was full.",
     ),
     KnownPattern(
         "too_many_open_files",
@@ -66,7 +66,7 @@ KNOWN_PATTERNS = (
     KnownPattern(
         "ReadOnlyError",
         r"\bReadOnlyError\b|\bRead-only file system\b",
-        "Something was to be written to a read-only storage or file system.",
+        "A write to a read-only storage or file system failed.",
     ),
     KnownPattern(
         "pool_size",
@@ -96,7 +96,7 @@ KNOWN_PATTERNS = (
     KnownPattern(
         "zeo_cache_dropped",
         r"\bdropping stale cache\b",
-        "The ZEO client cache was too old to be of use and was emptied.",
+        "The ZEO client cache was too old and was emptied.",
     ),
     KnownPattern(
         "transaction_timeout",
@@ -121,7 +121,7 @@ KNOWN_PATTERNS = (
     KnownPattern(
         "load_failed",
         r"\bCouldn't load state for ",
-        "An object could not be loaded, be it missing, damaged or out of reach.",
+        "An object could not be loaded: missing, damaged or out of reach.",
     ),
     KnownPattern(
         "data_corrupted",

@@ -10,7 +10,7 @@ JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON
 UNPARSED_LINES = Metric(
     "zope_log_unparsed_lines_total",
     "counter",
-    "Lines of the log that are not of its format, or longer than 1 MiB and therefore skipped.",
+    "Lines of the log that do not fit its format, or are longer than 1 MiB and were skipped.",
     ("site", "log"),
 )
 
