@@ -121,6 +121,6 @@ def test_the_table_has_a_row_for_each_server_and_the_reasons() -> None:
         "event log",
     ]
     lines = list(report(Checked([], sources), quiet=False))
-    assert lines[0] == "OK: 0 things are well, 2 sources are not watched"
+    assert lines[0] == "OK: 0 things are OK, 2 sources are not watched"
     assert lines[1:] == [head, row, *reasons]
     assert list(report(Checked([], sources), quiet=True)) == []

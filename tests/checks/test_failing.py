@@ -55,8 +55,8 @@ def test_nine_of_ten_pages_fail_without_an_agent() -> None:
 
 def test_of_how_many_requests_nobody_counts() -> None:
     assert said(NINE_OF_TEN) == [
-        "CRITICAL 540 requests a minute of the last 5 min failed, by its event log; of how many,"
-        " nobody counts (see the exceptions in the event log)"
+        "CRITICAL 540 requests a minute of the last 5 min failed, by its event log; the total is"
+        " not counted (see the exceptions in the event log)"
     ]
 
 

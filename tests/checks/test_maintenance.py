@@ -11,7 +11,7 @@ from zope_exporter.metrics.registry import Scrape
 NOW = 1_800_000_000.0
 HOUR = 3600.0
 MAIN = ("intranet", "main")
-FAILED = "the last one did not do its work, 2 h ago (zope-exporter jobs tells why)"
+FAILED = "the last one did not do its work, 2 h ago (zope-exporter jobs has the reason)"
 WELL: dict[tuple[Metric, tuple[str, ...]], float | None] = {
     (backup.MAX_AGE, MAIN): 26 * HOUR,
     (backup.AVAILABLE, MAIN): 1e9,
@@ -115,7 +115,7 @@ def test_faults_of_the_database_are_said_with_where_to_look() -> None:
     assert said({(backup.DATABASE_FAULTS, MAIN): 0.0}) == said({})
     assert said({(backup.DATABASE_FAULTS, MAIN): 3.0})[1] == (
         "WARNING in the database 3 references lead nowhere or blobs are missing, in its backups as"
-        " well (the runbook ZopeDatabaseReferencesBroken tells how to mend them)"
+        " well (the runbook ZopeDatabaseReferencesBroken explains how to repair them)"
     )
 
 

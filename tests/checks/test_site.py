@@ -84,7 +84,7 @@ def wrong(findings: list[Finding]) -> list[str]:
 
 def test_a_healthy_site_says_what_was_found() -> None:
     assert list(report(Checked(judged(), []), quiet=False)) == [
-        "OK: 4 things are well",
+        "OK: 4 things are OK",
         "OK  intranet  client1    pid 42, up for 2 h, 61.2 MB, 4 worker threads,"
         " http://127.0.0.1:8080, database main (filestorage), log /srv/intranet/var/log/event.log",
         "OK  intranet  client1    no agent: not installed",
@@ -98,7 +98,7 @@ def test_quiet_says_nothing_of_a_healthy_site_and_only_what_is_wrong_of_another(
     findings = judged(changes={(filestorage.LEFTOVER, ("intranet", "main")): 5e6})
     assert list(report(Checked(findings, []), quiet=True)) == [
         "WARNING: 1 of 5 findings need attention",
-        "WARNING  intranet  main  a pack or commit that died left 5 MB beside"
+        "WARNING  intranet  main  an aborted pack or commit left 5 MB beside"
         " /srv/intranet/var/Data.fs",
     ]
 
@@ -198,7 +198,7 @@ def test_a_storage_that_nobody_here_knows_is_named() -> None:
     site = replace(SITE, services=(replace(ZOPE, databases=(database,)),))
     assert wrong(judged(site)) == [
         "WARNING client1: database main is on a storage of the kind pgjsonb that is not known here:"
-        " its size, its packs and its backups are watched by nobody here"
+        " its size, its packs and its backups are not watched here"
     ]
 
 

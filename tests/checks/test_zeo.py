@@ -61,7 +61,7 @@ def test_a_server_without_the_storage() -> None:
 
 def test_an_old_server_that_tells_nothing() -> None:
     [only] = judge(ZeoResult(True))
-    assert only.text.endswith("and tells no more (set monitor-address in zeo.conf)")
+    assert only.text.endswith("and reports nothing else (set monitor-address in zeo.conf)")
 
 
 @pytest.mark.parametrize(("held", "severity"), [(301, Severity.WARNING), (40, None)])

@@ -105,7 +105,7 @@ def test_leaked_connections() -> None:
         (
             Severity.WARNING,
             "database main: 2 connections leaked: no running request has opened them"
-            " (the runbook ZopeConnectionsLeaked tells how to find out)",
+            " (the runbook ZopeConnectionsLeaked explains how to find the reason)",
         )
     ]
 

@@ -27,4 +27,4 @@ def test_what_cannot_be_done_is_said_with_an_exit_code_of_its_own(
 def test_the_exit_codes_are_in_the_help(tmp_path: Path) -> None:
     for action in ("pack", "backup", "verify"):
         text = " ".join(zope_exporter(action, "--help", state_dir=tmp_path).stdout.split())
-        assert "3 when it was refused and nothing was touched, 4 when it was interrupted" in text
+        assert "3 when it was refused and nothing was changed, 4 when it was interrupted" in text

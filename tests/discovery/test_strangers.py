@@ -124,4 +124,4 @@ def test_a_client_of_the_zeo_server_of_a_site_does_not_bring_it_another_database
     assert running_in(found, "shop") == [own.pid, fake.pid]
     assert {each.data_fs for _, each in found.storages()} == {host.data_fs}
     (shop,) = (site for site in found.sites if site.name == "shop")
-    assert "left alone until zope_conf" in shop.services[1].problems[-1]
+    assert "ignored until zope_conf" in shop.services[1].problems[-1]

@@ -187,7 +187,7 @@ class KillsZope(Remembered):
 
     def say(self, text: str) -> None:
         super().say(text)
-        if "has begun pack" in text:
+        if "has started pack" in text:
             os.kill(self._zope.pid, signal.SIGKILL)
 
 

@@ -77,7 +77,7 @@ def test_everybody_else_is_nobody(tmp_path: Path, authorization: str | None) -> 
     [
         ("s3cret s3cret", "1: holds no token of visible ASCII"),
         ("a\nb: s3crét", "2: holds no token of visible ASCII"),
-        (": s3cret", "1: names nobody"),
+        (": s3cret", "1: has no name"),
         ("a: s3cret: s3cret", "1: allows what does not exist; there is pack, backup, verify"),
         ("a: s3cret: pack: s3cret", "1: allows what does not exist"),
         ("a: s3cret\nb: s3cret", "2: holds a token given before"),

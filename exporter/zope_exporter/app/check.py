@@ -155,9 +155,7 @@ def _tokens(config: Config) -> list[Finding]:
 
 def _summary(looked_at: int, wrong: int) -> str:
     return (
-        f"{wrong} of {looked_at} findings need attention"
-        if wrong
-        else f"{looked_at} things are well"
+        f"{wrong} of {looked_at} findings need attention" if wrong else f"{looked_at} things are OK"
     )
 
 

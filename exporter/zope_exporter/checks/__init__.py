@@ -1,1 +1,1 @@
-"""What is well, what is not and what is not watched: for `check` and for the status page."""
+"""What is OK, what is not and what is not watched: for `check` and for the status page."""

@@ -87,5 +87,5 @@ def _severity(failing: Failing, limits: Limits) -> Severity:
 def _failures(failing: Failing) -> str:
     late = f"of the last {MINUTES} min failed, by {failing.by}"
     if failing.requests is None:
-        return f"{failing.failures * 60:.0f} requests a minute {late}; of how many, nobody counts"
+        return f"{failing.failures * 60:.0f} requests a minute {late}; the total is not counted"
     return f"{failing.failures / failing.requests:.0%} of the requests {late}"

@@ -23,7 +23,7 @@ def judge_actions(site: str, values: Values, now: float) -> Iterator[Finding]:
         failed = values.get(actions.LAST_FAILURE, *task) or 0.0
         if failed > (values.get(actions.LAST_SUCCESS, *task) or 0.0):
             text = f"the last one did not do its work, {duration(now - failed)} ago"
-            remedy = "zope-exporter jobs tells why"
+            remedy = "zope-exporter jobs has the reason"
             subject = f"{labels['action']} {labels['database']}"
             yield Finding(Severity.WARNING, site, subject, f"{text} ({remedy})")
 
@@ -191,7 +191,7 @@ def _database_faults(site: str, database: str, values: Values) -> Iterator[Findi
     faults = values.get(backup.DATABASE_FAULTS, site, database)
     if faults:
         text = f"in the database {faults:.0f} references lead nowhere or blobs are missing"
-        remedy = "the runbook ZopeDatabaseReferencesBroken tells how to mend them"
+        remedy = "the runbook ZopeDatabaseReferencesBroken explains how to repair them"
         text = f"{text}, in its backups as well ({remedy})"
         yield Finding(Severity.WARNING, site, f"backup {database}", text)
 

@@ -1,4 +1,4 @@
-"""What is well and what is not, in words, from an inventory and one scrape of it."""
+"""What is OK and what is not, in words, from an inventory and one scrape of it."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -181,7 +181,7 @@ def _storage(
         yield found(Severity.CRITICAL, f"{storage.data_fs} {reason} ({remedy})")
     leftover = value(filestorage.LEFTOVER)
     if leftover:
-        text = f"a pack or commit that died left {size(leftover)} beside {storage.data_fs}"
+        text = f"an aborted pack or commit left {size(leftover)} beside {storage.data_fs}"
         yield found(Severity.WARNING, text)
     yield from starmap(found, _space(value, limits))
 

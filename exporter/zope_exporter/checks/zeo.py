@@ -53,7 +53,7 @@ def _stuck(storage: str, held: float, waiting: float) -> str:
 def _facts(values: Values, of: tuple[str, str, str], now: float) -> Iterator[str]:
     clients = values.get(zeo.CLIENTS, *of)
     if clients is None:
-        yield "and tells no more (set monitor-address in zeo.conf)"
+        yield "and reports nothing else (set monitor-address in zeo.conf)"
         return
     yield f"{clients:.0f} client{'s' * (clients != 1)}"
     last = values.get(zeo.LAST_TRANSACTION, *of)

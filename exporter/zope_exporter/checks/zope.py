@@ -46,7 +46,7 @@ def judge_storages(site: str, service: Service) -> Iterator[Finding]:
         if database.kind == "other":
             kind = f" of the kind {database.section}" if database.section else ""
             text = f"database {database.name} is on a storage{kind} that is not known here"
-            remedy = "its size, its packs and its backups are watched by nobody here"
+            remedy = "its size, its packs and its backups are not watched here"
             yield Finding(Severity.WARNING, site, service.name, f"{text}: {remedy}")
 
 
@@ -108,7 +108,10 @@ def _exhausted(values: Values, limits: Limits, *of: str) -> Iterator[tuple[Sever
     leaked = values.get(LEAKED, *of)
     if leaked:
         text = f"{leaked:.0f} connections leaked: no running request has opened them"
-        yield Severity.WARNING, f"{text} (the runbook ZopeConnectionsLeaked tells how to find out)"
+        yield (
+            Severity.WARNING,
+            f"{text} (the runbook ZopeConnectionsLeaked explains how to find the reason)",
+        )
 
 
 def _cache(values: Values, limits: Limits, *of: str) -> Iterator[str]:

@@ -12,14 +12,14 @@ from .flags import config_flag, exit_on_user_error
 
 EXITS = (
     "Exits with 0 when all is done, 1 when it failed, 2 for a mistake in the configuration, 3 when"
-    " it was refused and nothing was touched, 4 when it was interrupted. Of several databases the"
-    " worst counts: one that failed before one that was interrupted, and that before one refused."
+    " it was refused and nothing was changed, 4 when it was interrupted. Of several databases the"
+    " worst one decides, in the order 1, 4, 3."
 )
 
 
 def with_days(command: click.Command) -> click.Command:
     """Let the command of packs keep as much history as it is told."""
-    text = "How many days of history to keep for undo, in place of those configured."
+    text = "Days of history to keep for undo, instead of the configured number."
     days = click.Option(["--days", "pack_days"], type=click.IntRange(min=0), help=text)
     command.params.append(days)
     return command
@@ -27,7 +27,7 @@ def with_days(command: click.Command) -> click.Command:
 
 def with_trial(command: click.Command) -> click.Command:
     """Let the command of an action be tried."""
-    text = "Check all, say what would be written, freed or removed, and do nothing."
+    text = "Check everything, print what would be written, freed or removed, and do nothing."
     command.params.append(click.Option(["--dry-run"], is_flag=True, help=text))
     return command
 
@@ -35,8 +35,8 @@ def with_trial(command: click.Command) -> click.Command:
 def with_level(command: click.Command) -> click.Command:
     """Let the command of a verification be told how thorough it is to be, and of what else."""
     text = (
-        "How thoroughly: names and sizes, all that was written, or the newest backup restored on"
-        " trial as well; in place of what is configured."
+        "How thoroughly: names and sizes, all that was written, or a trial restore of the newest"
+        " backup as well; instead of the configured level."
     )
     levels = click.Choice(["manifest", "checksums", "restore"])
     command.params.append(click.Option(["--level"], type=levels, help=text))

@@ -13,7 +13,7 @@ ASK_SECONDS = 5.0
 
 @click.group()
 def agent() -> None:
-    """Install the agent that runs inside Zope, and see which Zopes have it."""
+    """Install the agent that runs inside Zope, and show which Zopes have it."""
 
 
 @agent.command()
@@ -47,9 +47,9 @@ def wheel(directory: Path) -> None:
 @agent.command()
 @config_flag
 def status(config_file: Path | None) -> None:
-    """Tell which Zopes of this host have the agent, and why the others have not.
+    """Show which Zopes of this host have the agent, and why the others do not.
 
-    Exits with 1 if one of them has none that is in order.
+    Exits with 1 if one of them has no working agent.
     """
     from zope_exporter.clients.agent.diagnosis import agent_status
     from zope_exporter.config.load import load_config

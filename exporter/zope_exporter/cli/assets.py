@@ -22,8 +22,8 @@ def _thresholds_flag(command: Command) -> Command:
 @click.argument("directory", type=_DIRECTORY)
 @_thresholds_flag
 def assets_command(directory: Path, thresholds: Path | None) -> None:
-    """Write all that is shipped for Prometheus, Alertmanager, Grafana, systemd, cron and Kubernetes
-    into DIRECTORY."""
+    """Write the files for Prometheus, Alertmanager, Grafana, systemd, cron and Kubernetes into
+    DIRECTORY."""
     with exit_on_user_error():
         rules, dashboards, for_grafana_com = _make(thresholds)
     for name in SHIPPED:
@@ -45,8 +45,8 @@ def assets_command(directory: Path, thresholds: Path | None) -> None:
     help="Where Grafana reads dashboards; DIRECTORY/dashboards if not given.",
 )
 def rules_command(directory: Path, thresholds: Path | None, dashboards: Path | None) -> None:
-    """Write what your thresholds are part of into DIRECTORY: the alerting rules, for Prometheus and
-    for its Kubernetes operator, and the dashboards, which draw the same lines."""
+    """Write the alerting rules, for Prometheus and for its Kubernetes operator, and the dashboards
+    into DIRECTORY, with your thresholds."""
     with exit_on_user_error():
         rules, made, _ = _make(thresholds)
     written = _write(directory, rules)

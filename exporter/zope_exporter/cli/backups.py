@@ -44,9 +44,9 @@ class Place(NamedTuple):
 def backups_command(site: str | None, as_json: bool, config_file: Path | None) -> None:
     """Print what can be restored: the backups of SITE, of all sites, or in a DIRECTORY.
 
-    Each with its stamp, when it was made, its kind and size, up to which commit it holds all, and
-    when and how it was proven. A DIRECTORY, told by a slash in it, may be a copy of a repository,
-    or read-only. Nothing is written.
+    Each with its stamp, time, kind and size, the last commit that it contains, and when and how it
+    was proven. A DIRECTORY (with a slash in it) may be a copy of a repository, or read-only.
+    Nothing is written.
     """
     set_up_logging("error", "logfmt")  # what is to be said is printed
     with exit_on_user_error():

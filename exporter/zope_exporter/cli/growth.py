@@ -79,7 +79,7 @@ def growth_command(
 ) -> None:
     """Print what was written to the databases of SITE, of all sites, or to a Data.fs.
 
-    By the class of the objects, by the path that was asked for, or by user; the largest first.
+    By the class of the objects, by requested path, or by user; the largest first.
     """
     if site and data_fs:
         raise click.UsageError("give a SITE or --data-fs, not both")

@@ -81,8 +81,8 @@ def _telemetry_path(_: click.Context, flag: click.Parameter, path: str) -> str:
 def main() -> None:
     """Prometheus exporter for Zope, ZODB, ZEO and Plone.
 
-    Without a command it serves metrics. Without a configuration it finds the Zope and ZEO
-    processes of this host by itself.
+    Without a command it serves metrics. Without a configuration it watches all Zope and ZEO
+    processes of this host.
     """
 
 
@@ -141,16 +141,17 @@ def serve(
 
 @main.command()
 @config_flag
-@click.option("--quiet", is_flag=True, help="Print only what is wrong; nothing if nothing is.")
+@click.option("--quiet", is_flag=True, help="Print only problems.")
 @click.option(
     "--remember",
     is_flag=True,
-    help="Keep what is found, so that a Zope that stops is missed: where no exporter runs.",
+    help="Remember what is found, so that a Zope that stops is reported, where no exporter runs.",
 )
 def check(config_file: Path | None, quiet: bool, remember: bool) -> None:
-    """Look at everything once; print what was found, what was not, and why.
+    """Look at everything once; print what was found, what is wrong, and why.
 
-    Exits as Nagios plugins do: 0 well, 1 warning, 2 critical, 3 unknown. Changes nothing.
+    The exit codes are those of Nagios plugins: 0 OK, 1 warning, 2 critical, 3 unknown. Changes
+    nothing.
     """
     from zope_exporter.config.load import load_config
 
@@ -198,7 +199,7 @@ def demo(listen_addresses: tuple[str, ...], stack: bool, log_level: str, log_for
 @config_flag
 @click.argument("name")
 def forget(config_file: Path | None, name: str) -> None:
-    """Stop missing the Zope, ZEO server or site NAME, which is gone for good."""
+    """Forget the Zope, ZEO server or site NAME, which is gone permanently."""
     from zope_exporter.config.load import load_config
     from zope_exporter.discovery.memory import open_memory
 
@@ -225,7 +226,7 @@ def metrics() -> None:
 @click.argument("number", metavar="[ID]", type=int, required=False)
 @config_flag
 def jobs(number: int | None, config_file: Path | None) -> None:
-    """Print the last packs, backups and verifications, or all about the one with the ID."""
+    """Print the last packs, backups and verifications, or all details of the one with this ID."""
     from .jobs import history
 
     set_up_logging("error", "logfmt")  # the table says the rest
@@ -241,22 +242,24 @@ def jobs(number: int | None, config_file: Path | None) -> None:
 main.add_command(
     with_trial(
         with_days(
-            action_command("pack", "Remove what no longer can be undone from a database of SITE.")
+            action_command("pack", "Pack a database of SITE: remove old revisions and garbage.")
         )
     )
 )
 main.add_command(
     with_trial(
-        action_command("backup", "Back up the databases of SITE, or of all sites, and prove it.")
+        action_command(
+            "backup", "Back up the databases of SITE, or of all sites, and prove the backups."
+        )
     )
 )
 main.add_command(
     with_level(
         action_command(
             "verify",
-            "Prove the backups of the databases of SITE, or of all sites; or of the repository at"
-            " PATH, told by a slash in it, which may be read-only or a copy: nothing is written"
-            " there, and what is restored on trial goes to /var/tmp, or to TMPDIR.",
+            "Prove the backups of the databases of SITE, or of all sites, or the repository at PATH"
+            " (with a slash in it). This may be read-only or a copy: nothing is written there, and"
+            " a trial restore goes to /var/tmp or TMPDIR.",
             takes_paths=True,
         )
     )

@@ -26,44 +26,44 @@ if TYPE_CHECKING:
 
 FILE = click.Path(path_type=Path)
 GO_BY_LOCK = (
-    "Where processes of other users may not be looked into, take ZODB's lock as proof enough that"
-    " none of them has the Data.fs open."
+    "Where processes of other users may not be inspected, accept ZODB's lock as proof that none of"
+    " them has the Data.fs open."
 )
 AT = (
-    "The moment whose state is wanted, as 2026-11-22T14:30:00+01:00, without zone in that of this"
-    " host, or a transaction id: every commit that a backup, or a Data.fs, has can be had, unless a"
-    " pack has removed it. Or the stamp of a backup (2026-11-22-13-30-00), for that very one."
-    " Without it, the backup made last is restored."
+    "Restore the state of this moment, such as 2026-11-22T14:30:00+01:00 (without a zone in that of"
+    " this host), or of this transaction id: every commit that a backup or a Data.fs contains,"
+    " unless a pack has removed it. Or the stamp of a backup (2026-11-22-13-30-00) for exactly this"
+    " one. Default: the last backup."
 )
 BLOBS = (
-    "Blobs to go with it, in place of the repository's own: a blob directory, or one that"
-    " collective.recipe.backup made with it inside (blobstorage.0, a time, latest)."
+    "Blobs to restore in place of the repository's own: a blob directory, or a directory of"
+    " collective.recipe.backup that contains one (blobstorage.0, a time, latest)."
 )
 BLOB_DIR = (
     "Where to restore the blobs: the site's blob directory, which may be a mount point or a link."
-    " Without it the Data.fs alone is restored, and it is said how many blobs were left out."
+    " Without it only the Data.fs is restored, and the number of omitted blobs is printed."
 )
 ACCEPT_MISSING_BLOBS = (
-    "Go on though the backup itself has lost blobs, or has damaged ones: these are left out, and"
-    " named. What the database lacked when it was backed up is restored around without this."
+    "Continue if the backup itself has lost or damaged blobs: they are left out, and named. What"
+    " the database lacked when it was backed up does not require this."
 )
 DRY_RUN = (
-    "Do all the checks and say what would be restored, and write nothing; the site need not be"
-    " stopped for that, but it is said, as a refusal, if it would have to be."
+    "Do all checks, print what would be restored, and write nothing. The site may be running; if"
+    " it had to be stopped, this is printed as a refusal."
 )
 RESTORE_EXITS = (
-    "Exits with 0 when all that was backed up is restored (what the database lacked even then is"
-    " named), 1 when it failed, 2 for a mistake, 3 when it was refused and nothing was touched, 4"
-    " when it was interrupted and the Data.fs is that of before. The last line says which Data.fs"
-    " is in place, a whole one anyway, and where that of before is."
+    "Exits with 0 when all that was backed up is restored (what the database lacked then is named),"
+    " 1 when it failed, 2 for a mistake, 3 when it was refused and nothing was changed, 4 when it"
+    " was interrupted and the old Data.fs is in place. The last line says which Data.fs is in"
+    " place, always a complete one, and where the old one is."
 )
 RECOVER_EXITS = (
-    "Exits with 0 when nothing was found missing, 1 when something is lost or in doubt (it says"
-    " what, as far as it can be known), or when it failed, 2 for a mistake, 3 when it was refused,"
-    " 4 when it was interrupted. The contents of the records are not checked: damage within the"
-    " data of an object is noticed only where these are no pickle any more, and not at all where"
-    " records are encrypted; of transactions that are cut off whole at the end nothing tells. A"
-    " proven backup is always better than what this makes."
+    "Exits with 0 when nothing is missing, 1 when something is lost or in doubt (it prints what, as"
+    " far as it can be known) or when it failed, 2 for a mistake, 3 when it was refused, 4 when it"
+    " was interrupted. The contents of records are not checked: damage within the data of an object"
+    " is only noticed if they are no pickle any more, and never if records are encrypted."
+    " Transactions that were cut off at the end leave no sign. A proven backup is always better"
+    " than the result of this command."
 )
 
 
@@ -90,10 +90,10 @@ def restore_command(
 ) -> None:
     """Restore SOURCE to DATA_FS, a new place or the Data.fs of a stopped site.
 
-    SOURCE is a repository of backups, ours or repozo's, or a copy of a Data.fs. It is proven
-    before anything is touched; the Data.fs and blobs of before are kept as *.before-restore-TIME,
-    the blobs in the blob directory itself where that is a mount point or has no hard links.
-    If the Data.fs is missing after a pack that died, this says which file beside it is whole.
+    SOURCE is a repository of zope-exporter or repozo, or a copy of a Data.fs. It is proven before
+    anything is changed. The old Data.fs and blobs are kept as *.before-restore-TIME, the blobs in
+    the blob directory itself if that is a mount point or has no hard links. If the Data.fs is
+    missing after an aborted pack, the command says which file beside it is complete.
     """
     from zope_exporter.maintenance.restore.place import Place
     from zope_exporter.maintenance.restore.restore import rehearse, restore
@@ -152,7 +152,7 @@ def _source(
 @click.option(
     "--rescue-pack",
     is_flag=True,
-    help="DATA_FS is missing because a pack died: put the whole one of Data.fs.pack and"
+    help="DATA_FS is missing because a pack was aborted: put the complete one of Data.fs.pack and"
     " Data.fs.old in its place.",
 )
 @click.option("--go-by-the-lock", is_flag=True, help=GO_BY_LOCK)
@@ -164,7 +164,7 @@ def recover_command(
     go_by_the_lock: bool,
     config_file: Path | None,
 ) -> None:
-    """Write all that is whole in the damaged DATA_FS to the new file OUTPUT, and say what is lost.
+    """Write all intact records of the damaged DATA_FS to the new file OUTPUT; print what is lost.
 
     DATA_FS is only read. Then `zope-exporter restore OUTPUT DATA_FS` puts it in place.
     """

@@ -165,7 +165,7 @@ def _watch(backup: "ExternalBackup") -> Iterator[Sample]:
     except OSError as error:
         raise RepositoryError(f"{backup.path} cannot be read: {error.strerror}") from error
     if last is None:
-        why = "the program that makes the backups has not told of a success yet"
+        why = "the program that makes the backups has not reported a success yet"
         raise RepositoryError(f"{backup.path} is missing, or has no file in it: {why}")
     yield LAST_SUCCESS(last, **labels)
 

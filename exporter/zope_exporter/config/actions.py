@@ -111,7 +111,7 @@ class WatchdogConfig(Section):
     @model_validator(mode="after")
     def _somebody_to_tell(self) -> "WatchdogConfig":
         if self.smtp is None and self.url is None:
-            raise wrong("has nobody to tell", "give smtp or url")
+            raise wrong("has no recipient", "give smtp or url")
         return self
 
 

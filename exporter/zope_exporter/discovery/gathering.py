@@ -168,7 +168,7 @@ class Gathering:
             return self._reader.read(replace(running.source, config=source.config, by_hand=True))
         service = sought.service
         if service.process is None and service.pid_file is not None:
-            # Of a process that may not be looked into, the file still tells that it runs.
+            # Of a process that may not be inspected, the file still tells that it runs.
             process, problems = self._process_of(service.pid_file, service.kind)
             return _with_problems(
                 replace(sought, service=replace(service, process=process)), problems

@@ -19,7 +19,7 @@ _WITH_TLS = ("--ssl-keyfile", "--ssl-certfile", "--keyfile", "--certfile")
 def listeners(pid: int, proc: Path = Path("/proc")) -> tuple[str, ...]:
     """Return where a process listens by TCP, as host:port by which this host reaches it.
 
-    Nothing of a process that is gone or may not be looked into.
+    Nothing of a process that is gone or may not be inspected.
     """
     with suppress(OSError, ValueError, IndexError):
         process = proc / str(pid)

@@ -41,7 +41,7 @@ class RunningProcess(Protocol):
 
 @dataclass(frozen=True)
 class Processes:
-    """The servers that run, and sentences about those that could not be looked into.
+    """The servers that run, and sentences about those that could not be inspected.
 
     `holders` are those whose command lines do not tell that they are Zopes. `hidden` says why there
     may be others that cannot be seen.
@@ -108,7 +108,7 @@ class _Scan:
                 self.holders.append(seen)
         except (HangsError, ValueError) as error:
             # Anybody may start anything: what is wrong with one process is no reason to miss all.
-            self.problems.append(f"process {process.pid} could not be looked into: {error}")
+            self.problems.append(f"process {process.pid} could not be inspected: {error}")
         except CommandLineError as error:
             self.problems.append(f"process {process.pid} is a Zope or ZEO server, but {error}")
         except psutil.AccessDenied:

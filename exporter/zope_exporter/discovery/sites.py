@@ -53,7 +53,7 @@ def _bringing_its_own(member: Candidate, settled: Sequence[Candidate]) -> Candid
         return member
     told = (
         f"{service.config}, of user {member.owner}, has {', '.join(map(str, own))} beside the"
-        f" databases of a site of user {first.owner}: left alone until zope_conf is under sites:"
+        f" databases of a site of user {first.owner}: ignored until zope_conf is under sites:"
     )
     databases = tuple(each for each in service.databases if not each.data_fs)
     service = replace(service, databases=databases, problems=(*service.problems, told))

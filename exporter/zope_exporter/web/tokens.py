@@ -131,7 +131,7 @@ def _entry(number: int, line: str) -> _Entry | None:
     else:
         name, token, actions = first, rest[0], ":".join(rest[1:]) if rest[1:] else None
     if not name or not name.isprintable():
-        raise ValueError("names nobody")
+        raise ValueError("has no name")
     if not _TOKEN.fullmatch(token):
         raise ValueError("holds no token of visible ASCII characters")
     return _Entry(number, TokenOwner(name, frozenset(_permissions(actions))), token)

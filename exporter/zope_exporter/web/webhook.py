@@ -41,10 +41,10 @@ def webhook_route(tokens: TokenFile, handler: AlertHandler, counts: WebhookColle
         outcome = counts.count(verdicts)
         if outcome == "unavailable" and unavailable.due():
             reason = next(v.reason for v in verdicts if v.outcome == "unavailable")
-            log.error("no action can be begun for an alert: %s", reason)
+            log.error("no action can be started for an alert: %s", reason)
         for verdict in verdicts:
             if verdict.outcome == "accepted" and verdict.job is not None:
-                log.info("alert %s has begun job %s", verdict.alert.name, verdict.job.id)
+                log.info("alert %s has started job %s", verdict.alert.name, verdict.job.id)
         status = {"accepted": 202, "unavailable": 503}.get(outcome, 200)
         content = {"outcome": outcome, "alerts": [_result(verdict) for verdict in verdicts]}
         return json_response(content, status)

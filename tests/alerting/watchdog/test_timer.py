@@ -117,7 +117,7 @@ def test_what_could_not_be_told_is_tried_again_and_again_and_counted(
     assert channel.tries == 8
     assert MESSAGES(8, channel="channel 0", outcome="failed") in bench.samples()
     [line] = caplog.messages
-    assert "nobody could be told by channel 0 that alerting is silent" in line
+    assert "nobody could be notified by channel 0 that alerting is silent" in line
     assert "the mail server is away" in line
     channel.broken = False
     with caplog.at_level("INFO"):

@@ -118,7 +118,7 @@ def test_a_socket_that_is_not_there(tmp_path: Path) -> None:
 def test_a_socket_whose_process_is_dead(tmp_path: Path) -> None:
     with fake_agent(tmp_path / "agent.sock", answering(http(STATUS))) as path:
         pass
-    with pytest.raises(AgentError, match="the agent that made it is dead"):
+    with pytest.raises(AgentError, match="the agent that created it has ended"):
         AgentClient(path, PATIENCE).status()
 
 
@@ -128,7 +128,7 @@ def test_a_socket_that_takes_nobody_in(tmp_path: Path) -> None:
         listener.bind(str(path))
         listener.listen(0)
         first.connect(str(path))
-        with pytest.raises(AgentError, match="takes no more questions"):
+        with pytest.raises(AgentError, match="accepts no more requests"):
             AgentClient(path, PATIENCE).status()
 
 

@@ -69,7 +69,7 @@ def test_a_client_home_that_may_not_be_looked_into(environment: Path, settled: P
     home.mkdir(mode=0o700)
     with unprivileged():
         reason = why_absent(zope(settled, home)).reason
-    assert reason == f"{home} may not be looked into (run zope-exporter as the user of Zope)"
+    assert reason == f"{home} may not be inspected (run zope-exporter as the user of Zope)"
 
 
 def test_a_client_home_that_is_not_known_or_not_there(environment: Path, settled: Process) -> None:

@@ -114,7 +114,7 @@ NONSENSE: dict[str, tuple[Serve, str]] = {
     "huge greeting": (answering(b"", b"\0\xff\xff\xff"), "speaks another protocol"),
     "huge answer": (answering(b"\0\xff\xff\xff"), "speaks another protocol"),
     "no json": (answering(frame(b"pong")), "is no JSON"),
-    "no storages": (answering(frame(b"[1]")), "does not tell of storages"),
+    "no storages": (answering(frame(b"[1]")), "answer without storages"),
     "cut off": (answering(frame(b"{}")[:5]), "in the middle of its answer"),
     "greets and hangs": (greet_and_hang, "does not finish its answer"),
     "drips": (drip, "does not finish its answer"),

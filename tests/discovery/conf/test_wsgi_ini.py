@@ -181,15 +181,15 @@ def test_servers(
         ),
         (
             SERVER + ZOPE + LOGS + "class = FileHandler\nargs = (os.environ['LOG'],)",
-            "args in [handler_file] have no plain file name; name the log by hand",
+            "args in [handler_file] have no plain file name; name the log in the configuration",
         ),
         (
             SERVER + ZOPE + LOGS + "class = FileHandler\nargs = (" + "-" * 3000 + "1,)",
-            "args in [handler_file] have no plain file name; name the log by hand",
+            "args in [handler_file] have no plain file name; name the log in the configuration",
         ),
         (
             SERVER + ZOPE + LOGS + "class = FileHandler\nargs = ('/srv/\\x00',)",
-            "args in [handler_file] have no plain file name; name the log by hand",
+            "args in [handler_file] have no plain file name; name the log in the configuration",
         ),
         (
             SERVER + "[app:main]\nzope_conf = %(x)s\nx = %(y)s%(y)s\ny = %(x)s",

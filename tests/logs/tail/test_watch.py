@@ -95,7 +95,7 @@ def test_what_is_published_is_saved(watched: Watched) -> None:
 
 
 def test_logs_come_and_go(watched: Watched) -> None:
-    with pytest.raises(LogError, match="not looked at yet"):
+    with pytest.raises(LogError, match="not read yet"):
         raise watched.watch.snapshot(watched.source("event")).problem or AssertionError
     watched.add("event")
     watched.refreshed("event")
@@ -137,7 +137,7 @@ def test_a_log_that_waits_for_its_turn_does_not_hang(tmp_path: Path) -> None:
     try:
         watched.refreshed("event")
         watched.append("hanging", "one\n")
-        with pytest.raises(LogError, match="not all looked at"):
+        with pytest.raises(LogError, match="not all logs were read"):
             watched.watch.refresh(0.01)
         hanging, event = map(watched.source, watched.names)
         eventually(lambda: "for 2 s" in str(watched.watch.snapshot(hanging).problem))
@@ -197,6 +197,6 @@ def test_logs_are_looked_at_without_being_asked(tmp_path: Path) -> None:
 
 def test_refresh_is_bounded(tmp_path: Path) -> None:
     watched = Watched(tmp_path)
-    with pytest.raises(LogError, match=r"not all looked at within 0\.01 s"):
+    with pytest.raises(LogError, match=r"not all logs were read within 0\.01 s"):
         watched.watch.refresh(0.01)
     watched.watch.stop()

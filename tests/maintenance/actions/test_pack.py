@@ -131,6 +131,6 @@ def test_an_exporter_that_is_told_to_end_leaves_a_pack_to_the_server_and_says_so
             assert exporter.wait(DEADLINE) == 0
         (job,) = JobStore(tmp_path / "state.sqlite3").jobs()
         assert (job.state, job.code) == ("interrupted", "stopped")
-        assert any("the pack goes on in the ZEO server" in line for line in job.log)
+        assert any("the pack continues in the ZEO server" in line for line in job.log)
         server.go_on()
         assert server.packs("complete") == 1

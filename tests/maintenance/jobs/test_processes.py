@@ -117,7 +117,7 @@ def test_a_signal_ends_a_job_where_that_does_no_harm(
         process.send_signal(number)
         _, said = process.communicate(timeout=DEADLINE)
         assert process.returncode == 4
-    assert "zope-exporter was told to end" in said
+    assert "zope-exporter was stopped" in said
     assert [(job.state, job.code) for job in jobs(state)] == [("interrupted", "stopped")]
 
 

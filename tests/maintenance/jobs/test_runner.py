@@ -170,7 +170,7 @@ def test_stop_ends_jobs_where_they_can_and_interrupts_the_queue(
     assert gates[0].begun.wait(10)
     runner.stop()
     assert [(job.state, job.code) for job in store.jobs()] == [("interrupted", "stopped")] * 2
-    assert "zope-exporter was told to end" in store.jobs()[1].error
+    assert "zope-exporter was stopped" in store.jobs()[1].error
     assert not gates[1].begun.is_set()
     assert runner.submit(*reversed_task(MAIN), "x").refusal == "stopping"
 

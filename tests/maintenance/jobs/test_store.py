@@ -192,7 +192,7 @@ def test_a_pack_killed_between_its_renames_is_rescued_before_zope_starts(
     store.reap()
     (job,) = store.jobs()
     assert f"{var}/Data.fs is missing: do not start Zope or ZEO" in job.error
-    assert f"first say zope-exporter recover {var}/Data.fs --rescue-pack" in job.error
+    assert f"first run zope-exporter recover {var}/Data.fs --rescue-pack" in job.error
 
 
 def test_many_ask_at_once_and_one_gets_it(store: JobStore, tmp_path: Path) -> None:

@@ -180,7 +180,7 @@ def test_a_server_that_is_not_there_is_a_failure_with_a_reason(tmp_path: Path) -
     )
     with pytest.raises(ActionError) as failed:
         pack(target, AT_ONCE, Remembered())
-    assert "no ZEO server lets us in" in failed.value.reason
+    assert "no ZEO server accepts the connection" in failed.value.reason
 
 
 def test_an_unknown_storage_is_a_failure_with_a_reason(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_encrypted_records_are_told_of_once_and_are_no_loss(tmp_path: Path) -> N
     told = list(losses.lines())
     assert told == [
         "300 of 300 current records are no pickles but compressed or encrypted: their contents"
-        " were not looked into"
+        " were not inspected"
     ]
 
 

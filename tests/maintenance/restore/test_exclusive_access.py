@@ -73,7 +73,7 @@ def test_what_a_pack_may_have_moved_is_no_new_place() -> None:
             (public / f"Data.fs{left}").touch()
             with unprivileged():
                 check_stopped(public / "other.fs", [], go_by_lock=False)
-                with pytest.raises(RefusedError, match="may not be looked into") as refused:
+                with pytest.raises(RefusedError, match="may not be inspected") as refused:
                     check_stopped(public / "Data.fs", [], go_by_lock=False)
             assert "run this as root" in refused.value.remedy
 

@@ -94,7 +94,7 @@ def test_where_nothing_is_whole_nothing_is_touched(died: Path) -> None:
         path = died.with_name(died.name + suffix)
         path.write_bytes(path.read_bytes()[:-10])
     before = sorted(died.parent.iterdir())
-    with pytest.raises(ActionError, match="no whole file could be read"):
+    with pytest.raises(ActionError, match="no complete file could be read"):
         rescue(died, Silent())
     assert sorted(died.parent.iterdir()) == before
 

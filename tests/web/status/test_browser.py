@@ -140,9 +140,9 @@ def visit(browser: Browser, exporter: Exporter) -> Iterator[Open]:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_healthy(visit: Open, scheme: str) -> None:
     page = visit(color_scheme=scheme).page
-    expect(page).to_have_title("well - zope-exporter")
+    expect(page).to_have_title("OK - zope-exporter")
     expect(page.get_by_role("heading", name="intranet")).to_be_visible()
-    expect(page.get_by_text("All that is watched of this site is well.")).to_be_visible()
+    expect(page.get_by_text("All that is watched of this site is OK.")).to_be_visible()
     expect(page.get_by_role("img", name="Requests in the last hour")).to_be_visible()
     dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert dark == {"light": "rgb(255, 255, 255)", "dark": "rgb(13, 17, 23)"}[scheme]
@@ -201,7 +201,7 @@ def test_first_look_under_way(exporter: Exporter, visit: Open) -> None:
     exporter.scrapes = []
     page = visit().page
     expect(page.get_by_text("The first look at this host is under way.")).to_be_visible()
-    expect(page).to_have_title("not known - zope-exporter")
+    expect(page).to_have_title("unknown - zope-exporter")
 
 
 def test_a_job_is_asked_for_runs_and_ends(exporter: Exporter, visit: Open) -> None:

@@ -45,9 +45,9 @@ def fleet(m: Metrics, limits: Limits) -> Dashboard:
     return Dashboard(
         "zope-fleet",
         "Zope / Fleet",
-        "All sites: which of them need somebody, and a row of facts for each.",
+        "All sites: which of them need attention, and a row of facts for each.",
         (
-            Row("Is all well?", _counts(m, limits)),
+            Row("Is everything OK?", _counts(m, limits)),
             Row("Sites", (_sites(m, limits),)),
             Row("The last hours", _timelines(m)),
         ),
@@ -79,14 +79,14 @@ def _counts(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
         ),
         stat(
             "Sites down",
-            "Sites of which no probed address answers as it should.",
+            "Sites of which no probed address answers correctly.",
             f"count({up} == 0) or 0 * count({up})",
             PROBLEMS,
             runbooks=("ZopeSiteDown",),
         ),
         stat(
             "Exporters down",
-            "Targets of the exporter's job that Prometheus cannot scrape: nobody sees for them.",
+            "Exporters that Prometheus cannot scrape: their hosts are not monitored.",
             f"count(({exporters}) == 0) or 0 * count({exporters})",
             PROBLEMS,
             runbooks=("ZopeExporterDown",),
@@ -165,7 +165,7 @@ def _timelines(m: Metrics) -> tuple[Panel, ...]:
     return (
         states(
             "Sites over time",
-            "Whether at least one probed address of each site gave the answer it should.",
+            "Whether at least one probed address of each site answered correctly.",
             Query(f"max by ({SITE}) ({m('zope_ping_up')})", "{{instance}} {{site}}"),
             UP,
             width=12,

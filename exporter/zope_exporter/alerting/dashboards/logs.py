@@ -32,7 +32,7 @@ _COMPLETE = FieldConfig(
 _STATUS = FieldConfig("none", (Step(200, GREEN), Step(400, ORANGE), Step(500, RED)), base=GREY)
 _FAILURE = FieldConfig("short", (Step(1, RED),), base=GREY, names={1.0: ("failed", RED)})
 _CONTENT = FieldConfig(
-    "short", (Step(1, GREEN),), base=RED, names={1.0: ("as wanted", GREEN), 0.0: ("other", RED)}
+    "short", (Step(1, GREEN),), base=RED, names={1.0: ("as expected", GREEN), 0.0: ("other", RED)}
 )
 
 

@@ -25,7 +25,7 @@ def overview(m: Metrics, limits: Limits) -> Dashboard:
         "Zope / Overview",
         "One site: what its visitors get, what its workers do, how its data fares.",
         (
-            Row("Is it well?", _signals(m, limits)),
+            Row("Is it OK?", _signals(m, limits)),
             Row("What visitors get", _visitors(m)),
             Row("Workers", _workers(m, limits)),
             Row("Data", _data(m)),
@@ -38,7 +38,7 @@ def _signals(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
     return (
         stat(
             "Site",
-            "Whether at least one probed address gave the answer it should.",
+            "Whether at least one probed address answered correctly.",
             f"max by ({SITE}) ({m('zope_ping_up')})",
             UP,
             runbooks=("ZopeSiteDown",),
@@ -66,7 +66,7 @@ def _signals(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
         ),
         stat(
             "Slowest answer to a ping",
-            "Of the addresses that gave the answer they should.",
+            "Of the addresses that answered correctly.",
             f"max by ({SITE}) ({m('zope_ping_duration_seconds')} and {m('zope_ping_up')} == 1)",
             rising("s", limits.ping_slow),
             runbooks=("ZopePingSlow",),

@@ -93,7 +93,7 @@ def _state(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             runbooks=("ZopeDataFileReplaced",),
         ),
         stat(
-            "Left by packs that died",
+            "Left by aborted packs",
             m.help("zope_filestorage_leftover_bytes"),
             f"sum({m('zope_filestorage_leftover_bytes')})",
             rising("bytes", 1),
@@ -221,7 +221,7 @@ def _blobs(m: Metrics) -> tuple[Panel, ...]:
         series_of(
             m,
             "zope_blob_leftover_bytes",
-            "Blobs nobody will use again",
+            "Unused blobs",
             "{{instance}} {{site}} {{database}} {{kind}}",
             BYTES,
         ),

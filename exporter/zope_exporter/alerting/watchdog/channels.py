@@ -114,7 +114,7 @@ def _where(settings: SmtpConfig) -> str:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, smtplib.SMTPRecipientsRefused):
-        return "takes mail for none of the addresses"
+        return "accepts mail for none of the addresses"
     if isinstance(error, ForeignFileError):
         return f"password_file cannot be read: {error}"
     if isinstance(error, OSError) and error.filename:

@@ -102,11 +102,11 @@ class Notifier:
             self._put_off(now)
             if self._trouble.is_new(error):
                 said = "silent" if silent else "back"
-                text = "nobody could be told by %s that alerting is %s, it is tried again: %s"
+                text = "nobody could be notified by %s that alerting is %s, trying again: %s"
                 log.error(text, self.channel, said, reason)
             return False
         if self._trouble.is_over():
-            log.info("people can be told by %s again", self.channel)
+            log.info("people can be notified by %s again", self.channel)
         self.sent += 1
         self.notified, self.notified_at = silent, now
         self._failures, self._not_before = 0, -math.inf

@@ -32,7 +32,7 @@ class WatchdogStore:
     """When a sign of life was last heard, and what was last told; wall clock times."""
 
     def __init__(self, file: Path | None, problem: str | None = None) -> None:
-        lost = "after a restart it is not known that the silence was told of"
+        lost = "after a restart it is unknown that the silence was reported"
         self._table = OptionalTable(file, _TABLE, lost, problem)
 
     def load(self, notifiers: Iterable[Notifier], now: float, wall: float) -> float | None:

@@ -40,10 +40,10 @@ _RESOLVED = "what is resolved neither begins nor ends anything"
 _WATCHDOG = "the sign of life has arrived"
 _UNCONFIGURED = "on_alert has no action for this alert"
 _FOREIGN = "it is about another exporter, by its label instance"
-_UNSCRAPED = "Prometheus has not scraped this exporter yet, which would tell whose alert this is"
+_UNSCRAPED = "Prometheus has not scraped this exporter yet, so it is unknown whose alert this is"
 _STALE = "the alert is over, older than a week, or from the future: compare the clocks"
 _DONE = "this was done for the alert before"
-_TOGETHER = "another alert of this notification has begun it"
+_TOGETHER = "another alert of this notification has started it"
 
 MOST_KEPT = 10_000
 _TABLE = """

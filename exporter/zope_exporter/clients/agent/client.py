@@ -176,9 +176,11 @@ def _exchange(path: Path, request: bytes, deadline: float, pid: int | None = Non
             " socket-group in <product-config zope-exporter>"
         ) from None
     except ConnectionRefusedError:
-        raise AgentError(f"nobody listens at {path}: the agent that made it is dead") from None
+        raise AgentError(
+            f"nothing listens at {path}: the agent that created it has ended"
+        ) from None
     except BlockingIOError:
-        raise AgentError("the agent takes no more questions") from None
+        raise AgentError("the agent accepts no more requests") from None
     except OSError as error:
         raise AgentError(f"{path} cannot be used: {error.strerror or error}") from None
 

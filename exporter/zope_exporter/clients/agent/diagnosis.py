@@ -49,7 +49,7 @@ def why_absent(service: Service) -> Absence:
             pass
     except PermissionError as error:
         remedy = "run zope-exporter as the user of Zope"
-        return Absence(f"{error.filename} may not be looked into ({remedy})", True)
+        return Absence(f"{error.filename} may not be inspected ({remedy})", True)
     except OSError as error:
         return Absence(f"{error.filename}: {error.strerror}", True)
     return Absence(f"installed, but there is no socket in {home} (see Zope's event log)", True)

@@ -26,7 +26,7 @@ def find_sockets(service: Service, proc: Path = Path("/proc")) -> list[Path]:
     it: only that of the very process counts. In a directory given by hand the socket may also lie
     deeper; of a process that cannot be seen it is the last one made there at which somebody
     listens, or the directory itself, which whoever connects to it will be told of.
-    One in a directory that may not be looked into is as good as none.
+    One in a directory that may not be inspected is as good as none.
     """
     given, process = service.agent_socket, service.process
     if given is not None and not _is_directory(given):

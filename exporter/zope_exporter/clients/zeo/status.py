@@ -83,7 +83,7 @@ def parse_status(answer: bytes, counts_resolved: bool = True) -> Storages:
     except (ValueError, RecursionError):
         raise InvalidAnswerError("gives an answer that is no JSON") from None
     if not isinstance(document, dict) or len(document) > _MOST_STORAGES:
-        raise InvalidAnswerError("gives an answer that does not tell of storages")
+        raise InvalidAnswerError("gives an answer without storages")
     storages = {_name(name): _status(told) for name, told in document.items()}
     if counts_resolved:
         return storages
@@ -108,7 +108,7 @@ def _count(value: object, what: str) -> int | None:
 
 def _status(told: object) -> StorageStatus:
     if not isinstance(told, dict):
-        raise InvalidAnswerError("gives an answer that does not tell of storages")
+        raise InvalidAnswerError("gives an answer without storages")
     counts = {name: _count(told.get(key), key) for name, key in _COUNTS.items()}
     return StorageStatus(
         **counts,

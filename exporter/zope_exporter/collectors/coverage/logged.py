@@ -48,7 +48,7 @@ def _log(look: Looked, log: LogSource) -> Judged:
     if reason:
         return "blind", reason
     if look.value(logs.SIZE, log.log) is None:
-        return "blind", f"{log.path} was not looked at in time"
+        return "blind", f"{log.path} was not read in time"
     lines = not_understood(look.evidence.values, log)
     return ("blind", lines) if lines else ("watched", log.log)
 

@@ -65,7 +65,7 @@ def _relstorage(look: Looked, database: str) -> Judged:
     if any(look.value(RELSTORAGE_SIZE, zope, database) is not None for zope in zopes):
         return "watched", "by the agent"
     failures = [look.failure("agent", zope) for zope in zopes]
-    said = next(filter(None, failures), "which only the agent inside its Zope tells of")
+    said = next(filter(None, failures), "which only the agent inside its Zope reports")
     remedy = "install the agent, or watch its SQL database by that one's own exporter"
     return "blind", f"{database} is in a RelStorage, {said} ({remedy})"
 

@@ -155,7 +155,8 @@ class _Handlers:
         name = _file_name(ini, section)
         if name is None:
             ini.problems.append(
-                f"{ini.path}: args in [{section}] have no plain file name; name the log by hand"
+                f"{ini.path}: args in [{section}] have no plain file name;"
+                " name the log in the configuration"
             )
         if name is None or name.startswith(("/dev/", "/proc/")):
             return None

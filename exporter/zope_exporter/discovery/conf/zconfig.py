@@ -154,7 +154,7 @@ class _Context:
 
 
 class _Parser(ZConfigParser):  # type: ignore[misc]  # ZConfig has no types
-    """ZConfig's parser, but for what it does with names nobody defined and with other files."""
+    """ZConfig's parser, but for what it does with undefined names and with other files."""
 
     def replace(self, text: str) -> str:
         kind: type[str] = str

@@ -187,7 +187,7 @@ class SyslogReceiver:
             if saved:
                 self._counter.load(saved)
         except ValueError as error:
-            log.warning("the syslog counters of %s begin anew: %s", self.site, error)
+            log.warning("the syslog counters of %s start again from 0: %s", self.site, error)
         return saved
 
     def _run(self) -> None:

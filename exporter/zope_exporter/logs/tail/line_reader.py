@@ -82,7 +82,7 @@ def end(file: LogFile, longest: int) -> Position:
     length = min(SAMPLE, seen)
     head, tail = _digest_at(file, 0, length), _digest_at(file, seen - length, length)
     if seen and not (head and tail):
-        raise ContentChangedError(f"{file.path} was truncated while it was looked at")
+        raise ContentChangedError(f"{file.path} was truncated while it was read")
     return Position(
         file.path,
         *file.identity,

@@ -132,9 +132,9 @@ class LogWatch:
         try:
             error = self._rounds.refresh(timeout)
         except TimeoutError:
-            raise LogError(f"the logs were not all looked at within {timeout:g} s") from None
+            raise LogError(f"not all logs were read within {timeout:g} s") from None
         if error is not None:
-            raise LogError(f"the logs were not looked at: {error}") from error
+            raise LogError(f"the logs were not read: {error}") from error
 
     def snapshot(self, source: LogSource) -> Snapshot:
         """Return what is known of a log, with what is wrong with it."""
@@ -142,7 +142,7 @@ class LogWatch:
         hangs = log.hangs() if log else None
         known = log.snapshot if log else None
         if known is None:
-            return Snapshot(problem=hangs or LogError(f"{source.path} was not looked at yet"))
+            return Snapshot(problem=hangs or LogError(f"{source.path} was not read yet"))
         return replace(known, problem=hangs) if hangs else known
 
     def _round(self) -> float:

@@ -166,7 +166,7 @@ def _elsewhere(database: SiteDatabase) -> RefusedError:
             f"{database.name} of {database.site} is a RelStorage, for the tools of its SQL server"
             " (pg_dump, mysqldump)"
         )
-    remedy = "back it up where it is; `backup: external:` watches what tells of its backups"
+    remedy = "back it up where it is; `backup: external:` watches the age of its backups"
     return RefusedError("unconfigured", reason, remedy)
 
 

@@ -71,9 +71,7 @@ class Recorder:
 
     def check(self) -> None:
         if self._stopping():
-            raise InterruptedActionError(
-                self._stage or "beginning", "zope-exporter was told to end"
-            )
+            raise InterruptedActionError(self._stage or "beginning", "zope-exporter was stopped")
 
     def save(self) -> None:
         """Keep all that was told until now."""

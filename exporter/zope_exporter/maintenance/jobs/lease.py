@@ -18,7 +18,7 @@ from .job import Job
 
 RESCUE = (
     "do not start Zope or ZEO, which would delete the blobs;"
-    " first say zope-exporter recover {data_fs} --rescue-pack"
+    " first run zope-exporter recover {data_fs} --rescue-pack"
 )
 GOES_ON = "a Zope or ZEO server that was asked to pack goes on with it by itself"
 

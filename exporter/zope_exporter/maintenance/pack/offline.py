@@ -48,7 +48,7 @@ class UnindexedStorage(FileStorage):  # type: ignore[misc]  # ZODB has no types
 
 
 def main(days: str, data_fs: str, blob_dir: str = "") -> int:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(f"{data_fs} was not packed: told to end"))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(f"{data_fs} was not packed: stopped"))
     try:
         pack(Path(data_fs), Path(blob_dir) if blob_dir else None, float(days))
     except LockError:

@@ -71,7 +71,7 @@ class RelStorageEngine:
             words, environ, cwd = process.cmdline(), process.environ(), process.cwd()
             uid, gid = process.uids().effective, process.gids().effective
         except psutil.Error as error:
-            reason = f"process {service.process.pid} cannot be looked into"
+            reason = f"process {service.process.pid} cannot be inspected"
             raise _refused(reason) from error
         program_path = _zodbpack(words, Path(cwd))
         section = self._section(service.config, environ)

@@ -37,8 +37,8 @@ def main(storage: str, days: str, seconds: str, tls: str, *addresses: str) -> in
         return failed(str(error))
     except ClientDisconnected:
         return failed(
-            f"no ZEO server lets us in at {' or '.join(addresses)}: it is not running, not one of"
-            f" ZEO 5 or later, wants TLS, or has no storage {storage}"
+            f"no ZEO server accepts the connection at {' or '.join(addresses)}: it is not running,"
+            f" not one of ZEO 5 or later, requires TLS, or has no storage {storage}"
         )
     return _pack(client, float(days))
 

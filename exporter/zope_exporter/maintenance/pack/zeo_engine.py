@@ -13,7 +13,7 @@ from .program import own_program, program
 from .target import Running
 
 CONNECT_SECONDS = 20.0
-BEYOND_US = "the pack goes on in the ZEO server, which cannot be told to stop it"
+BEYOND_US = "the pack continues in the ZEO server and cannot be stopped"
 
 
 class ZeoEngine:

@@ -33,7 +33,7 @@ MEANINGS = {
 }
 # What a proxy in front says when it does not wait any longer for Zope.
 IMPATIENT = (502, 503, 504)
-BEYOND_US = "the pack goes on in Zope, which cannot be told to stop it"
+BEYOND_US = "the pack continues in Zope and cannot be stopped"
 
 
 class AgentEngine:
@@ -62,7 +62,7 @@ class AgentEngine:
             number = self._client.start_pack(self._database, days)
         except AgentError as error:
             raise pack_failed(str(error)) from error
-        report.say(f"Zope has begun pack {number} of {self._database}")
+        report.say(f"Zope has started pack {number} of {self._database}")
         yield _InZope(self._client, self._database, self._process, number)
 
 

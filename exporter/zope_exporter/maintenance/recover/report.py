@@ -112,7 +112,7 @@ class Losses:
         if self.opaque:
             yield (
                 f"{self.opaque} of {self.records} current records are no pickles but compressed or"
-                " encrypted: their contents were not looked into"
+                " encrypted: their contents were not inspected"
             )
 
     def _in_doubt(self) -> Iterator[str]:

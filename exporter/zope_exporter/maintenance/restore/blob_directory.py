@@ -40,7 +40,7 @@ def marked(blob_dir: Path) -> str | None:
     if name not in LAYOUTS:
         known = " nor ".join(sorted(LAYOUTS))
         reason = f"{path} says neither {known}, but {name!r}"
-        raise RefusedError("layout", reason, "write to it how they are laid out")
+        raise RefusedError("layout", reason, "write the layout into it")
     return name
 
 

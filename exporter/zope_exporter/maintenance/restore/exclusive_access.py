@@ -28,7 +28,7 @@ def check_stopped(
 ) -> None:
     """Raise RefusedError `open` or `running` if anybody uses the files, `unseen` if nobody knows.
 
-    `services` are all that are known on this host. Where processes of others cannot be looked into,
+    `services` are all that are known on this host. Where processes of others cannot be inspected,
     only ZODB's lock tells; `go_by_lock` takes that as enough. At a new place there is nothing that
     they could have open.
     """
@@ -45,9 +45,9 @@ def check_stopped(
     if found.hidden and not is_new and not go_by_lock:
         raise RefusedError(
             "unseen",
-            f"{found.hidden} processes of other users may not be looked into, and any of them"
+            f"{found.hidden} processes of other users may not be inspected, and any of them"
             f" could have {data_fs} open",
-            f"{_rights()}; or, when you know that Zope and ZEO are stopped, say {GO_BY_LOCK}",
+            f"{_rights()}; or, when you know that Zope and ZEO are stopped, use {GO_BY_LOCK}",
         )
 
 

@@ -58,7 +58,7 @@ def rescue(data_fs: Path, report: Report) -> Path:
         raise RefusedError("there", f"{data_fs} is there: there is nothing to rescue")
     report.say(found.text)
     if found.best is None:
-        raise ActionError(STAGE, "no whole file could be read beside it", "restore a backup")
+        raise ActionError(STAGE, "no complete file could be read beside it", "restore a backup")
     try:
         _put_in_place(found.best, data_fs)
     except OSError as error:

@@ -153,7 +153,7 @@ def _unreadable(path: Path, text: str) -> UnreadableError:
 def _rescue(path: Path) -> str:
     pack, old = (path.with_name(path.name + suffix) for suffix in (".pack", ".old"))
     if pack.exists() and old.exists():
-        how = f"a pack died while replacing it: rename {pack.name} back to {path.name}"
+        how = f"a pack was aborted while replacing it: rename {pack.name} back to {path.name}"
     elif old.exists():
         how = f"restore a backup, or {old.name}, which ends at the last pack"
     else:

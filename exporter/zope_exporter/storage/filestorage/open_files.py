@@ -58,7 +58,7 @@ class Holders:
     A zope-exporter that only looks into them is none of these: it reads on with what it has open,
     and sees by the next look that there is another file.
     `locked` tells that some process holds ZODB's lock, even one that cannot be seen; `hidden` how
-    many processes may not be looked into.
+    many processes may not be inspected.
     """
 
     pids: tuple[int, ...]

@@ -1,1 +1,1 @@
-"""The page for a person: what is well, what is not, and why."""
+"""The page for a person: what is OK, what is not, and why."""

@@ -29,7 +29,7 @@ SHARED_SECONDS = 5.0
 # More than two scrapes missed.
 STALE_SECONDS = 90.0
 
-WORDS = {"OK": "well", "WARNING": "warning", "CRITICAL": "critical", "UNKNOWN": "not known"}
+WORDS = {"OK": "OK", "WARNING": "warning", "CRITICAL": "critical", "UNKNOWN": "unknown"}
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; "

@@ -190,7 +190,7 @@ class _Composer:
             slow = is_slow(site, target.name, self._values, self._limits)
             severity = Severity.WARNING if slow else Severity.OK
             return Fact(target.name, f"answers in {seconds * 1000:.0f} ms", severity)
-        return Fact(target.name, "does not answer as it should", Severity.CRITICAL)
+        return Fact(target.name, "does not answer correctly", Severity.CRITICAL)
 
 
 def _grouped(items: Iterable[Item], key: Callable[[Item], Key]) -> dict[Key, list[Item]]:
@@ -202,5 +202,5 @@ def _grouped(items: Iterable[Item], key: Callable[[Item], Key]) -> dict[Key, lis
 
 def _not_running(up: float | None) -> Fact:
     if up is None:
-        return Fact("Process", "not known", Severity.UNKNOWN)
+        return Fact("Process", "unknown", Severity.UNKNOWN)
     return Fact("Process", "does not run", Severity.CRITICAL)
