@@ -77,7 +77,7 @@ def test_headings_rows_and_code_are_found_each_by_itself(client: httpx.Client) -
     assert lines == [
         "Log rotation</li>",
         "They are followed through each rotation.</li>",
-        "| `rotation` | how often |</li>",
+        "rotation, how often</li>",
         "rotation</li>",
     ]
 

@@ -21,6 +21,7 @@ LISTED = 100  # lines of an answer; whoever gets more has to name another word
 _INDEX = "README"
 _BEGINS = re.compile(r"[#|`-]|\d+\. |<!--")
 _MARK = re.compile(r" *```|\|--|<!--")
+_LINK = re.compile(r"\[([^\]]+)\]\([^()\s]+\)")
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def lines_of(page: str, markdown: str) -> Iterator[Line]:
     in_code = False
     for line in [*markdown.splitlines(), ""]:
         if parts and (in_code or not line or _BEGINS.match(line)):
-            yield Line(page, heading, " ".join(parts))
+            yield Line(page, heading, _plain(" ".join(parts)))
             parts = []
         if line.lstrip().startswith("```"):
             in_code = not in_code
@@ -93,6 +94,12 @@ def lines_of(page: str, markdown: str) -> Iterator[Line]:
             heading = line.lstrip("# ")
         if line and not _MARK.match(line):
             parts.append(line.strip("# "))
+
+
+def _plain(text: str) -> str:
+    """The text without what only marks it."""
+    cells = _LINK.sub(r"\1", text).removeprefix("- ").strip("|").split("|")
+    return ", ".join(cell.strip() for cell in cells if cell.strip()).replace("`", "")
 
 
 def _form(words: str) -> str:
