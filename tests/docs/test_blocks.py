@@ -13,7 +13,7 @@ import yaml
 
 from tests.support.programs.commands import run
 from tests.support.programs.debian import tool
-from tests.support.programs.documented import PAGES, READMES, TOP, Block, blocks
+from tests.support.programs.documented import PAGES, READMES, RUNBOOKS, TOP, Block, blocks
 from tests.support.programs.require import require
 from zope_exporter.alerting.thresholds import read_thresholds
 from zope_exporter.cli.main import main
@@ -54,7 +54,10 @@ def calls(block: Block) -> list[list[str]]:
     return [shlex.split(line, comments=True) for line in lines]
 
 
-@pytest.mark.parametrize("block", [block for block in BLOCKS if calls(block)], ids=str)
+CALLING = [block for block in (*BLOCKS, *blocks(*RUNBOOKS)) if calls(block)]
+
+
+@pytest.mark.parametrize("block", CALLING, ids=str)
 def test_it_calls_commands_with_flags_that_there_are(block: Block) -> None:
     if block.language in {"yaml", "dockerfile"}:
         return

@@ -8,6 +8,7 @@ from pathlib import Path
 TOP = Path(__file__).parents[3]
 DOCS = TOP / "exporter/docs"
 PAGES = sorted(DOCS.glob("*.md"))
+RUNBOOKS = sorted((TOP / "alerts/runbooks").glob("*.md"))
 READMES = [TOP / "README.md", TOP / "alerts/README.md", TOP / "grafana/README.md"]
 
 _BLOCK = re.compile(
