@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import bcrypt
 import httpx
 import pytest
 from starlette.applications import Starlette
@@ -114,3 +115,13 @@ def test_those_that_are_shipped() -> None:
         page = httpx.get(f"{server.url}/docs/metrics")
     assert '<a href="/docs/installation">' in overview.text
     assert "<td><code>zope_process_up</code></td>" in page.text
+
+
+@pytest.mark.parametrize("path", ["/docs", "/docs?q=backup", "/docs/metrics"])
+def test_the_password_of_the_metrics_is_asked_for(path: str, tmp_path: Path) -> None:
+    password = bcrypt.hashpw(b"geheim", bcrypt.gensalt(4)).decode()
+    config = tmp_path / "web.yml"
+    config.write_text(f'basic_auth_users: {{alice: "{password}"}}\n')
+    with serving(Starlette(routes=documentation_routes("/page.css")), config) as server:
+        assert httpx.get(f"{server.url}{path}").status_code == 401
+        assert httpx.get(f"{server.url}{path}", auth=("alice", "geheim")).status_code == 200
