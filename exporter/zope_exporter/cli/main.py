@@ -82,7 +82,7 @@ def main() -> None:
     """Prometheus exporter for Zope, ZODB, ZEO and Plone.
 
     Without a command it serves metrics. Without a configuration it watches all Zope and ZEO
-    processes of this host.
+    processes of this host. A running exporter has its documentation at /docs.
     """
 
 
