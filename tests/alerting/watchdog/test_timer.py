@@ -122,7 +122,7 @@ def test_what_could_not_be_told_is_tried_again_and_again_and_counted(
     channel.broken = False
     with caplog.at_level("INFO"):
         bench.pass_(900)
-    assert caplog.messages == [line, "people can be told by channel 0 again"]
+    assert caplog.messages == [line, "people can be notified by channel 0 again"]
     assert bench.told == [True]
     assert MESSAGES(1, channel="channel 0", outcome="sent") in bench.samples()
 

@@ -180,7 +180,7 @@ def test_a_failing_inventory_is_told() -> None:
     watch = LogWatch(sources, lambda _: Lines(), LogStore(None), interval=3600)
     watch.start()
     for _ in range(2):  # the thread has not died of it
-        with pytest.raises(LogError, match="not looked at: no inventory"):
+        with pytest.raises(LogError, match="not read: no inventory"):
             watch.refresh(30)
     watch.stop(30)
 
