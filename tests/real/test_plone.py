@@ -11,7 +11,7 @@ from tests.support.programs.exporter import Page, serving, zope_exporter
 from tests.support.programs.processes import eventually
 from tests.support.programs.require import require
 from tests.support.zopes.agent_installed import with_agent
-from tests.support.zopes.environments import environment
+from tests.support.zopes.environments import Environment, environment
 from tests.support.zopes.plones import PloneInstance
 
 # Other Zopes of this host are in directories called `instance`.
@@ -23,11 +23,14 @@ CRITICAL = 2
 
 
 @pytest.fixture(scope="module")
-def plone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PloneInstance]:
-    """One for all tests; the last of them deletes the site in it."""
-    home = tmp_path_factory.mktemp("plone")
-    copy = with_agent(require(environment, "plone6"), home / "environment")
-    instance = PloneInstance(copy, home / NAME)
+def plone6(tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    return with_agent(require(environment, "plone6"), tmp_path_factory.mktemp("plone6") / "plone")
+
+
+@pytest.fixture(scope="module")
+def plone(plone6: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PloneInstance]:
+    """One for all tests of it; the last of them deletes the site in it."""
+    instance = PloneInstance(plone6, tmp_path_factory.mktemp("plone") / NAME)
     with instance:
         yield instance
 
@@ -101,6 +104,37 @@ def test_it_is_found_without_configuration_and_what_it_logs_is_counted(
     assert value(page, "zope_cache_target_objects", database="main") == 30000
     assert (value(page, "zope_cache_objects", state="active") or 0) > 0
     assert value(page, "zope_worker_threads") == plone.threads
+
+
+def test_what_it_logs_to_stderr_is_counted_too(plone6: Environment, tmp_path: Path) -> None:
+    config = tmp_path / "zope-exporter.yml"
+    requests, records = "zope_http_requests_total", "zope_event_log_records_total"
+    plone = PloneInstance(plone6, tmp_path / NAME, log_file=False)
+    instances = f"[{{wsgi_ini: {plone.zope_ini}}}]"
+    config.write_text(f"discover: false\nsites: [{{name: {NAME}, instances: {instances}}}]\n")
+    with plone:
+        flags = ("--config.file", config)
+        with serving(tmp_path / "state", *flags, log=tmp_path / "exporter.log") as exporter:
+            before = eventually(lambda: agent_answers(exporter.page()))
+            assert before is not None
+            seen = ask(plone)
+
+            def logged() -> Page | None:
+                page = exporter.page()
+                counted = without_probes(grown(before, page, requests, "method", "code"))
+                return page if counted.total() >= seen.total() else None
+
+            page = eventually(logged)
+            assert page is not None
+    assert without_probes(grown(before, page, requests, "method", "code")) == seen
+    assert grown(before, page, records, "severity")["ERROR",] == TIMES
+    assert of_plone(page, "zope_log_size_bytes") == {}
+    for source in ("access_log", "event_log"):
+        assert value(page, "zope_source_watched", source=source) == 1
+
+
+def agent_answers(page: Page) -> Page | None:
+    return page if value(page, "zope_agent_up") == 1 else None
 
 
 def test_check_asks_for_a_page_of_the_site_and_that_one_is_missed(

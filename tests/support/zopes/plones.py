@@ -1,5 +1,6 @@
-"""A real Plone, laid out as cookiecutter-zope-instance 3.1 does with `log_file: true`."""
+"""A real Plone, laid out as cookiecutter-zope-instance 3.1 does with either log setting."""
 
+import re
 from dataclasses import dataclass
 
 from tests.support.programs.commands import run
@@ -161,7 +162,12 @@ transaction.commit()
 
 @dataclass
 class PloneInstance(ZopeInstance):
-    """With a site called Plone in it."""
+    """With a site called Plone in it; without `log_file`, as by default, all it logs is stderr."""
+
+    log_file: bool = True
+
+    def start(self, timeout: float = 300) -> None:
+        super().start(timeout)
 
     def _make(self) -> None:
         # A manager without a browser deletes it in a request; plone.protect wants a form for that.
@@ -170,9 +176,14 @@ class PloneInstance(ZopeInstance):
             (self.home / directory).mkdir(parents=True)
         self.zope_conf.write_text(_CONF.format(home=self.home))
         ini = _INI.format(home=self.home, port=self.port, threads=self.threads)
-        self.zope_ini.write_text(ini)
+        self.zope_ini.write_text(ini if self.log_file else _to_stderr(ini))
         (self.home / "etc/site.zcml").write_text(_ZCML)
         create = self.home.with_name(self.home.name + "-create.py")
         create.write_text(_CREATE)
         zconsole = self.environment.script("zconsole")
         run([zconsole, "run", self.zope_conf, create], self._log, timeout=300)
+
+
+def _to_stderr(ini: str) -> str:
+    without = re.sub(r"\[handler_(?:eventlog|accesslog)\]\n(?:\w.*\n)*", "", ini)
+    return re.sub(r", (?:eventlog|accesslog)\b", "", without)
