@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from tests.support.programs.exporter import serving
@@ -44,3 +45,11 @@ def test_a_socket_of_systemd_is_served_instead(tmp_path: Path, quiet_config: Pat
     with serving(tmp_path, *flags, log=tmp_path / "log", within=within) as running:
         assert running.url.startswith("http://127.0.0.3:")
         assert httpx.get(f"{running.url}/-/healthy").status_code == 200
+
+
+def test_it_takes_as_many_open_files_as_it_may(tmp_path: Path, quiet_config: Path) -> None:
+    flags = ["--config.file", str(quiet_config)]
+    few = ("bash", "-c", 'ulimit -S -n 300; ulimit -H -n 3000; exec "$@"', "bash")
+    with serving(tmp_path, *flags, log=tmp_path / "log", within=few) as running:
+        found = psutil.Process(running.process.pid).rlimit(psutil.RLIMIT_NOFILE)
+    assert found == (3000, 3000)

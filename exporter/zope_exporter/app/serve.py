@@ -3,6 +3,7 @@
 import ctypes
 import logging
 import os
+import resource
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
@@ -51,6 +52,7 @@ def serve_on(
     tokens = TokenFile(config.actions.token_file) if config.actions else None
     limits = read_limits(config.thresholds)
     _bound_heaps()
+    _take_all_descriptors()
     exporter = Exporter(config)
     try:
         app = make_app(
@@ -113,3 +115,11 @@ def _bound_heaps() -> None:
     # Each scrape runs in many short threads, and glibc would keep a heap for every one of them.
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
+
+
+def _take_all_descriptors() -> None:
+    # Each log takes one, each Zope several while it is asked: 300 of them need more than the 1,024
+    # that a shell gives. What is allowed at most is not ours to raise.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
