@@ -13,6 +13,7 @@ Write = Callable[[str], Path]
 
 FULL = """
 state_dir: state
+scan_memory: 1.5GB
 discover: false
 sites:
   - name: intranet
@@ -63,6 +64,7 @@ def test_without_a_file_everything_has_a_default() -> None:
     assert config.discover
     assert config.sites == ()
     assert config.state_dir is None
+    assert config.scan_memory == 256_000_000
 
 
 @pytest.mark.parametrize("text", ["", "# only a comment\n", "sites: []\n"])
@@ -74,6 +76,7 @@ def test_every_key_together(write: Write, tmp_path: Path) -> None:
     config = load_config(write(FULL))
     (site,) = config.sites
     assert config.state_dir == tmp_path / "state"
+    assert config.scan_memory == 1_500_000_000
     assert site.instances[0].wsgi_ini == tmp_path / "etc/zope.ini"
     assert site.instances[0].zope_conf == Path("/srv/zope/etc/zope.conf")
     assert site.instances[0].agent == tmp_path / "var/agent.sock"
@@ -98,7 +101,8 @@ BAD = [
     ("site: []", ":1: site: unknown key (did you mean sites?)"),
     (
         "nonsense: 1",
-        ":1: nonsense: unknown key (known here: actions, discover, sites, state_dir, thresholds)",
+        ":1: nonsense: unknown key (known here: actions, discover, scan_memory, sites,"
+        " state_dir, thresholds)",
     ),
     ("actions: {}", ":1: actions.token_file: is required"),
     (
@@ -118,6 +122,7 @@ BAD = [
         ":2: sites[0].backup.keep_full: Input should be greater than or equal to 1",
     ),
     ("discover: 17", ":1: discover: must be true or false"),
+    ("scan_memory: 5M", ":1: scan_memory: is not a size (a number and a unit: 500kB, 64MB, 1.5GB)"),
     ("state_dir: [a]", ":1: state_dir: must be a path (put it in quotes)"),
     ("sites: intranet", ":1: sites: must be a list (start each entry with a dash)"),
     ("sites:\n- intranet", ":2: sites[0]: must hold keys with values"),

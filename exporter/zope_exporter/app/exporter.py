@@ -58,7 +58,15 @@ class Exporter:
         coverage = Coverage(
             self._watcher.inventory, lambda: Logs(self._logs.sources(), by_syslog, patterns)
         )
-        collectors = build(self._watcher, self._logs, catalog, self._receivers, state, coverage)
+        collectors = build(
+            self._watcher,
+            self._logs,
+            catalog,
+            self._receivers,
+            state,
+            coverage,
+            config.scan_memory,
+        )
         self.alerting = Alerting(config.actions, self.runner, state, problem)
         self.registry = Registry([*collectors, *self.alerting.collectors, self.limit])
         self.last_scrape = LastScrape(

@@ -64,15 +64,17 @@ def build(
     receivers: Sequence[SyslogReceiver],
     state: Path | None,
     coverage: Coverage,
+    scan_memory: int | None = None,
 ) -> list[Registered]:
     """Return all collectors; they read what the watcher has found at the time of each scrape.
 
-    `state` is the state file, None to keep nothing.
+    `state` is the state file, None to keep nothing; `scan_memory` is how many bytes of
+    memory the scans of all Data.fs may take.
     """
     return [
         *build_passing(watcher, logs, catalog, coverage, receivers),
         BlobCollector(watcher.inventory),
-        DataFsCollector(watcher.inventory, state),
+        DataFsCollector(watcher.inventory, state, memory=scan_memory),
         GrowthCollector(watcher.inventory, state),
         SyslogCollector(receivers),
     ]

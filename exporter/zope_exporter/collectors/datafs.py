@@ -12,7 +12,8 @@ from zope_exporter.storage.filestorage.datafile import FileStorageError
 from zope_exporter.storage.filestorage.follow import Followed
 from zope_exporter.storage.filestorage.format import time_of
 from zope_exporter.storage.filestorage.rescan import Background, Rescan
-from zope_exporter.storage.filestorage.state import Findings, Known, Store
+from zope_exporter.storage.filestorage.scan_memory import ScanMemory
+from zope_exporter.storage.filestorage.state import DIRECTORY, Findings, Known, Store
 from zope_exporter.system.open_files import Identity
 
 from .filestorage import settled
@@ -78,7 +79,8 @@ SCAN_TIME = Metric(
 class DataFsCollector:
     """Counts new commits at each scrape, and scans from `start` to `stop`.
 
-    `state` is the state file, None to keep nothing.
+    `state` is the state file, None to keep nothing. The scans take up to `memory` bytes, and have
+    what is beyond that in files beside the state file.
     """
 
     name = "datafs"
@@ -98,10 +100,12 @@ class DataFsCollector:
         state: Path | None = None,
         pause: Callable[[float], object] | None = None,
         clock: Callable[[], float] = time.time,
+        memory: int | None = None,
     ) -> None:
         self._inventory = inventory
         self._state = state
         self._clock = clock
+        self._memory = ScanMemory(memory, state.parent / DIRECTORY if state else None)
         self._pause = pause or threading.Event().wait
         self._background = Background(self._rescan)
 
@@ -130,7 +134,8 @@ class DataFsCollector:
         ]
 
     def _rescan(self, path: Path) -> Rescan:
-        return Rescan(Followed(path, Store(self._state, path) if self._state else None))
+        store = Store(self._state, path) if self._state else None
+        return Rescan(Followed(path, store), memory=self._memory)
 
     def _collect(
         self, rescan: Rescan, storage: Storage, labels: dict[str, str]

@@ -11,9 +11,10 @@ from zope_exporter.discovery.conf.address import zeo_address
 
 from .actions import ActionsConfig, BackupConfig
 from .logs import LogsConfig
-from .types import FilePath, Name, Regex, Seconds, Section, UnixSocket, unique, wrong
+from .types import Bytes, FilePath, Name, Regex, Seconds, Section, UnixSocket, unique, wrong
 
 MAX_PROBE_SECONDS = 60.0
+SCAN_MEMORY = 256_000_000
 
 
 def _probe_timeout(seconds: float) -> float:
@@ -166,6 +167,9 @@ class Config(Section):
     state_dir: FilePath | None = None
     """Directory for the state; by default $STATE_DIRECTORY, else /var/lib/zope-exporter, else
     ~/.local/state/zope-exporter, the first one that is writable."""
+    scan_memory: Bytes = SCAN_MEMORY
+    """How much memory the scans of all Data.fs may use; what they need beyond it is kept in files
+    without a name in `state_dir` until they end."""
     discover: bool = True
     """Whether to search for running Zopes and ZEO servers beside those given under `sites`."""
     sites: Annotated[tuple[SiteConfig, ...], unique("sites")] = ()

@@ -10,6 +10,9 @@ from pydantic_core import PydanticCustomError
 
 from zope_exporter.system.humanize import seconds
 
+_FACTORS = {"kB": 1000, "MB": 1000**2, "GB": 1000**3}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?(kB|MB|GB)")
+
 
 def wrong(reason: str, remedy: str = "") -> PydanticCustomError:
     """Make the error of a validator; `remedy` is shown to the reader beside the reason."""
@@ -21,6 +24,13 @@ def _seconds(value: object) -> float:
     if found is None:
         raise wrong("is not a duration", "a number and a unit: 500ms, 5s, 10m, 26h, 7d")
     return found
+
+
+def _bytes(value: object) -> int:
+    match = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise wrong("is not a size", "a number and a unit: 500kB, 64MB, 1.5GB")
+    return int(float(match[1]) * _FACTORS[match[2]])
 
 
 def _name(text: str) -> str:
@@ -72,6 +82,7 @@ def unique(what: str) -> AfterValidator:
 Name = Annotated[str, AfterValidator(_name)]
 FilePath = Annotated[Path, AfterValidator(_from_directory)]
 UnixSocket = Annotated[FilePath, BeforeValidator(_unix_socket)]
+Bytes = Annotated[int, BeforeValidator(_bytes)]
 Seconds = Annotated[float, BeforeValidator(_seconds)]
 Regex = Annotated[str, AfterValidator(_regex)]
 

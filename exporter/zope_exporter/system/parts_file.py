@@ -6,10 +6,11 @@ For what is too big for the state file: whoever writes that keeps all others wai
 import json
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import TypeVar
 
 from .fsync import sync_directory
 from .state import StateError, give_to_owner, make_directory
@@ -18,6 +19,9 @@ BEGINNING = b"zope-exporter parts 1\n"
 LONGEST_HEADER = 1 << 20
 UNFINISHED = ".new"
 
+Part = bytes | bytearray | memoryview
+Read = TypeVar("Read", bytearray, memoryview)
+
 
 class PartsFile:
     """A file in a directory of ours within the state directory; only one process writes it."""
@@ -25,7 +29,7 @@ class PartsFile:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def save(self, parts: Mapping[str, bytes]) -> None:
+    def save(self, parts: Mapping[str, Part]) -> None:
         """Put these parts in place of all that is kept; without any, keep no file. StateError."""
         try:
             if parts:
@@ -36,18 +40,21 @@ class PartsFile:
             remedy = "make room, and let the exporter's user write there"
             raise StateError(f"{self._path}: {error.strerror}; {remedy}") from error
 
-    def load(self) -> dict[str, bytes]:
-        """Return what is kept: nothing if that cannot be relied on. Raises StateError."""
+    def load(self, room: Callable[[int], Read]) -> dict[str, Read]:
+        """Return what is kept, each part where `room` has so many bytes for it.
+
+        That is nothing if it cannot be relied on. Raises StateError.
+        """
         try:
             with self._path.open("rb") as file:
-                return _read(file)
+                return _read(file, room)
         except FileNotFoundError:
             return {}
         except OSError as error:
             remedy = "let the exporter's user read it"
             raise StateError(f"{self._path}: {error.strerror}; {remedy}") from error
 
-    def _write(self, parts: Mapping[str, bytes]) -> None:
+    def _write(self, parts: Mapping[str, Part]) -> None:
         make_directory(self._path.parent)
         header = [(name, len(part), zlib.crc32(part)) for name, part in parts.items()]
         unfinished = self._path.with_name(self._path.name + UNFINISHED)
@@ -69,15 +76,17 @@ class PartsFile:
         sync_directory(self._path.parent)
 
 
-def _read(file: BinaryIO) -> dict[str, bytes]:
+def _read(file: BufferedReader, room: Callable[[int], Read]) -> dict[str, Read]:
     """Return the parts; none of a file of another kind, or one that was damaged."""
     if file.readline(len(BEGINNING)) != BEGINNING:
         return {}
-    parts = {}
+    parts: dict[str, Read] = {}
     try:
         for name, length, checksum in json.loads(file.readline(LONGEST_HEADER)):
-            part = parts[name] = file.read(length)
-            if len(part) != length or zlib.crc32(part) != checksum:
+            if length > os.fstat(file.fileno()).st_size:
+                return {}
+            part = parts[name] = room(length)
+            if file.readinto(part) != length or zlib.crc32(part) != checksum:
                 return {}
     except (ValueError, TypeError, MemoryError):
         return {}

@@ -1,7 +1,9 @@
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from ZODB.utils import p64, z64
 
@@ -16,11 +18,12 @@ from zope_exporter.storage.filestorage.references import REFERENCES_A_STEP, Refe
 def found(data: bytes, oids: list[int]) -> list[int]:
     """Which of the objects one record refers to."""
     references = References(np.array(oids, np.uint64))
+    references.order = np.zeros(1, np.uint32)
     array = np.frombuffer(data, np.uint8)
-    one = np.zeros(1, np.uint32)
-    doubtful = references.find(array, np.array([0]), np.array([len(data)]), one)
+    doubtful = references.find(array, np.array([0]), np.array([len(data)]), np.array([0]))
     assert not len(doubtful)
-    return [oids[row] for row in references.targets]
+    references.take(1)
+    return [oids[row] for row in references.targets.values]
 
 
 def reachable(references: References) -> list[int]:
@@ -56,27 +59,37 @@ def test_unknown_objects_and_ends_of_records() -> None:
     assert found(data, []) == []
 
 
+def referring(targets: Sequence[npt.NDArray[np.uint32]]) -> References:
+    """Objects that refer to these others, read in an order that is not that of their ids."""
+    references = References(np.arange(len(targets), dtype=np.uint64))
+    references.order = np.random.default_rng(17).permutation(len(targets)).astype(np.uint32)
+    references.targets.extend(np.concatenate([targets[row] for row in references.order]))
+    counts = [len(targets[row]) for row in references.order]
+    references.ends.extend(np.cumsum(counts).astype(np.uint64))
+    return references
+
+
 def test_reachable_in_circles_and_long_chains() -> None:
-    references = References(np.arange(1000, dtype=np.uint64))
-    for source in range(900):
-        references.sources.append(source)
-        references.targets.append((source + 1) % 900)
-    references.sources.extend([950, 951])
-    references.targets.extend([951, 950])
-    assert reachable(references) == list(range(900))
+    rows = np.arange(1000, dtype=np.uint32)
+    following = np.where(rows < 900, (rows + 1) % 900, rows)
+    following[950:952] = 951, 950
+    targets = [following[row : row + 1] for row in rows]
+    assert reachable(referring(targets)) == list(range(900))
 
 
 def test_reachable_a_part_at_a_time() -> None:
-    """As many references as parts divide, in no order, to many from one and to one from many."""
-    count = 4 * REFERENCES_A_STEP
-    references = References(np.arange(count + 10, dtype=np.uint64))
-    dice = np.random.default_rng(17)
-    targets = np.arange(1, count, dtype=np.uint32)
-    sources = np.where(targets % 3, targets // 8, 0).astype(np.uint32)
-    order = dice.permutation(np.repeat(np.arange(count - 1), 2))
-    references.sources.frombytes(sources[order].tobytes())
-    references.targets.frombytes(targets[order].tobytes())
-    assert reachable(references) == list(range(count))
+    """More references than are followed at once, to many from one and to one from many."""
+    count = 2 * REFERENCES_A_STEP
+    rows = np.arange(count, dtype=np.uint32)
+    targets = [np.repeat(rows[8 * row + 1 : 8 * row + 9], 2) for row in rows[:-10]]
+    targets[0] = rows[1:count:3]
+    targets += [rows[:0]] * 10
+    met, newest = {0}, {0}
+    while newest:
+        newest = {target for row in newest for target in targets[row].tolist()} - met
+        met |= newest
+    assert len(met) > REFERENCES_A_STEP
+    assert reachable(referring(targets)) == sorted(met)
 
 
 def test_references_in_large_records_and_over_window_edges(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from tests.support.databases.history import write_large
 from tests.support.programs.processes import eventually
 from zope_exporter.storage.filestorage.follow import Followed
-from zope_exporter.storage.filestorage.rescan import Background, Rescan
+from zope_exporter.storage.filestorage.rescan import SCANS_AT_ONCE, Background, Rescan
 
 ASKING = 8
 DEADLINE = 30.0
@@ -78,8 +78,33 @@ def test_one_thread_steps_a_scan_however_many_ask_for_it(tmp_path: Path) -> None
     assert threading.get_ident() not in rescan.threads
 
 
+def test_only_some_scans_are_under_way_at_once_and_all_are_done(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{number}.fs" for number in range(2 * SCANS_AT_ONCE)]
+    for path in paths:
+        write_large(path, 15_000)
+    at_once: list[int] = []
+
+    class Counting(Rescan):
+        def step(self) -> bool:
+            at_once.append(sum(each.is_under_way for each in background.keep(paths).values()))
+            return super().step()
+
+    background = Background(lambda path: Counting(Followed(path)))
+    background.keep(paths)
+    background.start()
+    try:
+        eventually(lambda: all(is_done_of(each) for each in background.keep(paths).values()))
+    finally:
+        background.stop()
+    assert max(at_once) == SCANS_AT_ONCE
+
+
+def is_done_of(rescan: Rescan) -> bool:
+    return rescan.followed.known.findings is not None
+
+
 def is_done(background: Background, path: Path) -> bool:
-    return background.keep([path])[path].followed.known.findings is not None
+    return is_done_of(background.keep([path])[path])
 
 
 def test_it_begins_once_and_ends_though_it_never_began(tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ def test_next_run_goes_on_where_the_last_one_was_stopped(path: Path, tmp_path: P
     expected = scanned(path).contents
     assert expected is not None
     assert found.unreachable == expected.unreachable
-    assert Store(state, path).load_scan() == {}
+    assert Store(state, path).load_scan(bytearray) == {}
 
 
 def test_state_is_kept_now_and_then(path: Path, tmp_path: Path) -> None:
@@ -148,10 +148,10 @@ def test_state_is_kept_now_and_then(path: Path, tmp_path: Path) -> None:
     _, rescan = reader(path, state, clock)
     while rescan.progress < 0.2:
         rescan.step()
-    assert Store(state, path).load_scan() == {}
+    assert Store(state, path).load_scan(bytearray) == {}
     clock.now += SAVE_SECONDS
     rescan.step()
-    assert "place" in Store(state, path).load_scan()
+    assert "place" in Store(state, path).load_scan(bytearray)
 
 
 def test_once_a_day(path: Path, tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_a_kept_scan_that_cannot_be_gone_on_with_is_begun_anew(path: Path, tmp_p
         rescan.step()
     rescan.keep()
     store = Store(state, path)
-    kept = store.load_scan()
+    kept = store.load_scan(bytearray)
     # What an earlier version may have left: columns of which one is too short.
     store.save_scan({**kept, "transactions": kept["transactions"][:-400]})
     followed, rescan = reader(path, state, clock)
@@ -229,7 +229,7 @@ def test_a_checkpoint_of_a_scan_keeps_nobody_from_the_state_file(
     with open_state(state):  # of another process: a job that begins, say
         rescan.keep()
         rescan.keep()
-    assert "place" in Store(state, path).load_scan()
+    assert "place" in Store(state, path).load_scan(bytearray)
     assert finish(rescan)
     known = followed.known
     assert known.totals is not None

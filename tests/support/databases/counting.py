@@ -7,15 +7,16 @@ from tests.support.databases.history import Numbers
 from zope_exporter.storage.filestorage.datafile import opened
 from zope_exporter.storage.filestorage.reader import DataFile
 from zope_exporter.storage.filestorage.scan import Scan
+from zope_exporter.storage.filestorage.scan_memory import ScanMemory
 from zope_exporter.storage.filestorage.totals import Totals
 
 
-def scanned(path: Path, window: int = 1 << 20) -> Scan:
+def scanned(path: Path, window: int = 1 << 20, memory: ScanMemory | None = None) -> Scan:
     """A complete scan, with the index if there is one."""
     with opened(path) as descriptor:
         file = DataFile(path, descriptor, window)
         found = os.fstat(descriptor)
-        scan = Scan((found.st_dev, found.st_ino), found.st_size)
+        scan = Scan((found.st_dev, found.st_ino), found.st_size, memory)
         for _ in scan.steps(file):
             pass
     return scan

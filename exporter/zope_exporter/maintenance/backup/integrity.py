@@ -92,16 +92,16 @@ class _Objects(References):
         data: Bytes,
         starts: Rows,
         ends: Rows,
-        rows: Places,
+        numbers: Rows,
         before: int | None = None,
     ) -> Rows:
-        doubtful = super().find(data, starts, ends, rows, before)
+        doubtful = super().find(data, starts, ends, numbers, before)
         window = data.tobytes()
         at = window.find(BLOB_CLASS)
         while at >= 0:
             number = int(np.searchsorted(starts, at, "right")) - 1
             if number >= 0 and at - int(starts[number]) <= BLOB_CLASS_WITHIN:
-                self.blobs.append(int(rows[number]))
+                self.blobs.append(int(self.order[numbers[number]]))
             at = window.find(BLOB_CLASS, at + 1)
         return doubtful
 
@@ -126,9 +126,10 @@ class _Objects(References):
     def to_nothing(self) -> Iterator[tuple[int, int]]:
         """Yield row and target of the references to no object, or to a deleted one."""
         yield from self.dangling
-        targets = np.frombuffer(self.targets, np.uint32)
+        ends, targets = self.ends.values, self.targets.values
         for edge in np.flatnonzero(self.columns.data[targets] == 0).tolist():
-            yield self.sources[edge], int(self.columns.oids[self.targets[edge]])
+            number = int(np.searchsorted(ends, ends.dtype.type(edge), "right"))
+            yield int(self.order[number]), int(self.columns.oids[targets[edge]])
 
 
 def _dangling(

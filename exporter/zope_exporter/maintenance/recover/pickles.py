@@ -87,7 +87,7 @@ def _limit(what: int, most: int) -> None:
 
 def _go_through(file: DataFile, full_count: FullCount) -> None:
     columns = full_count.columns
-    walk = _Walk(file, columns.oids[columns.data > 0])
+    walk = _Walk(file, columns.oids[columns.data > 0].astype(np.uint64))
     for oid, data, size in _rows(columns):
         walk.look(oid, data, size - RECORD_HEADER.size)
     walk.end()

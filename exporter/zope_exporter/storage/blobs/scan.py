@@ -3,12 +3,10 @@
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
+from zope_exporter.system.idle_io import read_when_idle
 from zope_exporter.system.periodic import Periodic
 
 from .directory import BlobUsage, StoppedError, measure
@@ -110,9 +108,7 @@ class BlobScanner:
         self._walks.stop(timeout)
 
     def _walk(self) -> float:
-        with suppress(OSError, psutil.Error):
-            # Not the processor's priority: a thread that has to wait there may hold Python's lock.
-            psutil.Process(threading.get_native_id()).ionice(psutil.IOPRIO_CLASS_IDLE)
+        read_when_idle()
         began = time.monotonic()
         self._pace = pace = Pace(self._stopping, self._share)
         try:

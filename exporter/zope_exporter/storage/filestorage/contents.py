@@ -2,29 +2,27 @@
 
 import zlib
 from array import array
-from collections import defaultdict
 from collections.abc import Iterator
 from enum import Enum
 
 import numpy as np
-import numpy.typing as npt
 
-from .class_names import LONGEST_CLASS_PART, class_name
-from .current_records import Columns, Places, Rows
+from .class_bytes import OTHER, ClassBytes
+from .class_names import LONGEST_CLASS_PART
+from .current_records import Columns, Rows
+from .file_order import order_of, parts, up_to
 from .format import RECORD_HEADER
 from .pickle_machine import strong_references
 from .reader import DataFile
 from .records import ZLIB, unpacked
-from .references import LONGEST_REFERENCE, References
+from .references import LONGEST_REFERENCE, Flags, References
+from .scan_memory import ScanMemory
 from .state import Findings
 
 ROOT = 0
 CLASSES = 20
-MOST_CLASSES = 10_000
 WINDOW = 1 << 21
-ROWS_AT_ONCE = 1 << 17
 LARGEST_RECORD = 1 << 24  # that is held in memory, and may come of a compressed one
-OTHER = "other"  # what a class goes by that has no name, or none that is shown
 
 
 class Unknown(Enum):
@@ -43,47 +41,54 @@ class Contents:
     ZODB writes: encrypted, or damaged.
     """
 
-    def __init__(self, columns: Columns, overheads: "array[int]") -> None:
+    def __init__(
+        self, columns: Columns, overheads: "array[int]", memory: ScanMemory | None = None
+    ) -> None:
         self._columns = columns
         self._overheads = overheads
-        self.references = References(columns.oids)
-        self.classes: dict[str, int] = defaultdict(int)
+        self._memory = memory or ScanMemory()
+        self.references = References(columns.oids, self._memory)
+        self.class_bytes = ClassBytes()
         self.done = 0
         self.opaque = 0
-        self.total = int(np.count_nonzero(columns.data))
+        self.total = sum(
+            int(np.count_nonzero(columns.data[part])) for part in parts(len(columns.data))
+        )
         self.unreachable: int | None = None
         self.unknown: Unknown | None = None
-        self._names: dict[bytes, str] = {}
         # Of the window under way: it is read again if the scan is taken up from what is kept.
-        self._read_bytes: dict[str, int] = defaultdict(int)
         self._read_opaque = 0
-        self._nameless: set[int] = set()  # where they begin, until they have been gone through
+
+    @property
+    def classes(self) -> dict[str, int]:
+        """Bytes of data by class."""
+        return self.class_bytes.sums
 
     def steps(self, file: DataFile) -> Iterator[None]:
         """Read all, giving way after each window."""
-        yield from self._read_all(file)  # whose order of reading is forgotten before the rest
+        order = yield from order_of(self._columns.data, self._memory)
+        self.references.order = order[len(order) - self.total :]
+        yield from self._read_all(file.with_window(WINDOW))
         yield from self._reach()
 
     def _read_all(self, file: DataFile) -> Iterator[None]:
-        file = DataFile(file.path, file.descriptor, WINDOW)
-        rows = np.flatnonzero(self._columns.data).astype(np.uint32)
-        rows = rows[np.argsort(self._columns.data[rows])]
-        starts = self._columns.data[rows]
-        while self.done < len(rows):
-            base = int(starts[self.done])
+        columns, order = self._columns, self.references.order
+        while self.done < len(order):
+            base = int(columns.data[order[self.done]])
             file.load(base)
             if not file.filled:
                 raise file.damaged(base, "the file ends here")
-            begun = int(np.searchsorted(starts, np.uint64(base + file.filled)))
-            part = rows[self.done : begun]
-            offsets = (starts[self.done : begun] - np.uint64(base)).astype(np.int64)
-            ends = offsets + self._columns.sizes[part].astype(np.int64) - RECORD_HEADER.size
-            whole = begun - self.done - int(ends[-1] > file.filled)
+            begun = up_to(columns.data, order, self.done, base + file.filled - 1)
+            rows = order[self.done : begun]
+            offsets = columns.data[rows].astype(np.int64) - base
+            ends = offsets + columns.sizes[rows].astype(np.int64) - RECORD_HEADER.size
+            whole = len(rows) - int(ends[-1] > file.filled)
             if whole:
-                yield from self._read(file, offsets[:whole], ends[:whole], part[:whole])
+                numbers = np.arange(self.done, self.done + whole)
+                yield from self._read(file, offsets[:whole], ends[:whole], numbers)
             else:
-                yield from self._read_large(file, base, base + int(ends[0]), part)
-            self._count(max(whole, 1))
+                yield from self._read_large(file, base, base + int(ends[0]))
+            self._take(max(whole, 1))
             yield
 
     def findings(self, begun: float) -> Findings:
@@ -96,83 +101,76 @@ class Contents:
         rest = sum(self.classes.values()) - sum(size for _, size in named)
         return Findings(begun, {**dict(named), OTHER: rest}, self.unreachable, unknown)
 
-    def _count(self, records: int) -> None:
+    def _take(self, records: int) -> None:
         """Count what was read, which no step divides."""
-        for name, size in self._read_bytes.items():
-            self.classes[name] += size
+        self.class_bytes.take()
+        self.references.take(records)
         self.done += records
         self.opaque += self._read_opaque
-        self._read_bytes.clear()
         self._read_opaque = 0
 
-    def _read(self, file: DataFile, starts: Rows, ends: Rows, rows: Places) -> Iterator[None]:
+    def _read(self, file: DataFile, starts: Rows, ends: Rows, numbers: Rows) -> Iterator[None]:
         data = np.frombuffer(file.window, np.uint8, file.filled)
         is_packed = (data[starts] == ZLIB[0]) & (data[np.minimum(starts + 1, ends - 1)] == ZLIB[1])
         if is_packed.any():
             packed = zip(starts[is_packed].tolist(), ends[is_packed].tolist(), strict=True)
             records = (bytes(file.window[start:end]) for start, end in packed)
-            yield from self._read_packed(records, rows[is_packed])
-            starts, ends, rows = starts[~is_packed], ends[~is_packed], rows[~is_packed]
-        yield from self._look(file.window, file.filled, starts, ends, rows)
+            yield from self._read_packed(records, numbers[is_packed])
+            starts, ends, numbers = starts[~is_packed], ends[~is_packed], numbers[~is_packed]
+        yield from self._look(memoryview(file.window)[: file.filled], starts, ends, numbers)
 
-    def _read_packed(self, records: Iterator[bytes], rows: Places) -> Iterator[None]:
+    def _read_packed(self, records: Iterator[bytes], numbers: Rows) -> Iterator[None]:
         """Read records that are compressed, some at a time: of little can come much."""
         window, ends, held = bytearray(), [0], []
-        for record, row in zip(records, rows.tolist(), strict=True):
+        for record, number in zip(records, numbers.tolist(), strict=True):
             try:
                 window += unpacked(record, LARGEST_RECORD)
             except zlib.error:
-                self._take_opaque(row, len(record))
+                self._take_opaque(number, len(record))
                 continue
             ends.append(len(window))
-            held.append(row)
+            held.append(number)
             if len(window) >= WINDOW:
                 yield from self._look_unpacked(window, ends, held)
                 window, ends, held = bytearray(), [0], []
         if held:
             yield from self._look_unpacked(window, ends, held)
 
-    def _look_unpacked(self, window: bytearray, ends: list[int], rows: list[int]) -> Iterator[None]:
-        edges = np.array(ends, np.int64)
-        held = np.array(rows, np.uint32)
-        yield from self._look(window, len(window), edges[:-1], edges[1:], held)
-
-    def _look(
-        self, window: bytearray, filled: int, starts: Rows, ends: Rows, rows: Places
+    def _look_unpacked(
+        self, window: bytes | bytearray, ends: list[int], held: list[int]
     ) -> Iterator[None]:
-        find, known, classes = window.find, self._names.get, self._read_bytes
-        nameless = self._nameless
+        edges = np.array(ends, np.int64)
+        yield from self._look(memoryview(window), edges[:-1], edges[1:], np.array(held, np.int64))
+
+    def _look(self, window: memoryview, starts: Rows, ends: Rows, numbers: Rows) -> Iterator[None]:
+        rows = self.references.order[numbers]
         sizes = self._columns.sizes[rows].astype(np.int64) - RECORD_HEADER.size
-        for start, end, size in zip(starts.tolist(), ends.tolist(), sizes.tolist(), strict=True):
-            line = find(b"\n", start, end) + 1 or end
-            begin = bytes(window[start : find(b"\n", line, end) + 1])
-            classes[known(begin) or self._class(window, start, end, begin)] += size
-        data = np.frombuffer(window, np.uint8, filled)
-        doubtful = self.references.find(data, starts, ends, rows).tolist()
-        unnamed = np.searchsorted(starts, np.array(sorted(nameless), np.int64)).tolist()
-        nameless.clear()
+        data = np.frombuffer(window, np.uint8)
+        unnamed = self.class_bytes.add(data, starts, ends, sizes)
+        doubtful = self.references.find(data, starts, ends, numbers).tolist()
         for number in sorted({*doubtful, *unnamed}):
             record = bytes(window[int(starts[number]) : int(ends[number])])
-            yield from self._go_through(int(rows[number]), record, number not in unnamed)
+            yield from self._go_through(int(numbers[number]), record, number not in unnamed)
 
-    def _read_large(self, file: DataFile, start: int, end: int, row: Places) -> Iterator[None]:
-        size, rows = end - start, row[:1]
+    def _read_large(self, file: DataFile, start: int, end: int) -> Iterator[None]:
+        """Read the next record, which no window holds as a whole."""
+        size = end - start
         is_packed = bytes(file.window[: len(ZLIB)]) == ZLIB
         if size > LARGEST_RECORD:
             if is_packed:
-                self._take_opaque(int(row[0]), size)
+                self._take_opaque(self.done, size)
             else:
-                yield from self._read_parts(file, start, end, rows)
+                yield from self._read_parts(file, start, end)
         elif is_packed:
-            yield from self._read_packed(iter([file.read(size, start)]), rows)
+            yield from self._read_packed(iter([file.read(size, start)]), np.array([self.done]))
         else:
-            record = bytearray(file.read(size, start))
-            yield from self._look_unpacked(record, [0, size], rows.tolist())
+            yield from self._look_unpacked(file.read(size, start), [0, size], [self.done])
 
-    def _read_parts(self, file: DataFile, start: int, end: int, row: Places) -> Iterator[None]:
-        size, doubtful = end - start, False
-        name = self._class(file.window, 0, file.filled)
-        at = np.zeros(1, np.int64)
+    def _read_parts(self, file: DataFile, start: int, end: int) -> Iterator[None]:
+        doubtful = not self.class_bytes.add_one(
+            bytes(file.window[: min(file.filled, LONGEST_CLASS_PART)]), end - start
+        )
+        at, number = np.zeros(1, np.int64), np.array([self.done])
         while start < end:
             file.load(start)
             part = min(file.filled, end - start)
@@ -180,63 +178,49 @@ class Contents:
                 raise file.damaged(start, "the file ends here")
             step = part if part == end - start else max(part - LONGEST_REFERENCE, 1)
             data = np.frombuffer(file.window, np.uint8, part)
-            ends = np.array([part])
-            doubtful |= bool(len(self.references.find(data, at, ends, row, step)))
+            doubtful |= bool(len(self.references.find(data, at, np.array([part]), number, step)))
             start += step
             yield
-        self._read_bytes[name] += size
-        if doubtful or self._nameless:
-            self._nameless.clear()
-            self.references.unsure.append(int(row[0]))
+        if doubtful:
+            self.references.doubt(self.done)
 
-    def _go_through(self, row: int, record: bytes, is_named: bool) -> Iterator[None]:
+    def _go_through(self, number: int, record: bytes, is_named: bool) -> Iterator[None]:
         """Note the references of a record; one that names no class may be none of ZODB's at all."""
         try:
             references = yield from strong_references(record)
         except ValueError:
-            self.references.unsure.append(row)
+            self.references.doubt(number)
             self._read_opaque += not is_named
         else:
-            self.references.add(row, references)
+            self.references.add(number, references)
 
-    def _take_opaque(self, row: int, size: int) -> None:
-        self.references.unsure.append(row)
+    def _take_opaque(self, number: int, size: int) -> None:
+        self.references.doubt(number)
         self._read_opaque += 1
-        self._read_bytes[OTHER] += size
-
-    def _class(self, window: bytearray, start: int, end: int, begin: bytes = b"") -> str:
-        """Name a class; `begin`, if it names one alone, need not be looked into again."""
-        name = class_name(bytes(window[start : min(end, start + LONGEST_CLASS_PART)]))
-        if name is None:
-            self._nameless.add(start)
-            return OTHER
-        known = len(self.classes) + len(self._read_bytes)
-        if name not in self.classes and known >= MOST_CLASSES:
-            name = OTHER
-        if len(self._names) < MOST_CLASSES and class_name(begin) == name:
-            self._names[begin] = name
-        return name
+        self.class_bytes.add_one(b"", size)
 
     def _reach(self) -> Iterator[None]:
         oids, sizes = self._columns.oids, self._columns.sizes
-        root = int(np.searchsorted(oids, np.uint64(ROOT)))
-        if root == len(oids) or oids[root] != ROOT or not sizes[root]:
+        # The ids are in order, and the root's is the smallest that there is.
+        if not len(oids) or oids[0] != ROOT or not sizes[0]:
             self.unknown = Unknown.ROOTLESS
             return
-        reached = yield from self.references.reachable(root)
-        unsure = np.frombuffer(self.references.unsure, np.uint32)
-        if reached[unsure].any() or (reached & (sizes == 0)).any():
+        reached = yield from self.references.reachable(0)
+        is_lost = any((reached[part] & (sizes[part] == 0)).any() for part in parts(len(oids)))
+        if is_lost or reached[self.references.unsure.values].any():
             self.unknown = Unknown.REFERENCES
             return
-        everything = np.ones(len(oids), bool)
-        self.unreachable = self._kept(everything) - self._kept(reached)
+        self.unreachable = self._kept(None) - self._kept(reached)
 
-    def _kept(self, rows: npt.NDArray[np.bool_]) -> int:
-        """Return what these objects take in a packed file."""
-        sizes = self._columns.sizes
+    def _kept(self, rows: Flags | None) -> int:
+        """Return what these objects, None for all, take in a packed file."""
+        sizes, total = self._columns.sizes, 0
         holding = np.zeros(len(self._overheads), bool)
-        for begin in range(0, len(rows), ROWS_AT_ONCE):
-            part = slice(begin, begin + ROWS_AT_ONCE)
-            holding[self._columns.transactions[part][rows[part] & (sizes[part] > 0)]] = True
+        for part in parts(len(sizes)):
+            kept = sizes[part] > 0
+            if rows is not None:
+                kept &= rows[part]
+            holding[self._columns.transactions[part][kept]] = True
+            total += int(sizes[part].sum(where=kept, dtype=np.uint64))
         overheads = np.frombuffer(self._overheads, np.uint32)[holding]
-        return int(sizes.sum(where=rows)) + int(overheads.sum(dtype=np.uint64))
+        return total + int(overheads.sum(dtype=np.uint64))

@@ -10,9 +10,10 @@ from io import BufferedReader
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from .columns import Unsigned, fitting, zeros
 from .datafile import FileStorageError, opened
+from .scan_memory import ScanMemory
 
 PREFIX = 6
 SUFFIX = 2
@@ -29,14 +30,15 @@ class Index:
     """Where the current record of each object is, sorted by object id; it covers up to `end`."""
 
     end: int
-    oids: npt.NDArray[np.uint64]
-    positions: npt.NDArray[np.uint64]
+    oids: Unsigned
+    positions: Unsigned
 
 
-def read_index(path: Path) -> Index:
+def read_index(path: Path, memory: ScanMemory | None = None) -> Index:
     """Read an index file as ZODB has written it since 3.10; all else is an UnusableIndexError."""
     with opened(path) as descriptor, os.fdopen(descriptor, "rb", closefd=False) as stream:
-        return _Pickles(path, stream).index()
+        most = os.fstat(descriptor).st_size // (SUFFIX + PREFIX)
+        return _Pickles(path, stream).index(most, memory or ScanMemory())
 
 
 class _Pickles:
@@ -44,23 +46,26 @@ class _Pickles:
         self._path = path
         self._stream = stream
 
-    def index(self) -> Index:
+    def index(self, most: int, memory: ScanMemory) -> Index:
+        """Return the index of at most that many objects."""
         self._begin()
         end = self._number()
         self._expect(b".")
-        oids, positions = [], []
+        oids, positions = zeros(memory, most, np.uint32), zeros(memory, most, np.uint32)
+        count, last = 0, -1
         while (bucket := self._bucket()) is not None:
-            oids.append(bucket[0])
-            positions.append(bucket[1])
+            if int(bucket[0][0]) <= last or not np.all(bucket[0][:-1] < bucket[0][1:]):
+                raise self._unusable("its object ids are not in order")
+            part = slice(count, count + len(bucket[0]))
+            count, last = part.stop, int(bucket[0][-1])
+            if count > most:
+                raise self._unusable("it grew while it was read")
+            oids = fitting(memory, oids, last)
+            positions = fitting(memory, positions, int(bucket[1].max()))
+            oids[part], positions[part] = bucket
         if self._peek():
             raise self._unusable("something follows its end")
-        if not oids:
-            none = np.zeros(0, np.uint64)
-            return Index(end, none, none)
-        index = Index(end, np.concatenate(oids), np.concatenate(positions))
-        if not np.all(index.oids[:-1] < index.oids[1:]):
-            raise self._unusable("its object ids are not in order")
-        return index
+        return Index(end, oids[:count], positions[:count])
 
     def _begin(self) -> None:
         if self._peek() == b"\x80":  # protocol 1, which has no such mark, is Python 2's
@@ -80,7 +85,7 @@ class _Pickles:
                 return int(digits)
         raise self._unusable("it does not begin with a number")
 
-    def _bucket(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]] | None:
+    def _bucket(self) -> tuple[Unsigned, Unsigned] | None:
         self._begin()
         if self._peek() == b"N":
             self._expect(NO_MORE)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from itertools import takewhile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .datafile import FileStorageError, NotAFileStorageError
 from .format import (
@@ -25,6 +26,9 @@ from .format import (
     Transaction,
 )
 
+if TYPE_CHECKING:
+    from .page_cache import PageCache
+
 WINDOW = 1 << 20
 HEADERS_ONLY = 256
 LONGEST_CHAIN = 10_000
@@ -42,11 +46,15 @@ class DataFile:
     """A Data.fs open for reading.
 
     What is read forwards comes out of a window of `window` bytes, the only memory that it takes.
-    What a window holds is as old as its last reading, while others write to the file.
+    What a window holds is as old as its last reading, while others write to the file. With a
+    `cache`, what is read forwards does not stay in memory for that.
     """
 
-    def __init__(self, path: Path, descriptor: int, window: int = WINDOW) -> None:
+    def __init__(
+        self, path: Path, descriptor: int, window: int = WINDOW, cache: "PageCache | None" = None
+    ) -> None:
         self.path = path
+        self.cache = cache
         self.descriptor = descriptor
         self.window = bytearray(window)
         self.base = 0
@@ -58,11 +66,17 @@ class DataFile:
                 " copy, or restore a backup. If not, correct the path in zope.conf or zeo.conf"
             )
 
+    def with_window(self, window: int) -> "DataFile":
+        """Return a second reader of the same open file."""
+        return DataFile(self.path, self.descriptor, window, self.cache)
+
     def size(self) -> int:
         return os.fstat(self.descriptor).st_size
 
     def load(self, position: int) -> None:
         """Read the window again, from `position` on."""
+        if self.cache is not None:
+            self.cache.reads(position, len(self.window))
         self.base = position
         self.filled = os.preadv(self.descriptor, [self.window], position)
 

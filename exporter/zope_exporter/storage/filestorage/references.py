@@ -5,14 +5,16 @@ the few opcodes that come next, for a whole window at once; a record with anythi
 like an id, such as a weak reference, is gone through by `pickle_machine`. No pickle is run.
 """
 
-from array import array
 from collections.abc import Collection, Generator
 
 import numpy as np
 import numpy.typing as npt
 
+from .columns import Column, Unsigned, zeros
 from .current_records import Numbers, Places, Rows
+from .file_order import parts
 from .pickle_machine import OID_LENGTH
+from .scan_memory import ScanMemory
 
 Bytes = npt.NDArray[np.uint8]
 Flags = npt.NDArray[np.bool_]
@@ -24,6 +26,7 @@ REFERENCE_LENGTH = 2 + OID_LENGTH
 LONGEST_REFERENCE = REFERENCE_LENGTH + 4100
 # Data of eight bytes that is no object id is hardly ever as small a number.
 LARGEST_OID = 1 << 48
+ROWS_A_STEP = 1 << 16
 REFERENCES_A_STEP = 1 << 17
 
 _PUTS = {ord("q"): 2, ord("r"): 5, 0x94: 1}
@@ -34,27 +37,31 @@ _BINPERSID = ord("Q")
 
 
 class References:
-    """Collects references between rows of a sorted column of object ids, at 8 bytes each.
+    """Collects the references of records, in the order in which they are read, at 4 bytes each.
 
-    `unsure` are the rows of which not all references are known, or where one leads to no object: a
-    pack that comes to one of them ends with an error.
+    `order` says of which row each record is, in a sorted column of object ids, and `ends` where its
+    `targets`, which are rows, end. `unsure` are the rows of which not all references are known, or
+    where one leads to no object: a pack that comes to one of them ends with an error.
     """
 
-    def __init__(self, oids: Numbers) -> None:
+    def __init__(self, oids: Unsigned, memory: ScanMemory | None = None) -> None:
+        self.order: Places = np.zeros(0, np.uint32)
         self._oids = oids
-        self.sources = array("I")
-        self.targets = array("I")
-        self.unsure = array("I")
+        self._memory = memory or ScanMemory()
+        self.ends = Column(self._memory)
+        self.targets = Column(self._memory)
+        self.unsure = Column(self._memory)
+        self._new: list[tuple[Rows, Places]] = []  # records and targets that are not yet in order
 
     def find(
         self,
         data: Bytes,
         starts: Rows,
         ends: Rows,
-        rows: Places,
+        numbers: Rows,
         before: int | None = None,
     ) -> Rows:
-        """Note what the records in `data` refer to: each from a start to an end, with its row.
+        """Note what the records in `data` refer to: each from a start to an end, with its number.
 
         Return which of them have to be gone through; of those nothing is noted. References that
         do not begin `before` that place are passed over.
@@ -74,79 +81,95 @@ class References:
         doubtful = np.zeros(len(starts), bool)
         doubtful[records[~_are_strong(data, at + REFERENCE_LENGTH, ends[records])]] = True
         sure = ~doubtful[records]
-        self._note(rows[records[sure]], oids[sure], targets[sure], existing[sure])
+        self._note(numbers[records[sure]], oids[sure], targets[sure], existing[sure])
         return np.flatnonzero(doubtful)
 
-    def add(self, row: int, references: Collection[int]) -> None:
+    def add(self, number: int, references: Collection[int]) -> None:
         """Note what one record refers to."""
         oids = np.array(sorted(references), np.uint64)
-        self._note(np.full(len(oids), row, np.uint32), oids, *self._look_up(oids))
+        self._note(np.full(len(oids), number), oids, *self._look_up(oids))
+
+    def doubt(self, number: int) -> None:
+        """Note that it is not known what one record refers to."""
+        self.unsure.extend(self.order[number : number + 1])
+
+    def take(self, records: int) -> None:
+        """Keep what was found in that many records, the next ones in order."""
+        done = len(self.ends)
+        kept = len(self.targets)
+        counts = np.zeros(records, np.int64)
+        if self._new:
+            numbers, targets = map(np.concatenate, zip(*self._new, strict=True))
+            if np.any(numbers[1:] < numbers[:-1]):
+                targets = targets[np.argsort(numbers, kind="stable")]
+            counts += np.bincount(numbers - done, minlength=records)
+            self.targets.extend(targets)
+            self._new.clear()
+        self.ends.extend((kept + np.cumsum(counts)).astype(np.uint64))
+
+    def forget(self) -> None:
+        """Drop what was found in records that are going to be read again."""
+        self._new.clear()
 
     def unknown(self, rows: Places, oids: Numbers) -> None:
         """Take the references to objects that are not there."""
 
     def reachable(self, root: int) -> Generator[None, None, Flags]:
         """Find which rows can be reached from a row, giving way after each step."""
-        targets, edges = yield from self._by_source()
-        found = np.zeros(len(self._oids), bool)
-        found[root] = True
-        numbers = np.zeros(len(self._oids), np.uint32)
-        newest = np.array([root], np.uint32)
-        while len(newest):
-            following = []
-            for begin in range(0, len(newest), REFERENCES_A_STEP):
-                yield
-                rows = newest[begin : begin + REFERENCES_A_STEP].astype(np.int64)
-                reached = targets[_places(edges[rows], edges[rows + 1])]
-                reached = reached[~found[reached]]
-                # Of several references to one object the last keeps its number.
-                numbers[reached] = np.arange(len(reached))
-                following.append(reached[numbers[reached] == np.arange(len(reached))])
-                found[following[-1]] = True
-            newest = np.concatenate(following)
+        found = zeros(self._memory, len(self._oids), bool)
+        waiting = zeros(self._memory, len(self._oids), np.uint32)
+        numbers = yield from self._numbers()
+        targets = self.targets.values
+        found[root], waiting[0], count = True, root, 1
+        while count:
+            yield
+            rows = waiting[max(count - ROWS_A_STEP, 0) : count]
+            begins, ends = self._edges(numbers[rows])
+            # One record may hold as many references as thousands of others.
+            totals = np.cumsum((ends - begins)[::-1])
+            taken = max(int(np.searchsorted(totals, REFERENCES_A_STEP)), 1)
+            reached = targets[_places(begins[-taken:], ends[-taken:])]
+            reached = np.sort(reached[~found[reached]])
+            is_first = np.ones(len(reached), bool)
+            is_first[1:] = reached[1:] != reached[:-1]
+            reached = reached[is_first]
+            found[reached] = True
+            count += len(reached) - taken
+            waiting[count - len(reached) : count] = reached
         return found
 
-    def _by_source(self) -> Generator[None, None, tuple[Places, Rows]]:
-        """Return the targets in the order of their sources, and where those of each row begin.
+    def _numbers(self) -> Generator[None, None, Places]:
+        """Return the number of each row's record, one beyond the last for those without."""
+        numbers = zeros(self._memory, len(self._oids), np.uint32)
+        numbers[:] = len(self.order)
+        for part in parts(len(self.order)):
+            numbers[self.order[part]] = np.arange(part.start, part.stop)
+            yield
+        return numbers
 
-        A part at a time is put where it belongs: to sort all at once takes more memory, and nobody
-        else has a turn until it has ended.
-        """
-        sources = np.frombuffer(self.sources, np.uint32)
-        targets = np.frombuffer(self.targets, np.uint32)
-        parts = [
-            slice(begin, begin + REFERENCES_A_STEP)
-            for begin in range(0, len(sources), REFERENCES_A_STEP)
-        ]
-        edges = np.zeros(len(self._oids) + 1, np.int64)
-        for part in parts:
-            rows, counts = np.unique(sources[part], return_counts=True)
-            edges[rows] += counts
-            yield
-        np.cumsum(edges, out=edges)  # where those of each row end; each part moves it to the front
-        placed = np.zeros(len(targets), np.uint32)
-        for part in parts:
-            order = np.argsort(sources[part], kind="stable")
-            ordered = sources[part][order]
-            rows, firsts, counts = np.unique(ordered, return_index=True, return_counts=True)
-            edges[rows] -= counts
-            places = np.repeat(edges[rows] - firsts, counts) + np.arange(len(order))
-            placed[places] = targets[part][order]
-            yield
-        return placed, edges
+    def _edges(self, numbers: Places) -> tuple[Rows, Rows]:
+        """Return where the targets of some records begin, and where they end."""
+        all_ends, none = self.ends.values, len(self.order)
+        has_record = numbers < none
+        begins, ends = np.zeros(len(numbers), np.int64), np.zeros(len(numbers), np.int64)
+        ends[has_record] = all_ends[numbers[has_record]]
+        later = has_record & (numbers > 0)
+        begins[later] = all_ends[numbers[later] - 1]
+        return begins, ends
 
     def _look_up(self, oids: Numbers) -> tuple[Rows, Flags]:
         """Return the row of each object, and which of them are there."""
-        targets = np.searchsorted(self._oids, oids)
+        # A column that has to be made wider to be compared is copied each time.
+        targets = np.searchsorted(self._oids, oids.astype(self._oids.dtype))
         targets[targets == len(self._oids)] = 0
         return targets, self._oids[targets] == oids
 
-    def _note(self, rows: Places, oids: Numbers, targets: Rows, existing: Flags) -> None:
-        self.sources.frombytes(rows[existing].tobytes())
-        self.targets.frombytes(targets[existing].astype(np.uint32).tobytes())
+    def _note(self, numbers: Rows, oids: Numbers, targets: Rows, existing: Flags) -> None:
+        self._new.append((numbers[existing], targets[existing].astype(np.uint32)))
         if not existing.all():
-            self.unsure.frombytes(np.unique(rows[~existing]).tobytes())
-            self.unknown(rows[~existing], oids[~existing])
+            rows = self.order[numbers[~existing]]
+            self.unsure.extend(np.unique(rows))
+            self.unknown(rows, oids[~existing])
 
 
 def _places(begins: Rows, ends: Rows) -> Rows:

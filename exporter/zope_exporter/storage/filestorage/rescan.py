@@ -8,12 +8,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zope_exporter.system.idle_io import read_when_idle
+from zope_exporter.system.parts_file import Part
 from zope_exporter.system.periodic import Periodic
 from zope_exporter.system.state import StateError
 
 from .datafile import DataFileMissingError, FileStorageError, opened
 from .follow import Followed
 from .reader import DataFile
+from .scan_memory import ScanMemory
 
 if TYPE_CHECKING:
     from .scan import Scan
@@ -25,13 +28,20 @@ MISSING_SECONDS = 1.0
 SLICE_SECONDS = 0.01
 PAUSES_A_SLICE = 3.0
 IDLE_SECONDS = 1.0
+SCANS_AT_ONCE = 4  # each has windows of some megabytes
 
 
 class Rescan:
     """Scans in steps of some milliseconds; `problem` is why the last scan came to no end."""
 
-    def __init__(self, followed: Followed, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        followed: Followed,
+        clock: Callable[[], float] = time.time,
+        memory: ScanMemory | None = None,
+    ) -> None:
         self.followed = followed
+        self._memory = memory or ScanMemory()
         self.problem: Exception | None = None
         self._clock = clock
         self._scan: Scan | None = None
@@ -46,6 +56,10 @@ class Rescan:
         if scan is not None:
             return scan.progress
         return 1.0 if self.followed.known.findings else 0.0
+
+    @property
+    def is_under_way(self) -> bool:
+        return self._steps is not None
 
     def step(self) -> bool:
         """Do a step; False if nothing is to be done now. Only for one thread."""
@@ -77,20 +91,22 @@ class Rescan:
 
     def _all_steps(self) -> Iterator[None]:
         # numpy costs more memory than all else here, and most of the time nothing is scanned.
+        from .page_cache import PageCache
         from .scan import Scan, restored
 
         self.followed.look()
         if self.followed.behind:
             return
-        with opened(self.followed.path) as descriptor:
-            file = DataFile(self.followed.path, descriptor)
+        with opened(self.followed.path) as descriptor, PageCache(descriptor) as cache:
+            file = DataFile(self.followed.path, descriptor, cache=cache)
             found = os.fstat(descriptor)
             identity = found.st_dev, found.st_ino
             store = self.followed.store
             kept = {}
             with suppress(StateError):  # which every look says, too
-                kept = store.load_scan() if store else {}
-            self._scan = scan = restored(kept, file, identity) or Scan(identity, found.st_size)
+                kept = store.load_scan(self._memory.room) if store else {}
+            scan = restored(kept, file, identity, self._memory)
+            self._scan = scan = scan or Scan(identity, found.st_size, self._memory)
             begun = saved = self._clock()
             adopted = False
             for _ in scan.steps(file):
@@ -109,7 +125,7 @@ class Rescan:
         self._scan = None
         self._save({})
 
-    def _save(self, parts: Mapping[str, bytes]) -> None:
+    def _save(self, parts: Mapping[str, Part]) -> None:
         with suppress(StateError):
             if self.followed.store:
                 self.followed.store.save_scan(parts)
@@ -143,6 +159,7 @@ class Background:
         self._lock = threading.Lock()
         self._rescans: Mapping[Path, Rescan] = {}
         self._slices = Periodic("scan Data.fs", self._slice, IDLE_SECONDS, self._save)
+        self._reads_when_idle = False
 
     def start(self) -> None:
         """Begin to scan. Raises RuntimeError the second time."""
@@ -162,8 +179,14 @@ class Background:
             return self._rescans
 
     def _slice(self) -> float:
-        begun = time.monotonic()
-        busy = sum(self._work(rescan) for rescan in self._rescans.values())
+        if not self._reads_when_idle:
+            read_when_idle()
+            self._reads_when_idle = True
+        begun, busy, under_way = time.monotonic(), False, 0
+        for rescan in sorted(self._rescans.values(), key=lambda each: not each.is_under_way):
+            if under_way < SCANS_AT_ONCE:
+                busy |= self._work(rescan)
+                under_way += rescan.is_under_way
         return (time.monotonic() - begun) * PAUSES_A_SLICE if busy else IDLE_SECONDS
 
     def _save(self) -> None:

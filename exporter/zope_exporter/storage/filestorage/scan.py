@@ -7,25 +7,31 @@ current records' headers are read; then the data of the current records.
 import json
 from array import array
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
 
 from zope_exporter.system.open_files import Identity
+from zope_exporter.system.parts_file import Part
 
+from .columns import Array, Column
 from .contents import Contents
 from .current_records import Columns, CurrentRecords, Sweep
 from .datafile import FileStorageError, TornTailError, opened
+from .file_order import parts
 from .format import FIRST_TRANSACTION, LENGTH, PACKED, RECORD_HEADER, UNDONE, Transaction
 from .index import read_index
 from .reader import HEADERS_ONLY, DataFile
+from .scan_memory import NoRoomError, ScanMemory
 from .totals import Totals
 
 TRANSACTIONS_A_STEP = 1000
 RECORDS_A_STEP = 4000
 RECORDS_A_MERGE = 1 << 18
 _PLACE = ("position", "tid", "start", "packed")
+_READ = ("done", "opaque", "classes")
+_REFERENCES = ("ends", "targets", "unsure")
 
 
 @dataclass
@@ -75,11 +81,14 @@ class FullCount:
     def totals(self) -> Totals:
         """Return the totals, from which the count goes on commit by commit."""
         columns = self.columns
-        holding = columns.transactions[columns.sizes > 0]
-        live = np.bincount(holding, minlength=len(self.starts)).astype(np.uint32)
+        live = np.zeros(len(self.starts), np.uint32)
+        for part in parts(len(columns.oids)):
+            holding = columns.transactions[part][columns.sizes[part] > 0]
+            numbers, counts = np.unique(holding, return_counts=True)
+            live[numbers] += counts.astype(np.uint32)
         starts = np.frombuffer(self.starts, np.uint64)[live > 0]
         overheads = np.frombuffer(self.overheads, np.uint32)[live > 0]
-        kept = int(columns.sizes.sum()) + int(overheads.sum(dtype=np.uint64))
+        kept = int(columns.sizes.sum(dtype=np.uint64)) + int(overheads.sum(dtype=np.uint64))
         return Totals(
             position=self.position,
             tid=self.tid,
@@ -101,15 +110,15 @@ class FullCount:
         self.tid, self.start, self.position = transaction.tid, transaction.start, transaction.end
 
 
-def indexed(file: DataFile, path: Path) -> Generator[None, None, FullCount]:
+def indexed(file: DataFile, path: Path, memory: ScanMemory) -> Generator[None, None, FullCount]:
     """Count what an index file covers, from its current records alone.
 
     Raises UnusableIndexError for an index that is not one of this file, and DamagedError.
     """
-    index = read_index(path)
+    index = read_index(path, memory)
     full_count = FullCount()
     ends, last_filled = array("Q"), -1
-    headers = DataFile(file.path, file.descriptor, HEADERS_ONLY)
+    headers = file.with_window(HEADERS_ONLY)
     for number, transaction in enumerate(headers.transactions(full_count.position, full_count.tid)):
         if transaction.start >= index.end:
             break
@@ -120,11 +129,10 @@ def indexed(file: DataFile, path: Path) -> Generator[None, None, FullCount]:
         full_count.passed(transaction)
         if number % TRANSACTIONS_A_STEP == 0:
             yield
-    sweep = Sweep(file, index, full_count.starts, ends)
+    sweep = Sweep(file, index, full_count.starts, ends, memory)
     yield from sweep.steps()
     sweep.check_end(full_count.position, last_filled)
-    columns = Columns(index.oids, sweep.data, sweep.sizes, sweep.transactions)
-    full_count.current = CurrentRecords(columns)
+    full_count.current = CurrentRecords(sweep.columns, memory)
     return full_count
 
 
@@ -153,9 +161,10 @@ def walk(path: Path, seen: Callable[[int], object] = lambda _: None) -> FullCoun
 class Scan:
     """Counts all (`full_count`), then reads the current records (`contents`, None till then)."""
 
-    def __init__(self, identity: Identity, size: int) -> None:
+    def __init__(self, identity: Identity, size: int, memory: ScanMemory | None = None) -> None:
         self.identity = identity
-        self.full_count = FullCount()
+        self.memory = memory or ScanMemory()
+        self.full_count = FullCount(current=CurrentRecords(memory=self.memory))
         self.contents: Contents | None = None
         self._size = size
 
@@ -171,66 +180,76 @@ class Scan:
             if self.full_count.position == FIRST_TRANSACTION:
                 yield from self._count_indexed(file)
             yield from self.full_count.steps(file)
-            self.contents = Contents(self.full_count.columns, self.full_count.overheads)
+            columns, overheads = self.full_count.columns, self.full_count.overheads
+            self.contents = Contents(columns, overheads, self.memory)
         yield
         yield from self.contents.steps(file)
 
     def _count_indexed(self, file: DataFile) -> Iterator[None]:
         try:
             index = file.path.with_name(file.path.name + ".index")
-            self.full_count = yield from indexed(file, index)
+            self.full_count = yield from indexed(file, index, self.memory)
+        except NoRoomError:
+            raise
         except FileStorageError:
             # The walk from the first transaction on needs no index, and tells what is damaged.
             return
 
-    def parts(self) -> dict[str, bytes]:
-        """Return all that `restored` needs."""
-        full_count = self.full_count
+    def parts(self) -> dict[str, Part]:
+        """Return all that `restored` needs; it holds while the scan makes no step."""
+        full_count, contents = self.full_count, self.contents
         full_count.current.merge()
-        place = {name: getattr(full_count, name) for name in _PLACE}
-        parts = {
-            "place": json.dumps(place | {"identity": self.identity}).encode(),
+        columns: dict[str, Array] = dict(vars(full_count.columns))
+        texts: dict[str, object] = {}
+        if contents is not None:
+            columns |= {name: getattr(contents.references, name).values for name in _REFERENCES}
+            texts["contents"] = {name: getattr(contents, name) for name in _READ}
+        texts["place"] = {name: getattr(full_count, name) for name in _PLACE} | {
+            "identity": self.identity,
+            "types": {name: column.dtype.str for name, column in columns.items()},
+        }
+        return {
+            **{name: json.dumps(text).encode() for name, text in texts.items()},
+            **{name: column.view(np.uint8).data for name, column in columns.items()},
             "starts": full_count.starts.tobytes(),
             "overheads": full_count.overheads.tobytes(),
         }
-        parts |= {name: column.tobytes() for name, column in vars(full_count.columns).items()}
-        if self.contents is not None:
-            names = ("done", "opaque", "classes")
-            read = {name: getattr(self.contents, name) for name in names}
-            parts["contents"] = json.dumps(read).encode()
-            parts["sources"] = self.contents.references.sources.tobytes()
-            parts["targets"] = self.contents.references.targets.tobytes()
-            parts["unsure"] = self.contents.references.unsure.tobytes()
-        return parts
 
 
-def restored(parts: Mapping[str, bytes], file: DataFile, identity: Identity) -> Scan | None:
-    """Return the scan that was under way, None if it was of another file or is not understood."""
-    scan = Scan(identity, file.size())
+def restored(
+    parts: Mapping[str, Part], file: DataFile, identity: Identity, memory: ScanMemory | None = None
+) -> Scan | None:
+    """Return the scan that was under way, None if it was of another file or is not understood.
+
+    It takes over the parts, and writes to them.
+    """
+    scan = Scan(identity, file.size(), memory)
     try:
-        place = json.loads(parts["place"])
+        place = json.loads(bytes(parts["place"]))
+        types = place.pop("types")
         if tuple(place.pop("identity")) != identity or not place["start"]:
             return None
         if file.transaction(place["start"]).tid != place["tid"]:
             return None
-        columns = Columns(
-            np.frombuffer(parts["oids"], np.uint64),
-            np.frombuffer(parts["data"], np.uint64),
-            np.frombuffer(parts["sizes"], np.uint64),
-            np.frombuffer(parts["transactions"], np.uint32),
+        arrays = {name: np.frombuffer(parts[name], dtype) for name, dtype in types.items()}
+        columns = Columns(**{each.name: arrays[each.name] for each in fields(Columns)})
+        starts, overheads = (
+            array("Q", bytes(parts["starts"])),
+            array("I", bytes(parts["overheads"])),
         )
-        starts, overheads = array("Q", parts["starts"]), array("I", parts["overheads"])
         scan.full_count = FullCount(
-            **place, starts=starts, overheads=overheads, current=CurrentRecords(columns)
+            **place,
+            starts=starts,
+            overheads=overheads,
+            current=CurrentRecords(columns, scan.memory),
         )
         if "contents" in parts:
-            scan.contents = contents = Contents(columns, overheads)
-            read = json.loads(parts["contents"])
+            scan.contents = contents = Contents(columns, overheads, scan.memory)
+            read = json.loads(bytes(parts["contents"]))
             contents.done, contents.opaque = read["done"], read["opaque"]
             contents.classes.update(read["classes"])
-            contents.references.sources.frombytes(parts["sources"])
-            contents.references.targets.frombytes(parts["targets"])
-            contents.references.unsure.frombytes(parts["unsure"])
+            for name in _REFERENCES:
+                setattr(contents.references, name, Column(scan.memory, arrays[name]))
     except (ValueError, TypeError, KeyError, FileStorageError):
         return None
     return scan

@@ -8,7 +8,7 @@ files of its own, so that nobody who needs the state file waits for it.
 import json
 import os
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -16,7 +16,7 @@ from pathlib import Path
 from sqlite3 import Connection
 
 from zope_exporter.system.open_files import Identity
-from zope_exporter.system.parts_file import PartsFile
+from zope_exporter.system.parts_file import Part, PartsFile, Read
 from zope_exporter.system.state import open_state
 
 from .totals import Totals
@@ -84,7 +84,7 @@ class Store:
             counted = Counted(**json.loads(row[0]))
         except (ValueError, TypeError):
             return Known()
-        parts = self._totals.load()
+        parts = self._totals.load(bytearray)
         try:
             sums = json.loads(parts["sums"])
             identity = sums.pop("device"), sums.pop("inode")
@@ -123,12 +123,13 @@ class Store:
             parts["findings"] = json.dumps(vars(known.findings)).encode()
         self._totals.save(parts)
 
-    def save_scan(self, parts: Mapping[str, bytes]) -> None:
+    def save_scan(self, parts: Mapping[str, Part]) -> None:
         """Keep how far a scan has come; no parts mean that none is under way."""
         self._scan.save(parts)
 
-    def load_scan(self) -> dict[str, bytes]:
-        return self._scan.load()
+    def load_scan(self, room: Callable[[int], Read]) -> dict[str, Read]:
+        """Return what is kept of a scan, where `room` has so many bytes for each part."""
+        return self._scan.load(room)
 
     @contextmanager
     def _open(self) -> Iterator[Connection]:
