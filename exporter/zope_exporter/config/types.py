@@ -1,5 +1,6 @@
 """What all configuration files are made of: sections, and values with errors for people."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, get_args
