@@ -71,19 +71,21 @@ def test_a_scan_finds_the_same_wherever_its_arrays_are(
 
 
 def write_many(path: Path) -> None:
-    """Many small objects, each referring to the next one, with an index: too many to store them."""
+    """Many small objects, a tree of them, with an index: too many to store them one by one."""
     record = np.dtype(
         [
             *(("oid", ">u8"), ("tid", ">u8"), ("previous", ">u8"), ("transaction", ">u8")),
             *(("version", ">u2"), ("length", ">u8"), ("class", "V8"), ("opcode", "V2")),
-            *(("next", ">u8"), ("end", "V2")),
+            *(("left", ">u8"), ("between", "V3"), ("right", ">u8"), ("end", "V2")),
         ]
     )
     records = np.zeros(OBJECTS, record)
     records["oid"] = np.arange(OBJECTS)
-    records["tid"], records["transaction"], records["length"] = 1 << 56, 4, 20
+    records["tid"], records["transaction"], records["length"] = 1 << 56, 4, 31
     records["class"], records["opcode"] = np.void(b"cm\nI\n.\x80\x03"), np.void(b"C\x08")
-    records["next"] = np.minimum(records["oid"] + 1, OBJECTS - 1)
+    records["between"] = np.void(b"QC\x08")
+    for side, name in enumerate(("left", "right"), 1):
+        records[name] = np.minimum(2 * records["oid"] + side, OBJECTS - 1)
     records["end"] = np.void(b"Q.")
     body = records.tobytes()
     length = (23 + len(body)).to_bytes(8, "big")
