@@ -17,10 +17,10 @@ def file(tmp_path: Path) -> Path:
 
 def test_parts_come_back_as_they_were(file: Path) -> None:
     kept = PartsFile(file)
-    assert kept.load(bytearray) == {}
+    assert kept.load() == {}
     for parts in (PARTS, {"other": b"\n\n"}):
         kept.save(parts)
-        assert PartsFile(file).load(bytearray) == parts
+        assert PartsFile(file).load() == parts
     assert file.stat().st_mode & 0o777 == 0o600
     kept.save({})
     assert not list(file.parent.iterdir())
@@ -32,10 +32,10 @@ def test_what_is_cut_off_or_damaged_counts_as_nothing(file: Path) -> None:
     whole = file.read_bytes()
     for length in range(len(whole)):
         file.write_bytes(whole[:length])
-        assert PartsFile(file).load(bytearray) == {}
+        assert PartsFile(file).load() == {}
     for place in (3, 30, len(whole) - 1):
         file.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
-        assert PartsFile(file).load(bytearray) == {}
+        assert PartsFile(file).load() == {}
 
 
 def test_what_a_run_that_died_left_is_no_hindrance(file: Path) -> None:

@@ -40,11 +40,12 @@ class PartsFile:
             remedy = "make room, and let the exporter's user write there"
             raise StateError(f"{self._path}: {error.strerror}; {remedy}") from error
 
-    def load(self, room: Callable[[int], Read]) -> dict[str, Read]:
-        """Return what is kept, each part where `room` has so many bytes for it.
+    def load(self) -> dict[str, bytearray]:
+        """Return what is kept: nothing if that cannot be relied on. Raises StateError."""
+        return self.load_into(bytearray)
 
-        That is nothing if it cannot be relied on. Raises StateError.
-        """
+    def load_into(self, room: Callable[[int], Read]) -> dict[str, Read]:
+        """Return what is kept, as `load` does, each part where `room` has so many bytes for it."""
         try:
             with self._path.open("rb") as file:
                 return _read(file, room)

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 
 class Periodic:
@@ -112,3 +113,14 @@ class Periodic:
 
     def _is_due(self) -> bool:
         return self._stopping or self._wanted > self._started
+
+
+def read_when_idle() -> None:
+    """Let the disks serve this thread after all others, where the system can do that.
+
+    Not the processor's priority: a thread that has to wait there may hold Python's lock.
+    """
+    import psutil  # not needed by most of the work
+
+    with suppress(OSError, psutil.Error):
+        psutil.Process(threading.get_native_id()).ionice(psutil.IOPRIO_CLASS_IDLE)

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from zope_exporter.system.idle_io import read_when_idle
-from zope_exporter.system.periodic import Periodic
+from zope_exporter.system.periodic import Periodic, read_when_idle
 
 from .directory import BlobUsage, StoppedError, measure
 

@@ -8,9 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zope_exporter.system.idle_io import read_when_idle
 from zope_exporter.system.parts_file import Part
-from zope_exporter.system.periodic import Periodic
+from zope_exporter.system.periodic import Periodic, read_when_idle
 from zope_exporter.system.state import StateError
 
 from .datafile import DataFileMissingError, FileStorageError, opened

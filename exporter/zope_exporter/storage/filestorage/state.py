@@ -84,7 +84,7 @@ class Store:
             counted = Counted(**json.loads(row[0]))
         except (ValueError, TypeError):
             return Known()
-        parts = self._totals.load(bytearray)
+        parts = self._totals.load()
         try:
             sums = json.loads(parts["sums"])
             identity = sums.pop("device"), sums.pop("inode")
@@ -129,7 +129,7 @@ class Store:
 
     def load_scan(self, room: Callable[[int], Read]) -> dict[str, Read]:
         """Return what is kept of a scan, where `room` has so many bytes for each part."""
-        return self._scan.load(room)
+        return self._scan.load_into(room)
 
     @contextmanager
     def _open(self) -> Iterator[Connection]:
