@@ -14,6 +14,7 @@ from zope_exporter.app.declarations import declared_metrics, metrics_reference
 from zope_exporter.config.schema import Config
 from zope_exporter.config.types import Section, section_of
 from zope_exporter.logs.event.patterns import KNOWN_PATTERNS
+from zope_exporter.system.humanize import size
 
 DOCS = Path(__file__).parents[3] / "exporter/docs"
 
@@ -81,6 +82,8 @@ def _default(field: FieldInfo) -> str:
         return f"`{str(value).lower()}`"
     if isinstance(value, float):
         return f"`{value:g}s`"
+    if isinstance(value, int) and value >= 10**6:
+        return f"`{size(value)}`"
     if isinstance(value, int | str):
         return f"`{value}`"
     return ""
