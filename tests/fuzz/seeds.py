@@ -107,4 +107,5 @@ def seeds() -> dict[str, bytes]:
         index = path.with_name("Data.fs.index")
         written = index.read_bytes() if index.exists() else TEXTS["index"]
         data = path.read_bytes()
-    return {**TEXTS, "index": written, "data_fs": data, "data_fs_tail": data, "recover": data}
+    of_data_fs = dict.fromkeys(("data_fs", "data_fs_tail", "growth", "recover"), data)
+    return {**TEXTS, "index": written, **of_data_fs}

@@ -41,6 +41,7 @@ from zope_exporter.maintenance.jobs.report import Silent
 from zope_exporter.maintenance.recover.recover import salvage
 from zope_exporter.metrics.exposition import encode
 from zope_exporter.storage.filestorage.datafile import FileStorageError
+from zope_exporter.storage.filestorage.growth import growth_of
 from zope_exporter.storage.filestorage.index import read_index
 from zope_exporter.storage.filestorage.pickle_machine import strong_references
 from zope_exporter.storage.filestorage.scan import walk
@@ -161,6 +162,13 @@ def _accept(data: bytes) -> None:
     encode([], data.decode("latin-1"))  # as servers give a header
 
 
+def _growth(path: Path) -> None:
+    growth = growth_of(path, ("class", "path", "user", "view"), 1e10)
+    assert growth.bytes == sum(row.bytes for row in growth.rows("class"))
+    assert all(row.key.isprintable() for row in growth.rows("path"))
+    assert growth.bytes <= path.stat().st_size
+
+
 TARGETS: dict[str, Target] = {
     "access_line": _line(clf.read_line),
     "haproxy_line": _line(haproxy.read_line),
@@ -197,6 +205,7 @@ TARGETS: dict[str, Target] = {
     "current": _file(read_current, ChecksumError, f"{STAMP}.current", _sealed),
     "index": _file(read_index, FileStorageError),
     "data_fs": _file(walk, FileStorageError),
+    "growth": _file(_growth, FileStorageError),
     "data_fs_tail": _file(read_tail, FileStorageError),
     "recover": _file(lambda path: salvage(path, path.with_name("out"), Silent()), FileStorageError),
 }
