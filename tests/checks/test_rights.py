@@ -85,6 +85,9 @@ def test_a_file_system_that_hangs_keeps_nobody_waiting(tmp_path: Path) -> None:
     with require(lambda: hanging(tmp_path)):
         _, unknown = told(host(11, config=tmp_path / "etc/zope.conf"))
     assert "is unknown: a file system does not answer" in unknown
+    # Nor is any looked at where one is known to hang.
+    _, *rights = judge_rights(host(11, config=tmp_path), 0, None, user)
+    assert [each.text for each in rights] == [unknown]
 
 
 @pytest.mark.parametrize(("pids", "euid"), [((11, 13), ZOPE), ((10,), 0), ((), 0)])

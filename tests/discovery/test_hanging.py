@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.databases.maintained import Host as Maintained
 from tests.support.faults.hanging import hanging
 from tests.support.programs.exporter import Running, serving, zope_exporter
 from tests.support.programs.processes import eventually
@@ -19,25 +20,36 @@ NAMES = "nfs", "shop", "late"
 
 
 class Host:
-    """Three Zopes, the files of one of which can be made to hang."""
+    """Three Zopes, the files of one of which can be made to hang.
+
+    They are declared, and do not look like Zopes: no other exporter of this machine must run into
+    what hangs. Who asks the kernel for a name that is asked for already may wait for good.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.script = program(directory / "bin/runwsgi")
-        self.inis = {name: zope_instance(directory / name, port=1) for name in NAMES}
+        self.config = directory / "zope-exporter.yml"
+        self.state = directory / "state"
+        self.stack = ExitStack()
+        lines = ["discover: false", "sites:"]
         for name in NAMES:
+            zope_instance(directory / name, port=1)
             (directory / name / "var").mkdir()
             (directory / name / "var/Data.fs").write_bytes(b"FS21")
-        self.stack = ExitStack()
+            files = f"zope_conf: {name}/etc/zope.conf, pid_file: {name}.pid"
+            lines.append(f"- {{name: {name}, instances: [{{{files}}}]}}")
+        self.config.write_text("\n".join(lines))
 
     def start(self, *names: str) -> None:
+        script = program(self.directory / "some-server")
         for name in names:
-            ini = self.inis[name]
-            self.stack.enter_context(running(self.script, ini, cwd=self.directory))
+            process = self.stack.enter_context(running(script, cwd=self.directory))
+            (self.directory / f"{name}.pid").write_text(f"{process.pid}\n")
 
     @contextmanager
     def exporter(self) -> Iterator[Running]:
-        with serving(self.directory / "state", log=self.directory / "exporter.log") as exporter:
+        log = self.directory / "exporter.log"
+        with serving(self.state, "--config.file", self.config, log=log) as exporter:
             yield exporter
 
 
@@ -66,7 +78,7 @@ def test_a_file_system_that_hangs_costs_its_own_site_only(host: Host) -> None:
     host.start("nfs", "shop")
     with ExitStack() as stack:
         exporter = stack.enter_context(host.exporter())
-        eventually(lambda: up(exporter) == {"nfs": 1, "shop": 1})
+        eventually(lambda: up(exporter) == {"nfs": 1, "shop": 1, "late": 0})
         end = host.stack.enter_context(require(lambda: hanging(host.directory / "nfs")))
         eventually(lambda: not searches_well(exporter), 120)
         host.start("late")
@@ -83,17 +95,27 @@ def test_a_file_system_that_hangs_costs_its_own_site_only(host: Host) -> None:
 
 def test_who_starts_beside_it_finds_the_others_and_says_so(host: Host) -> None:
     host.start("nfs", "shop")
-    state = host.directory / "state"
-    with host.exporter() as exporter:
-        eventually(lambda: up(exporter) == {"nfs": 1, "shop": 1})
     host.stack.enter_context(require(lambda: hanging(host.directory / "nfs")))
-    check = zope_exporter("check", state_dir=state)
-    assert re.search(r"^OK +shop +shop ", check.stdout, re.MULTILINE), check.stderr
+    check = zope_exporter("check", "--config.file", host.config, state_dir=host.state)
+    assert re.search(r"^OK +shop +shop ", check.stdout, re.MULTILINE), check.stdout + check.stderr
     assert f"{host.directory}/nfs has not answered since" in check.stdout
     with host.exporter() as exporter:
-        # What it was called is remembered; that its process runs can be seen.
-        eventually(lambda: up(exporter) == {"nfs": 1, "shop": 1}, 120)
+        # What can be seen of the one that hangs is told, too.
+        eventually(lambda: up(exporter) == {"nfs": 1, "shop": 1, "late": 0}, 120)
         assert not searches_well(exporter)
+
+
+def test_another_site_is_backed_up_and_packed_meanwhile(tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    site, mounted = Maintained(tmp_path / "site"), tmp_path / "nfs"
+    mounted.mkdir()
+    beside = f"sites:\n  - name: nfs\n    instances: [{{zope_conf: {mounted}/etc/zope.conf}}]\n"
+    site.config.write_text(site.config.read_text().replace("sites:\n", beside))
+    with require(lambda: hanging(mounted)):
+        for command in ("backup", "pack", "verify"):
+            run = site.run(command, "intranet")
+            assert run.returncode == 0, run.stderr
+    assert [job.state for job in site.jobs()] == ["succeeded"] * 3
 
 
 class Stuck:

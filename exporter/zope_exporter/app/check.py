@@ -60,7 +60,8 @@ def look(config: Config, remember: bool = False) -> Checked:
         watcher = watch(config, None if remember else Memory(state, problem))
         try:
             inventory = searched(watcher, COLLECT_SECONDS)
-            found += judge_rights(inventory, os.geteuid(), _repositories(config))
+            repositories = None if watcher.hanging else _repositories(config)
+            found += judge_rights(inventory, os.geteuid(), repositories)
             jobs = JobStore(state, problem)
             checked = _collect(config, watcher, inventory, limits, jobs)
             return Checked(found + checked.findings, checked.sources)

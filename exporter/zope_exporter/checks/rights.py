@@ -17,6 +17,7 @@ from zope_exporter.system.humanize import few
 
 from .finding import Finding, Severity
 
+_UNKNOWN = "what it would not be allowed to read is unknown: a file system does not answer"
 DEADLINE = 5.0  # seconds; a file system may hang
 
 UserOf = Callable[[Path, Literal["Uid:", "Gid:"]], int]
@@ -45,12 +46,13 @@ class _User:
 def judge_rights(
     inventory: Inventory,
     euid: int,
-    repositories: Iterable[Path] = (),
+    repositories: Iterable[Path] | None = (),
     user: UserOf = user_of,
 ) -> list[Finding]:
     """Return what root is needed for here, a finding for each right and one before them all.
 
-    Nothing if the exporter is not root, or all is root's. `repositories` are what it backs up to.
+    Nothing if the exporter is not root, or all is root's. `repositories` are what it backs up to,
+    None if no file is to be looked at, as one hangs already.
     """
     owners = list(_owners(inventory, user))
     users = Counter(owner.uid for _, owner in owners if owner.uid)
@@ -60,7 +62,7 @@ def judge_rights(
     likeliest, _ = users.most_common(1)[0]
     become = next(owner for _, owner in owners if owner.uid == likeliest)
     needs = list(_needs(inventory, owners, become))
-    needs += _of_files(inventory, become, list(repositories))
+    needs += [_UNKNOWN] if repositories is None else _of_files(inventory, become, [*repositories])
     name = _name(likeliest)
     if not needs:
         text = (
@@ -127,7 +129,7 @@ def _of_files(inventory: Inventory, become: _User, repositories: Sequence[Path])
     thread.start()
     thread.join(DEADLINE)
     if thread.is_alive():
-        return ["what it would not be allowed to read is unknown: a file system does not answer"]
+        return [_UNKNOWN]
     return told
 
 

@@ -132,10 +132,17 @@ class Gathering:
         if not told or isinstance(found, str):
             return by_name if isinstance(found, str) else found
         running = self._running_as(found)
-        if running is not None:
-            process = running.service.process
-            found = replace(found, service=replace(found.service, process=process))
+        process = running.service.process if running else self._known_by_file(found.service)
+        found = replace(found, service=replace(found.service, process=process))
         return _with_problems(found, (told,))
+
+    def _known_by_file(self, service: Service) -> Process | None:
+        """The process of a service, which may have files that hang, by its PID file if that does
+        not."""
+        file = process_file(service)
+        if file is None or not self._looking.answers(file):
+            return service.process
+        return self._process_of(file)[0]
 
     def _remembered(self, row: Remembered) -> Candidate:
         return with_own_data(self._found(source_of(row)), self._looking)

@@ -8,7 +8,7 @@ each place costs two threads, however often the host is searched.
 import os
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -16,7 +16,6 @@ from functools import partial
 from pathlib import Path, PurePath
 from typing import Generic, TypeVar, cast
 
-from zope_exporter.system.foreign_file import opened
 from zope_exporter.system.foreign_root import root_of
 
 T = TypeVar("T")
@@ -36,11 +35,11 @@ class AbandonedError(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """After how many seconds a look is suspicious, how long a second one may take that tells
-    whether the file system hangs, and after how many a look hangs whatever that one says."""
+    """After how many seconds a look is suspicious, how long its file system may take then to say
+    how much room it has, and after how many a look hangs whatever that one says."""
 
     suspicious: float = 2.0
-    second: float = 1.0
+    second: float = 2.0
     longest: float = 10.0
 
 
@@ -64,7 +63,9 @@ class Looking:
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
         self._at: object = ""
+        self._step = ""
         self._since: float | None = None
+        self._directories: dict[str, str] = {}  # without links
         self._attempt: _Attempt | None = None
         self._hanging: dict[str, _Hanging] = {}
 
@@ -76,8 +77,7 @@ class Looking:
         if self._attempt not in (None, threading.current_thread()):
             raise AbandonedError
         self._at, self._since = what, time.monotonic()
-        if self._hanging:
-            self._refuse(str(what))
+        self._go(str(what))
 
     def __str__(self) -> str:
         return str(self._at)
@@ -99,7 +99,7 @@ class Looking:
         """Return what a search brings, or raise what it raises; what hangs is gone around."""
         self._hanging = {at: each for at, each in self._hanging.items() if not each.is_over}
         while True:
-            self._since = None
+            self._since, self._directories = None, {}
             attempt = self._attempt = _Attempt(search)
             attempt.start()
             while attempt.is_alive() and not self._give_up(attempt):
@@ -109,29 +109,63 @@ class Looking:
 
     def _give_up(self, attempt: "_Attempt") -> bool:
         """Whether the search hangs; where it does is left alone from now on."""
-        at, since = str(self._at), self._since
+        step, since = self._step, self._since
         waited = 0.0 if since is None else time.monotonic() - since
         if waited < self._limits.suspicious or len(self._hanging) >= _MOST_PLACES:
             return False
-        second = _SecondLook(at)
-        second.start()
-        second.join(self._limits.second)
-        if since != self._since or not (second.is_alive() or waited > self._limits.longest):
+        place = step
+        waiting: list[threading.Thread] = [attempt]
+        mount = _mount_of(step)
+        if mount is not None:
+            asking = _asked_for_room(mount)
+            asking.join(self._limits.second)
+            if asking.is_alive():
+                place = mount
+                waiting.append(asking)
+        if since != self._since or place in self._hanging:  # it goes on, or is about to
             return False
-        threads = (attempt, second) if second.is_alive() else (attempt,)
-        place = _place(second.at) if second.is_alive() else at
-        if place in self._hanging:  # the search is about to be told so
+        if place == step and waited < self._limits.longest:
             return False
         began = datetime.fromtimestamp(time.time() - waited, timezone.utc)
         text = f"{place} has not answered since {began:%Y-%m-%d %H:%M:%S} UTC: does it hang?"
-        self._hanging = {**self._hanging, place: _Hanging(text, threads)}
+        self._hanging = {**self._hanging, place: _Hanging(text, tuple(waiting))}
         return True
 
-    def _refuse(self, what: str) -> None:
-        for step in _steps(what):
-            hanging = self._hanging.get(step)
-            if hanging is not None and not hanging.is_over:
-                raise HangsError(f"{hanging.text} What was last known of {what} is shown")
+    def _go(self, what: str) -> None:
+        """Go to a path step by step, so that it is known which of them does not end.
+
+        What lies below the root of another process is one step, and what is no path, too.
+        """
+        root = root_of(what)
+        if root is not None or not what.startswith("/"):
+            self._enter(str(root or what))
+            return
+        directory, name = os.path.split(what)
+        here = self._directories.get(directory)
+        if here is None:
+            here = self._directories[directory] = self._walk("/", directory)
+        self._walk(here, name)
+
+    def _walk(self, here: str, way: str) -> str:
+        """Go on from a directory without links; return where that leads, without links too."""
+        pending, links = [*reversed(PurePath(way).parts)], 0
+        while pending and links <= _MOST_LINKS:
+            here = os.path.normpath(os.path.join(here, pending.pop()))  # noqa: PTH118 - often
+            self._enter(here)
+            try:
+                target = os.readlink(here)  # noqa: PTH115
+            except (OSError, ValueError):
+                continue  # no link
+            links += 1
+            here = os.path.dirname(here)  # noqa: PTH120
+            pending.extend(reversed(PurePath(target).parts))
+        return here
+
+    def _enter(self, step: str) -> None:
+        self._step = step
+        hanging = self._hanging.get(step)
+        if hanging is not None and not hanging.is_over:
+            raise HangsError(f"{hanging.text} What was last known of {self._at} is shown")
 
 
 class _Attempt(threading.Thread):
@@ -157,59 +191,29 @@ def _raised(error: Exception) -> object:
     raise error
 
 
-class _SecondLook(threading.Thread):
-    """Goes to a file step by step and reads a little of it, to see where it hangs."""
+def _asked_for_room(mount: str) -> threading.Thread:
+    """A thread that ends when the file system answers. Not by the name that was looked at: who asks
+    for one that is asked for already may wait for good, and nobody can end a process with that."""
 
-    def __init__(self, what: str) -> None:
-        super().__init__(name="second look", daemon=True)
-        self.at = what
-        self._what = what
+    def ask() -> None:
+        with suppress(OSError):
+            os.statvfs(mount)
 
-    def run(self) -> None:
-        with suppress(OSError, ValueError):
-            for step in _steps(self._what):
-                self.at = step
-                os.lstat(step)
-            with opened(Path(self._what)) as descriptor:
-                os.read(descriptor, 1)
+    thread = threading.Thread(target=ask, name="second look", daemon=True)
+    thread.start()
+    return thread
 
 
-def _steps(what: str) -> Iterator[str]:
-    """Yield each directory and link on the way to a file, by a name without links before its end.
-
-    What lies below the root of another process is one step, and what is no path, too.
-    """
-    root = root_of(what)
-    if root is not None or not what.startswith("/"):
-        yield str(root or what)
-        return
-    here, links = "/", 0
-    pending = [*reversed(PurePath(what).parts)]
-    while pending:
-        name = pending.pop()
-        here = os.path.normpath(os.path.join(here, name))  # noqa: PTH118 - text, and often
-        yield here
-        try:
-            target = os.readlink(here)  # noqa: PTH115
-        except (OSError, ValueError):
-            continue
-        links += 1
-        if links > _MOST_LINKS:
-            return
-        here = os.path.dirname(here)  # noqa: PTH120
-        pending.extend(reversed(PurePath(target).parts))
-
-
-def _place(step: str, mounts: Path = Path("/proc/self/mountinfo")) -> str:
-    """Return the mount point that hangs; of that of all the host only what was looked at."""
+def _mount_of(step: str, mounts: Path = Path("/proc/self/mountinfo")) -> str | None:
+    """Return where its file system is mounted; None for that of all the host, and for no path."""
     if not step.startswith("/") or root_of(step) is not None:
-        return step
+        return None
     place = "/"
     for line in mounts.read_bytes().splitlines():
         mount = os.fsdecode(line.split(b" ")[4].decode("unicode_escape").encode("latin-1"))
         if f"{step}/".startswith(f"{mount}/") and len(mount) > len(place):
             place = mount
-    return step if place == "/" else place
+    return None if place == "/" else place
 
 
 class LastKnown(Generic[T]):

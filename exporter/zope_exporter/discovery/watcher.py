@@ -11,6 +11,7 @@ from .inventory import Inventory
 from .looking import Looking
 
 INTERVAL = 15.0
+INTERVAL_BESIDE_HANGING = 5.0  # what hangs may answer again at any moment
 
 NOTHING = (
     "found no running Zope or ZEO server on this host"
@@ -69,6 +70,11 @@ class Watcher:
         """Whether a search has ended, and there is nothing to watch: no zero could tell of that."""
         return self._inventory is not None and not self._inventory.sites
 
+    @property
+    def hanging(self) -> tuple[str, ...]:
+        """A sentence for each place that the searches go around, as it does not answer."""
+        return self._looking.hanging
+
     def check(self, longest: float) -> None:
         """Raise SearchError if the last search failed, or had to go around what hangs, or if this
         one takes more than `longest` seconds."""
@@ -80,7 +86,7 @@ class Watcher:
         error = self._searches.error
         if error is not None:
             raise SearchError(str(error)) from error
-        for text in self._looking.hanging:
+        for text in self.hanging:
             raise SearchError(text)
 
     def _stuck(self) -> str:
@@ -115,4 +121,6 @@ class Watcher:
         self._began_at = self._clock()
         self._inventory = self._looking.run(self._search)
         self._last_success = self._clock()
+        if self._looking.hanging:
+            return min(self._interval, INTERVAL_BESIDE_HANGING)
         return self._interval

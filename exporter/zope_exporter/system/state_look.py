@@ -5,13 +5,15 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
 from .state import FILE_NAME, SYSTEM_DIRECTORY, state_directories
 
 _TIMEOUT = 5.0
+# The leases of jobs, and what was counted of each Data.fs.
+_BESIDE = "jobs", "filestorage"
 
 
 @contextmanager
@@ -40,11 +42,12 @@ def _copy(original: Path, copy: Path) -> str | None:
     file = original / FILE_NAME
     try:
         _copy_database(file, copy)
-        for directory in filter(Path.is_dir, original.iterdir()):
-            beside = copy.parent / directory.name
+        for name in _BESIDE:
+            beside = copy.parent / name
             beside.mkdir(mode=0o700)
-            for each in directory.iterdir():
-                (beside / each.name).symlink_to(each)
+            with suppress(FileNotFoundError):
+                for each in (original / name).iterdir():
+                    (beside / each.name).symlink_to(each)
     except (sqlite3.Error, OSError) as error:
         return f"{file}: {error}; let the user who looks read it, and make room in {copy.parent}"
     return None

@@ -39,7 +39,10 @@ def time_of(stamp: str) -> datetime | None:
 
 def time_of_epoch(seconds: float) -> datetime:
     """Return the moment; raises TypeError, ValueError or OverflowError for what can be none."""
-    return datetime.fromtimestamp(seconds, timezone.utc)
+    try:
+        return datetime.fromtimestamp(seconds, timezone.utc)
+    except OSError as error:  # a year that the C library has no number for
+        raise OverflowError(str(error)) from error
 
 
 def next_stamp(now: float, taken: Iterable[str]) -> str:
