@@ -111,7 +111,7 @@ def test_leaving_a_pack_says_that_it_goes_on(tmp_path: Path) -> None:
         report = LeavesOnceBegun(server)
         with pytest.raises(InterruptedActionError):
             pack(target, AT_ONCE, report)
-        assert "goes on in the ZEO server" in report.text
+        assert "continues in the ZEO server" in report.text
         gate.write_text("")
         eventually(lambda: packs(server, "complete"))
 
@@ -233,7 +233,7 @@ def test_a_server_behind_tls_is_shown_the_certificate_of_its_clients(tmp_path: P
         result = pack(PackTarget(storage, ZeoEngine([address], "main", tls)), AT_ONCE, Remembered())
         assert result.freed
         assert result.freed > 190_000
-        with pytest.raises(ActionError, match="wants TLS"):
+        with pytest.raises(ActionError, match="requires TLS"):
             pack(PackTarget(storage, ZeoEngine([address], "main", None, 1)), AT_ONCE, Remembered())
         nothing = TlsFiles(ca, tmp_path / "nothing.pem")
         with pytest.raises(ActionError, match="pem cannot be used"):
