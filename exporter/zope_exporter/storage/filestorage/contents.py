@@ -117,7 +117,14 @@ class Contents:
             records = (bytes(file.window[start:end]) for start, end in packed)
             yield from self._read_packed(records, numbers[is_packed])
             starts, ends, numbers = starts[~is_packed], ends[~is_packed], numbers[~is_packed]
-        yield from self._look(memoryview(file.window)[: file.filled], starts, ends, numbers)
+        window = memoryview(file.window)[: file.filled]
+        if 2 * int((ends - starts).sum()) < len(window):
+            # What is between them, which nobody needs, would cost more than to copy them together.
+            pairs = zip(starts.tolist(), ends.tolist(), strict=True)
+            window = memoryview(b"".join([window[start:end] for start, end in pairs]))
+            after = np.cumsum(ends - starts)
+            starts, ends = after - (ends - starts), after
+        yield from self._look(window, starts, ends, numbers)
 
     def _read_packed(self, records: Iterator[bytes], numbers: Rows) -> Iterator[None]:
         """Read records that are compressed, some at a time: of little can come much."""

@@ -172,8 +172,14 @@ class DataFile:
             position = following
 
     def pointed(self, position: int, oid: int) -> tuple[int, int, int]:
-        """Return transaction, data length and back pointer of a record that a pointer leads to."""
-        found, _, _, start, version, length, back = RECORD.unpack(self.read(RECORD.size, position))
+        """Return transaction, data length and back pointer of a record that a pointer leads to.
+
+        The pointer is one that points back, and so into the file.
+        """
+        record = os.pread(self.descriptor, RECORD.size, position)
+        if len(record) < RECORD.size:
+            raise self.damaged(position, "the file ends here")
+        found, _, _, start, version, length, back = RECORD.unpack(record)
         if length:
             back = 0
         if found != oid or version or start >= position or back >= position:
