@@ -13,7 +13,7 @@ from zope_exporter.alerting.thresholds import Limits, ThresholdError, read_limit
 from zope_exporter.config.load import load_config
 from zope_exporter.system.resources import shipped
 
-FULL = "the file system is getting full"
+FULL = "is getting full"
 
 
 def own(directory: Path, text: str) -> Path:

@@ -24,6 +24,7 @@ import yaml
 
 ALERTS = Path(__file__).parents[2] / "alerts"
 EXPORTER = {"job": "zope", "instance": "zope1:9673"}
+TEXTS = ("description", "runbook_url", "status_url", "subject")
 
 
 @dataclass(frozen=True)
@@ -131,18 +132,39 @@ def _is_of_no_exporter(rule: dict[str, Any]) -> bool:
 
 
 def _alert(fired: dict[str, str], case: Case, group: dict[str, Any]) -> dict[str, Any]:
-    labels = {k: v for k, v in fired.items() if k not in {"description", "runbook_url"}}
+    labels = {k: v for k, v in fired.items() if k not in TEXTS}
     rule = next(
         r
         for r in group["rules"]
         if r.get("alert") == case.alert
         and all(labels.get(k, v) == v for k, v in r["labels"].items())
     )
+    given = {
+        "summary": rule["annotations"]["summary"],
+        "runbook_url": f"http://zope1:9673/runbooks/{case.alert}",
+        "status_url": _status_url(labels),
+        "subject": _subject(rule, labels),
+        **{key: fired[key] for key in TEXTS if key in fired},
+    }
     return {
         "exp_labels": labels if _is_of_no_exporter(rule) else {"job": "zope", **labels},
-        "exp_annotations": {
-            "summary": rule["annotations"]["summary"],
-            "description": fired["description"],
-            "runbook_url": fired.get("runbook_url", f"http://zope1:9673/runbooks/{case.alert}"),
-        },
+        "exp_annotations": {key: text for key, text in given.items() if text is not None},
     }
+
+
+def _status_url(labels: dict[str, str]) -> str:
+    site = f"#site-{labels['site']}" if "site" in labels else ""
+    return f"http://{labels['instance']}/{site}" if "instance" in labels else ""
+
+
+def _subject(rule: dict[str, Any], labels: dict[str, str]) -> str | None:
+    """What it says where nothing has to be asked for; a case tells of any other."""
+    template = rule["annotations"].get("subject")
+    if template is None:
+        return None
+    plain = re.sub(r"{{ range .*{{ end }}", "", template)
+    if "mountpoint" in labels:
+        plain = re.sub(r"{{ with .*{{ end }}", f"disk {labels['mountpoint']}", plain)
+    else:
+        plain = re.sub(r"{{ with .*{{ else }}(.*){{ end }}", r"\1", plain)
+    return re.sub(r"{{ \$labels\.(\w+) }}", lambda found: labels[found[1]], plain)

@@ -91,6 +91,7 @@ def _values(value: Known) -> str:
 
 def _of_exporter() -> Series:
     yield "up", always(1)
+    yield "zope_exporter_start_time_seconds", lambda m: 60 * EXPORTER if m > EXPORTER else -9e5
     for collector in ("filestorage", "logs", "ping", "process"):
         yield f'zope_collector_success{{collector="{collector}"}}', lambda m: float(m % 97 != 50)
     yield "zope_watchdog_silent", always(0)
@@ -198,10 +199,29 @@ def _storage(day: Day) -> Series:
     yield pack, lambda m: 60 * packed if m >= packed else -7 * 86400
     garbage = f'zope_filestorage_garbage_bytes{{{of}, kind="superseded"}}'
     yield garbage, lambda m: 0.12 * day.size if m < packed else 0.02 * day.size
+    yield f"zope_blob_directory_present{{{of}}}", always(1)
+    yield f"zope_blob_files{{{of}}}", lambda m: 5000 + m // 30 if day.site == "busy" else 0
+    yield from _disks(day)
     # `quiet` is written to once an hour only.
     step = 1 if day.site == "busy" else 60
     last = f"zope_filestorage_last_transaction_timestamp_seconds{{{of}}}"
     yield last, lambda m: 60 * (m - m % step)
+
+
+def _disks(day: Day) -> Series:
+    """One for the database, one for the logs, which are compressed as they are rotated."""
+    disk = f'mountpoint="/srv/{day.site}"'
+    yield f"zope_disk_avail_bytes{{{disk}}}", day.avail
+    yield f"zope_disk_size_bytes{{{disk}}}", always(5 * day.size)
+    yield f'zope_disk_holds_info{{{disk}, site="{day.site}", holds="database"}}', always(1)
+    logs = f'mountpoint="/var/log/{day.site}"'
+    grown: Value = lambda m: 1e6 * (m - ROTATION if m >= ROTATION else m + 1000)  # noqa: E731
+    yield f"zope_disk_avail_bytes{{{logs}}}", lambda m: 4e9 - grown(m)
+    yield f"zope_disk_size_bytes{{{logs}}}", always(10e9)
+    yield f'zope_disk_holds_info{{{logs}, site="{day.site}", holds="logs"}}', always(1)
+    for of in (disk, logs):
+        yield f"zope_disk_inodes_free{{{of}}}", lambda m: 9e5 - m
+        yield f"zope_disk_inodes{{{of}}}", always(1e6)
 
 
 def _actions(day: Day) -> Series:
@@ -211,6 +231,7 @@ def _actions(day: Day) -> Series:
     yield success, lambda m: 60 * saved if m >= saved else 60 * saved - 86400
     yield f"zope_backup_max_age_seconds{{{of}}}", always(26 * 3600)
     yield f"zope_backup_database_faults{{{of}}}", always(0)
+    yield f'zope_backup_elsewhere{{site="{day.site}", database="elsewhere"}}', always(1)
     yield f'zope_backup_external{{site="{day.site}", database="elsewhere"}}', always(1)
     covered = f"zope_backup_covered_transaction_timestamp_seconds{{{of}}}"
     yield covered, lambda m: 60 * BACKUP if m >= saved else 60 * BACKUP - 86400

@@ -164,11 +164,14 @@ def _of_names(rule: Rule) -> Iterator[str]:
 
 
 def _of_annotations(alert: str, annotations: dict[str, str]) -> Iterator[str]:
-    if annotations.keys() != {"summary", "description", "runbook_url"}:
-        yield "it needs summary, description and runbook_url"
+    needed = {"summary", "description", "runbook_url", "status_url"}
+    if annotations.keys() - {"subject"} != needed:
+        yield "it needs summary, description, runbook_url and status_url"
         return
     if not re.fullmatch(r"[A-Z][^{}]*\.", annotations["summary"]):
         yield "its summary, the headline of a group, is one sentence without values"
+    if annotations.get("subject", "").endswith("."):
+        yield "its subject is a sentence, which the subject of a mail is not"
     if not annotations["description"].endswith("."):
         yield "its description is no sentence"
     if not re.search(rf"/{alert}\b", annotations["runbook_url"]):
@@ -176,7 +179,7 @@ def _of_annotations(alert: str, annotations: dict[str, str]) -> Iterator[str]:
 
 
 def _of_recording(rule: Rule) -> Iterator[str]:
-    if not re.fullmatch(r"(site|zope|database|log):[a-z_]+:[a-z0-9_]+", rule["record"]):
+    if not re.fullmatch(r"(site|zope|database|log|disk):[a-z_]+:[a-z0-9_]+", rule["record"]):
         yield "its name is not level:metric:operations"
     if "_total:" in rule["record"]:
         yield "what is rated is no total any more"

@@ -7,13 +7,16 @@ age at every moment.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from zope_exporter.clients.http.result import REASONS
 from zope_exporter.collectors import (
     actions,
     agent,
     backup,
+    blobs,
     datafs,
+    disks,
     filestorage,
     logs,
     ping,
@@ -63,7 +66,8 @@ INVENTORY = Inventory(
 ZOPE, MAIN, ARCHIVE = ("intranet", "client1"), ("intranet", "main"), ("intranet", "archive")
 POOL, STORAGE = (*ZOPE, "main"), ("intranet", "zeo", "1")
 HOME, LOGIN = ("intranet", "home"), ("intranet", "login")
-LOG = ("intranet", "client1-event")
+OF_BACKUPS = backup.BackupCollector.metrics
+LOG, DISK = ("intranet", "client1-event"), ("/srv",)
 
 
 def _of_database(database: tuple[str, str]) -> dict[Key, float | None]:
@@ -75,6 +79,7 @@ def _of_database(database: tuple[str, str]) -> dict[Key, float | None]:
         (filestorage.REPLACED, database): 0,
         (filestorage.AVAILABLE, database): 40e9,
         (filestorage.CAPACITY, database): 100e9,
+        (blobs.PRESENT, database): 1,
         (datafs.GARBAGE, (*database, "superseded")): 0.3e9,
         (datafs.LAST_PACK, database): NOW - DAY,
         (backup.MAX_AGE, database): 26 * HOUR,
@@ -99,6 +104,11 @@ def _of_target(target: tuple[str, str]) -> dict[Key, float | None]:
 WELL: dict[Key, float | None] = {
     **_of_database(MAIN),
     **_of_database(ARCHIVE),
+    (disks.AVAILABLE, DISK): 40e9,
+    (disks.SIZE, DISK): 100e9,
+    (disks.INODES_FREE, DISK): 400,
+    (disks.INODES, DISK): 1000,
+    (disks.HOLDS, (*DISK, "intranet", "database")): 1,
     **_of_target(HOME),
     **_of_target(LOGIN),
     (process.UP, ZOPE): 1,
@@ -171,14 +181,22 @@ def _main(metric: Metric, value: float | None) -> dict[Key, float | None]:
     return {(metric, MAIN): value}
 
 
+def _without_backups(but: Values = MappingProxyType({})) -> dict[Key, float | None]:
+    return {**dict.fromkeys(key for key in WELL if key[0] in OF_BACKUPS), **but}
+
+
 # Each threshold: a state it decides, and another number by which that is decided otherwise.
 MOVING = (
-    State("ZopeDiskAlmostFull", _main(filestorage.AVAILABLE, 4e9), "warning",
+    State("ZopeDiskAlmostFull", {(disks.AVAILABLE, DISK): 4e9}, "warning",
           {"disk_almost_full": "0.035"}),
-    State("ZopeDiskAlmostFull", _main(filestorage.AVAILABLE, 8e9), "",
+    State("ZopeDiskAlmostFull", {(disks.AVAILABLE, DISK): 8e9}, "",
           {"disk_almost_full": "0.1"}, "warning"),
-    State("ZopeDiskAlmostFull", _main(filestorage.AVAILABLE, 4e9), "warning",
+    State("ZopeDiskAlmostFull", {(disks.AVAILABLE, DISK): 4e9}, "warning",
           {"disk_almost_full_critical": "0.045"}, "critical"),
+    State("ZopeDiskInodesLow", {(disks.INODES_FREE, DISK): 40}, "warning", {"inodes": "0.03"}),
+    State("ZopeDiskInodesLow", {(disks.INODES_FREE, DISK): 20}, "warning",
+          {"inodes_critical": "0.03"}, "critical"),
+    State("ZopeBackupUnknown", _without_backups(), "warning", {"backup_missed": "1e10"}),
     State("ZopePackOverdue", _main(datafs.LAST_PACK, NOW - 9 * DAY), "warning",
           {"pack_overdue": "30d"}),
     State("ZopePackOverdue", _main(datafs.LAST_PACK, NOW - 9 * DAY), "warning",
@@ -231,8 +249,11 @@ FIXED = (
            **_main(backup.LAST_VERIFIED, None)}, "critical"),
     State("ZopeBackupUnverified", _main(backup.LAST_VERIFIED, None), "warning"),
     State("ZopeBackupUnknown",
-          dict.fromkeys([key for key in WELL if key[0] in backup.BackupCollector.metrics
-                         and key[1] == ARCHIVE]), "warning"),
+          dict.fromkeys([key for key in WELL if key[0] in OF_BACKUPS and key[1] == ARCHIVE]),
+          "warning"),
+    State("ZopeBackupUnknown",
+          _without_backups({(backup.ELSEWHERE, MAIN): 1, (backup.ELSEWHERE, ARCHIVE): 1})),
+    State("ZopeBlobDirectoryMissing", {(blobs.PRESENT, MAIN): 0}, "critical"),
     State("ZopeDatabaseReferencesBroken", _main(backup.DATABASE_FAULTS, 3), "warning"),
     State("ZopeActionFailed", {(actions.LAST_FAILURE, (*MAIN, "pack")): NOW - HOUR}, "warning"),
     State("ZopeActionFailed", {(actions.LAST_FAILURE, (*MAIN, "pack")): NOW - 2 * DAY}),

@@ -35,6 +35,7 @@ LEVELS = {Severity.CRITICAL: "critical", Severity.WARNING: "warning"}
 IN_WORDS = {"cache_full", "clock_skew"}
 # Rates, which no state has; alerts/tests and tests/checks try them.
 OF_RATES = {"failing", "failing_blind", "failing_critical", "failing_least"}
+OF_RATES |= {"all_failing", "all_failing_least_requests"}
 
 
 def judged(state: State, limits: Limits) -> str:

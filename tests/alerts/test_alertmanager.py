@@ -1,11 +1,8 @@
 """Alertmanager sends each alert where it belongs, and none that another one says already."""
 
-import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import httpx
@@ -13,42 +10,11 @@ import pytest
 import yaml
 
 from tests.alerts.cases import ALERTS
+from tests.support.monitoring.alertmanager import CONFIG, amtool, fire, running_alertmanager
 from tests.support.programs.processes import eventually
 from tests.support.programs.require import require
-from tests.support.programs.server import Server, free_port
+from tests.support.programs.server import free_port
 from tests.support.programs.suites import ALERTMANAGERS, of_alertmanager
-
-CONFIG = ALERTS / "alertmanager.yml"
-ALERT = {
-    "status": "firing",
-    "labels": {"alertname": "ZopeSiteDown", "severity": "critical", "site": "intranet"},
-    "annotations": {
-        "summary": "The site does not answer correctly.",
-        "description": "Every target of site intranet fails its probe.",
-        "runbook_url": "http://zope1:9673/runbooks/ZopeSiteDown",
-    },
-    "startsAt": "2026-11-25T19:00:00Z",
-    "endsAt": "2026-11-25T19:30:00Z",
-    "generatorURL": "http://127.0.0.1:9090/graph",
-}
-FIRING = {
-    "status": "firing",
-    "groupLabels": {"alertname": "ZopeSiteDown", "site": "intranet"},
-    "commonLabels": {"severity": "critical"},
-    "externalURL": "http://127.0.0.1:9093",
-    "alerts": [ALERT],
-}
-
-
-def amtool(*arguments: str | Path, version: str = "0.25") -> str:
-    run = subprocess.run(
-        [require(of_alertmanager, "amtool", version), *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
-    return run.stdout
 
 
 @pytest.mark.parametrize("version", ALERTMANAGERS)
@@ -124,83 +90,16 @@ def test_routes(labels: str, receivers: str) -> None:
     assert said.split() == [receivers]
 
 
-def mail(tmp_path: Path, **changes: object) -> str:
-    data = tmp_path / "data.json"
-    data.write_text(json.dumps({**FIRING, **changes}))
-    text = '{{ template "zope.subject" . }}\n\n{{ template "zope.text" . }}'
-    templates = f"--template.glob={ALERTS}/templates/*.tmpl"
-    files = (templates, f"--template.data={data}")
-    return amtool("template", "render", *files, f"--template.text={text}")
-
-
-def test_the_mail_says_what_is_the_matter_and_where_to_read_on(tmp_path: Path) -> None:
-    assert mail(tmp_path) == (
-        "[CRITICAL] ZopeSiteDown intranet\n\n"
-        "ZopeSiteDown, critical, since 2026-11-25 19:00:00 UTC\n"
-        "The site does not answer correctly.\n"
-        "Every target of site intranet fails its probe.\n"
-        "  site: intranet\n\n"
-        "What it means and what to do: http://zope1:9673/runbooks/ZopeSiteDown\n"
-        "The numbers: http://127.0.0.1:9090/graph\n\n"
-        "Silence it or see all alerts: http://127.0.0.1:9093\n"
-    )
-
-
-def test_the_subject_names_the_host_if_all_of_it_is_of_one(tmp_path: Path) -> None:
-    common = {"severity": "critical", "instance": "web1:9673"}
-    subject, *_ = mail(tmp_path, commonLabels=common).splitlines()
-    assert subject == "[CRITICAL] ZopeSiteDown intranet on web1:9673"
-
-
-def test_a_mail_of_a_host_names_its_only_site_and_the_page(tmp_path: Path) -> None:
-    labels = {"alertname": "ZopeProcessDown", "severity": "warning", "instance": "web1:9673"}
-    said = mail(
-        tmp_path,
-        groupLabels={"alertname": "ZopeProcessDown"},
-        commonLabels={"severity": "warning", "site": "intranet"},
-        alerts=[{**ALERT, "labels": labels}],
-    )
-    assert said.startswith("[WARNING] ZopeProcessDown intranet\n")
-    assert "\nStatus page: http://web1:9673/\n" in said
-
-
-def test_the_mail_says_what_is_over(tmp_path: Path) -> None:
-    said = mail(tmp_path, status="resolved", alerts=[{**ALERT, "status": "resolved"}])
-    assert said.startswith("[RESOLVED] ZopeSiteDown intranet\n")
-    assert "Over since 2026-11-25 19:30:00 UTC:\nZopeSiteDown, critical" in said
-
-
 @pytest.fixture(params=ALERTMANAGERS)
 def alertmanager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[httpx.Client]:
-    config = shutil.copytree(ALERTS, tmp_path / "alerts") / CONFIG.name
     # It is not let out: what is asked is which alerts it would tell of.
-    config.write_text(config.read_text().replace("127.0.0.1:25", f"127.0.0.1:{free_port()}"))
-    address = f"127.0.0.1:{free_port()}"
-    flags = [f"--config.file={config}", f"--web.listen-address={address}"]
-    flags += [f"--storage.path={tmp_path / 'data'}", "--cluster.listen-address="]
-    server = Server(
-        [require(of_alertmanager, "alertmanager", request.param), *flags], tmp_path / "log"
-    )
-    with httpx.Client(base_url=f"http://{address}", trust_env=False) as client:
-        try:
-            server.wait_until(lambda: _ready(client))
-            yield client
-        finally:
-            server.end()
-
-
-def _ready(client: httpx.Client) -> bool:
-    try:
-        return client.get("/-/ready").is_success
-    except httpx.TransportError:
-        return False
+    with running_alertmanager(request.param, tmp_path, free_port()) as client:
+        yield client
 
 
 def told(client: httpx.Client, *alerts: str) -> set[str]:
     """Names and sites of those that are not inhibited, when all are known."""
-    ends = (datetime.now(timezone.utc) + timedelta(hours=1)).isoformat()
-    labels = [dict(label.split("=") for label in alert.split()) for alert in alerts]
-    client.post("/api/v2/alerts", json=[{"labels": each, "endsAt": ends} for each in labels])
+    fire(client, alerts)
 
     def known() -> list[dict[str, dict[str, str]]]:
         found = client.get("/api/v2/alerts").json()
@@ -293,9 +192,17 @@ def test_an_overdue_backup_and_a_full_disk_say_it_all(alertmanager: httpx.Client
         "alertname=ZopeBackupOverdue severity=critical site=a database=main",
         "alertname=ZopeActionFailed severity=warning site=a database=main action=backup",
         "alertname=ZopeActionFailed severity=warning site=b database=main action=pack",
-        "alertname=ZopeDiskAlmostFull severity=warning site=a database=main",
-        "alertname=ZopeDiskFullPredicted severity=critical site=a database=main",
-    ) == {"ZopeBackupOverdue a", "ZopeActionFailed b", "ZopeDiskAlmostFull a"}
+        "alertname=ZopeDiskAlmostFull severity=warning mountpoint=/srv",
+        "alertname=ZopeDiskAlmostFull severity=critical mountpoint=/srv",
+        "alertname=ZopeDiskFullPredicted severity=critical mountpoint=/srv",
+        "alertname=ZopeDiskFullPredicted severity=warning mountpoint=/var/log",
+        "alertname=ZopeNoRoomForPack severity=warning site=a database=main",
+    ) == {
+        "ZopeBackupOverdue a",
+        "ZopeActionFailed b",
+        "ZopeDiskAlmostFull",
+        "ZopeDiskFullPredicted",
+    }
 
 
 def test_what_one_host_suffers_from_silences_nothing_of_a_stranger_of_the_name(
@@ -309,3 +216,23 @@ def test_what_one_host_suffers_from_silences_nothing_of_a_stranger_of_the_name(
         "alertname=ZopeSiteDown severity=critical site=b instance=web1:9673 cluster=live",
         "alertname=ZopeErrorBudgetBurn severity=critical site=b instance=web1:9673 cluster=test",
     ) == {"ZopeSiteDown a", "ZopeErrorBudgetBurn a", "ZopeSiteDown b", "ZopeErrorBudgetBurn b"}
+
+
+def test_one_fault_of_two_clients_is_told_once(alertmanager: httpx.Client) -> None:
+    assert told(
+        alertmanager,
+        "alertname=ZopeProcessDown severity=warning site=a zope=one",
+        "alertname=ZopeProcessDown severity=warning site=a zope=two",
+        "alertname=ZopeTargetDown severity=warning site=a target=one",
+        "alertname=ZopeTargetDown severity=warning site=a target=two",
+        "alertname=ZopeZeoClientsMissing severity=warning site=a server=zeo storage=1",
+    ) == {"ZopeProcessDown a"}
+
+
+def test_blobs_that_are_missing_are_the_one_to_hear_of(alertmanager: httpx.Client) -> None:
+    assert told(
+        alertmanager,
+        "alertname=ZopeBlobDirectoryMissing severity=critical site=a database=main",
+        "alertname=ZopePOSKeyError severity=critical site=a log=one-event",
+        "alertname=ZopeSourceBlind severity=warning site=a zope=one source=blobs",
+    ) == {"ZopeBlobDirectoryMissing a"}

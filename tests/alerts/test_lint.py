@@ -22,6 +22,7 @@ GOOD: dict[str, Any] = {
         "summary": "A thing is wrong.",
         "description": "{{ $labels.target }} is wrong.",
         "runbook_url": "http://localhost/runbooks/ZopeThingWrong",
+        "status_url": "http://localhost/",
     },
 }
 
@@ -82,7 +83,11 @@ def test_expressions_it_complains_of(expr: str, complaint: str) -> None:
         ({"labels": {"severity": "info", "window": "{{ $value }}"}}, "a value in a label"),
         ({"labels": {"severity": "critical"}, "for": None}, "no time to pass"),
         ({"expr": 'absent(up{job="zope"})', "for": None}, "absence has to last"),
-        ({"annotations": {"summary": "A thing."}}, "it needs summary, description and runbook_url"),
+        ({"annotations": {"summary": "A thing."}}, "it needs summary, description, runbook_url"),
+        (
+            {"annotations": {**GOOD["annotations"], "subject": "Wrong."}},
+            "its subject is a sentence",
+        ),
         (
             {"annotations": {**GOOD["annotations"], "summary": "It is {{ $value }}."}},
             "one sentence without values",

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.web.status import NOW, healthy, inventory, observed, without
 from zope_exporter.alerting.thresholds import read_limits
-from zope_exporter.checks.failing import failing, judge_failing
+from zope_exporter.checks.failing import failing, judge_each_failing, judge_failing
 from zope_exporter.checks.finding import Severity
 from zope_exporter.checks.log_ends import LogEnds
 from zope_exporter.collectors.agent.instance import RESPONSES
@@ -168,3 +168,31 @@ def test_a_log_of_another_format_and_one_that_is_gone_say_nothing(tmp_path: Path
     assert Scrape(looked.samples, []).values.total(RECORDS, "intranet") == 0
     of = {"site": "intranet", "log": "client1-event", "pattern": "unhandled_exception"}
     assert looked.rate(MATCHES, of) == 0
+
+
+@pytest.mark.parametrize(
+    ("rates", "told"),
+    [
+        ({"client1": (1.0, 0.0), "client2": (0.0, 0.2)}, ["client2"]),
+        ({"client1": (1.0, 0.0), "client2": (0.1, 0.2)}, []),
+        ({"client1": (1.0, 0.0), "client2": (0.0, 0.001)}, []),
+        ({"client2": (0.0, 5.0)}, []),  # of the only one the site's own share tells
+    ],
+)
+def test_one_of_several_that_answers_nothing_but_errors(
+    rates: dict[str, tuple[float, float]], told: list[str]
+) -> None:
+    samples = [
+        RESPONSES(each, **SITE, zope=zope, code=code)
+        for zope, both in rates.items()
+        for code, each in zip(("200", "500"), both, strict=True)
+    ]
+    values = Scrape(samples, []).values
+
+    def rate(metric: Metric, labels: Mapping[str, str]) -> float:
+        return values.get(metric, *labels.values()) or 0.0
+
+    found = list(judge_each_failing("intranet", values, rate, LIMITS))
+    assert [(each.severity, each.subject) for each in found] == [
+        (Severity.CRITICAL, zope) for zope in told
+    ]

@@ -10,7 +10,7 @@ from zope_exporter.app.check import Checked, report, worst
 from zope_exporter.checks.finding import Finding, Severity
 from zope_exporter.checks.site import judge
 from zope_exporter.clients.agent.diagnosis import Absence
-from zope_exporter.collectors import filestorage, logs, ping, process
+from zope_exporter.collectors import backup, filestorage, logs, ping, process
 from zope_exporter.discovery.inventory import (
     Database,
     Inventory,
@@ -54,6 +54,7 @@ WELL: dict[tuple[Metric, tuple[str, ...]], float] = {
     (filestorage.REPLACED, ("intranet", "main")): 0,
     (filestorage.AVAILABLE, ("intranet", "main")): 40e9,
     (filestorage.CAPACITY, ("intranet", "main")): 100e9,
+    (backup.ELSEWHERE, ("intranet", "main")): 1,
     (ping.UP, ("intranet", "home")): 1,
     (ping.STATUS_CODE, ("intranet", "home")): 200,
     (ping.DURATION, ("intranet", "home")): 0.0123,
@@ -93,6 +94,15 @@ def test_a_healthy_site_says_what_was_found() -> None:
     ]
 
 
+def test_a_backup_that_nobody_knows_of_is_missed() -> None:
+    [said] = wrong(judged(changes={(backup.ELSEWHERE, ("intranet", "main")): None}))
+    assert said.startswith("WARNING backup main: none is known (configure the site's backup:")
+    main = "intranet", "main"
+    assert not wrong(
+        judged(changes={(backup.ELSEWHERE, main): None, (filestorage.SIZE, main): 9e6})
+    )
+
+
 def test_quiet_says_nothing_of_a_healthy_site_and_only_what_is_wrong_of_another() -> None:
     assert list(report(Checked(judged(), []), quiet=True)) == []
     findings = judged(changes={(filestorage.LEFTOVER, ("intranet", "main")): 5e6})
@@ -122,22 +132,10 @@ def test_quiet_says_nothing_of_a_healthy_site_and_only_what_is_wrong_of_another(
             " process is stopped)",
         ),
         (
-            filestorage.AVAILABLE,
-            "main",
-            2e9,
-            "CRITICAL main: the file system is full: 2 GB free (2%)",
-        ),
-        (
-            filestorage.AVAILABLE,
-            "main",
-            4e9,
-            "WARNING main: the file system is getting full: 4 GB free (4%)",
-        ),
-        (
             filestorage.SIZE,
             "main",
             50e9,
-            "WARNING main: a pack may not find room: 40 GB free (40%) and 5 GB of Data.fs.old,"
+            "WARNING main: a pack may not find room: 40 GB free and 5 GB of Data.fs.old,"
             " Data.fs 50 GB",
         ),
         (

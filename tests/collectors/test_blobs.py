@@ -5,8 +5,15 @@ from typing import ClassVar
 import pytest
 
 from tests.support.databases.blobs import make_blobs
-from zope_exporter.collectors.blobs import BlobCollector
-from zope_exporter.discovery.inventory import Database, Inventory, Service, Site, Storage
+from zope_exporter.collectors.blobs import PRESENT, BlobCollector, BlobLook
+from zope_exporter.discovery.inventory import (
+    Database,
+    Inventory,
+    Process,
+    Service,
+    Site,
+    Storage,
+)
 from zope_exporter.metrics.exposition import encode
 from zope_exporter.metrics.registry import Registry, Scrape
 from zope_exporter.storage.blobs.scan import BlobScanner
@@ -61,7 +68,7 @@ def test_nothing_is_said_before_the_first_walk_is_complete(tmp_path: Path) -> No
     finally:
         watched.collector.stop()
     names = [sample.metric.name for sample in scrape.samples if "blob" in sample.metric.name]
-    assert names == ["zope_blob_scan_files"]
+    assert names == ["zope_blob_directory_present", "zope_blob_scan_files"]
     [failure] = scrape.failures
     assert str(failure).startswith(f"blobs intranet/main: {tmp_path}/missing cannot be read: No ")
 
@@ -107,3 +114,32 @@ def test_a_problem_that_goes_away_while_it_is_told_is_told_once(tmp_path: Path) 
         assert list(part.collect())
     finally:
         collector.stop()
+
+
+def present(scrape: Scrape) -> list[tuple[tuple[str, ...], float]]:
+    return [(s.labels, s.value) for s in scrape.samples if s.metric == PRESENT]
+
+
+def test_a_directory_that_is_missing_or_not_mounted_is_said_to_be(watched: Watched) -> None:
+    [storage] = watched.storages
+    assert storage.blob_dir is not None
+    assert present(watched.scrape()) == [(("intranet", "main"), 1)]
+    storage.blob_dir.rename(storage.blob_dir.with_name("elsewhere"))
+    assert present(watched.scrape()) == [(("intranet", "main"), 0)]
+    (storage.blob_dir / "lost+found").mkdir(parents=True)  # another disk is mounted there
+    assert present(watched.scrape()) == [(("intranet", "main"), 0)]
+    (storage.blob_dir / "tmp").mkdir()  # Zope made a new one
+    assert present(watched.scrape()) == [(("intranet", "main"), 1)]
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_the_directory_of_a_client_counts_while_it_runs(runs: bool, tmp_path: Path) -> None:
+    client = Database("main", "zeo", blob_dir=tmp_path / "shared")
+    process = Process(1, 0.0) if runs else None
+    zope = Service("zope", "client", None, databases=(client,), process=process)
+    look = BlobLook(lambda: Inventory((Site("intranet", (zope,)),)))
+    scrape = Registry([look]).scrape(30)
+    assert scrape.failures == []
+    assert present(scrape) == ([(("intranet", "main"), 0)] if runs else [])
+    (tmp_path / "shared" / "tmp").mkdir(parents=True)
+    assert present(Registry([look]).scrape(30)) == ([(("intranet", "main"), 1)] if runs else [])

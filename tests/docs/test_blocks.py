@@ -107,7 +107,7 @@ CHECKS: dict[str, Callable[[str, Path], None]] = {
     **dict.fromkeys(SiteConfig.model_fields, as_configuration),
     **dict.fromkeys(("scrape_configs", "rule_files", "alerting"), as_prometheus),
     **dict.fromkeys(("tls_server_config", "basic_auth_users"), as_web_configuration),
-    **dict.fromkeys(("job", "pack_overdue"), as_thresholds),
+    **dict.fromkeys(("job", "pack_overdue", "runbook_public"), as_thresholds),
     "services": as_compose,
 }
 

@@ -20,6 +20,7 @@ WINDOW = re.compile(r"\[([^\]]*)\]")
 
 # On no dashboard, and why.
 LEFT_OUT = {
+    "zope_backup_elsewhere": "says that nobody here watches the backups",
     "zope_backup_external": "says who makes the backups, whose age is shown",
     "zope_blob_scan_files": "progress of one walk, for whoever waits for it",
     "zope_blob_scan_timestamp_seconds": "says how fresh the sizes of blobs are; they change slowly",

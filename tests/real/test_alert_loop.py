@@ -123,6 +123,7 @@ def test_each_fault_is_told_to_the_right_person_and_so_is_its_end(loop: Loop) ->
     eventually(lambda: not prometheus.query(FIRING), 300)
     assert set(loop.mails) - EXPECTED - over == set()
     assert sorted(loop.mails) == sorted(EXPECTED | over), loop.mails
+    assert len(loop.stack.mailbox.mails) <= len(EXPECTED | over)
     newest, *_ = loop.sites.jobs(loop.exporter)
     assert (newest["site"], newest["origin"]) == (BACKED_UP, "alert ZopeBackupOverdue")
     assert newest["state"] == "succeeded"

@@ -39,7 +39,7 @@ def generate(alerts: Path, thresholds: Path | None = None) -> dict[str, str]:
 
     Raises ThresholdError if the thresholds cannot be used.
     """
-    values = read_thresholds(alerts / "thresholds.yml", thresholds)
+    values = {**_phrases(alerts), **read_thresholds(alerts / "thresholds.yml", thresholds)}
     sources = sorted((alerts / "source").glob("*.yml"))
     groups = list(_groups((path for path in sources if path.stem != OPTIONAL), values))
     optional = list(_groups((path for path in sources if path.stem == OPTIONAL), values))
@@ -49,6 +49,11 @@ def generate(alerts: Path, thresholds: Path | None = None) -> dict[str, str]:
         "kubernetes/prometheusrule.yml": _dump(_prometheus_rule(groups)),
         "kubernetes/kustomization.yaml": _dump(KUSTOMIZATION),
     }
+
+
+def _phrases(alerts: Path) -> Thresholds:
+    phrases: dict[str, str] = yaml.safe_load((alerts / "phrases.yml").read_text())
+    return phrases
 
 
 def _groups(sources: Iterable[Path], thresholds: Thresholds) -> Iterator[dict[str, Any]]:
@@ -61,9 +66,14 @@ def _rule(source: dict[str, Any], thresholds: Thresholds) -> dict[str, Any]:
     rule: dict[str, Any] = _filled(source, thresholds)
     if "alert" in rule:
         own = {**thresholds, "alert": rule["alert"]}
-        link = fill(fill(thresholds["runbook_url"], own), own)
-        rule["annotations"] = {**rule["annotations"], "runbook_url": link}
+        links = {name: _nested(own[name], own) for name in ("runbook_url", "status_url")}
+        rule["annotations"] = {**rule["annotations"], **links}
     return {key: rule[key] for key in ORDER if key in rule}
+
+
+def _nested(text: str, thresholds: Thresholds) -> str:
+    """Fill a text, and what it was filled with."""
+    return fill(fill(text, thresholds), thresholds)
 
 
 def _filled(source: Any, thresholds: Thresholds) -> Any:

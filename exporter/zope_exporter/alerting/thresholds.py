@@ -38,6 +38,8 @@ class Limits:
     memory: float
     disk_almost_full: float
     disk_almost_full_critical: float
+    inodes: float
+    inodes_critical: float
     pack_overdue: float
     pack_worthwhile: float
     pack_first_bytes: float
@@ -45,11 +47,14 @@ class Limits:
     garbage_bytes: float
     backup_unverified: float
     backup_room: float
+    backup_missed: float
     clock_skew: float
     failing: float
     failing_critical: float
     failing_least: float
     failing_blind: float
+    all_failing: float
+    all_failing_least_requests: float
     commit_lock_held: float
     connections_critical: float
     cache_full: float

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from zope_exporter.collectors import build
 from zope_exporter.collectors.coverage import Coverage
 from zope_exporter.collectors.coverage.evidence import Logs
+from zope_exporter.collectors.exporter import ExporterCollector
 from zope_exporter.collectors.watchdog import WatchdogCollector
 from zope_exporter.collectors.webhook import WebhookCollector
 from zope_exporter.config.schema import Config
@@ -28,7 +29,7 @@ def idle_registry() -> Registry:
     catalog = ActionCatalog(Config(), Inventory, JobStore(None))
     collectors = build(watcher, logs, catalog, (), None, Coverage(Inventory, Logs))
     alerting = WebhookCollector(configured=False), WatchdogCollector(None)
-    return Registry([*collectors, *alerting, ScrapeLimit()])
+    return Registry([*collectors, ExporterCollector(), *alerting, ScrapeLimit()])
 
 
 def declared_metrics() -> tuple[Metric, ...]:

@@ -11,6 +11,7 @@ from zope_exporter.alerting.webhook.own_alerts import OwnAlerts
 from zope_exporter.collectors import build
 from zope_exporter.collectors.coverage import Coverage
 from zope_exporter.collectors.coverage.evidence import Logs
+from zope_exporter.collectors.exporter import ExporterCollector
 from zope_exporter.collectors.growth import GrowthCollector
 from zope_exporter.collectors.watchdog import WatchdogCollector
 from zope_exporter.collectors.webhook import WebhookCollector
@@ -39,7 +40,8 @@ from zope_exporter.web.webhook import webhook_route
 class Exporter:
     """Watches this host and can be scraped; `stop` ends all that goes on in the background."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, scheme: str = "http") -> None:
+        """`scheme` is that by which it will be reached."""
         state, problem = state_file(config.state_dir)
         store = LogStore(state, problem)
         patterns = log_patterns(config)
@@ -68,7 +70,8 @@ class Exporter:
             config.scan_memory,
         )
         self.alerting = Alerting(config.actions, self.runner, state, problem)
-        self.registry = Registry([*collectors, *self.alerting.collectors, self.limit])
+        own = ExporterCollector(scheme), *self.alerting.collectors, self.limit
+        self.registry = Registry([*collectors, *own])
         self.last_scrape = LastScrape(
             self.registry,
             self._watcher.inventory,

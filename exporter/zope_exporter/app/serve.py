@@ -53,7 +53,8 @@ def serve_on(
     limits = read_limits(config.thresholds)
     _bound_heaps()
     _take_all_descriptors()
-    exporter = Exporter(config)
+    tls = web_config is not None and web_config.current().tls_server_config is not None
+    exporter = Exporter(config, "https" if tls else "http")
     try:
         app = make_app(
             exporter.last_scrape,

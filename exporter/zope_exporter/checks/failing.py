@@ -1,5 +1,6 @@
 """Which part of the requests of the last minutes failed, from whatever can tell of it."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -89,3 +90,25 @@ def _failures(failing: Failing) -> str:
     if failing.requests is None:
         return f"{failing.failures * 60:.0f} requests a minute {late}; the total is not counted"
     return f"{failing.failures / failing.requests:.0%} of the requests {late}"
+
+
+def judge_each_failing(site: str, values: Values, rate: Rate, limits: Limits) -> Iterator[Finding]:
+    """Yield a finding for a Zope of several that fails, as the alert ZopeInstanceFailing.
+
+    Its errors may be a small part of the site's requests.
+    """
+    answered: defaultdict[str, float] = defaultdict(float)
+    failed: defaultdict[str, float] = defaultdict(float)
+    for of in values.labels(RESPONSES, site):
+        each = rate(RESPONSES, of)
+        answered[of["zope"]] += each
+        failed[of["zope"]] += each if of["code"].startswith("5") else 0.0
+    if len(answered) < 2:
+        return
+    for zope, requests in answered.items():
+        if requests > limits.all_failing_least_requests:
+            share = failed[zope] / requests
+            if share > limits.all_failing:
+                text = f"{share:.0%} of its requests of the last {MINUTES} min failed"
+                remedy = "compare its code and configuration with the others'"
+                yield Finding(Severity.CRITICAL, site, zope, f"{text} ({remedy})")

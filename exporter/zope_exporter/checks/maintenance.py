@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from itertools import starmap
 
 from zope_exporter.alerting.thresholds import Limits
-from zope_exporter.collectors import actions, backup, datafs, filestorage
+from zope_exporter.collectors import actions, backup, datafs, discovery, filestorage
 from zope_exporter.discovery.inventory import Site
 from zope_exporter.metrics.metric import Metric
 from zope_exporter.metrics.values import Values
@@ -76,7 +76,7 @@ def garbage_bytes(site: str, database: str, values: Values) -> float | None:
 def judge_backups(
     site: str, database: str, values: Values, now: float, limits: Limits
 ) -> Iterator[Finding]:
-    """Yield what there is to say, nothing where no database of the site is backed up."""
+    """Yield what there is to say, nothing of what is backed up elsewhere."""
 
     def found(severity: Severity, text: str) -> Finding:
         return Finding(severity, site, f"backup {database}", text)
@@ -85,7 +85,7 @@ def judge_backups(
         return values.get(metric, site, database)
 
     if known(backup.MAX_AGE) is None:
-        yield from starmap(found, _left_out(site, database, values))
+        yield from starmap(found, _unknown(site, database, values, limits))
         return
     if is_external(known):
         yield from starmap(found, _by_others(known, now, limits))
@@ -118,16 +118,38 @@ def databases_elsewhere(site: Site, values: Values) -> list[str]:
     return sorted(backed_up - here)
 
 
-def is_left_out(site: str, database: str, values: Values) -> bool:
-    """Tell whether a database has no backup though others of its site have."""
-    backed_up = {labels["database"] for labels in values.labels(backup.MAX_AGE, site)}
-    return bool(backed_up) and database not in backed_up
+def lacks_backup(site: str, database: str, values: Values, limits: Limits) -> bool:
+    """Tell what the alert ZopeBackupUnknown does.
+
+    Of a site that hosts share the backups may be made on another one, which nothing here knows.
+    """
+    if (
+        values.get(backup.MAX_AGE, site, database) is not None
+        or values.get(backup.ELSEWHERE, site, database) is not None
+    ):
+        return False
+    if _others_have(site, values):
+        return True
+    used = values.get(filestorage.SIZE, site, database) or 0.0
+    return used > limits.backup_missed and not values.labels(discovery.SHARED, site)
 
 
-def _left_out(site: str, database: str, values: Values) -> Iterator[tuple[Severity, str]]:
-    if is_left_out(site, database, values):
+def _others_have(site: str, values: Values) -> bool:
+    return bool(values.labels(backup.MAX_AGE, site))
+
+
+def _unknown(
+    site: str, database: str, values: Values, limits: Limits
+) -> Iterator[tuple[Severity, str]]:
+    if not lacks_backup(site, database, values, limits):
+        return
+    if _others_have(site, values):
         text = "none is configured, while others of this site have one"
         yield Severity.WARNING, f"{text} (name it under databases: of the site's backup:)"
+    else:
+        text = "none is known"
+        remedy = "configure the site's backup:, or backup: {elsewhere: true} to hear no more of it"
+        yield Severity.WARNING, f"{text} ({remedy})"
 
 
 def is_overdue(known: Known, now: float) -> bool:

@@ -20,6 +20,7 @@ from zope_exporter.metrics.registry import Scrape
 from zope_exporter.metrics.values import Values
 from zope_exporter.system.humanize import duration, size
 
+from .disks import is_missing, judge_blobs, judge_disks
 from .finding import Finding, Severity
 from .maintenance import databases_elsewhere, judge_actions, judge_backups, judge_packs
 from .relstorage import judge_relstorages
@@ -50,8 +51,9 @@ def judge(
                 findings += _running_zope(site.name, service, values, limits, absence)
             findings += judge_zmi(site.name, service.name, values)
         findings += judge_zeo(site, values, now(), limits)
+        findings += judge_blobs(site, scrape)
         for storage in site.storages:
-            findings += _storage(site, storage, values, now(), limits)
+            findings += _storage(site, storage, values, now())
             findings += judge_packs(site.name, storage.database, values, now(), limits)
             findings += judge_backups(site.name, storage.database, values, now(), limits)
         for name in databases_elsewhere(site, values):
@@ -59,6 +61,7 @@ def judge(
         findings += judge_actions(site.name, values, now())
         for target in site.targets:
             findings += _target(site, target, values, now(), limits)
+    findings += judge_disks(inventory, values, limits)
     findings += [_renamed(*sample.labels) for sample in scrape.samples if _is_renamed(sample)]
     failures = [failure for failure in scrape.failures if failure.reason != NOTHING]
     findings += [_failure(failure, values) for failure in failures]
@@ -93,10 +96,11 @@ def _renamed(site: str, log: str) -> Finding:
 def _failure(failure: Failure, values: Values) -> Finding:
     site, source = "".join(failure.source[:1]), joined(failure.source[1:])
     # Of a Data.fs whose size is known, only some right to look closer is missing.
-    unseen = (
-        failure.collector == "filestorage" and values.get(filestorage.SIZE, site, source) is None
-    )
-    severity = Severity.CRITICAL if unseen else Severity.WARNING
+    unseen = {
+        "filestorage": values.get(filestorage.SIZE, site, source) is None,
+        "blobs": is_missing(site, source, values),
+    }
+    severity = Severity.CRITICAL if unseen.get(failure.collector) else Severity.WARNING
     return Finding(severity, site, f"{failure.collector} {source}".strip(), failure.reason)
 
 
@@ -154,9 +158,7 @@ def _running(site: Site, service: Service, values: Values, now: float) -> str:
     return f"{service.kind} server, " * (service.kind == "zeo") + ", ".join(facts)
 
 
-def _storage(
-    site: Site, storage: Storage, values: Values, now: float, limits: Limits
-) -> Iterator[Finding]:
+def _storage(site: Site, storage: Storage, values: Values, now: float) -> Iterator[Finding]:
     def value(metric: Metric) -> float | None:
         return values.get(metric, site.name, storage.database)
 
@@ -183,25 +185,17 @@ def _storage(
     if leftover:
         text = f"an aborted pack or commit left {size(leftover)} beside {storage.data_fs}"
         yield found(Severity.WARNING, text)
-    yield from starmap(found, _space(value, limits))
+    yield from starmap(found, _space(value))
 
 
-def _space(
-    known: Callable[[Metric], float | None], limits: Limits
-) -> Iterator[tuple[Severity, str]]:
-    available, capacity = known(filestorage.AVAILABLE), known(filestorage.CAPACITY)
+def _space(known: Callable[[Metric], float | None]) -> Iterator[tuple[Severity, str]]:
+    available = known(filestorage.AVAILABLE)
     used, old = known(filestorage.SIZE), known(filestorage.OLD_SIZE)
-    if available is None or not capacity:
-        return
-    ratio = available / capacity
-    room = f"{size(available)} free ({ratio:.0%})"
-    if ratio < limits.disk_almost_full_critical:
-        yield Severity.CRITICAL, f"the file system is full: {room}"
-    elif ratio < limits.disk_almost_full:
-        yield Severity.WARNING, f"the file system is getting full: {room}"
     # A pack deletes Data.fs.old first, then writes up to the whole Data.fs anew.
-    if used is not None and old is not None and available + old < used:
-        room += f" and {size(old)} of Data.fs.old" * bool(old)
+    if available is None or used is None or old is None:
+        return
+    if available + old < used:
+        room = f"{size(available)} free" + f" and {size(old)} of Data.fs.old" * bool(old)
         yield Severity.WARNING, f"a pack may not find room: {room}, Data.fs {size(used)}"
 
 

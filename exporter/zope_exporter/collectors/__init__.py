@@ -18,7 +18,7 @@ from .blobs import BlobCollector
 from .coverage import Coverage, CoverageCollector
 from .datafs import DataFsCollector
 from .discovery import DiscoveryCollector
-from .exporter import ExporterCollector
+from .disks import DisksCollector
 from .filestorage import FileStorageCollector
 from .growth import GrowthCollector
 from .logs import LogsCollector
@@ -43,10 +43,10 @@ def build_passing(
     return [
         AgentCollector(watcher.inventory, FollowedLogs(logs, receivers)),
         ActionsCollector(catalog.store, catalog.configured),
-        BackupCollector(catalog.plans, catalog.external),
+        BackupCollector(catalog.plans, catalog.external, catalog.elsewhere),
         CoverageCollector(coverage),
         DiscoveryCollector(watcher),
-        ExporterCollector(),
+        DisksCollector(watcher.inventory, logs.sources, catalog.plans),
         FileStorageCollector(watcher.inventory),
         LogsCollector(logs, COUNTED),
         PingCollector(watcher.inventory),

@@ -62,6 +62,13 @@ EXTERNAL = Metric(
     "under `backup.external`: only their age is known; absent for all others.",
     LABELS,
 )
+ELSEWHERE = Metric(
+    "zope_backup_elsewhere",
+    "gauge",
+    "Always 1, of a database whose backups are not to be watched here, as configured under"
+    " `backup.elsewhere`; absent for all others.",
+    LABELS,
+)
 SIZE = Metric(
     "zope_backup_size_bytes",
     "gauge",
@@ -103,6 +110,7 @@ class BackupCollector:
         DATABASE_FAULTS,
         MAX_AGE,
         EXTERNAL,
+        ELSEWHERE,
         SIZE,
         FILES,
         AVAILABLE,
@@ -112,9 +120,11 @@ class BackupCollector:
         self,
         plans: "Callable[[], Iterable[BackupPlan]]",
         external: "Callable[[], Iterable[ExternalBackup]]" = tuple,
+        elsewhere: Callable[[], Iterable[tuple[str, str]]] = tuple,
     ) -> None:
         self._plans = plans
         self._external = external
+        self._elsewhere = elsewhere
         self._known: dict[tuple[str, str], tuple[Identity, Repository]] = {}
 
     def parts(self) -> Iterable[Part]:
@@ -125,7 +135,8 @@ class BackupCollector:
         others = [
             Part((each.site, each.database), partial(_watch, each)) for each in self._external()
         ]
-        return ours + others
+        unwatched = [Part(each, partial(_unwatched, *each)) for each in self._elsewhere()]
+        return [*ours, *others, *unwatched]
 
     def _collect(self, plan: "BackupPlan") -> Iterator[Sample]:
         labels = {"site": plan.site, "database": plan.database}
@@ -154,6 +165,10 @@ class BackupCollector:
             known = identity, read_repository(plan.repository)
             self._known[plan.site, plan.database] = known
         return known[1]
+
+
+def _unwatched(site: str, database: str) -> Iterator[Sample]:
+    yield ELSEWHERE(1, site=site, database=database)
 
 
 def _watch(backup: "ExternalBackup") -> Iterator[Sample]:

@@ -2,16 +2,25 @@
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from zope_exporter.discovery.inventory import Inventory, Storage
 from zope_exporter.metrics.metric import Metric, Part, Sample
-from zope_exporter.storage.blobs.directory import look
+from zope_exporter.storage.blobs.directory import is_present, look
 from zope_exporter.storage.blobs.scan import BlobScanner
 
 LABELS = ("site", "database")
 
+PRESENT = Metric(
+    "zope_blob_directory_present",
+    "gauge",
+    "Whether the blob directory is there (1), or missing or empty, as where its file system is not"
+    " mounted (0); also those that running clients on this host share or use as caches; absent"
+    " where that cannot be seen.",
+    LABELS,
+)
 SIZE = Metric(
     "zope_blob_size_bytes",
     "gauge",
@@ -55,11 +64,49 @@ SEEN = Metric(
 )
 
 
+@dataclass
+class _Blobs:
+    """The blob directories of one database; with a storage, its own is the first."""
+
+    site: str
+    database: str
+    storage: Storage | None = None
+    directories: dict[Path, None] = field(default_factory=dict)
+
+    @property
+    def source(self) -> tuple[str, str]:
+        return self.site, self.database
+
+    @property
+    def labels(self) -> dict[str, str]:
+        return {"site": self.site, "database": self.database}
+
+    def presence(self) -> Iterator[Sample]:
+        known = [is_present(directory) for directory in self.directories]
+        if None not in known:
+            yield PRESENT(all(known), **self.labels)
+
+
+def _all_blobs(inventory: Inventory) -> list[_Blobs]:
+    found: dict[tuple[str, str], _Blobs] = {}
+    for site, storage in inventory.storages():
+        if storage.blob_dir is not None:
+            blobs = _Blobs(site, storage.database, storage, {storage.blob_dir: None})
+            found[blobs.source] = blobs
+    for site, service in inventory.zopes():
+        # What is only a cache is made when the client starts.
+        for database in service.databases if service.process else ():
+            if database.blob_dir is not None and database.kind in ("zeo", "relstorage"):
+                blobs = found.setdefault((site, database.name), _Blobs(site, database.name))
+                blobs.directories[database.blob_dir] = None
+    return list(found.values())
+
+
 class BlobCollector:
     """Starts a walk for each blob directory the inventory has and ends it when it is gone."""
 
     name = "blobs"
-    metrics = (SIZE, FILES, OLD_SIZE, LEFTOVER, SCANNED, SEEN)
+    metrics = (PRESENT, SIZE, FILES, OLD_SIZE, LEFTOVER, SCANNED, SEEN)
 
     def __init__(
         self,
@@ -73,19 +120,16 @@ class BlobCollector:
         self._scanners: dict[tuple[Path, Path], BlobScanner] = {}
 
     def parts(self) -> Iterable[Part]:
-        found = [
-            (site, storage, storage.blob_dir)
-            for site, storage in self._inventory().storages()
-            if storage.blob_dir is not None
-        ]
+        found = _all_blobs(self._inventory())
+        walked = {each.source: key for each in found if (key := _walked(each)) is not None}
         with self._lock:
             if self._stopped:  # by the end of the exporter, which a scrape may outlast
                 return []
-            self._keep({(blob_dir, storage.data_fs) for _, storage, blob_dir in found})
-            return [
-                _part(site, storage, blob_dir, self._scanners[blob_dir, storage.data_fs])
-                for site, storage, blob_dir in found
-            ]
+            self._keep({*walked.values()})
+            scanners = {source: self._scanners[key] for source, key in walked.items()}
+        return [
+            Part(each.source, partial(_collect, each, scanners.get(each.source))) for each in found
+        ]
 
     def stop(self) -> None:
         """End all walks, for good."""
@@ -100,34 +144,39 @@ class BlobCollector:
             self._scanners[new] = self._scanner(*new)
 
 
+def _walked(blobs: _Blobs) -> tuple[Path, Path] | None:
+    """Which directory to walk, and the Data.fs it belongs to; a cache is not."""
+    storage = blobs.storage
+    if storage is None or storage.blob_dir is None:
+        return None
+    return storage.blob_dir, storage.data_fs
+
+
 class BlobLook:
     """Only whether each blob directory can be read, for one look that has no time for a walk."""
 
     name = "blobs"
-    metrics = (SEEN,)
+    metrics = (PRESENT, SEEN)
 
     def __init__(self, inventory: Callable[[], Inventory]) -> None:
         self._inventory = inventory
 
     def parts(self) -> Iterable[Part]:
-        for site, storage in self._inventory().storages():
-            if storage.blob_dir is not None:
-                labels = {"site": site, "database": storage.database}
-                source = (site, storage.database)
-                yield Part(source, partial(_look, storage.blob_dir, labels))
+        return [Part(each.source, partial(_look, each)) for each in _all_blobs(self._inventory())]
 
 
-def _look(blob_dir: Path, labels: dict[str, str]) -> Iterator[Sample]:
-    yield SEEN(0, **labels)
-    look(blob_dir)
+def _look(blobs: _Blobs) -> Iterator[Sample]:
+    yield from blobs.presence()
+    if blobs.storage is not None and blobs.storage.blob_dir is not None:
+        yield SEEN(0, **blobs.labels)
+        look(blobs.storage.blob_dir)
 
 
-def _part(site: str, storage: Storage, blob_dir: Path, scanner: BlobScanner) -> Part:
-    labels = {"site": site, "database": storage.database}
-    return Part((site, storage.database), partial(_collect, blob_dir, scanner, labels))
-
-
-def _collect(blob_dir: Path, scanner: BlobScanner, labels: dict[str, str]) -> Iterator[Sample]:
+def _collect(blobs: _Blobs, scanner: BlobScanner | None) -> Iterator[Sample]:
+    labels = blobs.labels
+    yield from blobs.presence()
+    if scanner is None:
+        return
     yield SEEN(scanner.seen, **labels)
     if scanner.scan is not None:
         usage = scanner.scan.usage
@@ -140,4 +189,5 @@ def _collect(blob_dir: Path, scanner: BlobScanner, labels: dict[str, str]) -> It
     problem = scanner.problem  # once: the walk may end well between two looks
     if problem is not None:
         raise problem
-    look(blob_dir)  # between two walks it may be gone for hours
+    if blobs.storage is not None and blobs.storage.blob_dir is not None:
+        look(blobs.storage.blob_dir)  # between two walks it may be gone for hours

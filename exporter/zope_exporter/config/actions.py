@@ -169,6 +169,9 @@ class BackupConfig(Section):
     external: ExternalConfig | None = None
     """In place of `repository`: another program makes the backups, such as pg_dump for a
     RelStorage, and only their age is watched."""
+    elsewhere: bool = False
+    """In place of both: backups are made where nothing here tells of them, or none are wanted.
+    Nobody is told any more that the exporter knows of none."""
     databases: tuple[Name, ...] = ()
     """Which databases of the site to back up, or to watch the backups of; without any, all whose
     Data.fs is on this host, or all."""
@@ -202,7 +205,7 @@ class BackupConfig(Section):
 
     @model_validator(mode="after")
     def _made_by_one(self) -> "BackupConfig":
-        if (self.repository is None) == (self.external is None):
-            reason = "takes either repository or external"
+        if (self.repository is not None) + (self.external is not None) + self.elsewhere != 1:
+            reason = "takes either repository or external, or elsewhere: true"
             raise wrong(reason, "external is for backups that another program makes")
         return self

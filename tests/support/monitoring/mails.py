@@ -1,13 +1,10 @@
 """What the mails of Alertmanager say, as whoever gets them reads it."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from email.message import EmailMessage
 
-_SUBJECT = re.compile(
-    r"\[(CRITICAL|WARNING|RESOLVED)\] (\w+)(?: ([\w-]+))?(?: on \S+)?(?: \(\d+\))?"
-)
 ON_CALL = "on-call@example.org"
 ADMINS = "zope-admins@example.org"
 
@@ -35,24 +32,44 @@ def notice(site: str, alert: str) -> Mail:
 
 
 def read(mails: Iterable[EmailMessage]) -> list[Mail]:
-    """What each is about, in the order of arrival; AssertionError at one that cannot be read."""
-    return [_read(mail) for mail in mails]
+    """What each is news of, in the order of arrival; AssertionError at one that cannot be read.
+
+    A mail may be about several sites of a host, of which one has been told of before.
+    """
+    return list(dict.fromkeys(told for mail in mails for told in _read(mail)))
 
 
-def _read(mail: EmailMessage) -> Mail:
-    subject = _SUBJECT.fullmatch(mail["Subject"])
-    assert subject, mail["Subject"]
-    what, alert, site = subject.groups()
-    text = _text(mail)
-    assert f"{alert}, " in text
-    assert not site or f"site: {site}\n" in text
-    if what == "RESOLVED":
-        assert "Over since " in text
-    else:
-        link = re.search(r"What it means and what to do: (\S+)\n", text)
-        assert link, text
-        assert re.fullmatch(rf"http://127\.0\.0\.1:\d+/runbooks/{alert}", link[1])
-    return Mail(site or "", alert, what, mail["X-Envelope-To"])
+def _read(mail: EmailMessage) -> Iterator[Mail]:
+    what = re.match(r"\[(CRITICAL|WARNING|RESOLVED)\] (?=\S)", mail["Subject"])
+    assert what, mail["Subject"]
+    assert mail["X-Alert"] not in mail["Subject"], "a name where words should be"
+    text, alert = _text(mail), mail["X-Alert"]
+    firing, *over = text.split("Over since ")
+    told = [*_alerts(alert, firing, what[1])]
+    assert bool(told) == (what[1] != "RESOLVED")
+    for each in over:
+        told += _alerts(alert, each, "RESOLVED")
+    assert told
+    for site, severity in told:
+        yield Mail(site, alert, severity, mail["X-Envelope-To"])
+
+
+def _alerts(alert: str, text: str, severity: str) -> Iterator[tuple[str, str]]:
+    """The site of each alert in a part of a mail."""
+    for block in text.split(f"{alert}, ")[1:]:
+        site = re.search(r"^  site: (\S+)$", block, re.MULTILINE)
+        if severity != "RESOLVED":
+            _check_links(alert, block, site[1] if site else "")
+        yield site[1] if site else "", severity
+
+
+def _check_links(alert: str, text: str, site: str) -> None:
+    runbook = re.search(r"^What it means and what to do: (\S+)$", text, re.MULTILINE)
+    assert runbook, text
+    assert re.fullmatch(rf"http://127\.0\.0\.1:\d+/runbooks/{alert}", runbook[1])
+    page = re.search(r"^Status page: (\S+)$", text, re.MULTILINE)
+    assert page, text
+    assert re.fullmatch(rf"http://127\.0\.0\.1:\d+/{f'#site-{site}' * bool(site)}", page[1])
 
 
 def _text(mail: EmailMessage) -> str:

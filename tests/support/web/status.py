@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from zope_exporter.clients.http.result import REASONS
-from zope_exporter.collectors import backup, datafs, filestorage, ping, process
+from zope_exporter.collectors import backup, datafs, disks, filestorage, ping, process
 from zope_exporter.collectors.agent import instance
 from zope_exporter.collectors.coverage import Coverage
 from zope_exporter.discovery.inventory import Database, Inventory, Service, Site, Storage, Target
@@ -61,7 +61,10 @@ def burning(found: Inventory, now: float = NOW) -> Scrape:
     of_target = {"site": site.name, "target": target.name}
     changes = [
         instance.BUSY(4, site=site.name, zope=zope.name),
-        filestorage.AVAILABLE(1e9, **of_database),
+        filestorage.AVAILABLE(0.5e9, **of_database),
+        disks.AVAILABLE(1e9, mountpoint="/srv"),
+        disks.SIZE(100e9, mountpoint="/srv"),
+        disks.HOLDS(mountpoint="/srv", site=site.name, holds="database"),
         backup.COVERED(now - 100 * HOUR, **of_database),
         backup.LAST_SUCCESS(now - 99 * HOUR, **of_database),
         ping.UP(0, **of_target),

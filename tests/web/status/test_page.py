@@ -70,6 +70,11 @@ def test_it_is_whole_and_says_what_burns() -> None:
             assert attributes["aria-label"]
 
 
+def test_a_mail_links_to_its_site() -> None:
+    found = inventory("my site")
+    assert '<section class="site" id="site-my-site" ' in html(found, burning(found))
+
+
 def test_hostile_names_stay_text() -> None:
     found = inventory(HOSTILE.replace("/", ""), HOSTILE)
     page = html(found, burning(found))

@@ -91,7 +91,7 @@ def test_without_the_agent_nothing_is_made_up() -> None:
 def test_a_backup_that_is_not_configured_is_no_backup() -> None:
     of_backups = backup.MAX_AGE, backup.COVERED, backup.LAST_VERIFIED
     view = page(without(healthy(inventory()), *of_backups))
-    assert texts(database(view))["Backup"] == ("none is configured", Severity.UNKNOWN)
+    assert texts(database(view))["Backup"] == ("none is configured", Severity.WARNING)
     of_backups = backup.LAST_SUCCESS, backup.COVERED, backup.LAST_VERIFIED
     view = page(without(healthy(inventory()), *of_backups))
     assert texts(database(view))["Backup"] == ("there is none yet", Severity.CRITICAL)

@@ -73,7 +73,16 @@ def _scrapes(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             height=6,
         ),
         events_of(
-            m, "zope_exporter_scrapes_refused_total", "Scrapes refused", "{{instance}}", width=12
+            m, "zope_exporter_scrapes_refused_total", "Scrapes refused", "{{instance}}", width=6
+        ),
+        series(
+            "Running for",
+            m.help("zope_exporter_start_time_seconds"),
+            [Query(m.since("zope_exporter_start_time_seconds"), "{{instance}}")],
+            SECONDS,
+            width=6,
+            height=6,
+            runbooks=("ZopeExporterFlapping",),
         ),
         series(
             "Last search of the host",

@@ -69,6 +69,7 @@ class FieldConfig:
 
 YES_NO = {1.0: ("yes", GREEN), 0.0: ("no", RED)}
 UP_DOWN = {1.0: ("up", GREEN), 0.0: ("down", RED)}
+THERE = {1.0: ("there", GREEN), 0.0: ("missing", RED)}
 ILL_IF_SET = {0.0: ("no", GREEN), 1.0: ("yes", RED)}
 
 COUNT = FieldConfig("short", decimals=0)
@@ -81,6 +82,7 @@ RATIO = FieldConfig("percentunit", minimum=0)
 AGO = FieldConfig("dateTimeFromNow")
 PROBLEMS = FieldConfig("short", (Step(1, RED),), base=GREEN, decimals=0)
 UP = FieldConfig("short", (Step(1, GREEN),), base=RED, names=UP_DOWN)
+PRESENT = FieldConfig("short", (Step(1, GREEN),), base=RED, names=THERE)
 SUCCESS = FieldConfig("short", (Step(1, GREEN),), base=RED, names=YES_NO)
 SET = FieldConfig("short", (Step(1, RED),), base=GREEN, names=ILL_IF_SET)
 RUNNING = FieldConfig(

@@ -3,6 +3,7 @@
 from zope_exporter.alerting.thresholds import Limits
 
 from .dashboard import Dashboard, Row
+from .disks import disks
 from .exporter import scraped
 from .field_config import (
     BYTES,
@@ -50,6 +51,7 @@ def fleet(m: Metrics, limits: Limits) -> Dashboard:
             Row("Is everything OK?", _counts(m, limits)),
             Row("Sites", (_sites(m, limits),)),
             Row("The last hours", _timelines(m)),
+            Row("Disks", disks(m, limits)),
         ),
     )
 

@@ -14,7 +14,7 @@ from zope_exporter.maintenance.jobs.report import RefusedError, Report
 from zope_exporter.maintenance.jobs.store import JobStore
 
 from .databases import BackupPlan, SiteDatabase, backup_plan, backup_plans, site_databases
-from .external import ExternalBackup, external_backups
+from .external import ExternalBackup, backed_up_elsewhere, external_backups
 from .run import rehearse_backup, rehearse_pack, run_backup, run_pack, run_verify
 
 
@@ -89,6 +89,10 @@ class ActionCatalog:
     def external(self) -> list[ExternalBackup]:
         """Return the databases whose backups others make, and what tells of them."""
         return list(external_backups(self._config, self.inventory()))
+
+    def elsewhere(self) -> list[tuple[str, str]]:
+        """Return site and name of each database whose backups are not to be watched here."""
+        return backed_up_elsewhere(self._config, self.inventory())
 
     def work(self, task: Task) -> Work:
         """Return what the task takes.

@@ -82,6 +82,16 @@ def external_backups(config: Config, inventory: Inventory) -> Iterator[ExternalB
                 yield _external(site.name, database, site.backup, site.backup.external)
 
 
+def backed_up_elsewhere(config: Config, inventory: Inventory) -> list[tuple[str, str]]:
+    """Return site and name of each database whose backups are not to be watched here."""
+    chosen = {s.name: s.backup.databases for s in config.sites if s.backup and s.backup.elsewhere}
+    return [
+        (each.site, each.name)
+        for each in site_databases(inventory)
+        if each.site in chosen and each.name in (chosen[each.site] or (each.name,))
+    ]
+
+
 def _external(
     site: str, database: str, backup: BackupConfig, external: ExternalConfig
 ) -> ExternalBackup:

@@ -4,15 +4,18 @@ Only directories and file attributes are read, never a blob's data, and no symbo
 """
 
 import os
+import re
 import time
 from binascii import Error as NotHexadecimalError
 from binascii import unhexlify
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from zope_exporter.system.foreign_file import opened
+from zope_exporter.system.foreign_root import is_gone
 
 # An upload in progress touches its file all the time; no request lasts a day.
 ABANDONED_SECONDS = 24 * 3600.0
@@ -21,6 +24,10 @@ DIED_SECONDS = 3600.0
 # ZODB's layouts go down at most eight directories.
 DEEPEST = 16
 LONGEST_LINE = 64
+# Of what ZODB makes at the first start, or of a blob's own directory.
+OF_ZODB = re.compile(r"\.layout|tmp|0x[0-9a-f]+")
+# In a directory of something else there may be any number of entries.
+LOOKED_AT = 1000
 
 
 class BlobError(Exception):
@@ -53,6 +60,20 @@ def look(blob_dir: Path) -> None:
         os.scandir(blob_dir).close()
     except OSError as error:
         raise _named(error, blob_dir) from error
+
+
+def is_present(blob_dir: Path) -> bool | None:
+    """Tell whether it is a blob directory; None if that cannot be seen.
+
+    Where its file system is not mounted there is none, or an empty one.
+    """
+    try:
+        with os.scandir(blob_dir) as entries:
+            return any(OF_ZODB.fullmatch(entry.name) for entry in islice(entries, LOOKED_AT))
+    except (FileNotFoundError, NotADirectoryError):
+        return None if is_gone(blob_dir) else False
+    except OSError:
+        return None
 
 
 def measure(

@@ -9,10 +9,10 @@ from zope_exporter.checks.maintenance import (
     covers_all,
     garbage_bytes,
     is_external,
-    is_left_out,
     is_overdue,
     is_pack_overdue,
     is_unverified,
+    lacks_backup,
 )
 from zope_exporter.collectors import backup, datafs, filestorage
 from zope_exporter.config.actions import ACTIONS, PACK
@@ -76,10 +76,12 @@ class Databases:
         yield Fact("Last pack", text, Severity.WARNING if overdue else Severity.OK)
 
     def _backup(self, site: str, database: str, known: Known) -> Iterator[Fact]:
+        if known(backup.ELSEWHERE) is not None:
+            yield Fact("Backup", "not watched here, as configured")
+            return
         if known(backup.MAX_AGE) is None:
-            # Where no database of a site is backed up by us, somebody else may do it.
-            left_out = is_left_out(site, database, self._values)
-            severity = Severity.WARNING if left_out else Severity.UNKNOWN
+            lacks = lacks_backup(site, database, self._values, self._limits)
+            severity = Severity.WARNING if lacks else Severity.UNKNOWN
             yield Fact("Backup", "none is configured", severity)
             return
         late = is_overdue(known, self._now)

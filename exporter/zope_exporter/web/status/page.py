@@ -1,6 +1,7 @@
 """The status page over HTTP: one page, its style and its script, nothing from elsewhere."""
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from functools import cached_property, partial
@@ -43,6 +44,11 @@ HEADERS = {
 }
 
 
+def anchor(site: str) -> str:
+    """Return where on the page a site is, as `status_url` of alerts/thresholds.yml has it."""
+    return "site-" + re.sub("[^0-9A-Za-z._-]", "-", site)
+
+
 class StatusPage:
     """Renders views; `links` are the pages to go to from there, by name."""
 
@@ -71,6 +77,7 @@ class StatusPage:
             states=CELLS,
             links=self._links,
             duration=duration,
+            anchor=anchor,
             stale=STALE_SECONDS,
             style=STYLE,
             script=SCRIPT,

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from zope_exporter.alerting.thresholds import Limits
 from zope_exporter.checks.coverage import judge_watching, title
-from zope_exporter.checks.failing import failing, judge_failing
+from zope_exporter.checks.failing import failing, judge_each_failing, judge_failing
 from zope_exporter.checks.finding import Finding, Severity
 from zope_exporter.checks.probe import judge_probe
 from zope_exporter.checks.relstorage import relstorages
@@ -64,6 +64,7 @@ def compose(
     rate = partial(recent_rate, last_scrape.history)
     for site in inventory.sites:
         findings += judge_failing(site.name, failing(site.name, scrape.values, rate), limits)
+        findings += judge_each_failing(site.name, scrape.values, rate, limits)
         findings += judge_probe(site, scrape.values)
     composer = _Composer(observation, limits, last_scrape, findings, sources, allowed())
     sites = tuple(composer.site(site) for site in observation.inventory.sites)
