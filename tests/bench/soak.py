@@ -16,7 +16,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,6 +37,7 @@ from tests.support.zopes.environments import Environment
 
 MINUTES = 40.0
 ROTATIONS = 24
+SHORTEST = 200  # turns of a tenth of a second
 NAMED = (
     *("mmdd", "dd", "ascending", "year", "ymd", "logrotate"),
     *("RotatingFileHandler", "logrotate, gzip later"),
@@ -228,7 +229,8 @@ class Soak:
 
     def _write(self) -> None:
         turn = 0
-        each = max(1, int(self.seconds / ROTATIONS / 0.1))
+        # An exporter looks every five seconds: more often would be no rotation that anybody has.
+        each = max(SHORTEST, int(self.seconds / ROTATIONS / 0.1))
         while not self._over.wait(0.1):
             for place, log in enumerate(self.logs):
                 log.write(self._chance)
@@ -336,17 +338,12 @@ def table(soak: Soak, exporters: list[Exporter]) -> Iterator[str]:
     yield ", ".join(f"{number} {what}" for what, number in sorted(soak.done.items()))
 
 
-@contextmanager
-def _place() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="soak-") as directory:
-        yield Path(directory)
-
-
 @click.command()
 @click.argument("minutes", default=MINUTES)
 def main(minutes: float) -> None:
     """Soak for so many minutes."""
-    with _place() as directory:
+    with tempfile.TemporaryDirectory(prefix="soak-") as made:
+        directory = Path(made)
         soak = Soak(directory, minutes * 60)
         exporters = soak.run()
         for line in table(soak, exporters):

@@ -304,7 +304,7 @@ def test_what_is_wrong_with_one_process_does_not_cost_the_others(tmp_path: Path)
     argv = ["python", "runwsgi", "/srv/zope.ini"]
     found = find_processes(lambda: [Unreadable(argv, pid=71), Fake(argv)], proc(tmp_path))
     assert [each.process and each.process.pid for each in found.sources] == [70]
-    assert found.problems == ("process 71 could not be looked into: embedded null byte",)
+    assert found.problems == ("process 71 could not be inspected: embedded null byte",)
 
 
 def test_a_server_without_configuration_file_is_a_problem(tmp_path: Path) -> None:
