@@ -89,7 +89,7 @@ class Stoppable:
 
     def check(self) -> None:
         if self._stopping.is_set():
-            raise InterruptedActionError("shell", "told to end")
+            raise InterruptedActionError("shell", "interrupted by a signal")
 
 
 class Lines(Silent):

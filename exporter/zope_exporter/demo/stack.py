@@ -105,7 +105,7 @@ def run_stack(exporter_url: str, serve: Callable[[Config], None], echo: Echo) ->
             echo(f"  mails         {stack.maildir}")
             echo(f"  token         {token_file}")
             echo("")
-            echo("All waiting times are cut to seconds. Break something, and see who is told:")
+            echo("All waiting times are cut to seconds. Break something, and see who is notified:")
             echo(f"  kill -STOP {demo.pid}      Zope hangs; kill -CONT {demo.pid} repairs it")
             echo("Ctrl-C ends it and removes everything.")
             serve(stack_config(demo, token_file))

@@ -104,8 +104,8 @@ class FileEngine:
         if self._storage.over_base:
             raise RefusedError(
                 "demostorage",
-                f"{self._storage.data_fs} holds the changes of a demostorage: of objects that only"
-                " its base refers to nobody can tell by this file that they are needed",
+                f"{self._storage.data_fs} holds the changes of a demostorage: objects that only its"
+                " base refers to cannot be recognized as needed by this file",
                 "start its Zope, which packs it without collecting garbage",
             )
         found = holders(self._storage.data_fs, self._proc)

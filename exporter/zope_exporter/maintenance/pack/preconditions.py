@@ -48,7 +48,7 @@ def check(
     _check_days(settings.days)
     _check_backup(settings, clock())
     if target.storage is None:
-        report.say("the Data.fs is not on this host: room and other packs are not looked at")
+        report.say("the Data.fs is not on this host: room and other packs are not checked")
     else:
         try:
             _check_storage(target.storage, settings, clock())

@@ -101,7 +101,7 @@ def _summarise(result: PackResult, report: Report) -> None:
     before, after = result.before, result.after
     took = f"packed through {result.engine} in {duration(result.seconds)}"
     if before.data is None or after.data is None or result.freed is None:
-        report.say(f"{took}; there is no Data.fs on this host to tell what that freed")
+        report.say(f"{took}; what that freed is unknown without a Data.fs on this host")
     else:
         report.say(
             f"{took}: Data.fs from {size(before.data)} to {size(after.data)},"
