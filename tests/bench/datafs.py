@@ -229,7 +229,7 @@ def measure(path: Path, work: Work) -> dict[str, Any]:
             most = max(most, anonymous(child.pid))
             tick.wait(0.005)
         assert child.stdout is not None
-        found: dict[str, Any] = json.loads(child.stdout.read())
+        found: dict[str, Any] = json.loads(child.stdout.read().splitlines()[-1])
     if hidden.exists():
         hidden.rename(index)
     return found | {"anonymous": most}
