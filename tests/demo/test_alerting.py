@@ -39,6 +39,17 @@ def test_addresses_and_times_are_the_demos(written: tuple[Path, Path]) -> None:
     assert {hook["url"] for hook in hooks} == {"http://127.0.0.1:1/api/v1/alertmanager"}
 
 
+def test_nothing_is_slower_than_shipped(tmp_path: Path) -> None:
+    pace = Pace(scrape=30, group=None, day=86400, thresholds={})
+    file, _ = write_configuration(tmp_path / "stack", ADDRESSES, tmp_path / "token", pace)
+    written = yaml.safe_load(file.read_text())
+    shipped = yaml.safe_load((Path(__file__).parents[2] / "alerts/prometheus.yml").read_text())
+    assert written["global"] == shipped["global"]
+    [job], [of_ours] = written["scrape_configs"], shipped["scrape_configs"]
+    assert job["scrape_interval"] == of_ours["scrape_interval"]
+    assert job["scrape_timeout"] == of_ours["scrape_timeout"]
+
+
 def test_all_rules_are_there_with_shorter_waits(written: tuple[Path, Path]) -> None:
     rules = (written[0].parent / "rules/zope.yml").read_text()
     shipped = (Path(__file__).parents[2] / "alerts/rules/zope.yml").read_text()

@@ -88,9 +88,10 @@ def _shipped(name: str) -> dict[str, Any]:
 
 
 def _prometheus(document: dict[str, Any], addresses: Addresses, pace: Pace) -> dict[str, Any]:
-    document["global"]["evaluation_interval"] = f"{pace.scrape}s"
     [job] = document["scrape_configs"]
-    job["scrape_interval"] = job["scrape_timeout"] = f"{pace.scrape}s"
+    for of, name in ((document["global"], "evaluation_interval"), (job, "scrape_timeout")):
+        of[name] = f"{min(pace.scrape, int(of[name].removesuffix('s')))}s"
+    job["scrape_interval"] = f"{pace.scrape}s"
     job["static_configs"] = [{"targets": [addresses.exporter]}]
     [alertmanagers] = document["alerting"]["alertmanagers"]
     alertmanagers["static_configs"] = [{"targets": [addresses.alertmanager]}]
