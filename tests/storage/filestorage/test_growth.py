@@ -74,7 +74,7 @@ def test_sums_are_all_that_the_file_holds(
         left.unlink()
     with datafs.storage_at(path) as storage:
         history = History(storage, compress=compress)
-        history.store([(0, 10, [1, 2]), (1, 1_100_000, []), (2, 20, [])])
+        history.store([(0, 10, [1, 2, 3]), *((oid, 20 * oid, []) for oid in range(1, 10))])
         for operation in operations:
             history.do(operation)
     growth = growth_of(path, ALL, 1e9)

@@ -84,6 +84,7 @@ def test_what_is_counted_is_what_was_appended(
         left.unlink()
     with datafs.storage_at(path) as storage:
         history = History(storage)
+        history.store([(0, 10, [1, 2, 3]), *((oid, 20 * oid, []) for oid in range(1, 10))])
         for operation in before:
             history.do(operation)
         followed = Followed(history, path, state)
