@@ -72,16 +72,14 @@ ELSEWHERE = Metric(
 SIZE = Metric(
     "zope_backup_size_bytes",
     "gauge",
-    "Size of the full and the incremental backups in the repository, and of the newest "
-    "snapshot of the blobs; unchanged blobs are shared by hard links with the other "
-    "snapshots.",
+    "Size of the full and the incremental backups in the repository, and of the blobs of the newest"
+    " one, each of which is there once however many backups have it.",
     (*LABELS, "kind"),
 )
 FILES = Metric(
     "zope_backup_files",
     "gauge",
-    "Number of full and incremental backups in the repository, and of files in the newest snapshot"
-    " of the blobs.",
+    "Number of full and incremental backups in the repository, and of blobs in the newest one.",
     (*LABELS, "kind"),
 )
 AVAILABLE = Metric(

@@ -190,6 +190,9 @@ class BackupConfig(Section):
     """Of how many months to keep the last one."""
     gzip: bool = False
     """Whether to compress."""
+    hard_links: bool = False
+    """Whether blobs in the repository may be the files of the database itself, where both are on
+    one file system: they take no room, and what damages one of them damages all its backups."""
     verify: Annotated[VerifyConfig, BeforeValidator(_level_alone)] = VerifyConfig()
     """How the backups are proven. Each is right after it was made, by the checksums of all that is
     new in it; `verify: restore`, a level alone, has all proven each time."""

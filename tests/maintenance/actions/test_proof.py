@@ -57,8 +57,7 @@ def test_a_backup_proves_what_is_new_and_all_once_in_a_while(host: Host) -> None
 
 
 def blobs_of(backup: Backup) -> list[Path]:
-    assert backup.blob_snapshot
-    return [path for path in backup.blob_snapshot.rglob("*.blob") if path.is_file()]
+    return list((backup.repository / "blobs").rglob("*.blob"))
 
 
 def spoil(path: Path) -> None:

@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.support.databases.blobs import make_blobs
-from tests.support.databases.repository import Site, repozo, restored
+from tests.support.databases.repository import Site, repozo, restored, written_blobs
 from tests.support.faults.disk import QuickDisk
 from zope_exporter.maintenance.backup.checksummed_json import checksummed
 from zope_exporter.maintenance.backup.manifest import FORMAT
 from zope_exporter.maintenance.backup.repository import read_repository
-from zope_exporter.maintenance.backup.snapshot_maker import write_blobs
-from zope_exporter.maintenance.jobs.report import ActionError, RefusedError, Silent
+from zope_exporter.maintenance.jobs.report import ActionError, RefusedError
 
 FIFO_FOR = (".manifest", ".dat", ".blobs", ".verified", ".current", ".fs")
 IMPOSSIBLE: tuple[object, ...] = (
@@ -123,7 +122,7 @@ def test_a_piece_that_was_replaced_after_the_proof_is_not_proven(site: Site) -> 
 
 
 @pytest.mark.parametrize("path", ["../../../victim", "/victim", "0x00/../../../victim"])
-def test_no_path_leads_out_of_a_snapshot(with_blobs: Site, path: str) -> None:
+def test_no_path_leads_out_of_the_repository(with_blobs: Site, path: str) -> None:
     with_blobs.back_up()
     [backup] = read_repository(with_blobs.repository).backups
     assert backup.manifest
@@ -138,7 +137,7 @@ def test_no_path_leads_out_of_a_snapshot(with_blobs: Site, path: str) -> None:
     assert backup.complete
     before = _all_files(with_blobs.scratch.parent)
     with pytest.raises(ActionError, match=r"lists what is no blob"):
-        write_blobs(backup, with_blobs.scratch / "a" / "b", Silent())
+        written_blobs(backup, with_blobs.scratch / "a" / "b")
     assert _all_files(with_blobs.scratch.parent) == before
     assert not with_blobs.verify().ok
 
@@ -203,6 +202,20 @@ def test_blobs_in_a_lawn_are_found(with_blobs: Site) -> None:
     (with_blobs.blob_dir / ".layout").write_text("lawn")
     make_blobs(with_blobs.data_fs, with_blobs.blob_dir, 2)
     with_blobs.back_up()
+    verdict = with_blobs.verify()
+    assert verdict.ok, verdict.failures
+
+
+def test_a_blob_in_both_layouts_is_one(with_blobs: Site) -> None:
+    assert with_blobs.blob_dir
+    for path in list(with_blobs.blob_dir.rglob("*.blob")):
+        lawn = with_blobs.blob_dir / path.parent.name
+        lawn.mkdir(exist_ok=True)
+        os.link(path, lawn / path.name)
+    with_blobs.back_up()
+    with_blobs.more()
+    assert with_blobs.back_up().blobs == 5
+    assert len(list((with_blobs.repository / "blobs").rglob("*.blob"))) == 3
     verdict = with_blobs.verify()
     assert verdict.ok, verdict.failures
 

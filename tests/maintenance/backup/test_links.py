@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.databases.blobs import make_blobs
-from tests.support.databases.repository import Noted, Site, repozo, tree
+from tests.support.databases.blobs import make_blobs, pack
+from tests.support.databases.repository import Noted, Site, tree
+from tests.support.databases.snapshots import write_snapshots
 from tests.support.faults.disk import QuickDisk
+from zope_exporter.maintenance.backup.blob_check import BlobCheck
 from zope_exporter.maintenance.backup.repository import read_repository
-from zope_exporter.maintenance.backup.snapshot_maker import write_blobs
-from zope_exporter.maintenance.backup.snapshots import check_blobs
 from zope_exporter.maintenance.jobs.report import ActionError, RefusedError, Silent
 
 OLD = "2020-01-01-00-00-00"
@@ -40,9 +40,17 @@ def victim(tmp_path: Path) -> Path:
     return victim
 
 
-def snapshot(site: Site, stamp: str = "") -> Path:
-    """The blobs of a backup, the newest if none is named."""
-    return max((site.repository / "blobs").glob(f"{stamp}*"))
+def snapshot(site: Site) -> Path:
+    """The blobs of the one backup there is, as earlier versions had them."""
+    assert site.blob_dir
+    write_snapshots(site.repository, site.blob_dir)
+    [place] = (site.repository / "blobs").iterdir()
+    return place
+
+
+def shard(site: Site) -> Path:
+    """A directory of the pool that has a blob in it."""
+    return min((site.repository / "blobs").iterdir())
 
 
 def swap(place: Path, target: Path) -> Path:
@@ -124,9 +132,10 @@ def test_a_snapshot_that_was_moved_to_another_disk_is_not_removed_with_its_backu
     before, noted = tree(moved), Noted()
     [backup] = read_repository(with_blobs.repository).backups
     assert any("symbolic link" in each for each in with_blobs.verify().failures)
-    assert any("symbolic link" in each for each in check_blobs(backup, Silent()))
-    with pytest.raises(OSError, match="symbolic link"):
-        write_blobs(backup, tmp_path / "written", Silent())
+    with BlobCheck(with_blobs.repository, Silent()) as check:
+        assert {(each.place, "link" in each.reason) for each in check.contents(backup)} == {
+            (place.name, True)
+        }
     with_blobs.more()
     assert with_blobs.back_up(full=True, keep=1, report=noted).removed == (backup.stamp,)
     assert tree(moved) == before
@@ -150,13 +159,70 @@ def test_a_link_within_a_snapshot_is_removed_itself_and_not_followed(
     with_blobs.more()
     noted = Noted()
     with_blobs.back_up(report=noted)
-    [blob, *_] = snapshot(with_blobs).rglob("*.blob")
-    assert with_blobs.blob_dir
-    here = with_blobs.blob_dir / blob.relative_to(snapshot(with_blobs))
-    assert blob.samefile(here), "taken from the database, not from behind the link"
+    assert any("symbolic link" in line and "again" in line for line in noted.lines)
     with_blobs.back_up(full=True, keep=1)
     assert tree(moved) == before
-    assert len(list((with_blobs.repository / "blobs").iterdir())) == 1
+    assert not list((with_blobs.repository / "blobs").glob("2*"))
+    assert with_blobs.verify().ok
+
+
+def test_a_part_of_the_pool_that_was_moved_away_is_not_followed(
+    with_blobs: Site, tmp_path: Path
+) -> None:
+    with_blobs.back_up()
+    place, moved = shard(with_blobs), tmp_path / "elsewhere"
+    shutil.move(place, moved)
+    place.symlink_to(moved)
+    before = tree(moved)
+    failures = with_blobs.verify().failures
+    assert failures
+    assert all(f"blobs/{place.name}: it is a symbolic link" in each for each in failures)
+    with_blobs.more()
+    for full in (False, True):
+        with pytest.raises(ActionError, match=f"symbolic link.*{place.name}"):
+            with_blobs.back_up(full=full, keep=1)
+    assert tree(moved) == before
+    place.unlink()
+    shutil.move(moved, place)
+    assert with_blobs.back_up().kind == "incremental"
+    assert with_blobs.verify().ok
+
+
+def test_a_blob_that_is_a_link_is_copied_again_and_what_it_leads_to_stays(
+    with_blobs: Site, tmp_path: Path
+) -> None:
+    with_blobs.back_up()
+    [blob] = shard(with_blobs).iterdir()
+    moved, noted = tmp_path / "moved", Noted()
+    shutil.move(blob, moved)
+    blob.symlink_to(moved)
+    content = moved.read_bytes()
+    [failure] = with_blobs.verify().failures
+    assert f"{blob.name}: it is a symbolic link" in failure
+    with_blobs.more()
+    with_blobs.back_up(report=noted)
+    assert any(blob.name in line and "again" in line for line in noted.lines)
+    assert (blob.is_symlink(), blob.read_bytes(), moved.read_bytes()) == (False, content, content)
+    assert with_blobs.verify().ok
+
+
+def test_what_no_backup_needs_and_is_no_file_of_the_pool_is_left_alone(
+    with_blobs: Site, victim: Path
+) -> None:
+    with_blobs.back_up()
+    place = shard(with_blobs)
+    link, stranger = place / f"{place.name:0>16}.{1:016x}.blob", place / "README"
+    link.symlink_to(victim / "etc/passwd")
+    stranger.write_text("precious")
+    (with_blobs.repository / "blobs/mine").mkdir()
+    (with_blobs.repository / "blobs/mine/own").write_text("precious")
+    with_blobs.more()
+    noted = Noted()
+    with_blobs.back_up(full=True, keep=1, report=noted)
+    assert link.is_symlink()
+    assert any(link.name in line and "left as it is" in line for line in noted.lines)
+    assert stranger.read_text() == "precious"
+    assert (with_blobs.repository / "blobs/mine/own").read_text() == "precious"
     assert with_blobs.verify().ok
 
 
@@ -187,18 +253,22 @@ def test_a_file_that_was_moved_away_is_named_and_what_its_link_leads_to_stays(
     assert verdict.ok, verdict.failures
 
 
-def test_blobs_are_not_put_in_the_place_of_a_link(with_blobs: Site, victim: Path) -> None:
-    """Those that repozo's piece is given when it is gone on from."""
-    with_blobs.repository.mkdir()
-    made = repozo("-B", "-r", with_blobs.repository, "-f", with_blobs.data_fs)
-    assert made.returncode == 0, made.stderr
-    [piece] = with_blobs.repository.glob("*.fs")
-    (with_blobs.repository / "blobs").mkdir()
-    (with_blobs.repository / "blobs" / piece.name.partition(".")[0]).symlink_to(victim)
+@pytest.mark.parametrize("what", ["link", "file"])
+def test_blobs_are_not_put_where_there_is_no_directory(
+    with_blobs: Site, victim: Path, what: str
+) -> None:
+    (with_blobs.repository / "blobs").mkdir(parents=True)
+    for number in range(256):
+        place = with_blobs.repository / "blobs" / f"{number:02x}"
+        if what == "link":
+            place.symlink_to(victim)
+        else:
+            place.write_text("precious")
     before = tree(victim)
-    with pytest.raises(ActionError, match="symbolic link"):
+    with pytest.raises(ActionError, match="symbolic link" if what == "link" else "directory"):
         with_blobs.back_up()
     assert tree(victim) == before
+    assert read_repository(with_blobs.repository).backups == ()
 
 
 def test_the_repository_itself_may_be_a_link(with_blobs: Site, tmp_path: Path) -> None:
@@ -233,11 +303,15 @@ class RacingDisk(QuickDisk):
         self._now("remove", path)
         super().remove(path, dir_fd)
 
-    def link(
+    def rename(
         self, old: Path, new: Path, old_fd: int | None = None, new_fd: int | None = None
     ) -> None:
-        self._now("link", new)
-        super().link(old, new, old_fd, new_fd)
+        self._now("rename", new)
+        super().rename(old, new, old_fd, new_fd)
+
+    def set_mode(self, descriptor: int, mode: int) -> None:
+        self._now("set_mode", Path())
+        super().set_mode(descriptor, mode)
 
     def make_directory(self, path: Path, dir_fd: int | None = None) -> None:
         super().make_directory(path, dir_fd)
@@ -286,8 +360,28 @@ def test_all_snapshots_that_become_a_link_while_one_is_removed_are_not_followed(
     assert tree(victim) == before
 
 
-@pytest.mark.parametrize("operation", ["make_directory", "link"])
-def test_a_new_snapshot_that_becomes_a_link_while_it_is_made_is_not_followed(
+@pytest.mark.parametrize("operation", ["rename", "remove"])
+def test_a_part_of_the_pool_that_becomes_a_link_meanwhile_is_not_followed(
+    with_blobs: Site, victim: Path, operation: str
+) -> None:
+    """While a blob is put there, and while one that no backup needs any more is removed."""
+    with_blobs.back_up()
+    assert with_blobs.blob_dir
+    make_blobs(with_blobs.data_fs, with_blobs.blob_dir, 1)
+    pack(with_blobs.data_fs, with_blobs.blob_dir, 0)
+    [blob] = shard(with_blobs).iterdir()
+    (victim / blob.name).write_text("precious")
+    before, which = tree(victim), max if operation == "rename" else min
+
+    def becomes() -> None:
+        swap(which((with_blobs.repository / "blobs").iterdir()), victim)
+
+    race(with_blobs, RacingDisk(becomes, operation, ".blob"))
+    assert tree(victim) == before
+
+
+@pytest.mark.parametrize("operation", ["make_directory", "set_mode"])
+def test_a_new_directory_of_blobs_that_becomes_a_link_while_it_is_made_is_not_followed(
     with_blobs: Site, victim: Path, operation: str
 ) -> None:
     before = tree(victim)
@@ -313,7 +407,7 @@ def test_a_new_snapshot_that_becomes_a_link_while_it_is_made_is_not_followed(
 def test_a_device_is_not_read_without_an_end(with_blobs: Site) -> None:
     with_blobs.back_up()
     [piece] = with_blobs.repository.glob("*.fs")
-    [blob, *_] = sorted(snapshot(with_blobs).rglob("*.blob"))
+    [blob, *_] = sorted((with_blobs.repository / "blobs").rglob("*.blob"))
     for path in (blob, piece):
         path.unlink()
         try:

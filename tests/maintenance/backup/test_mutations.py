@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.databases.blobs import make_blobs
-from tests.support.databases.repository import Site
+from tests.support.databases.repository import Site, written_blobs
 from zope_exporter.maintenance.backup.pieces import write_restored
 from zope_exporter.maintenance.backup.repository import read_repository
-from zope_exporter.maintenance.backup.snapshot_maker import write_blobs
 from zope_exporter.maintenance.backup.verification_record import Level
 from zope_exporter.maintenance.jobs.report import Silent
 
@@ -93,9 +92,7 @@ def accepted_are_right(site: Site, scratch: Path) -> None:
             write_restored(backup, target, Silent())
             assert site.bytes.startswith(target.read_bytes())
             target.unlink()
-            if backup.blob_snapshot:
-                write_blobs(backup, scratch / "blobs", Silent())
-                shutil.rmtree(scratch / "blobs")
+            written_blobs(backup, scratch / "blobs")
 
 
 @pytest.mark.parametrize("kind", [flips, cuts])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.support.databases.many_backups import make_repository
 from tests.support.faults.disk import QuickDisk
 from zope_exporter.maintenance.backup.manifest import Piece
-from zope_exporter.maintenance.backup.prune import outdated, remove_generation
+from zope_exporter.maintenance.backup.prune import outdated, remove_generations
 from zope_exporter.maintenance.backup.repository import Backup, Repository, read_repository
 from zope_exporter.maintenance.backup.retention import Retention
 from zope_exporter.maintenance.backup.stamps import stamp_of, time_of
@@ -107,8 +107,8 @@ def test_what_stays_is_whole(tmp_path: Path, keep: Retention, months: list[int])
     stamps = make_repository(directory, fulls=12, each=3, every=86400 * 365 / 36)
     newest = time_of(stamps[-1])
     assert newest
-    for stamp in outdated(read_repository(directory), 2, keep, newest.timestamp()):
-        remove_generation(QuickDisk(), directory, stamp, print)
+    removed = outdated(read_repository(directory), 2, keep, newest.timestamp())
+    remove_generations(QuickDisk(), directory, removed, print)
     left = read_repository(directory)
     assert left.problems == ()
     assert all(backup.proven for backup in left.backups)

@@ -1,6 +1,7 @@
 """A repository on a disk of its own, which may be full."""
 
 import random
+import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -43,22 +44,37 @@ def fill(filler: Path, size: int) -> None:
             size -= file.write(bytes(min(size, 1 << 12)))
 
 
-def test_blobs_are_copied_to_another_file_system_and_linked_there(site: Site) -> None:
+def test_blobs_are_copied_to_another_file_system_once(site: Site) -> None:
     site.data_fs.unlink()
     site.blob_dir = site.data_fs.parent / "blobs"
     make_blobs(site.data_fs, site.blob_dir, 3)
-    first = site.back_up()
-    copies = sorted((site.repository / "blobs" / first.stamp).rglob("*.blob"))
-    assert [copy.stat().st_nlink for copy in copies] == [1, 1, 1]
+    site.hard_links = True  # which cannot be there
+    site.back_up()
+    copies = {path: path.stat() for path in (site.repository / "blobs").rglob("*.blob")}
+    assert len(copies) == 3
     site.more()
-    second = site.back_up()
-    assert [copy.stat().st_nlink for copy in copies] == [2, 2, 2]
+    site.back_up(full=True)
+    assert {path: path.stat() for path in copies} == copies
+    assert len(list((site.repository / "blobs").rglob("*.blob"))) == 4
     verdict = site.verify()
     assert verdict.ok, verdict.failures
-    snapshot = tree(site.repository / "blobs" / second.stamp)
-    original = tree(site.blob_dir)
-    assert {path: original[path] for path in snapshot} == snapshot
-    assert len(snapshot) == 5  # the layout is one
+
+
+def test_new_blobs_want_room_and_those_that_are_there_do_not(site: Site) -> None:
+    site.data_fs.unlink()
+    site.blob_dir = site.data_fs.parent / "blobs"
+    make_blobs(site.data_fs, site.blob_dir, 1)
+    site.back_up()
+    [blob] = site.blob_dir.rglob("*.blob")
+    blob.chmod(0o600)
+    with blob.open("r+b") as file:
+        file.truncate(9 << 20)
+    site.more()
+    site.back_up()
+    shutil.rmtree(site.repository)
+    with pytest.raises(RefusedError, match="the backup with its new blobs may need") as refused:
+        site.back_up()
+    assert refused.value.code == "room"
 
 
 def test_a_backup_for_which_there_is_no_room_is_refused_before_it_begins(site: Site) -> None:

@@ -12,6 +12,7 @@ from tests.support.databases.maintained import Host
 from tests.support.databases.packing import blob_dir_of, digest
 from tests.support.databases.repository import repozo
 from tests.support.databases.restoring import file_of, opened_blobs
+from zope_exporter.maintenance.backup.pool import place_of
 from zope_exporter.maintenance.backup.repository import read_repository
 
 Given = tuple[str | Path, ...]
@@ -135,9 +136,8 @@ def host(tmp_path: Path) -> Host:
     return host
 
 
-def snapshot_of(host: Host) -> Path:
-    [snapshot] = (host.repository / "blobs").iterdir()
-    return snapshot
+def in_pool(host: Host, name: Path) -> Path:
+    return host.repository / "blobs" / place_of(str(name))
 
 
 def test_the_data_fs_alone_can_be_had_of_a_site_with_blobs(host: Host) -> None:
@@ -147,7 +147,7 @@ def test_the_data_fs_alone_can_be_had_of_a_site_with_blobs(host: Host) -> None:
     assert done.returncode == 0, done.stderr
     assert digest(safe) == digest(host.data_fs)
     assert "the 2 blobs that its objects have were left out" in done.stderr
-    assert str(snapshot_of(host)) in done.stderr
+    assert f"they are in {host.repository}" in done.stderr
     assert "--blob-dir" in done.stderr
     last = done.stderr.splitlines()[-1]
     assert f"{safe} is the restored one; nothing was there before" in last
@@ -156,10 +156,10 @@ def test_the_data_fs_alone_can_be_had_of_a_site_with_blobs(host: Host) -> None:
 
 def test_a_blob_that_the_backup_lost_fails_unless_that_is_accepted(host: Host) -> None:
     name = file_of(host.data_fs, "blob-1").relative_to(blob_dir_of(host.data_fs))
-    first = snapshot_of(host)
-    content = (first / name).read_bytes()
-    (first / name).unlink()
-    (first / name).write_bytes(content[:-1] + b"x")  # the file of the site has the other inode
+    path = in_pool(host, name)
+    content = path.read_bytes()
+    path.chmod(0o600)
+    path.write_bytes(content[:-1] + b"x")
     new = host.directory / "new/Data.fs"
     new.parent.mkdir()
     arguments = ("restore", str(host.repository), str(new), "--blob-dir", str(blob_dir_of(new)))
@@ -214,7 +214,8 @@ def test_repozo_s_piece_has_the_blobs_of_our_backup_before_it(host: Host) -> Non
         "--blob-dir", str(blob_dir_of(host.data_fs)),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert f"the blobs are those of the backup {snapshot_of(host).name}" in done.stderr
+    [list_file] = host.repository.glob("*.blobs")
+    assert f"the blobs are those of the backup {list_file.stem}" in done.stderr
     assert opened_blobs(host.data_fs) == {"blob-1": b"1" * 1000, "blob-3": b"3" * 1000}
 
 

@@ -17,7 +17,7 @@ def write_first_format(repository: Path) -> None:
             "format": 1,
             "marks": [asdict(mark) for mark in manifest.fingerprint],
         }
-        del contents["inherited"], contents["earlier"]
+        del contents["inherited"], contents["earlier"], contents["earlier_lists"]
         compact = json.dumps(contents, sort_keys=True, separators=(",", ":")).encode()
         whole = {"contents": contents, "sha256": sha256(compact).hexdigest()}
         text = json.dumps(whole, indent=1, sort_keys=True) + "\n"

@@ -1,5 +1,6 @@
 """Databases that are backed up, and repozo as others run it."""
 
+import shutil
 import subprocess
 import sys
 import time
@@ -11,7 +12,10 @@ from tests.support.databases.blobs import make_blobs
 from tests.support.databases.datafs import commit, storage_at
 from tests.support.faults.disk import QuickDisk
 from tests.support.programs.processes import eventually
+from zope_exporter.maintenance.backup.blob_check import BlobCheck
+from zope_exporter.maintenance.backup.blob_lists import blobs_of
 from zope_exporter.maintenance.backup.disk import Disk, Means
+from zope_exporter.maintenance.backup.repository import Backup
 from zope_exporter.maintenance.backup.run import backup
 from zope_exporter.maintenance.backup.target import BackupResult, BackupSettings, Source
 from zope_exporter.maintenance.backup.verification import Verdict, verify
@@ -41,6 +45,7 @@ class Site:
         self.data_fs.parent.mkdir()
         self.scratch.mkdir()
         self.blob_dir: Path | None = None
+        self.hard_links = False
         self.commits = 0
         self.now = 1_767_225_600.0  # the beginning of 2026
         self.commit(3)
@@ -80,7 +85,7 @@ class Site:
         disk: Disk | None = None,
         report: Report | None = None,
     ) -> BackupResult:
-        settings = BackupSettings(full, gzip, keep)
+        settings = BackupSettings(full, gzip, keep, hard_links=self.hard_links)
         means = Means(disk or QuickDisk(), self.clock)
         return backup(self.source(), self.repository, settings, report or Silent(), means)
 
@@ -118,6 +123,19 @@ def restored(repository: Path, target: Path, python: str | Path = sys.executable
     done = repozo("-R", "-r", repository, "-o", target, python=python)
     assert done.returncode == 0, done.stderr
     return target.read_bytes()
+
+
+def written_blobs(backup: Backup, target: Path) -> dict[str, str]:
+    """A sum of each blob of a backup, all of them written below a directory and looked at."""
+    with BlobCheck(backup.repository, Silent()) as check:
+        faults = check.contents(backup)
+        assert not faults, faults
+    for path, blob in (blobs_of(backup) or {}).items():
+        (target / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(backup.repository / "blobs" / blob.place, target / path)
+    found = tree(target)
+    shutil.rmtree(target, ignore_errors=True)
+    return found
 
 
 def tree(directory: Path) -> dict[str, str]:

@@ -75,8 +75,10 @@ class FaultyDisk(QuickDisk):
     def sync_system(self, path: Path) -> None:
         self._operation(lambda: super(FaultyDisk, self).sync_system(path))
 
-    def rename(self, old: Path, new: Path, new_fd: int | None = None) -> None:
-        self._operation(lambda: super(FaultyDisk, self).rename(old, new, new_fd))
+    def rename(
+        self, old: Path, new: Path, old_fd: int | None = None, new_fd: int | None = None
+    ) -> None:
+        self._operation(lambda: super(FaultyDisk, self).rename(old, new, old_fd, new_fd))
 
     def link(
         self, old: Path, new: Path, old_fd: int | None = None, new_fd: int | None = None
@@ -92,8 +94,11 @@ class FaultyDisk(QuickDisk):
     def remove_directory(self, path: Path, dir_fd: int | None = None) -> None:
         self._operation(lambda: super(FaultyDisk, self).remove_directory(path, dir_fd))
 
-    def set_times(self, descriptor: int, accessed: int, modified: int) -> None:
-        self._operation(lambda: super(FaultyDisk, self).set_times(descriptor, accessed, modified))
+    def clone(self, source: int, target: int) -> bool:
+        return self._operation(lambda: super(FaultyDisk, self).clone(source, target))
+
+    def set_mode(self, descriptor: int, mode: int) -> None:
+        self._operation(lambda: super(FaultyDisk, self).set_mode(descriptor, mode))
 
 
 def die() -> None:

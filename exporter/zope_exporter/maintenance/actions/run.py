@@ -107,7 +107,9 @@ def rehearse_backup(plan: BackupPlan, report: Report) -> None:
 def _backup_settings(plan: BackupPlan) -> BackupSettings:
     given = plan.settings
     keep = Retention(given.keep_for, given.keep_daily, given.keep_weekly, given.keep_monthly)
-    return BackupSettings(gzip=given.gzip, keep_full=given.keep_full, keep=keep)
+    return BackupSettings(
+        gzip=given.gzip, keep_full=given.keep_full, keep=keep, hard_links=given.hard_links
+    )
 
 
 def _source(plan: BackupPlan) -> Source:

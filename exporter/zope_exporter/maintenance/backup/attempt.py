@@ -14,16 +14,17 @@ from zope_exporter.maintenance.room import check_free
 from zope_exporter.storage.filestorage.datafile import opened
 from zope_exporter.storage.filestorage.reader import DataFile
 
-from .commit import commit, correct_dat, place_blobs
+from .blob_lists import SUFFIX, listing, sealed
+from .commit import commit, correct_dat
 from .copying import STAGE, Copier, Span
 from .disk import Disk, Means
 from .identity import check_same
 from .manifest import NOTHING, Manifest
+from .new_blobs import NewBlobs
 from .parent import PLACES, ParentFinder, take_marks
+from .pool import put_in_pool
 from .prune import remove_unfinished
 from .repository import Repository, read_repository
-from .snapshot_maker import SnapshotMaker, newest_snapshot, to_copy
-from .snapshots import Blob, summed
 from .stamps import next_stamp, piece_name, taken_stamps, time_of
 from .stream_check import find_end
 from .target import BackupResult, BackupSettings, ChangedMeanwhileError, Source
@@ -49,6 +50,10 @@ class Run:
     def disk(self) -> Disk:
         return self.means.disk
 
+    @property
+    def blob_settings(self) -> tuple[Disk, Report, bool]:
+        return self.disk, self.report, self.settings.hard_links
+
     def attempt(self) -> BackupResult:
         """Make a backup, full or not, if there is anything new. Raises ChangedMeanwhileError."""
         self.report.stage("looking for what is new")
@@ -56,6 +61,7 @@ class Run:
         with held(self.source.data_fs) as descriptor, ThreadPoolExecutor(4) as pool:
             attempt = self.look(descriptor, pool)
             if attempt.nothing_new:
+                self._mend(attempt.listed)
                 return self._unchanged(attempt.parent, attempt.began)
             return attempt.make(pool)
 
@@ -90,6 +96,13 @@ class Run:
             return NOTHING
         return finder.find(newest) or NOTHING
 
+    def _mend(self, listed: Repository) -> None:
+        """Copy again what the newest backup was found to have lost of its blobs."""
+        newest, blob_dir = listed.newest, self.source.blob_dir
+        if blob_dir and newest and newest.record and not newest.record.ok:
+            with NewBlobs(listed, blob_dir, *self.blob_settings) as blobs:
+                blobs.mend(newest)
+
     def _unchanged(self, manifest: Manifest, began: float) -> BackupResult:
         self.report.say(f"nothing new since {manifest.stamp}")
         correct_dat(self.disk, self.repository, manifest)
@@ -114,14 +127,16 @@ class Attempt:
 
     def make(self, pool: ThreadPoolExecutor) -> BackupResult:
         """Copy what is new, put blobs beside it, and commit both."""
-        self._check_room()
         disk, repository = self.run.disk, self.run.repository
-        with disk.temporary(repository) as copy, disk.temporary(repository) as directory:
+        with (
+            disk.temporary(repository) as copy,
+            disk.temporary(repository) as directory,
+            self._new_blobs() as blobs,
+        ):
+            self._check_room(blobs)
             manifest = self._copied(copy, pool)
-            blobs = self._blobs(manifest.tid, directory)
             if blobs is not None:
-                manifest = replace(manifest, blobs=summed(blobs))
-                place_blobs(disk, repository, manifest.stamp, directory, blobs)
+                manifest = self._with_blobs(manifest, blobs, directory)
             self._check_alone()
             commit(disk, repository, manifest, copy)
         own = manifest.pieces[-1]
@@ -182,15 +197,26 @@ class Attempt:
     def _adopts(self) -> bool:
         return bool(self.parent.pieces) and self.span.end == self.parent.end
 
-    def _blobs(self, tid: int, target: Path) -> dict[str, Blob] | None:
+    @contextmanager
+    def _new_blobs(self) -> Iterator[NewBlobs | None]:
+        """Look for blobs that are new, before any is copied."""
         blob_dir = self.run.source.blob_dir
         if blob_dir is None:
-            return None
-        with newest_snapshot(self.listed.complete, self.run.report) as before:
-            maker = SnapshotMaker(self.run.disk, self.run.report, before)
-            blobs = maker.make(blob_dir, tid, target)
+            yield None
+            return
+        with NewBlobs(self.listed, blob_dir, *self.run.blob_settings) as blobs:
+            blobs.look(self.parent)
+            yield blobs
+
+    def _with_blobs(self, manifest: Manifest, blobs: NewBlobs, directory: Path) -> Manifest:
+        """Bring the new blobs into the pool, and list them."""
+        disk, repository = self.run.disk, self.run.repository
+        found = blobs.bring(directory, manifest.tid)
         self._check_same()
-        return blobs
+        put_in_pool(disk, directory, blobs.brought)
+        list_file = listing(found, blobs.base)
+        disk.replace(repository / (manifest.stamp + SUFFIX), list_file)
+        return replace(manifest, blobs=sealed(found, list_file, blobs.since))
 
     def _check_alone(self) -> None:
         """Make sure that no repozo, which takes no lock, has put a piece after the same bytes."""
@@ -214,9 +240,11 @@ class Attempt:
                 "backing up blobs", reason, "let packs and backups alternate"
             )
 
-    def _check_room(self) -> None:
+    def _check_room(self, blobs: NewBlobs | None) -> None:
+        of_blobs = blobs.room if blobs else 0
+        what = "the backup with its new blobs" if of_blobs else "the backup"
         free = shutil.disk_usage(self.run.repository).free
-        check_free("the backup", self._needed() + HEADROOM, free, f"in {self.run.repository}")
+        check_free(what, self._needed() + of_blobs + HEADROOM, free, f"in {self.run.repository}")
 
     def _needed(self) -> int:
         needed = 0 if self._adopts else self.span.end - self.span.start
@@ -225,10 +253,6 @@ class Attempt:
             known = sum(piece.end - piece.start for piece in packed)
             ratio = sum(piece.size for piece in packed) / known if known else GZIP_RATIO
             needed = int(needed * min(ratio * 1.1, 1.0))
-        blob_dir = self.run.source.blob_dir
-        if blob_dir and blob_dir.stat().st_dev != self.run.repository.stat().st_dev:
-            with newest_snapshot(self.listed.complete, self.run.report) as before:
-                needed += to_copy(blob_dir, (1 << 64) - 1, before)
         return needed
 
     def _await(self, stamp: str) -> None:

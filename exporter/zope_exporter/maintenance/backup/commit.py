@@ -6,18 +6,11 @@ appears after its `.dat`, and an incremental one while the `.dat` ends with a gu
 comes last; without it a backup is not done.
 """
 
-import os
-import stat
-from collections.abc import Mapping
 from pathlib import Path
 
-from .beneath import Beneath, odd
 from .chains import dat_text, read_dat
 from .disk import Disk
 from .manifest import SUFFIX, Manifest
-from .snapshots import SUFFIX as LIST_SUFFIX
-from .snapshots import Blob, listing
-from .stamps import BLOBS
 
 
 def commit(disk: Disk, repository: Path, manifest: Manifest, piece: Path) -> None:
@@ -43,24 +36,6 @@ def correct_dat(disk: Disk, repository: Path, manifest: Manifest) -> None:
     text = dat_text(manifest.pieces, before)
     if before is None or before.text != text:
         disk.replace(_dat(repository, manifest), text.encode())
-
-
-def place_blobs(
-    disk: Disk, repository: Path, stamp: str, directory: Path, blobs: Mapping[str, Blob]
-) -> None:
-    """Move a snapshot to its place, and list what is in it."""
-    if not os.path.lexists(repository / BLOBS):
-        disk.make_directory(repository / BLOBS)
-        disk.sync_directory(repository)
-    place = repository / BLOBS / stamp
-    with Beneath(repository, BLOBS) as snapshots:
-        if stamp in snapshots.names():  # of a backup that was interrupted here
-            if not stat.S_ISDIR(snapshots.status(stamp).st_mode):
-                raise odd(place, snapshots.status(stamp).st_mode)
-            disk.remove_tree(place, snapshots.descriptor)
-        disk.rename(directory, place, snapshots.descriptor)
-    disk.sync_directory(repository / BLOBS)
-    disk.replace(repository / (stamp + LIST_SUFFIX), listing(blobs))
 
 
 def _dat(repository: Path, manifest: Manifest) -> Path:

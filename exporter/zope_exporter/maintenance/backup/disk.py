@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from zope_exporter.system.fsync import sync_system
+from zope_exporter.system.reflink import clone
 
 from .stamps import temporary_name
 
@@ -60,9 +61,12 @@ class Disk:
     def sync_system(self, path: Path) -> None:
         sync_system(path)
 
-    def rename(self, old: Path, new: Path, new_fd: int | None = None) -> None:
+    def rename(
+        self, old: Path, new: Path, old_fd: int | None = None, new_fd: int | None = None
+    ) -> None:
+        names = _within(old, old_fd), _within(new, new_fd)
         with _named(new):
-            os.rename(old, _within(new, new_fd), dst_dir_fd=new_fd)
+            os.rename(*names, src_dir_fd=old_fd, dst_dir_fd=new_fd)
 
     def link(
         self, old: Path, new: Path, old_fd: int | None = None, new_fd: int | None = None
@@ -86,9 +90,12 @@ class Disk:
         with _named(path):
             os.rmdir(_within(path, dir_fd), dir_fd=dir_fd)
 
-    def set_times(self, descriptor: int, accessed: int, modified: int) -> None:
-        """Set the times of an open file, in nanoseconds."""
-        os.utime(descriptor, ns=(accessed, modified))
+    def clone(self, source: int, target: int) -> bool:
+        """Let an open file have the blocks of another, where the file system can share them."""
+        return clone(source, target)
+
+    def set_mode(self, descriptor: int, mode: int) -> None:
+        os.fchmod(descriptor, mode)
 
     def remove_tree(self, path: Path, dir_fd: int | None = None) -> None:
         """Remove a directory with all that is in it, links themselves, and nothing elsewhere.

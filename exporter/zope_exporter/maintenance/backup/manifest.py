@@ -12,14 +12,15 @@ from typing import Any
 from .checksummed_json import ChecksumError, checksummed, read_checksummed
 from .stamps import PIECE, time_of_epoch
 
-FORMAT = 2
-REPEATING = 1  # the format whose manifests list the pieces of the whole chain
+FORMAT = 3
+# Of 1 the manifests list the pieces of the whole chain; 1 and 2 have blobs in snapshots alone.
+EARLIER = (1, 2)
 SUFFIX = ".manifest"
 LARGEST = (1 << 63) - 1
 TAIL = 1 << 20  # bytes of the longest mark, which is the last one
 LENGTH = 4096  # bytes of the other ones at most
 MOST_MARKS = 256
-NOT_WRITTEN = frozenset({"inherited", "earlier"})
+NOT_WRITTEN = frozenset({"inherited", "earlier", "earlier_lists"})
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,16 @@ class Mark:
 
 @dataclass(frozen=True)
 class BlobList:
-    """The snapshot of the blob directory: the SHA-256 of the file that lists it, and its sums."""
+    """The blobs: the SHA-256 of the file that lists them, how many there are, and their bytes.
+
+    It lists what is new `since` the backup of that stamp, all of them if that is empty. With None
+    they are in a snapshot of their own, as earlier versions made it.
+    """
 
     sha256: str
     files: int
     size: int
+    since: str | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,8 @@ class Manifest:
     chain, if any. `tid` is that of the last transaction covered, which begins at `last`, and `made`
     when the backup was begun, in seconds since the epoch. `transactions` and `records` are those of
     all pieces. `device` and `inode` were those of the Data.fs, and `marks` were taken in what is
-    new. The first `inherited` pieces and the marks `earlier` are those of `previous`, not written.
+    new. The first `inherited` pieces, the marks `earlier` and the lists of blobs by their stamps
+    `earlier_lists` are those of `previous`, not written.
     """
 
     stamp: str
@@ -97,6 +104,13 @@ class Manifest:
     blobs: BlobList | None
     inherited: int = 0
     earlier: tuple[Mark, ...] = ()
+    earlier_lists: tuple[tuple[str, BlobList], ...] = ()
+
+    @property
+    def lists(self) -> tuple[tuple[str, BlobList], ...]:
+        """The lists that tell of the blobs, by their stamps, the first one whole."""
+        before = self.earlier_lists if self.blobs and self.blobs.since else ()
+        return (*before, (self.stamp, self.blobs)) if self.blobs else ()
 
     @property
     def end(self) -> int:
@@ -116,7 +130,7 @@ class Manifest:
         return (*kept, *self.marks[-1:])
 
     def encoded(self) -> bytes:
-        contents = asdict(replace(self, pieces=self.own, earlier=()))
+        contents = asdict(replace(self, pieces=self.own, earlier=(), earlier_lists=()))
         written = {key: value for key, value in contents.items() if key not in NOT_WRITTEN}
         return checksummed({"format": FORMAT, **written})
 
@@ -131,7 +145,7 @@ def read_manifest(path: Path, before: Mapping[str, Manifest]) -> Manifest:
     Raises ChecksumError, and OSError if it cannot be read.
     """
     contents = read_checksummed(path)
-    if contents.pop("format", None) not in (FORMAT, REPEATING):
+    if contents.pop("format", None) not in (FORMAT, *EARLIER):
         raise ChecksumError(f"{path.name} is of a format that this version does not know")
     try:
         manifest = _manifest(contents)
@@ -141,6 +155,7 @@ def read_manifest(path: Path, before: Mapping[str, Manifest]) -> Manifest:
         if manifest.pieces and manifest.pieces[0].start:
             manifest = _continued(manifest, before)
         _check_pieces(manifest)
+        _check_lists(manifest)
     except (TypeError, AttributeError, KeyError, ValueError, OverflowError) as error:
         raise ChecksumError(f"{path.name} is of another kind: {error}") from error
     return manifest
@@ -170,6 +185,7 @@ def _continued(manifest: Manifest, before: Mapping[str, Manifest]) -> Manifest:
         pieces=previous.pieces + manifest.pieces,
         inherited=len(previous.pieces),
         earlier=previous.fingerprint,
+        earlier_lists=previous.lists,
     )
 
 
@@ -179,6 +195,7 @@ def _check_values(manifest: Manifest) -> None:
     numbers = [manifest.tid, manifest.last, manifest.transactions, manifest.records]
     numbers += [place for piece in manifest.pieces for place in (piece.start, piece.end)]
     numbers += [mark.position for mark in manifest.marks]
+    numbers += [manifest.blobs.files, manifest.blobs.size] if manifest.blobs else []
     lengths = [mark.length for mark in manifest.marks]
     for number, most in [(each, LARGEST) for each in numbers] + [(each, TAIL) for each in lengths]:
         if not isinstance(number, int) or not 0 <= number <= most:
@@ -202,3 +219,10 @@ def _check_pieces(manifest: Manifest) -> None:
     stamps = [piece.stamp for piece in ((before,) if before else ()) + own]
     if not sound or stamps != sorted(set(stamps)) or stamps[-1] != manifest.stamp:
         raise ChecksumError(f"{manifest.stamp}{SUFFIX} lists pieces that do not follow each other")
+
+
+def _check_lists(manifest: Manifest) -> None:
+    """Raise ChecksumError unless the list of blobs goes on from that of the manifest before."""
+    since = manifest.blobs.since if manifest.blobs else ""
+    if since and [stamp for stamp, _ in manifest.earlier_lists[-1:]] != [since]:
+        raise ChecksumError(f"{manifest.stamp}{SUFFIX} has blobs of {since}, which has none")

@@ -4,14 +4,12 @@ What was proven and not written to since needs no second look each time: reading
 much as the site is big. Disks decay, however, and so the whole is proven again every so often.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from zope_exporter.maintenance.jobs.report import ActionError, Report
 
 from .disk import Means
 from .repository import Backup, Repository, read_repository
-from .snapshots import Blob, blobs_of, open_snapshot
 from .target import Source
 from .verification import Verdict, Verification, held
 from .verification_record import Level, Schedule
@@ -56,31 +54,22 @@ class _OfTheNew(Verification):
             return
         proven = [backup for backup in self.listed.complete if backup.proven]
         done = {piece.name for backup in proven for piece in backup.pieces}
-        before = [backup for backup in proven if backup.blob_snapshot]
-        if before:
-            self.sums.update(_known_sums(newest, before[-1]))
+        for backup in [backup for backup in proven if backup.has_blobs][-1:]:
+            self._pass_over_blobs(backup)
         self.read(newest, newest.pieces, done)
+
+    def _pass_over_blobs(self, proven: Backup) -> None:
+        """Take the sums of a proven backup for those of its blobs that were not written since."""
+        now = proven.record.time if proven.record else 0.0
+        try:
+            for blob in (self.blobs.lists.of(proven) or {}).values():
+                if self.blobs.find(blob.place).written < now:
+                    self.blobs.sums[blob.place] = blob.sha256
+        except (OSError, ActionError):
+            return  # whatever it is: it is read, and then said
 
     def check_contents(self, source: Source) -> None:
         """The backup that was just made has done that."""
 
     def is_judged(self, backup: Backup) -> bool:
         return backup is self.listed.newest and not backup.proven
-
-
-def _known_sums(newest: Backup, proven: Backup) -> Iterator[tuple[tuple[int, int], str]]:
-    """Yield the sums of the files that a proven backup has as well, and that are still the same."""
-    try:
-        ours, theirs = blobs_of(newest) or {}, blobs_of(proven) or {}
-        with open_snapshot(newest) as new, open_snapshot(proven) as old:
-            for path in _common(ours, theirs):
-                one, other = new.status(path), old.status(path)
-                file = one.st_dev, one.st_ino
-                if file == (other.st_dev, other.st_ino) and one.st_size == ours[path].size:
-                    yield file, ours[path].sha256
-    except (OSError, ActionError):
-        return  # whatever it is: it is read, and then said
-
-
-def _common(ours: dict[str, Blob], theirs: dict[str, Blob]) -> Iterator[str]:
-    return (path for path, blob in ours.items() if theirs.get(path) == blob)

@@ -1,14 +1,20 @@
 """Removing what a repository need not keep: old generations, and what interrupted runs left."""
 
+import os
 import re
 import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from zope_exporter.maintenance.jobs.report import ActionError
+
 from .beneath import Beneath, OddFileError
+from .blob_lists import added_places
 from .chains import REMOVING, dat_text, read_dat
 from .disk import Disk
-from .repository import Backup, Repository
+from .manifest import SUFFIX
+from .pool import remove_from_pool
+from .repository import Backup, Repository, read_repository
 from .retention import Retention, kept_beside
 from .stamps import BLOBS, DAT, INDEX, OWN, PIECE, STAMP, TEMPORARY, names_in, printable
 
@@ -38,26 +44,29 @@ def outdated(
     return [stamp for stamp in every if stamp < oldest and stamp not in kept]
 
 
-def remove_generation(disk: Disk, repository: Path, stamp: str, say: Say) -> None:
-    """Remove a full backup with all that belongs to it, and say what is to be known of links.
+def remove_generations(disk: Disk, repository: Path, stamps: Sequence[str], say: Say) -> None:
+    """Remove full backups with all that belongs to them, and say what is to be known of links.
 
-    From the first step on it is listed no more, and the next backup goes on where a crash ended it.
-    Pieces go the newest first, so that what repozo sees is a backup as long as it sees any.
+    From the first step on one is listed no more, and the next backup goes on where a crash ended
+    it. Pieces go the newest first, so that what repozo sees is a backup as long as it sees any.
+    Blobs go last, once it is on the disk that no backup lists them.
     """
-    removing = repository / (stamp + REMOVING)
-    disk.replace(removing, b"")
-    for each in reversed(_stamps_of(repository, stamp)):
-        _remove_backup(disk, repository, each, say)
-    disk.discard(repository / f"{stamp}.dat")
+    for stamp in stamps:
+        disk.replace(repository / (stamp + REMOVING), b"")
+        for each in reversed(_stamps_of(repository, stamp)):
+            _remove_backup(disk, repository, each, say)
+        disk.discard(repository / f"{stamp}.dat")
     disk.sync_directory(repository)
-    disk.remove(removing)
+    _remove_unlisted_blobs(disk, repository, say)
+    for stamp in stamps:
+        disk.remove(repository / (stamp + REMOVING))
 
 
 def remove_unfinished(disk: Disk, backup: Backup, say: Say) -> None:
     """Remove a piece whose backup was interrupted, once there is a full backup after it."""
     own = backup.pieces[-1]
     if own.full:
-        remove_generation(disk, backup.repository, backup.stamp, say)
+        remove_generations(disk, backup.repository, [backup.stamp], say)
         return
     dat = backup.repository / f"{backup.generation}.dat"
     before = read_dat(dat)
@@ -69,14 +78,16 @@ def remove_unfinished(disk: Disk, backup: Backup, say: Say) -> None:
 
 def clean(disk: Disk, repository: Path, say: Say) -> None:
     """Remove what interrupted runs left. The lock must be held."""
-    for name in names_in(repository):
-        if TEMPORARY.fullmatch(name):
-            disk.discard(repository / name)
-            say(f"removed {name}, which an interrupted backup had left")
-    for name in names_in(repository):
-        if name.endswith(REMOVING) and OWN.fullmatch(name):
-            remove_generation(disk, repository, name.removesuffix(REMOVING), say)
-            say(f"removed {name}, which an interrupted backup had left")
+    names = names_in(repository)
+    removing = [name for name in names if name.endswith(REMOVING) and OWN.fullmatch(name)]
+    temporary = [name for name in names if TEMPORARY.fullmatch(name)]
+    if removing or temporary:
+        stamps = [name.removesuffix(REMOVING) for name in removing]
+        remove_generations(disk, repository, stamps, say)
+    for name in temporary:
+        disk.discard(repository / name)
+    for name in removing + temporary:
+        say(f"removed {name}, which an interrupted backup had left")
 
 
 def clean_orphans(disk: Disk, repository: Path, say: Say) -> None:
@@ -107,6 +118,21 @@ def _remove_backup(disk: Disk, repository: Path, stamp: str, say: Say) -> None:
             _remove_file(disk, repository / name, say)
 
 
+def _remove_unlisted_blobs(disk: Disk, repository: Path, say: Say) -> None:
+    """Remove the blobs of no backup, if it can be told which those are."""
+    keep: set[str] = set()
+    for backup in read_repository(repository).backups:
+        name = backup.stamp + SUFFIX
+        try:
+            if backup.manifest is None and os.path.lexists(repository / name):
+                raise ActionError("reading the backup", f"{name} cannot be read")
+            keep |= added_places(backup)
+        except ActionError as error:
+            say(f"no blobs are removed, as it is not known which are needed: {error.reason}")
+            return
+    remove_from_pool(disk, repository, keep, say)
+
+
 def _remove_file(disk: Disk, path: Path, say: Say) -> None:
     if path.is_symlink():
         target = printable(str(path.readlink()))
@@ -115,7 +141,7 @@ def _remove_file(disk: Disk, path: Path, say: Say) -> None:
 
 
 def _remove_snapshot(disk: Disk, repository: Path, stamp: str, say: Say) -> None:
-    """Remove the blobs of a backup. What is no directory of ours is left alone, and said.
+    """Remove the blobs of a backup of an earlier version. What is no directory is left, and said.
 
     Somebody may have moved them to a bigger disk and put a link here: to follow it would empty
     whatever it leads to, and without it nobody would find them.

@@ -19,6 +19,7 @@ from .beneath import LINK, Beneath, OddFileError
 from .chains import REMOVING, Chain, indexes, read_chains
 from .checksummed_json import ChecksumError
 from .manifest import SUFFIX, Manifest, Piece, read_manifest
+from .pool import SHARD
 from .stamps import BLOBS, printable, time_of
 from .verification_record import (
     CURRENT,
@@ -94,11 +95,9 @@ class Backup:
         return self.manifest.tid if self.manifest else None
 
     @property
-    def blob_snapshot(self) -> Path | None:
-        """The directory with its blobs, None if it has none."""
-        if self.manifest is None or self.manifest.blobs is None:
-            return None
-        return self.repository / BLOBS / self.stamp
+    def has_blobs(self) -> bool:
+        """Whether it tells which blobs belong to it, be that none."""
+        return self.manifest is not None and self.manifest.blobs is not None
 
 
 @dataclass(frozen=True)
@@ -144,7 +143,7 @@ def read_repository(path: Path) -> Repository:
     return Repository(
         path,
         backups,
-        (*_problems(names, chains, backups), *_odd_snapshots(path, names)),
+        (*_problems(names, chains, backups), *_odd_places(path, names)),
         tuple(indexes(names)),
     )
 
@@ -164,14 +163,15 @@ def _problems(
             yield f"{printable(name)}: the piece it is about is missing"
 
 
-def _odd_snapshots(path: Path, names: Sequence[str]) -> Iterator[str]:
+def _odd_places(path: Path, names: Sequence[str]) -> Iterator[str]:
     """Name what stands in the place of blobs and is no directory: nobody follows or removes it."""
     if BLOBS not in names:
         return
     try:
-        with Beneath(path, BLOBS) as snapshots, os.scandir(snapshots.descriptor) as entries:
+        with Beneath(path, BLOBS) as blobs, os.scandir(blobs.descriptor) as entries:
             for entry in sorted(entries, key=lambda entry: entry.name):
-                if time_of(entry.name) and not entry.is_dir(follow_symlinks=False):
+                ours = SHARD.fullmatch(entry.name) or time_of(entry.name)
+                if ours and not entry.is_dir(follow_symlinks=False):
                     what = LINK if entry.is_symlink() else "it is not a directory"
                     yield f"{BLOBS}/{entry.name}: {what}, or remove it"
     except OddFileError as error:

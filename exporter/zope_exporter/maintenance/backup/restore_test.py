@@ -20,13 +20,13 @@ from zope_exporter.maintenance.jobs.report import (
 from zope_exporter.maintenance.room import check_free
 from zope_exporter.storage.filestorage.datafile import FileStorageError, opened
 
+from .blob_lists import blobs_of
 from .disk import Disk
 from .integrity import Found, Judgement, faithful, judge
 from .manifest import Manifest
 from .parent import sum_of_range
 from .pieces import DamagedPieceError, restoring
 from .repository import Backup
-from .snapshots import blobs_of
 from .stream_check import BrokenStructureError, StreamCheck
 from .target import Source
 from .verification_record import Faults

@@ -10,7 +10,7 @@ from zope_exporter.system.foreign_root import real_path
 from .attempt import Run
 from .disk import Disk, Means
 from .identity import check_names
-from .prune import clean, clean_orphans, outdated, remove_generation
+from .prune import clean, clean_orphans, outdated, remove_generations
 from .repository import exclusive, read_repository
 from .stamps import BLOBS
 from .target import BackupResult, BackupSettings, ChangedMeanwhileError, Source
@@ -64,8 +64,9 @@ def _tidied(
     report.stage("removing old backups")
     disk, listed = means.disk, read_repository(repository)
     removed = outdated(listed, settings.keep_full, settings.keep, means.clock())
+    if removed:
+        remove_generations(disk, repository, removed, report.say)
     for stamp in removed:
-        remove_generation(disk, repository, stamp, report.say)
         report.say(f"removed {stamp} and the incremental backups after it")
     clean_orphans(disk, repository, report.say)
     return tuple(removed)

@@ -30,7 +30,8 @@ class BackupSettings:
     """How to back up: `full` None to decide by what is there; `keep_full` generations are kept, and
     what the rules of `keep` name beside them.
 
-    After `most_pieces` a full backup is made: one damaged piece costs all that come after it.
+    After `most_pieces` a full backup is made: one damaged piece costs all that come after it. With
+    `hard_links` new blobs are not copied but the same files as those of the database.
     """
 
     full: bool | None = None
@@ -38,6 +39,7 @@ class BackupSettings:
     keep_full: int = 4
     most_pieces: int = 200
     keep: Retention = field(default_factory=Retention)
+    hard_links: bool = False
 
 
 @dataclass(frozen=True)

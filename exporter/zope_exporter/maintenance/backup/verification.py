@@ -15,12 +15,13 @@ from zope_exporter.maintenance.jobs.report import (
 )
 from zope_exporter.storage.filestorage.datafile import FileStorageError, opened
 
+from .blob_check import BlobCheck
 from .disk import Means
 from .identity import NAMES, OtherDatabaseError, check_same, other_names
 from .manifest import Piece
 from .pieces import damage
 from .repository import Backup, Repository, described, read_repository, shared
-from .snapshots import blobs_of, check_blobs, check_sizes
+from .stamps import BLOBS
 from .target import Source
 from .verification_record import VERIFIED, Faults, Level, VerificationRecord
 
@@ -106,13 +107,16 @@ class Verification:
     report: Report
     means: Means
     scratch: Path | None = None
-    failures: dict[str, list[str]] = field(default_factory=dict)  # by stamp, "" for none
+    failures: dict[str, dict[str, None]] = field(default_factory=dict)  # by stamp, "" for none
     notes: list[str] = field(default_factory=list)
     bad: dict[str, str] = field(default_factory=dict)  # pieces
     counts: tuple[int, int, int] = (0, 0, 0)
-    sums: dict[tuple[int, int], str] = field(default_factory=dict)  # of blobs, by file
     faults: Faults | None = None  # of the database
     others: dict[str, str] = field(default_factory=dict)  # backups of other databases
+    blobs: BlobCheck = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.blobs = BlobCheck(self.listed.path, self.report)
 
     def run(self, source: Source | None) -> Verdict:
         newest = self.listed.newest
@@ -124,7 +128,8 @@ class Verification:
         for backup in self.listed.backups:
             if backup.problem:
                 self._fail(backup.stamp, f"{backup.pieces[-1].name}: {backup.problem}")
-        self.look(newest, source)
+        with self.blobs:
+            self.look(newest, source)
         try:
             if self.scratch is None:
                 self._keep(newest)
@@ -149,8 +154,9 @@ class Verification:
         return backup.complete
 
     def _fail(self, stamp: str, text: str) -> None:
-        self.failures.setdefault(stamp, []).append(text)
-        self.report.say(text)
+        if not any(text in texts for texts in self.failures.values()):  # of one with the same blob
+            self.report.say(text)
+        self.failures.setdefault(stamp, {})[text] = None
 
     def _check_identity(self, source: Source | None) -> None:
         """Make sure that these are backups of the database that is meant, if any is."""
@@ -174,12 +180,10 @@ class Verification:
 
     def _check_listing(self, backup: Backup) -> None:
         try:
-            blobs = blobs_of(backup)
+            for fault in self.blobs.sizes(backup):
+                self._fail(backup.stamp, fault.text)
         except ActionError as error:
             self._fail(backup.stamp, error.reason)
-            return
-        for text in check_sizes(backup, blobs) if blobs is not None else ():
-            self._fail(backup.stamp, f"blobs/{backup.stamp}/{text}")
 
     def _restore(self, backup: Backup, source: Source | None) -> None:
         from .restore_test import RestoreTest  # with numpy, which the lower levels do without
@@ -211,8 +215,8 @@ class Verification:
             if piece.name in self.bad:
                 self._fail(backup.stamp, f"{piece.name}: {self.bad[piece.name]}")
         try:
-            for text in check_blobs(backup, self.report, self.sums):
-                self._fail(backup.stamp, f"blobs/{backup.stamp}/{text}")
+            for fault in self.blobs.contents(backup):
+                self._fail(backup.stamp, fault.text)
         except InterruptedActionError:
             raise
         except ActionError as error:
@@ -228,7 +232,7 @@ class Verification:
             level = self.level if backup is newest else min(self.level, Level.CHECKSUMS)
             failures = tuple(self.failures.get(backup.stamp, ()))
             known = backup.record
-            better = known is None or level >= known.level
+            better = known is None or level >= known.level or _of_blobs_alone(known)
             if failures or (better and self.is_judged(backup)):
                 counts = self.counts if backup is newest else (0, 0, 0)
                 faults = self.faults.count if backup is newest and self.faults else None
@@ -239,3 +243,8 @@ class Verification:
                 )
                 path = self.listed.path / (backup.stamp + VERIFIED)
                 self.means.disk.replace(path, record.encoded())
+
+
+def _of_blobs_alone(record: VerificationRecord) -> bool:
+    """Tell whether all that was wrong can have been made good: blobs are brought again."""
+    return not record.ok and all(text.startswith(f"{BLOBS}/") for text in record.failures)

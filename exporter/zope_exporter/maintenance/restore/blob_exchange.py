@@ -32,6 +32,7 @@ from .files import (
     remove_file,
     remove_tree,
 )
+from .source import Source
 
 NO_RIGHT = {errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -43,7 +44,7 @@ class BlobPlan:
     Those of before are kept at `kept`, None if there are none, by `links` or else as copies.
     """
 
-    source: Path
+    source: Source
     sizes: Mapping[str, int]
     blob_dir: Path
     targets: Mapping[str, str]
@@ -70,9 +71,7 @@ class BlobPlan:
         return (self.blob_dir / directory).is_dir()
 
 
-def plan_blobs(
-    source: Path, sizes: Mapping[str, int], blob_dir: Path, places: Sequence[Path]
-) -> BlobPlan:
+def plan_blobs(source: Source, blob_dir: Path, places: Sequence[Path]) -> BlobPlan:
     """Look at both directories; `places` are where the blobs of before could be kept, in order.
 
     Raises RefusedError and OSError.
@@ -82,6 +81,7 @@ def plan_blobs(
         raise RefusedError("blobs", reason, "is its file system mounted?")
     if is_there(blob_dir) and not blob_dir.is_dir():
         raise RefusedError("blobs", f"{blob_dir} is no directory", "name the blob directory")
+    sizes = source.sizes()
     paths = [path for path in sizes if path != MARKER]
     layout = _layout(source, paths, blob_dir)
     targets = {path: placed(path, layout) for path in paths}
@@ -90,9 +90,9 @@ def plan_blobs(
     return BlobPlan(source, sizes, blob_dir, targets, layout, kept, links)
 
 
-def _layout(source: Path, paths: Iterable[str], blob_dir: Path) -> str:
+def _layout(source: Source, paths: Iterable[str], blob_dir: Path) -> str:
     """Return how the blob directory is laid out; an empty one becomes as the source is."""
-    there, of_source = marked(blob_dir), marked(source)
+    there, of_source = marked(blob_dir), marked(source.blobs) if source.blobs else None
     if there is None and is_there(blob_dir):
         there = told_by(str(path.relative_to(blob_dir)) for path in files(blob_dir))
     return there or told_by(paths) or of_source or BUSHY
@@ -185,7 +185,7 @@ class BlobExchange:
         self._mark()
         for path, where in self._plan.targets.items():
             self._report.check()
-            source, target = self._plan.source / path, blob_dir / where
+            source, target = self._plan.source.file_of(path), blob_dir / where
             if path not in without and not _is_same(source, target):
                 touched |= self._directory(target.parent) | {target.parent}
                 (self._replaced if is_there(target) else self._made).append(target)

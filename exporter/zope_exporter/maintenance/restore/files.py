@@ -11,6 +11,7 @@ from zope_exporter.maintenance.backup.beneath import Beneath, opened
 from zope_exporter.maintenance.backup.disk import Disk
 from zope_exporter.system.foreign_file import chunks
 from zope_exporter.system.fsync import named, sync_directory, sync_file
+from zope_exporter.system.reflink import clone
 
 UNFINISHED = ".restoring"
 # Of a file system that has no hard links, or of one that is not that of the file.
@@ -109,8 +110,9 @@ def copy(path: Path, target: Path, owner: os.stat_result) -> None:
             named(unfinished),
             unfinished.open("xb") as writing,
         ):
-            for chunk in chunks(source, path):
-                writing.write(chunk)
+            if not clone(source, writing.fileno()):
+                for chunk in chunks(source, path):
+                    writing.write(chunk)
         shutil.copymode(path, unfinished)
         give(unfinished, owner)
         sync_file(unfinished)

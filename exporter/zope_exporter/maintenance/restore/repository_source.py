@@ -8,10 +8,13 @@ import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
+from functools import cached_property
 from pathlib import Path
 
 from persistent.TimeStamp import TimeStamp
 
+from zope_exporter.maintenance.backup.blob_check import BlobCheck
+from zope_exporter.maintenance.backup.blob_lists import Blob, blobs_of
 from zope_exporter.maintenance.backup.headers import Headers
 from zope_exporter.maintenance.backup.integrity import faithful
 from zope_exporter.maintenance.backup.pieces import (
@@ -22,7 +25,7 @@ from zope_exporter.maintenance.backup.pieces import (
 )
 from zope_exporter.maintenance.backup.place import DATABASES
 from zope_exporter.maintenance.backup.repository import Backup, Repository, read_repository, shared
-from zope_exporter.maintenance.backup.snapshots import blobs_of, check_blobs
+from zope_exporter.maintenance.backup.stamps import BLOBS
 from zope_exporter.maintenance.backup.stream_check import BrokenStructureError
 from zope_exporter.maintenance.jobs.report import (
     ActionError,
@@ -43,8 +46,8 @@ STAGE = "verification"
 class BackupSource:
     """One backup of those that are `fit`.
 
-    Its blobs are those of its own snapshot, or of the last one before it where repozo made the
-    backup, which backs up none, unless others are given.
+    Its blobs are its own, or those of the last one before it where repozo made the backup, which
+    backs up none, unless others are given.
     """
 
     def __init__(
@@ -61,16 +64,26 @@ class BackupSource:
         self._fit = fit
         self._backup = backup
         self._cut = cut
-        self._snapshot = None if blobs else _snapshot_for(backup, fit)
-        self.blobs = self._snapshot.blob_snapshot if self._snapshot else blobs
-        self.listed = self._snapshot is backup
+        self._with_blobs = None if blobs else _with_blobs_of(backup, fit)
+        self.blobs = backup.repository / BLOBS if self._with_blobs else blobs
+        self.listed = self._with_blobs is backup
 
     def sizes(self) -> Mapping[str, int]:
-        if self._snapshot is None:
+        if self._with_blobs is None:
             sizes = sizes_of(self.blobs)
         else:
-            sizes = {path: blob.size for path, blob in (blobs_of(self._snapshot) or {}).items()}
+            sizes = {path: blob.size for path, blob in self._blobs.items()}
         return {path: size for path, size in sizes.items() if self._has(path)}
+
+    def file_of(self, blob: str) -> Path:
+        if self._with_blobs is None:
+            return (self.blobs or Path()) / blob
+        return self._backup.repository / BLOBS / self._blobs[blob].place
+
+    @cached_property
+    def _blobs(self) -> Mapping[str, Blob]:
+        """Those that the backup lists."""
+        return (blobs_of(self._with_blobs) if self._with_blobs else None) or {}
 
     def _has(self, blob: str) -> bool:
         return self._cut is None or self._cut.has(blob)
@@ -81,15 +94,16 @@ class BackupSource:
 
     def bad_blobs(self, report: Report) -> Mapping[str, str]:
         """Read every blob."""
-        if self._snapshot is None:
+        if self._with_blobs is None:
             return odd_ones(self.blobs)
-        if self._snapshot is not self._backup:
+        if self._with_blobs is not self._backup:
             report.say(
-                f"the blobs are those of the backup {self._snapshot.stamp}, the last before it that"
-                " has any"
+                f"the blobs are those of the backup {self._with_blobs.stamp}, the last before it"
+                " that has any"
             )
-        faults = [text.partition(": ") for text in check_blobs(self._snapshot, report)]
-        return {path: reason for path, _, reason in faults if self._has(path)}
+        with BlobCheck(self._backup.repository, report) as check:
+            faults = check.contents(self._with_blobs)
+            return {fault.path: fault.reason for fault in faults if self._has(fault.path)}
 
     def write(self, target: Path, report: Report) -> None:
         try:
@@ -228,11 +242,11 @@ def _chosen(fit: Sequence[Backup], broken: Sequence[Backup], report: Report) -> 
     return backup
 
 
-def _snapshot_for(backup: Backup, fit: tuple[Backup, ...]) -> Backup | None:
+def _with_blobs_of(backup: Backup, fit: tuple[Backup, ...]) -> Backup | None:
     """Return the backup that has the blobs of one."""
-    if backup.blob_snapshot or backup.manifest:
-        return backup if backup.blob_snapshot else None
-    before = [each for each in fit if each.stamp < backup.stamp and each.blob_snapshot]
+    if backup.has_blobs or backup.manifest:
+        return backup if backup.has_blobs else None
+    before = [each for each in fit if each.stamp < backup.stamp and each.has_blobs]
     return max(before, key=lambda each: each.stamp, default=None)
 
 
@@ -248,22 +262,25 @@ def newest_whole(backups: Collection[Backup], report: Report) -> Backup | None:
     """Return the newest of the backups of which every byte can be read, each being read once."""
     report.say("looking for another backup that is whole")
     damaged: dict[str, str] = {}
-    sums: dict[tuple[int, int], str] = {}
-    for backup in sorted(backups, key=lambda each: each.stamp, reverse=True):
-        for piece in backup.pieces:
-            if piece.name not in damaged:
-                damaged[piece.name] = damage(backup.repository, piece, report)
-            if damaged[piece.name]:
-                break
-        else:
-            if _has_all_blobs(backup, sums, report):
-                return backup
+    newest_first = sorted(backups, key=lambda each: each.stamp, reverse=True)
+    if not newest_first:
+        return None
+    with BlobCheck(newest_first[0].repository, report) as check:
+        for backup in newest_first:
+            for piece in backup.pieces:
+                if piece.name not in damaged:
+                    damaged[piece.name] = damage(backup.repository, piece, report)
+                if damaged[piece.name]:
+                    break
+            else:
+                if _has_all_blobs(backup, check):
+                    return backup
     return None
 
 
-def _has_all_blobs(backup: Backup, sums: dict[tuple[int, int], str], report: Report) -> bool:
+def _has_all_blobs(backup: Backup, check: BlobCheck) -> bool:
     try:
-        return not any(True for _ in check_blobs(backup, report, sums))
+        return not check.contents(backup)
     except InterruptedActionError:
         raise
     except ActionError:

@@ -104,7 +104,7 @@ def _preconditions(source: Source, place: Place, report: Report) -> BlobPlan | N
         needs.append(Need(place.data_fs.parent, [place.data_fs.stat().st_size]))
     plan = None
     if place.blob_dir is not None and source.blobs is not None:
-        plan = plan_blobs(source.blobs, source.sizes(), place.blob_dir, place.kept_blobs)
+        plan = plan_blobs(source, place.blob_dir, place.kept_blobs)
         needs += plan.needs()
     check_room(needs)
     return plan

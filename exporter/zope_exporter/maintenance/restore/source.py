@@ -35,6 +35,9 @@ class Source(Protocol):
     def sizes(self) -> Mapping[str, int]:
         """Return the size of each blob by its path."""
 
+    def file_of(self, blob: str) -> Path:
+        """Return the file of a blob."""
+
     def verify(self, report: Report) -> None:
         """Raise ActionError unless all but the blobs is good, as far as it is known beforehand."""
 
@@ -67,6 +70,9 @@ class FileSource:
     def sizes(self) -> Mapping[str, int]:
         sizes = sizes_of(self.blobs)
         return {blob: size for blob, size in sizes.items() if not self._cut or self._cut.has(blob)}
+
+    def file_of(self, blob: str) -> Path:
+        return (self.blobs or Path()) / blob
 
     def verify(self, report: Report) -> None:
         report.stage(f"reading {self.name}", self.size)
