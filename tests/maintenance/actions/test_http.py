@@ -73,7 +73,7 @@ def test_no_job_is_lost_when_the_exporter_ends(tmp_path: Path, end: signal.Signa
             assert found["state"] == "interrupted"
             assert found["code"] == ("stopped" if end == signal.SIGTERM else "died")
             said = " ".join([found["error"], *found["log"]])
-            assert "goes on" in said
+            assert "continues" in said
             assert ask(exporter, "POST", "actions/pack", {})[1]["code"] == "cooldown"
         server.go_on()
         assert server.packs("complete") == 1
