@@ -115,7 +115,7 @@ def test_promise_11_exactly_one_pack_whoever_asks_and_dies(tmp_path: Path) -> No
         assert server.packs("complete") == 1
     _, killed = JobStore(tmp_path / "state.sqlite3").jobs()
     assert (killed.state, killed.code) == ("interrupted", "died")
-    assert "goes on with it by itself" in killed.error
+    assert "continues by itself" in killed.error
 
 
 def test_an_exporter_that_is_told_to_end_leaves_a_pack_to_the_server_and_says_so(

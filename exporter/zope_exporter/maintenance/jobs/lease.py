@@ -20,7 +20,7 @@ RESCUE = (
     "do not start Zope or ZEO, which would delete the blobs;"
     " first run zope-exporter recover {data_fs} --rescue-pack"
 )
-GOES_ON = "a Zope or ZEO server that was asked to pack goes on with it by itself"
+GOES_ON = "a Zope or ZEO server that was asked to pack continues by itself"
 
 
 class Lease:
