@@ -7,8 +7,9 @@ import pytest
 from tests.support.databases.datafs import commit, storage_at
 from tests.support.databases.repository import repozo
 from zope_exporter.collectors.backup import BackupCollector
+from zope_exporter.collectors.disks import DisksCollector
 from zope_exporter.config.actions import BackupConfig, VerifyConfig
-from zope_exporter.discovery.inventory import Storage
+from zope_exporter.discovery.inventory import Inventory, Storage
 from zope_exporter.maintenance.actions.databases import BackupPlan
 from zope_exporter.maintenance.actions.external import ExternalBackup
 from zope_exporter.maintenance.backup.disk import Means
@@ -198,3 +199,15 @@ def test_without_any_success_that_is_said_and_the_alert_has_its_limit(tmp_path: 
         names = {sample.metric.name for sample in scrape.samples}
         assert "zope_backup_max_age_seconds" in names
         assert "zope_backup_last_success_timestamp_seconds" not in names
+
+
+def test_to_list_what_is_read_takes_no_look_at_a_repository(tmp_path: Path) -> None:
+    """One that hangs would keep all other databases from being looked at."""
+    settings = BackupConfig(repository=tmp_path)
+    plan = BackupPlan("intranet", "1", Storage("1", tmp_path / "Data.fs"), tmp_path, settings)
+    for collector in (
+        BackupCollector(lambda: [plan]),
+        DisksCollector(Inventory, tuple, lambda: [plan]),
+    ):
+        assert list(collector.parts())
+    assert "place" not in vars(plan)

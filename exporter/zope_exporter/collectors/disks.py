@@ -109,7 +109,7 @@ class DisksCollector:
         for log in self._logs():
             yield Place(log.site, "logs", log.path.parent)
         for plan in self._plans():
-            yield Place(plan.site, "backups", plan.repository)
+            yield Place(plan.site, "backups", plan.root)
 
     def _collect(self, place: Place) -> Iterator[Sample]:
         with suppress(*TOLD_BY_OTHERS):
