@@ -13,12 +13,11 @@ import httpx
 import pytest
 import yaml
 
+from tests.support.monitoring.alertmanager import alertmanager_with
 from tests.support.monitoring.backed_up import backed_up_site
 from tests.support.programs.exporter import serving
 from tests.support.programs.processes import eventually
-from tests.support.programs.require import require
-from tests.support.programs.server import Server, free_port
-from tests.support.programs.suites import ALERTMANAGERS, of_alertmanager
+from tests.support.programs.suites import ALERTMANAGERS
 
 TOKEN = "t0p-s3cret-0123456789abcdef"
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
@@ -92,26 +91,10 @@ def alertmanager(version: str, url: str, directory: Path) -> Iterator[httpx.Clie
         "route": {"receiver": "zope", "group_by": ["alertname", "site"], **route},
         "receivers": [{"name": "zope", "webhook_configs": [hook]}],
     }
-    (directory / "am.yml").write_text(yaml.safe_dump(config))
-    address = f"127.0.0.1:{free_port()}"
-    flags = [f"--config.file={directory / 'am.yml'}", f"--web.listen-address={address}"]
-    flags += [f"--storage.path={directory / 'am'}", "--cluster.listen-address="]
-    server = Server(
-        [require(of_alertmanager, "alertmanager", version), *flags], directory / "am.log"
-    )
-    with httpx.Client(base_url=f"http://{address}", trust_env=False) as client:
-        try:
-            server.wait_until(lambda: _ready(client))
-            yield client
-        finally:
-            server.end()
-
-
-def _ready(client: httpx.Client) -> bool:
-    try:
-        return client.get("/-/ready").is_success
-    except httpx.TransportError:
-        return False
+    file = directory / "am.yml"
+    file.write_text(yaml.safe_dump(config))
+    with alertmanager_with(version, file, directory) as client:
+        yield client
 
 
 @pytest.fixture

@@ -39,11 +39,18 @@ def running_alertmanager(
         assert shipped in text
         text = text.replace(shipped, f"group_wait: {group_wait}")
     config.write_text(text)
+    with alertmanager_with(version, config, directory) as client:
+        yield client
+
+
+@contextmanager
+def alertmanager_with(version: str, config: Path, directory: Path) -> Iterator[httpx.Client]:
+    """Run it with a configuration; what it keeps is in the directory."""
     address = f"127.0.0.1:{free_port()}"
     flags = [f"--config.file={config}", f"--web.listen-address={address}"]
-    flags += [f"--storage.path={directory / 'data'}", "--cluster.listen-address="]
+    flags += [f"--storage.path={directory / 'am-data'}", "--cluster.listen-address="]
     program = require(of_alertmanager, "alertmanager", version)
-    server = Server([program, *flags], directory / "log")
+    server = Server([program, *flags], directory / "am.log")
     with httpx.Client(base_url=f"http://{address}", trust_env=False) as client:
         try:
             server.wait_until(lambda: _ready(client))
