@@ -101,7 +101,7 @@ def test_foreign_state_is_as_good_as_none(
     writing.close()
     with hearing(state=state) as heard:
         assert heard.values()["syslog_messages_total/event"] == 0
-    assert ("begin anew" in caplog.text) == (len(foreign) > 2)
+    assert ("start again from 0" in caplog.text) == (len(foreign) > 2)
 
 
 def test_a_state_that_cannot_be_saved_is_an_error_after_the_samples(tmp_path: Path) -> None:
