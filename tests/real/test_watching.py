@@ -90,7 +90,7 @@ def test_check_says_what_is_found_and_what_is_wrong(
     state = tmp_path / "state"
 
     def lines(*flags: str) -> list[str]:
-        run = zope_exporter("check", *flags, state_dir=state)
+        run = zope_exporter("check", "--remember", *flags, state_dir=state)
         assert run.stderr == ""
         return [line for line in run.stdout.splitlines() if " checked " in f"{line} "]
 
