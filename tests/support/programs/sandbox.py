@@ -55,7 +55,7 @@ class Sandbox:
         (etc / "config.yml").write_text(self.here(CONFIG))
         (etc / "token").write_text("0123456789abcdef" * 4)
         (etc / "token").chmod(0o600)
-        (etc / "thresholds.yml").write_text(block("alerts", "# thresholds.yml").text)
+        (etc / "thresholds.yml").write_text(block("alerts", "# thresholds.yml\njob: ").text)
         done = self.run("zope-exporter backup --config.file /etc/zope-exporter/config.yml")
         assert done.returncode == 0, done.stderr
         shutil.copytree(self.path("/backup/intranet"), self.path("/mnt/vault/intranet"))
