@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from zope_exporter.storage.filestorage.commits import OTHER
+from zope_exporter.storage.filestorage.class_names import OTHER
 from zope_exporter.storage.filestorage.growth import Growth
 from zope_exporter.system.humanize import size
 

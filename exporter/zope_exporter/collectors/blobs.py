@@ -81,6 +81,11 @@ class _Blobs:
     def labels(self) -> dict[str, str]:
         return {"site": self.site, "database": self.database}
 
+    @property
+    def own(self) -> Path | None:
+        """The directory of the database itself, None where only clients of it are here."""
+        return self.storage.blob_dir if self.storage else None
+
     def presence(self) -> Iterator[Sample]:
         known = [is_present(directory) for directory in self.directories]
         if None not in known:
@@ -167,9 +172,9 @@ class BlobLook:
 
 def _look(blobs: _Blobs) -> Iterator[Sample]:
     yield from blobs.presence()
-    if blobs.storage is not None and blobs.storage.blob_dir is not None:
+    if blobs.own is not None:
         yield SEEN(0, **blobs.labels)
-        look(blobs.storage.blob_dir)
+        look(blobs.own)
 
 
 def _collect(blobs: _Blobs, scanner: BlobScanner | None) -> Iterator[Sample]:
@@ -189,5 +194,5 @@ def _collect(blobs: _Blobs, scanner: BlobScanner | None) -> Iterator[Sample]:
     problem = scanner.problem  # once: the walk may end well between two looks
     if problem is not None:
         raise problem
-    if blobs.storage is not None and blobs.storage.blob_dir is not None:
-        look(blobs.storage.blob_dir)  # between two walks it may be gone for hours
+    if blobs.own is not None:
+        look(blobs.own)  # between two walks it may be gone for hours

@@ -7,13 +7,13 @@ from html import escape
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from zope_exporter.system.resources import shipped
 
 from .markdown import anchor, to_html
-from .text_page import text_page
+from .text_page import page_route, text_page
 from .thread import in_thread
 
 DOCUMENTATION = "/docs"
@@ -55,17 +55,9 @@ def documentation_routes(stylesheet: str, directory: Path | None = None) -> list
         form = _form(" ".join(words))
         return text_page(stylesheet, "Documentation", f'<div class="text">{form}{body}</div>')
 
-    async def page(request: Request) -> Response:
-        name = request.path_params["name"]
-        if name not in files:
-            return PlainTextResponse("There is no page of this name.\n", status_code=404)
-        html = to_html(await in_thread(files[name].read_text), DOCUMENTATION)
-        link = f'<p><a href="{DOCUMENTATION}">All pages</a></p>'
-        return text_page(stylesheet, name, f'<div class="text">{html}{link}</div>')
-
     return [
         Route(DOCUMENTATION, index, methods=["GET"]),
-        Route(f"{DOCUMENTATION}/{{name}}", page, methods=["GET"]),
+        page_route(stylesheet, DOCUMENTATION, files, "page"),
     ]
 
 

@@ -1,10 +1,33 @@
 """An HTML page of text, as runbooks and documentation are shown."""
 
+from collections.abc import Mapping
 from html import escape
+from pathlib import Path
 
-from starlette.responses import HTMLResponse, Response
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
 
 from .app import PAGE_HEADERS
+from .markdown import to_html
+from .thread import in_thread
+
+
+def page_route(stylesheet: str, place: str, files: Mapping[str, Path], called: str) -> Route:
+    """Return the route below `place` of the pages in Markdown files, each by its name.
+
+    `called` is what one of them is called.
+    """
+
+    async def page(request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in files:
+            return PlainTextResponse(f"There is no {called} of this name.\n", status_code=404)
+        html = to_html(await in_thread(files[name].read_text), place)
+        link = f'<p><a href="{place}">All {called}s</a></p>'
+        return text_page(stylesheet, name, f'<div class="text">{html}{link}</div>')
+
+    return Route(f"{place}/{{name}}", page, methods=["GET"])
 
 
 def text_page(stylesheet: str, title: str, body: str) -> Response:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zope_exporter.storage.filestorage import class_bytes
-from zope_exporter.storage.filestorage.class_bytes import OTHER, ClassBytes
-from zope_exporter.storage.filestorage.class_names import class_name
+from zope_exporter.storage.filestorage.class_bytes import ClassBytes
+from zope_exporter.storage.filestorage.class_names import OTHER, class_name
 
 CLASS_PARTS = [
     b"\x80\x03cproducts.news\nItem\nq\x01.",

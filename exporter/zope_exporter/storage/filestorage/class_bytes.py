@@ -6,7 +6,7 @@ from hashlib import sha512
 import numpy as np
 import numpy.typing as npt
 
-from .class_names import LONGEST_CLASS_PART, class_name
+from .class_names import LONGEST_CLASS_PART, OTHER, class_name
 
 Bytes = npt.NDArray[np.uint8]
 Flags = npt.NDArray[np.bool_]
@@ -14,7 +14,6 @@ Numbers = npt.NDArray[np.uint64]
 Rows = npt.NDArray[np.int64]
 
 MOST_CLASSES = 10_000
-OTHER = "other"  # what a class goes by that has no name, or none that is shown
 
 # Nearly all records begin with a class as two lines, which end within so many bytes.
 _LONGEST_LINES = 64

@@ -7,7 +7,8 @@ that series do not come and go.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .commits import OTHER, Commit
+from .class_names import OTHER
+from .commits import Commit
 from .format import hour_of
 from .growth import Ranking
 

@@ -13,6 +13,7 @@ LONG_STRINGS = b"TBX"
 MEMOS = {0x71: 2, 0x72: 5, 0x94: 1}  # BINPUT, LONG_BINPUT, MEMOIZE with their arguments
 LONGEST_NAME = 1000
 LONGEST_CLASS_PART = 2 * LONGEST_NAME + 50
+OTHER = "other"  # what has no class, or none that is shown
 
 
 def class_name(data: bytes) -> str | None:

@@ -11,14 +11,13 @@ from typing import NamedTuple
 
 from zope_exporter.system.humanize import plain
 
-from .class_names import LONGEST_CLASS_PART, class_name
+from .class_names import LONGEST_CLASS_PART, OTHER, class_name
 from .datafile import TornTailError
 from .format import FIRST_TRANSACTION, LENGTHS, RECORD, RECORD_HEADER, Transaction
 from .reader import HEADERS_ONLY, DataFile
 from .records import ZLIB
 from .tail import tail_of
 
-OTHER = "other"  # what a record goes by whose class cannot be told
 NONE = "(none)"
 ANONYMOUS = "(anonymous)"
 # As Zope notes somebody who has not logged in, after the path of where users are.

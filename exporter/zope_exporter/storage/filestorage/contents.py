@@ -7,8 +7,8 @@ from enum import Enum
 
 import numpy as np
 
-from .class_bytes import OTHER, ClassBytes
-from .class_names import LONGEST_CLASS_PART
+from .class_bytes import ClassBytes
+from .class_names import LONGEST_CLASS_PART, OTHER
 from .current_records import Columns, Rows
 from .file_order import order_of, parts, up_to
 from .format import RECORD_HEADER

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from .commits import ANONYMOUS, OTHER, Commit, CommitReader, last_committed, position_since
+from .class_names import OTHER
+from .commits import ANONYMOUS, Commit, CommitReader, last_committed, position_since
 from .datafile import opened
 from .format import PACKED, tid_at, time_of
 from .reader import DataFile
@@ -51,11 +52,6 @@ class Ranking:
         sums[0] += size
         sums[1] += records
         sums[2] += transactions
-
-    def add_all(self, ranking: "Ranking") -> None:
-        """Add the sums of another one."""
-        for row in ranking.rows():
-            self.add(*row)
 
     def add_rows(self, rows: Iterable[Row]) -> None:
         """Add the sums of several names."""

@@ -9,7 +9,6 @@ import ctypes
 import mmap
 import os
 from contextlib import suppress
-from types import TracebackType
 
 STRETCH = 32 << 20
 OVERLAP = 8 << 20  # the system reads ahead of us, but never as far
@@ -40,12 +39,7 @@ class PageCache:
     def __enter__(self) -> "PageCache":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._let_go(self._begin + len(self._pages) * PAGE)
 
     def reads(self, position: int, size: int) -> None:

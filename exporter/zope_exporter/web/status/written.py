@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from zope_exporter.checks.growth import remarks
-from zope_exporter.storage.filestorage.commits import OTHER
+from zope_exporter.storage.filestorage.class_names import OTHER
 from zope_exporter.storage.filestorage.growth import By, Growth
 from zope_exporter.system.humanize import size
 
