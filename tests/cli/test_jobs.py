@@ -1,3 +1,4 @@
+import json
 import re
 from pathlib import Path
 
@@ -57,5 +58,15 @@ def test_all_about_one_job(tmp_path: Path, store: JobStore) -> None:
     assert zope_exporter("jobs", "9", state_dir=tmp_path).returncode == 1
 
 
+def test_as_json_they_are_what_the_api_answers(tmp_path: Path, store: JobStore) -> None:
+    every = json.loads(zope_exporter("jobs", "--json", state_dir=tmp_path).stdout)
+    assert [(job["id"], job["state"]) for job in every] == [(2, "succeeded"), (1, "failed")]
+    one = json.loads(zope_exporter("--json", "jobs", "1", state_dir=tmp_path).stdout)
+    job = store.job(1)
+    assert job
+    assert one == json.loads(json.dumps(job.as_json()))
+
+
 def test_without_any_job_that_is_said(tmp_path: Path) -> None:
     assert zope_exporter("jobs", state_dir=tmp_path).stdout == "nothing was done yet\n"
+    assert zope_exporter("jobs", "--json", state_dir=tmp_path).stdout == "[]\n"

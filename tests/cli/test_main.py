@@ -6,6 +6,8 @@ import httpx
 import pytest
 
 from tests.support.programs.exporter import DEADLINE, serving, zope_exporter
+from zope_exporter.cli.group import options_of
+from zope_exporter.cli.main import main
 
 # With nothing to watch no exporter calls itself well.
 NOTHING_FOUND = frozenset({("collector", "discovery")})
@@ -69,6 +71,15 @@ def test_serve_can_be_named_and_takes_its_flags(tmp_path: Path, quiet_config: Pa
         (("check", "--config.file", "missing.yml"), "missing.yml: is missing"),
         (("forget", "x", "--config.file", "missing.yml"), "missing.yml: is missing"),
         (("nonsense",), "No such command"),
+        (("--config.file", "missing.yml", "check"), "missing.yml: is missing"),
+        (("--config.file=missing.yml", "agent", "status"), "missing.yml: is missing"),
+        (("--log.level", "warn", "--config.file", "missing.yml"), "missing.yml: is missing"),
+        (("--quiet", "--config.file", "missing.yml", "check"), "missing.yml: is missing"),
+        (("--config.file", "a.yml", "jobs", "--config.file", "b.yml"), "b.yml: is missing"),
+        (("--config.file", "missing.yml", "nonsense"), "No such command 'nonsense'"),
+        (("--config.file", "missing.yml", "agent", "nonsense"), "No such command 'nonsense'"),
+        (("--config.fil", "missing.yml", "check"), "No such option"),
+        (("--config.file", "missing.yml", "metrics"), "No such option"),
     ],
     ids=" ".join,
 )
@@ -111,6 +122,12 @@ def test_forgetting_what_was_never_known_is_said(tmp_path: Path) -> None:
     run = zope_exporter("forget", "nobody", state_dir=tmp_path)
     assert run.returncode == 1
     assert "nothing is remembered under the name nobody" in run.stderr
+
+
+def test_an_option_takes_a_value_of_every_command_or_of_none() -> None:
+    # Else nobody could tell which word before a command is the command.
+    found = list(options_of(main))
+    assert len(dict(found)) == len(set(found))
 
 
 def test_metrics_prints_the_reference(tmp_path: Path) -> None:

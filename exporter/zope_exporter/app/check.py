@@ -3,8 +3,9 @@
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from zope_exporter.alerting.thresholds import Limits, read_limits
 from zope_exporter.checks.coverage import blind, judge_watching, table
@@ -95,6 +96,17 @@ def report(checked: Checked, quiet: bool) -> Iterator[str]:
         yield "  ".join((*cells, finding.text))
     if not quiet:
         yield from table(checked.sources)
+
+
+def as_object(checked: Checked) -> dict[str, Any]:
+    """Return everything in terms of JSON."""
+    severity = worst(checked.findings)
+    return {
+        "status": severity.name,
+        "exit_code": severity.exit_code,
+        "findings": [{**asdict(e), "severity": e.severity.name} for e in checked.findings],
+        "sources": [asdict(source) for source in checked.sources],
+    }
 
 
 def _collect(

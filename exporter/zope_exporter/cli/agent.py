@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from .flags import config_flag, exit_on_user_error
+from .flags import config_flag, exit_on_user_error, read_config
 
 SEARCH_SECONDS = 20.0
 ASK_SECONDS = 5.0
@@ -52,11 +52,10 @@ def status(config_file: Path | None) -> None:
     Exits with 1 if one of them has no working agent.
     """
     from zope_exporter.clients.agent.diagnosis import agent_status
-    from zope_exporter.config.load import load_config
     from zope_exporter.config.search import search
 
     with exit_on_user_error():
-        inventory = search(load_config(config_file), SEARCH_SECONDS)
+        inventory = search(read_config(config_file), SEARCH_SECONDS)
     all_well = True
     for site, zope in inventory.serving():
         found = agent_status(zope, ASK_SECONDS)

@@ -17,7 +17,7 @@ import click
 from zope_exporter.system.humanize import size
 from zope_exporter.system.log_format import set_up_logging
 
-from .flags import EXIT_CODES, config_flag, exit_on_user_error
+from .flags import EXIT_CODES, config_flag, exit_on_user_error, json_flag, read_config
 
 if TYPE_CHECKING:
     from zope_exporter.maintenance.backup.listing import ListedBackup
@@ -39,7 +39,7 @@ class Place(NamedTuple):
 
 @click.command("backups", epilog=EXITS)
 @click.argument("site", metavar="[SITE | DIRECTORY]", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print a list of objects; sizes in bytes.")
+@json_flag("Print a list of objects; sizes in bytes.")
 @config_flag
 def backups_command(site: str | None, as_json: bool, config_file: Path | None) -> None:
     """Print what can be restored: the backups of SITE, of all sites, or in a DIRECTORY.
@@ -67,14 +67,13 @@ def backups_command(site: str | None, as_json: bool, config_file: Path | None) -
 
 
 def _places(site: str | None, config_file: Path | None) -> list[Place]:
-    from zope_exporter.config.load import load_config
     from zope_exporter.maintenance.backup.place import repositories
 
     if site is not None and "/" in site:
         return [Place("", *each) for each in repositories(Path(site))]
     return [
         Place(each.name, *found)
-        for each in load_config(config_file).sites
+        for each in read_config(config_file).sites
         if each.backup and each.backup.repository and site in (None, each.name)
         for found in repositories(each.backup.repository)
     ]

@@ -11,6 +11,7 @@ import click
 from zope_exporter.system.user_error import UserError
 
 if TYPE_CHECKING:
+    from zope_exporter.config.schema import Config
     from zope_exporter.maintenance.jobs.job import State
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -21,9 +22,27 @@ EXIT_CODES: "dict[State, int]" = {"failed": 1, "interrupted": 4, "refused": 3, "
 
 
 def config_flag(command: Command) -> Command:
-    text = "Configuration file; without one, what runs on this host is found by itself."
+    text = (
+        "Configuration file; by default /etc/zope-exporter/config.yml if it exists. Without one,"
+        " what runs on this host is found by itself."
+    )
     path = click.Path(path_type=Path)
     return click.option("--config.file", "config_file", type=path, help=text)(command)
+
+
+def json_flag(text: str) -> Callable[[Command], Command]:
+    return click.option("--json", "as_json", is_flag=True, help=text)
+
+
+def read_config(named: Path | None) -> "Config":
+    """Return the configuration that was named, else the default one.
+
+    Raises ConfigError.
+    """
+    from zope_exporter.config.default_file import chosen
+    from zope_exporter.config.load import load_config
+
+    return load_config(chosen(named))
 
 
 @contextmanager

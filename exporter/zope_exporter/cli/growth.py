@@ -14,7 +14,14 @@ from zope_exporter.maintenance.jobs.lower_priority import lower_priority
 from zope_exporter.system.humanize import plain, seconds, size
 from zope_exporter.system.log_format import set_up_logging
 
-from .flags import EXIT_CODES, SEARCH_SECONDS, config_flag, exit_on_user_error
+from .flags import (
+    EXIT_CODES,
+    SEARCH_SECONDS,
+    config_flag,
+    exit_on_user_error,
+    json_flag,
+    read_config,
+)
 
 if TYPE_CHECKING:
     from zope_exporter.storage.filestorage.growth import By, Growth, Row
@@ -66,7 +73,7 @@ def _span(_: click.Context, flag: click.Parameter, text: str | None) -> float | 
     show_default=True,
     help="What to sum up by.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print an object; sizes in bytes.")
+@json_flag("Print an object; sizes in bytes.")
 @config_flag
 def growth_command(
     site: str | None,
@@ -100,10 +107,9 @@ def growth_command(
 
 def _places(config_file: Path | None, site: str | None, database: str | None) -> list[Place]:
     """Return what is meant; where that is nothing, say why."""
-    from zope_exporter.config.load import load_config
     from zope_exporter.config.search import search
 
-    inventory = search(load_config(config_file), SEARCH_SECONDS)
+    inventory = search(read_config(config_file), SEARCH_SECONDS)
     if site is not None and site not in {each.name for each in inventory.sites}:
         known = ", ".join(each.name for each in inventory.sites) or "none"
         click.echo(f"refused: no site is called {site}; known: {known}", err=True)

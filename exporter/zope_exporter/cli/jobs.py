@@ -1,27 +1,37 @@
 """`jobs`: what was done, by whom, and how it ended."""
 
+import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-from zope_exporter.config.load import load_config
 from zope_exporter.maintenance.jobs.job import Job
 from zope_exporter.maintenance.jobs.store import JobStore
 from zope_exporter.system.humanize import duration
 from zope_exporter.system.state_look import state_to_look_at
 
+from .flags import read_config
+
 SHOWN = 20
 
 
-def history(config_file: Path | None, number: int | None) -> Iterator[str] | None:
+def history(
+    config_file: Path | None, number: int | None, as_json: bool = False
+) -> Iterator[str] | None:
     """Return the lines about the last jobs, or about the one of that number; None without it."""
-    with state_to_look_at(load_config(config_file).state_dir) as (state, problem):
+    with state_to_look_at(read_config(config_file).state_dir) as (state, problem):
         store = JobStore(state, problem)
         store.reap()
-        if number is None:
-            return iter([*_table(store.jobs(SHOWN))])
-        job = store.job(number)
-    return None if job is None else _details(job)
+        found = store.jobs(SHOWN) if number is None else store.job(number)
+    if found is None:
+        return None
+    if isinstance(found, Job):
+        return iter([_json(found.as_json())]) if as_json else _details(found)
+    return iter([_json([job.as_json() for job in found])]) if as_json else _table(found)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=2)
 
 
 def _table(jobs: Sequence[Job]) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """The command `zope-exporter`."""
 
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -14,25 +15,14 @@ from .actions import action_command, with_days, with_level, with_trial
 from .agent import agent
 from .assets import assets_command, rules_command
 from .backups import backups_command
-from .flags import Command, config_flag, exit_on_user_error
+from .check import check_command
+from .config import config_group
+from .flags import Command, config_flag, exit_on_user_error, json_flag, read_config
+from .group import ServeByDefault
 from .growth import growth_command
 from .restore import recover_command, restore_command
 
-
-class ServeByDefault(click.Group):
-    """A group that serves when no command is named, as exporters do."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        own = {*ctx.help_option_names, "--version"}
-        if not args or (args[0].startswith("-") and args[0] not in own):
-            args = ["serve", *args]
-        return super().parse_args(ctx, args)
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        records = [flag.get_help_record(ctx) for flag in self.commands["serve"].params]
-        with formatter.section("Flags of serve"):
-            formatter.write_dl([record for record in records if record])
-        super().format_options(ctx, formatter)
+log = logging.getLogger(__name__)
 
 
 def listen_flag(default: str) -> Callable[[Command], Command]:
@@ -82,7 +72,8 @@ def main() -> None:
     """Prometheus exporter for Zope, ZODB, ZEO and Plone.
 
     Without a command it serves metrics. Without a configuration it watches all Zope and ZEO
-    processes of this host. A running exporter has its documentation at /docs.
+    processes of this host. Options may stand before the command. A running exporter has its
+    documentation at /docs.
     """
 
 
@@ -123,12 +114,15 @@ def serve(
     log_format: str,
 ) -> None:
     """Serve metrics until SIGINT or SIGTERM."""
+    from zope_exporter.config.default_file import chosen, described
     from zope_exporter.config.load import load_config
     from zope_exporter.web.listen import handed_over, listen_on
 
     set_up_logging(log_level, log_format)
     with exit_on_user_error():
-        config = load_config(config_file)
+        file = chosen(config_file)
+        config = load_config(file)
+        log.info("configuration: %s", described(file))
         with (
             handed_over(os.environ) if systemd_socket else listen_on(listen_addresses) as listeners
         ):
@@ -139,35 +133,8 @@ def serve(
             serve_on(listeners, config, web_config_file, telemetry_path)
 
 
-@main.command()
-@config_flag
-@click.option("--quiet", is_flag=True, help="Print only problems.")
-@click.option(
-    "--remember",
-    is_flag=True,
-    help="Remember what is found, so that a Zope that stops is reported, where no exporter runs.",
-)
-def check(config_file: Path | None, quiet: bool, remember: bool) -> None:
-    """Look at everything once; print what was found, what is wrong, and why.
-
-    The exit codes are those of Nagios plugins: 0 OK, 1 warning, 2 critical, 3 unknown. Changes
-    nothing.
-    """
-    from zope_exporter.config.load import load_config
-
-    set_up_logging("error", "logfmt")  # the findings say the rest
-    with exit_on_user_error():
-        config = load_config(config_file)
-        from zope_exporter.app.check import (  # what is refused above need not wait for it
-            look,
-            report,
-            worst,
-        )
-
-        checked = look(config, remember)
-    for line in report(checked, quiet):
-        click.echo(line)
-    sys.exit(worst(checked.findings).exit_code)
+main.add_command(check_command)
+main.add_command(config_group)
 
 
 @main.command()
@@ -200,11 +167,10 @@ def demo(listen_addresses: tuple[str, ...], stack: bool, log_level: str, log_for
 @click.argument("name")
 def forget(config_file: Path | None, name: str) -> None:
     """Forget the Zope, ZEO server or site NAME, which is gone permanently."""
-    from zope_exporter.config.load import load_config
     from zope_exporter.discovery.memory import open_memory
 
     with exit_on_user_error():
-        config = load_config(config_file)
+        config = read_config(config_file)
     memory = open_memory(config.state_dir)
     forgotten = memory.forget(name)
     if memory.problem or not forgotten:
@@ -224,14 +190,15 @@ def metrics() -> None:
 
 @main.command()
 @click.argument("number", metavar="[ID]", type=int, required=False)
+@json_flag("Print a list of objects, or the object with this ID, as over HTTP.")
 @config_flag
-def jobs(number: int | None, config_file: Path | None) -> None:
+def jobs(number: int | None, as_json: bool, config_file: Path | None) -> None:
     """Print the last packs, backups and verifications, or all details of the one with this ID."""
     from .jobs import history
 
     set_up_logging("error", "logfmt")  # the table says the rest
     with exit_on_user_error():
-        lines = history(config_file, number)
+        lines = history(config_file, number, as_json)
     if lines is None:
         click.echo(f"there is no job {number}", err=True)
         sys.exit(1)

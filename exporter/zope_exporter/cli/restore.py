@@ -17,7 +17,7 @@ from zope_exporter.maintenance.jobs.report import (
 )
 from zope_exporter.system.log_format import set_up_logging
 
-from .flags import SEARCH_SECONDS, config_flag, exit_on_user_error
+from .flags import SEARCH_SECONDS, config_flag, exit_on_user_error, read_config
 
 if TYPE_CHECKING:
     from zope_exporter.config.schema import Config
@@ -222,12 +222,11 @@ def _nobody_else(
 def _check_stopped(
     place: "Place", go_by_lock: bool, config_file: Path | None, report: Report
 ) -> "Config":
-    from zope_exporter.config.load import load_config
     from zope_exporter.config.search import search
     from zope_exporter.maintenance.restore.exclusive_access import check_stopped
 
     report.stage("looking for processes")
-    config = load_config(config_file)
+    config = read_config(config_file)
     services = [service for _, service in search(config, SEARCH_SECONDS).services()]
     check_stopped(place.data_fs, services, go_by_lock, blob_dir=place.blob_dir)
     return config

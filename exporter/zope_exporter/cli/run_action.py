@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from zope_exporter.config.load import load_config
 from zope_exporter.config.search import search
 from zope_exporter.maintenance.actions.catalog import ActionCatalog
 from zope_exporter.maintenance.backup.verification_record import Level
@@ -20,14 +19,14 @@ from zope_exporter.maintenance.jobs.store import JobStore
 from zope_exporter.system.humanize import duration, size
 from zope_exporter.system.state import state_file
 
-from .flags import EXIT_CODES, SEARCH_SECONDS
+from .flags import EXIT_CODES, SEARCH_SECONDS, read_config
 from .foreground import ended_by, ended_by_signals, shown
 
 
 def find_catalog(
     config_file: Path | None, pack_days: int | None = None, level: str | None = None
 ) -> ActionCatalog:
-    config = load_config(config_file)
+    config = read_config(config_file)
     store = JobStore(*state_file(config.state_dir))
     inventory = search(config, SEARCH_SECONDS)
     at = None if level is None else Level[level.upper()]

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from zope_exporter.clients.http.url import check_url
 
-from .types import FilePath, Name, Seconds, Section, wrong
+from .types import PROGRAM_ALONE, SERVER_ALONE, FilePath, Name, Seconds, Section, wrong
 
 ActionName = Literal["pack", "backup", "verify"]
 ACTIONS: tuple[ActionName, ...] = get_args(ActionName)
@@ -105,7 +105,7 @@ class WatchdogConfig(Section):
     """How often to notify again while the silence lasts."""
     smtp: SmtpConfig | None = None
     """Notify by mail."""
-    url: Annotated[str, AfterValidator(_url)] | None = Field(default=None, repr=False)
+    url: Annotated[str, AfterValidator(_url), SERVER_ALONE] | None = Field(None, repr=False)
     """Notify by a POST of a JSON object with a readable `text`, in the format of chat programs."""
 
     @model_validator(mode="after")
@@ -135,7 +135,7 @@ def _command(words: tuple[str, ...]) -> tuple[str, ...]:
     return words
 
 
-Command = Annotated[tuple[str, ...], AfterValidator(_command)]
+Command = Annotated[tuple[str, ...], AfterValidator(_command), PROGRAM_ALONE]
 
 
 class ExternalConfig(Section):

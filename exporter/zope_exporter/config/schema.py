@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, PlainSerializer, model_validator
 
-from zope_exporter.clients.http.url import check_url
+from zope_exporter.clients.http.url import check_url, without_credentials
 from zope_exporter.discovery.conf.address import zeo_address
 
 from .actions import ActionsConfig, BackupConfig
@@ -51,13 +51,14 @@ def _zeo_address(text: str) -> str:
 
 
 ZeoAddress = Annotated[str, AfterValidator(_zeo_address)]
+ShownUrl = PlainSerializer(without_credentials, when_used="json")
 StatusCode = Annotated[int, Field(ge=100, le=599)]
 
 
 class PingConfig(Section):
     name: Name
     """Label `target`."""
-    url: Annotated[str, AfterValidator(_url)]
+    url: Annotated[str, AfterValidator(_url), ShownUrl]
     """Address to fetch by GET; `user:password@` is sent as basic authentication and never shown."""
     expect: str | None = None
     """The exact body, without white space at its ends."""

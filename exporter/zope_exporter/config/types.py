@@ -1,12 +1,20 @@
 """What all configuration files are made of: sections, and values with errors for people."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, get_args
+from urllib.parse import urlsplit
 
 import re2
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    ValidationInfo,
+)
 from pydantic_core import PydanticCustomError
 
 from zope_exporter.system.humanize import seconds
@@ -32,6 +40,35 @@ def _bytes(value: object) -> int:
     if match is None:
         raise wrong("is not a size", "a number and a unit: 500kB, 64MB, 1.5GB")
     return int(float(match[1]) * _FACTORS[match[2]])
+
+
+def _span(value: float) -> str:
+    units = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+    for unit, length in units.items():
+        if value and value % length == 0:
+            return f"{value / length:.0f}{unit}"
+    return f"{value:.6f}".rstrip("0").rstrip(".") + "s"
+
+
+def _size(count: int) -> str:
+    unit = next((unit for unit in ("GB", "MB") if count % _FACTORS[unit] == 0), "kB")
+    return f"{count / _FACTORS[unit]:.16g}{unit}"
+
+
+def _server_alone(url: str) -> str:
+    """A hook of a chat program is a secret from its path on."""
+    parts = urlsplit(url)
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{parts.hostname}{port}/not-shown"
+
+
+def _program_alone(words: tuple[str, ...]) -> tuple[str, ...]:
+    return (*words[:1], "not-shown") if len(words) > 1 else words
+
+
+def _shown(how: Callable[[Any], object]) -> PlainSerializer:
+    """How a value is written in the configuration that is shown."""
+    return PlainSerializer(how, when_used="json")
 
 
 def _name(text: str) -> str:
@@ -82,9 +119,11 @@ def unique(what: str) -> AfterValidator:
 
 Name = Annotated[str, AfterValidator(_name)]
 FilePath = Annotated[Path, AfterValidator(_from_directory)]
-UnixSocket = Annotated[FilePath, BeforeValidator(_unix_socket)]
-Bytes = Annotated[int, BeforeValidator(_bytes)]
-Seconds = Annotated[float, BeforeValidator(_seconds)]
+UnixSocket = Annotated[FilePath, BeforeValidator(_unix_socket), _shown("unix:{}".format)]
+Bytes = Annotated[int, BeforeValidator(_bytes), _shown(_size)]
+Seconds = Annotated[float, BeforeValidator(_seconds), _shown(_span)]
+SERVER_ALONE = _shown(_server_alone)
+PROGRAM_ALONE = _shown(_program_alone)
 Regex = Annotated[str, AfterValidator(_regex)]
 
 
