@@ -25,7 +25,7 @@ from zope_exporter.checks.site import judge
 from zope_exporter.clients.agent.diagnosis import Absence
 from zope_exporter.system.resources import PACKAGE
 from zope_exporter.web.status.page_model import compose
-from zope_exporter.web.status.view import Fact, SiteView
+from zope_exporter.web.status.view import Fact, Offers, SiteView
 
 ALL = [*MOVING, *FIXED, *STERNER]
 RANKS = {"info": 1, "warning": 2, "critical": 3}
@@ -85,7 +85,7 @@ def test_every_limit_is_tried() -> None:
 @pytest.mark.parametrize("state", ALL, ids=str)
 def test_the_page_colours_nothing_that_check_does_not_tell(state: State) -> None:
     observer = observed(INVENTORY, [state.scrape()], NOW)
-    [site] = compose(observer, read_limits(), list, set, lambda: NOW).sites
+    [site] = compose(observer, read_limits(), list, Offers, lambda: NOW).sites
     coloured = worst(fact.severity for fact in _facts(site))
     assert coloured <= worst(finding.severity for finding in site.reasons)
 

@@ -20,6 +20,7 @@ from zope_exporter.logs.tail.sources import LogKind, LogSource
 from zope_exporter.metrics.metric import Metric, Sample
 from zope_exporter.metrics.registry import Scrape
 from zope_exporter.web.status.page_model import compose
+from zope_exporter.web.status.view import Offers
 
 LIMITS = read_limits()
 SITE = {"site": "intranet"}
@@ -108,7 +109,7 @@ def test_the_status_page_of_a_site_in_flames_is_critical() -> None:
         return Scrape([*quiet.samples, *counted], [])
 
     seen = observed(found, [burning(30.0 * step) for step in range(12)])
-    [site] = compose(seen, LIMITS, list, set, lambda: NOW).sites
+    [site] = compose(seen, LIMITS, list, Offers, lambda: NOW).sites
     assert site.severity is Severity.CRITICAL
     [reason] = [each for each in site.reasons if each.subject == "requests"]
     assert reason.text.startswith("90% of the requests of the last 5 min failed")

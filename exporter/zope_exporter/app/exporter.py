@@ -33,6 +33,7 @@ from zope_exporter.web.scrape_limit import ScrapeLimit
 from zope_exporter.web.status.graphs import DRAWN
 from zope_exporter.web.status.history import History
 from zope_exporter.web.status.last_scrape import LastScrape
+from zope_exporter.web.status.view import Offers
 from zope_exporter.web.tokens import TokenFile
 from zope_exporter.web.webhook import webhook_route
 
@@ -54,7 +55,7 @@ class Exporter:
             for site, settings in syslog_settings(config)
         ]
         catalog = ActionCatalog(config, self._watcher.inventory, JobStore(state, problem))
-        self._possible = catalog.possible
+        self._catalog = catalog
         self.runner = Runner(catalog, catalog.store)
         by_syslog = frozenset(receiver.site for receiver in self._receivers)
         coverage = Coverage(
@@ -96,11 +97,12 @@ class Exporter:
         """Tell whether a scrape has something to read: a search of this host has ended well."""
         return self._watcher.last_success is not None
 
-    def offered(self) -> set[tuple[str, str, str]]:
-        """Return the action, site and database of all that may be asked for over HTTP."""
+    def offered(self) -> Offers:
+        """Return all that may be asked for over HTTP."""
         if not self._actions_exist:
-            return set()
-        return {(action, *to) for action in ACTIONS for to in self._possible(action)}
+            return Offers()
+        allowed = {(action, *to) for action in ACTIONS for to in self._catalog.possible(action)}
+        return Offers(allowed, self._catalog.pack_days)
 
     def stop(self) -> None:
         """End everything, and keep the state of it for the next run; jobs are waited for."""

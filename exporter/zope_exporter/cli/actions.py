@@ -72,7 +72,7 @@ def action_command(action: str, help_text: str, takes_paths: bool = False) -> cl
         level: str | None = None,
     ) -> None:
         lower_priority()
-        from .run_action import Shell, find_catalog, meant, rehearsed, worst
+        from .run_action import Shell, catalog_to_look_at, find_catalog, meant, rehearsed, worst
 
         set_up_logging("error", "logfmt")  # what is to be said is printed
         with exit_on_user_error():
@@ -80,10 +80,12 @@ def action_command(action: str, help_text: str, takes_paths: bool = False) -> cl
                 from .inspect import inspected
 
                 sys.exit(worst(inspected(Path(site), database, level, quiet)))
+            if dry_run:
+                with catalog_to_look_at(config_file, pack_days) as catalog:
+                    tasks = meant(catalog, action, site, database)
+                    sys.exit(worst(rehearsed(catalog, task) for task in tasks))
             catalog = find_catalog(config_file, pack_days, level)
             tasks = meant(catalog, action, site, database)
-            if dry_run:
-                sys.exit(worst(rehearsed(catalog, task) for task in tasks))
             shell = Shell(catalog, catalog.store, wait, quiet)
             sys.exit(worst(map(shell.run, tasks)))
 

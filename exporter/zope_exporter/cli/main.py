@@ -20,6 +20,7 @@ from .config import config_group
 from .flags import Command, config_flag, exit_on_user_error, json_flag, read_config
 from .group import ServeByDefault
 from .growth import growth_command
+from .plan import plan
 from .restore import recover_command, restore_command
 
 log = logging.getLogger(__name__)
@@ -233,6 +234,7 @@ main.add_command(
 )
 main.add_command(backups_command)
 main.add_command(growth_command)
+main.add_command(plan)
 main.add_command(restore_command)
 main.add_command(recover_command)
 main.add_command(assets_command)

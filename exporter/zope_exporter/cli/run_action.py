@@ -4,6 +4,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -18,6 +19,7 @@ from zope_exporter.maintenance.jobs.report import ActionError, RefusedError
 from zope_exporter.maintenance.jobs.store import JobStore
 from zope_exporter.system.humanize import duration, size
 from zope_exporter.system.state import state_file
+from zope_exporter.system.state_look import state_to_look_at
 
 from .flags import EXIT_CODES, SEARCH_SECONDS, read_config
 from .foreground import ended_by, ended_by_signals, shown
@@ -31,6 +33,20 @@ def find_catalog(
     inventory = search(config, SEARCH_SECONDS)
     at = None if level is None else Level[level.upper()]
     return ActionCatalog(config, lambda: inventory, store, pack_days, at)
+
+
+@contextmanager
+def catalog_to_look_at(
+    config_file: Path | None, pack_days: int | None = None
+) -> Iterator[ActionCatalog]:
+    """Give a catalog to ask, and to begin nothing with: its state is a copy."""
+    config = read_config(config_file)
+    with state_to_look_at(config.state_dir) as (state, problem):
+        store = JobStore(state, problem)
+        if store.is_kept:
+            store.reap()  # of jobs whose process has died nobody is to be told that they run
+        inventory = search(config, SEARCH_SECONDS)
+        yield ActionCatalog(config, lambda: inventory, store, pack_days)
 
 
 def rehearsed(catalog: ActionCatalog, task: Task) -> int:

@@ -48,6 +48,8 @@ class Nobody:
 
     name = "nobody"
 
+    meanwhile = "goes on"
+
     def check(self) -> None:
         raise RefusedError("reached", "nothing stood in the way")
 

@@ -28,7 +28,7 @@ from tests.support.zopes.environments import Environment
 from zope_exporter.discovery.inventory import TlsFiles
 from zope_exporter.maintenance.jobs.report import ActionError, InterruptedActionError, RefusedError
 from zope_exporter.maintenance.pack.run import pack
-from zope_exporter.maintenance.pack.target import PackTarget, StillRunningError
+from zope_exporter.maintenance.pack.target import Garbage, PackTarget, StillRunningError
 from zope_exporter.maintenance.pack.zeo_engine import ZeoEngine
 
 OWN = Environment("own", Path(sys.prefix))
@@ -256,4 +256,4 @@ def test_promise_4_a_server_without_room_has_not_packed(small_disk: Path) -> Non
         assert items(server.data_fs("main")) == before
         (small_disk / "filler").unlink()
         # With what is garbage known, the copy needs no more room than what is kept.
-        assert pack(target, replace(AT_ONCE, garbage=1_400_000), Remembered()).freed
+        assert pack(target, replace(AT_ONCE, garbage=Garbage(1_400_000)), Remembered()).freed

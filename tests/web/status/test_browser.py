@@ -26,7 +26,7 @@ from zope_exporter.maintenance.jobs.job import Job, Paths, State, Task
 from zope_exporter.metrics.registry import Scrape
 from zope_exporter.web.status.page import StatusPage, routes
 from zope_exporter.web.status.page_model import compose
-from zope_exporter.web.status.view import PageView
+from zope_exporter.web.status.view import Offers, PageView
 
 HOSTILE = "\"'><img src=x onerror=alert(1)><script>alert(1)<\\script>\u202e${7*7}"
 TOKEN = "s3cret-token"
@@ -59,7 +59,11 @@ class Exporter:
         }
         seen = observed(self.found, self.scrapes, coverage=self.coverage)
         return compose(
-            seen, read_limits(), lambda: self.jobs, lambda: offered, lambda: NOW + self.later
+            seen,
+            read_limits(),
+            lambda: self.jobs,
+            lambda: Offers(offered),
+            lambda: NOW + self.later,
         )
 
     async def act(self, request: Request) -> Response:
@@ -208,6 +212,10 @@ def test_a_job_is_asked_for_runs_and_ends(exporter: Exporter, visit: Open) -> No
     page = visit().page
     page.get_by_role("button", name="pack…").click()
     dialog = page.get_by_role("dialog", name="Pack main of intranet?")
+    expect(dialog).to_contain_text("It would free up to 300 MB of 3 GB")
+    expect(dialog).to_contain_text(
+        "nothing done before that can be undone any more, nor can the pack"
+    )
     expect(dialog).to_contain_text("42 GB will be free then")
     expect(dialog).to_contain_text("The last backup covers 1 min ago.")
     picture(page, "question")

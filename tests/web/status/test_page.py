@@ -16,7 +16,7 @@ from zope_exporter.metrics.registry import Scrape
 from zope_exporter.web.server import Server
 from zope_exporter.web.status.page import SHARED_SECONDS, Shared, StatusPage, routes
 from zope_exporter.web.status.page_model import compose
-from zope_exporter.web.status.view import PageView
+from zope_exporter.web.status.view import Offers, PageView
 
 HOSTILE = "\"'><script>alert(1)</script>&lt;\n{{7*7}}${7*7}\u2028\ud800/"
 VOID = {"meta", "link", "br", "input", "path", "rect"}
@@ -30,7 +30,7 @@ def view(found: Inventory, scrape: Scrape, later: float = 5.0) -> PageView:
         for action in ("pack", "backup", "verify")
     }
     return compose(
-        observed(found, [scrape]), read_limits(), list, lambda: offered, lambda: NOW + later
+        observed(found, [scrape]), read_limits(), list, lambda: Offers(offered), lambda: NOW + later
     )
 
 

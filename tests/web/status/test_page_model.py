@@ -1,18 +1,20 @@
 """From what was seen to what is said of it."""
 
+import re
 from collections.abc import Collection, Sequence
+from datetime import datetime
 
 from tests.support.web.status import HOUR, NOW, burning, healthy, inventory, observed, without
 from zope_exporter.alerting.thresholds import read_limits
 from zope_exporter.checks.finding import Severity
-from zope_exporter.collectors import backup
+from zope_exporter.collectors import backup, datafs
 from zope_exporter.collectors.agent import instance
 from zope_exporter.discovery.inventory import Inventory
 from zope_exporter.maintenance.jobs.job import Job, Paths, Task
 from zope_exporter.metrics.registry import Scrape
 from zope_exporter.system.state import StateError
 from zope_exporter.web.status.page_model import compose
-from zope_exporter.web.status.view import DatabaseView, PageView, ZopeView
+from zope_exporter.web.status.view import DatabaseView, Offers, PageView, ZopeView
 
 LIMITS = read_limits()
 EVERYTHING = {(action, "intranet", "main") for action in ("pack", "backup", "verify")}
@@ -22,7 +24,7 @@ def page(
     *scrapes: Scrape, offered: Collection[tuple[str, str, str]] = (), later: float = 5.0
 ) -> PageView:
     seen = observed(inventory(), scrapes)
-    return compose(seen, LIMITS, list, lambda: offered, lambda: NOW + later)
+    return compose(seen, LIMITS, list, lambda: Offers(offered, 7), lambda: NOW + later)
 
 
 def zope(view: PageView) -> ZopeView:
@@ -119,12 +121,12 @@ def test_the_step_under_way_counts_for_nothing_yet() -> None:
 
 
 def test_before_the_first_look() -> None:
-    view = compose(observed(inventory(), []), LIMITS, list, set, lambda: NOW)
+    view = compose(observed(inventory(), []), LIMITS, list, Offers, lambda: NOW)
     assert (view.severity, view.age, view.sites) == (Severity.UNKNOWN, None, ())
 
 
 def test_an_empty_host_is_not_well() -> None:
-    view = compose(observed(Inventory(), [Scrape([], [])]), LIMITS, list, set, lambda: NOW)
+    view = compose(observed(Inventory(), [Scrape([], [])]), LIMITS, list, Offers, lambda: NOW)
     assert view.severity is Severity.UNKNOWN
     assert "found no running Zope" in view.remarks[0].text
 
@@ -134,7 +136,19 @@ def test_what_may_be_asked_for_and_what_to_consider() -> None:
     view = page(healthy(inventory()), offered=EVERYTHING)
     pack, make, verify = database(view).offers
     assert (pack.action, pack.site, pack.database) == ("pack", "intranet", "main")
-    assert pack.consider == (
+    assert pack.consider[0] == (
+        "It would free up to 300 MB of 3 GB as old revisions, less what the history that is kept"
+        " takes; how much it frees of unreachable objects is not known: `zope-exporter plan pack`"
+        " says why."
+    )
+    undo = re.fullmatch(
+        r"What was replaced or deleted before (\S+) would go: nothing done before that can be"
+        r" undone any more, nor can the pack\.",
+        pack.consider[1],
+    )
+    assert undo
+    assert datetime.fromisoformat(undo[1]).timestamp() == int(NOW) - 7 * 24 * HOUR
+    assert pack.consider[2:] == (
         "It may write as much as Data.fs has, 3 GB, once Data.fs.old is deleted:"
         " 42 GB will be free then.",
         "The last backup covers 1 min ago.",
@@ -144,6 +158,8 @@ def test_what_may_be_asked_for_and_what_to_consider() -> None:
     assert (make.action, verify.action) == ("backup", "verify")
     view = page(without(healthy(inventory()), backup.COVERED), offered=EVERYTHING)
     assert database(view).offers[0].consider[-1] == "There is no backup."
+    view = page(without(healthy(inventory()), datafs.GARBAGE), offered=EVERYTHING)
+    assert "is not known: no exporter" in database(view).offers[0].consider[0]
 
 
 def job(**changes: object) -> Job:
@@ -168,7 +184,7 @@ def job(**changes: object) -> Job:
 
 
 def jobs_page(jobs: Sequence[Job]) -> PageView:
-    return compose(observed(inventory(), []), LIMITS, lambda: jobs, set, lambda: NOW)
+    return compose(observed(inventory(), []), LIMITS, lambda: jobs, Offers, lambda: NOW)
 
 
 def test_jobs_in_words() -> None:
@@ -197,7 +213,9 @@ def test_a_state_file_that_fails_costs_the_jobs_only() -> None:
     def failing() -> Sequence[Job]:
         raise StateError("the file is locked")
 
-    view = compose(observed(inventory(), [healthy(inventory())]), LIMITS, failing, set, lambda: NOW)
+    view = compose(
+        observed(inventory(), [healthy(inventory())]), LIMITS, failing, Offers, lambda: NOW
+    )
     assert view.jobs_problem == "the file is locked"
     assert view.sites
 

@@ -11,7 +11,7 @@ from zope_exporter.storage.filestorage.growth import Growth
 from zope_exporter.storage.filestorage.growth_hours import GrowthHours
 from zope_exporter.web.status.page import StatusPage
 from zope_exporter.web.status.page_model import compose
-from zope_exporter.web.status.view import PageView
+from zope_exporter.web.status.view import Offers, PageView
 from zope_exporter.web.status.written import Since
 
 DAY = 24 * HOUR
@@ -33,7 +33,7 @@ def since(*written: tuple[float, int, str, str]) -> Since:
 
 def page(written: Since) -> PageView:
     seen = observed(inventory(), [healthy(inventory())], written=written)
-    return compose(seen, read_limits(), list, set, lambda: NOW)
+    return compose(seen, read_limits(), list, Offers, lambda: NOW)
 
 
 def test_who_writes_most_of_late_is_named() -> None:

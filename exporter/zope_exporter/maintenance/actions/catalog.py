@@ -12,10 +12,11 @@ from zope_exporter.maintenance.jobs.job import Paths, Task, Work
 from zope_exporter.maintenance.jobs.lock import LockPath
 from zope_exporter.maintenance.jobs.report import RefusedError, Report
 from zope_exporter.maintenance.jobs.store import JobStore
+from zope_exporter.maintenance.plan import Plan
 
 from .databases import BackupPlan, SiteDatabase, backup_plan, backup_plans, site_databases
 from .external import ExternalBackup, backed_up_elsewhere, external_backups
-from .run import rehearse_backup, rehearse_pack, run_backup, run_pack, run_verify
+from .run import rehearse_backup, run_backup, run_pack, run_verify
 
 
 class ActionCatalog:
@@ -38,6 +39,11 @@ class ActionCatalog:
         self._level = level
         self.inventory = inventory
         self.store = store
+
+    @property
+    def pack_days(self) -> int:
+        """The days of history that a pack keeps."""
+        return self._pack.days
 
     def targets(self, action: str) -> Sequence[tuple[str, str]]:
         """Return the site and database of everything that may be named to the action.
@@ -99,23 +105,44 @@ class ActionCatalog:
 
         Raises RefusedError: `unknown` or `unconfigured`; StateError without a state directory.
         """
-        for database in site_databases(self.inventory()):
-            if (database.site, database.name) == (task.site, task.database):
-                return self._work(task, database)
-        raise self._nothing(task.action, task.site, task.database)
+        return self._work(task, self._database(task))
 
     def rehearse(self, task: Task, report: Report) -> None:
         """Check all that a pack or a backup asks for, and say what it would do, no more.
 
         Raises ActionError.
         """
+        if task.action == PACK:
+            pack = self.plan_pack(task, report)
+            pack.check()
+            for line in (*pack.lines(), "nothing was done"):
+                report.say(line)
+            return
+        backups = backup_plan(self._config, self._database(task))
+        if backups is None:
+            raise self._nothing(task.action, task.site, task.database)
+        rehearse_backup(backups, report)
+
+    def plan_pack(self, task: Task, report: Report) -> Plan:
+        """Return what is to be known before a pack; nothing is touched. Raises RefusedError."""
+        # Here, as all commands know the actions, and few of them ask so much.
+        from .plan import PackQuestion, plan_pack
+
+        database = self._database(task)
+        named = task.site, task.database
+        external = [e for e in self.external() if (e.site, e.database) == named]
+        question = PackQuestion(
+            database,
+            self._pack,
+            backup_plan(self._config, database),
+            external[0] if external else None,
+        )
+        return plan_pack(question, self.store, report)
+
+    def _database(self, task: Task) -> SiteDatabase:
         for database in site_databases(self.inventory()):
             if (database.site, database.name) == (task.site, task.database):
-                plan = backup_plan(self._config, database)
-                if task.action == PACK:
-                    return rehearse_pack(database, self._pack, plan, self.store.file, report)
-                if plan is not None:
-                    return rehearse_backup(plan, report)
+                return database
         raise self._nothing(task.action, task.site, task.database)
 
     def _work(self, task: Task, database: SiteDatabase) -> Work:

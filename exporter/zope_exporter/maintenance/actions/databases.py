@@ -22,6 +22,7 @@ from zope_exporter.maintenance.jobs.report import RefusedError, Report
 
 if TYPE_CHECKING:
     from zope_exporter.maintenance.backup.place import Place
+    from zope_exporter.maintenance.backup.repository import Backup
 
 LASTING = ("filestorage", "zeo", "relstorage")
 
@@ -124,6 +125,14 @@ class BackupPlan:
     def last_proven(self, report: Report) -> datetime | None:
         """Return when the last proven backup held all that the database did, None without one.
 
+        Raises as `proven_backup` does.
+        """
+        proven = self.proven_backup(report)
+        return None if proven is None else datetime.fromtimestamp(proven.covered, timezone.utc)
+
+    def proven_backup(self, report: Report) -> "Backup | None":
+        """Return the last proven backup.
+
         Raises RefusedError if the repository cannot be read, or is of another database.
         """
         # Here, as all commands know the plans, and few of them look into a repository.
@@ -146,8 +155,7 @@ class BackupPlan:
             raise RefusedError("backup", reason) from error
         except OtherDatabaseError as error:
             raise RefusedError("backup", error.reason, error.remedy) from error
-        proven = listed.last_proven
-        return None if proven is None else datetime.fromtimestamp(proven.covered, timezone.utc)
+        return listed.last_proven
 
 
 def backup_plans(config: Config, inventory: Inventory) -> Iterator[BackupPlan]:

@@ -4,14 +4,16 @@ import time
 from pathlib import Path
 
 from zope_exporter.discovery.inventory import Storage
+from zope_exporter.maintenance.pack.target import Garbage
 from zope_exporter.storage.filestorage.datafile import FileStorageError, status
 from zope_exporter.storage.filestorage.format import time_of
-from zope_exporter.storage.filestorage.state import Store
+from zope_exporter.storage.filestorage.state import Findings, Store
+from zope_exporter.storage.filestorage.totals import Totals
 from zope_exporter.system.state import StateError
 
 
-def known_garbage(state: Path | None, storage: Storage | None) -> int | None:
-    """Return the bytes that a pack of all history frees at least, None where nobody knows.
+def known_garbage(state: Path | None, storage: Storage | None) -> Garbage | None:
+    """Return what a pack of all history frees at least, None where nobody knows.
 
     What was committed since that was kept can only add to it.
     """
@@ -28,6 +30,15 @@ def known_garbage(state: Path | None, storage: Storage | None) -> int | None:
     # No pack goes up to what is of the future: its clock was wrong, or is now.
     if time_of(totals.tid.to_bytes(8, "big")) > time.time():
         return None
-    unreachable = known.findings.unreachable if known.findings else None
-    # Of a demo storage's changes no pack collects garbage: its base may refer to them.
-    return totals.superseded + (0 if storage.over_base else unreachable or 0)
+    return _garbage(totals, known.findings, storage)
+
+
+def _garbage(totals: Totals, findings: Findings | None, storage: Storage) -> Garbage:
+    counted = Garbage(totals.superseded, packed=totals.packed)
+    if storage.over_base:
+        return counted._replace(unknown="the base of a demostorage may refer to any object")
+    if findings is None:
+        return counted
+    if findings.unreachable is None:
+        return counted._replace(unknown=findings.unknown or counted.unknown)
+    return counted._replace(unreachable=findings.unreachable, unknown="")

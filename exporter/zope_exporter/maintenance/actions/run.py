@@ -132,32 +132,17 @@ def run_pack(
     from zope_exporter.maintenance.pack.run import pack
 
     target = PackTarget(database.storage, choose(database.storage, database.uses))
-    return _facts(pack(target, _settings(config, plan, state, database, report), report))
+    return _facts(pack(target, pack_settings(config, plan, state, database, report), report))
 
 
-def rehearse_pack(
-    database: SiteDatabase,
-    config: PackConfig,
-    plan: BackupPlan | None,
-    state: Path | None,
-    report: Report,
-) -> None:
-    """Check all that a pack asks for, and say what it would do; nothing is touched."""
-    # Here, as all commands know the actions, and few of them begin one.
-    from zope_exporter.maintenance.pack.choose_engine import choose
-    from zope_exporter.maintenance.pack.rehearsal import rehearse
-
-    target = PackTarget(database.storage, choose(database.storage, database.uses))
-    rehearse(target, _settings(config, plan, state, database, report), report)
-
-
-def _settings(
+def pack_settings(
     config: PackConfig,
     plan: BackupPlan | None,
     state: Path | None,
     database: SiteDatabase,
     report: Report,
 ) -> PackSettings:
+    """Return how a database is packed, as it is configured."""
     garbage = known_garbage(state, database.storage)
     if plan is None or not config.require_backup:
         return PackSettings(config.days, garbage=garbage)

@@ -54,7 +54,18 @@ def locked(path: LockPath, patience: Patience, report: Report) -> Iterator[None]
 
 def holder(descriptor: int, proc: Path = Path("/proc")) -> str:
     """Say which process holds the lock of an open file, as well as that can be known."""
-    status = os.fstat(descriptor)
+    return _holder(os.fstat(descriptor), proc) or "another process"
+
+
+def seen_holder(directory: Path, proc: Path = Path("/proc")) -> str | None:
+    """Say which process holds the lock of a directory, by a look; None if none is seen."""
+    try:
+        return _holder(directory.stat(), proc)
+    except OSError:
+        return None
+
+
+def _holder(status: os.stat_result, proc: Path) -> str | None:
     device = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}"
     wanted = f"{device}:{status.st_ino}"
     for line in (proc / "locks").read_text().splitlines():
@@ -62,7 +73,7 @@ def holder(descriptor: int, proc: Path = Path("/proc")) -> str:
         words = line.split()
         if words[1] == "FLOCK" and words[5] == wanted and words[4].isdigit() and words[4] != "0":
             return _process(int(words[4]))
-    return "another process"
+    return None
 
 
 def _process(pid: int) -> str:

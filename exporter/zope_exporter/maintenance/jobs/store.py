@@ -145,6 +145,16 @@ class JobStore:
             found = state.execute("SELECT * FROM jobs ORDER BY id DESC LIMIT ?", (limit,))
             return [_job_of(row) for row in found]
 
+    def succeeded(self, task: Task, limit: int) -> list[Job]:
+        """Return the newest jobs of a task that succeeded, at most `limit`, the newest first."""
+        with self._open() as state:
+            found = state.execute(
+                "SELECT * FROM jobs WHERE state = 'succeeded' AND site = ? AND database = ?"
+                " AND action = ? ORDER BY id DESC LIMIT ?",
+                (*task, limit),
+            )
+            return [_job_of(row) for row in found]
+
     def job(self, number: int) -> Job | None:
         """Return one of them."""
         with self._open() as state:

@@ -94,6 +94,7 @@ class FileEngine:
     """Packs a Data.fs, and keeps Zope from opening it meanwhile by ZODB's own lock."""
 
     name = "the file"
+    meanwhile = "nobody has the file open; Zope or ZEO cannot start before the pack has ended"
 
     def __init__(self, storage: Storage, proc: Path = Path("/proc")) -> None:
         self._storage = storage

@@ -4,10 +4,10 @@ import math
 import os
 import stat
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from zope_exporter.discovery.inventory import Storage
 from zope_exporter.maintenance.jobs.report import RefusedError, Report
@@ -41,30 +41,41 @@ MAX_DAYS = 36525.0
 def check(
     target: PackTarget, settings: PackSettings, report: Report, clock: Callable[[], float]
 ) -> None:
-    """Raise RefusedError for the first precondition that is not met.
-
-    Codes: days, backup, missing, unreadable, replaced, old, busy, room, and those of the engine.
-    """
-    _check_days(settings.days)
-    _check_backup(settings, clock())
+    """Raise RefusedError for the first precondition that is not met."""
     if target.storage is None:
         report.say("the Data.fs is not on this host: room and other packs are not checked")
-    else:
-        try:
-            _check_storage(target.storage, settings, clock())
-        except DataFileMissingError as error:
-            raise RefusedError("missing", str(error)) from error
-        except FileStorageError as error:
-            raise RefusedError("unreadable", str(error)) from error
+    for refusal in refusals(target.storage, settings, clock()):
+        raise refusal
     target.engine.check()
 
 
-def _check_storage(storage: Storage, settings: PackSettings, now: float) -> None:
-    found = settled(lambda: status(storage.data_fs))
-    _check_replaced(storage)
-    _check_old(storage.data_fs)
-    _check_other_pack(storage, now)
-    _check_room(storage.data_fs, found.st_size, settings)
+def refusals(storage: Storage | None, settings: PackSettings, now: float) -> Iterator[RefusedError]:
+    """Yield what a pack is refused for, but for what its engine says; each is looked at in turn.
+
+    Codes: days, backup, missing, unreadable, replaced, old, busy, room.
+    """
+    yield from refused(_check_days, settings.days)
+    yield from refused(_check_backup, settings, now)
+    if storage is None:
+        return
+    try:
+        settled(lambda: status(storage.data_fs))
+        yield from refused(_check_replaced, storage)
+        yield from refused(_check_old, storage.data_fs)
+        yield from refused(_check_other_pack, storage, now)
+        yield from refused(_check_room, storage.data_fs, settings)
+    except DataFileMissingError as error:
+        yield RefusedError("missing", str(error))
+    except FileStorageError as error:
+        yield RefusedError("unreadable", str(error))
+
+
+def refused(check: Callable[..., None], *given: Any) -> Iterator[RefusedError]:
+    """Yield why a check is not passed, if it is not."""
+    try:
+        check(*given)
+    except RefusedError as error:
+        yield error
 
 
 def settled(read: Callable[[], Found]) -> Found:
@@ -172,14 +183,37 @@ def _check_other_pack(storage: Storage, now: float) -> None:
         raise RefusedError("busy", reason, "wait for its end")
 
 
-def _check_room(data_fs: Path, data_size: int, settings: PackSettings) -> None:
+class PackRoom(NamedTuple):
+    """The disk that a pack writes to, in bytes.
+
+    Of `data` bytes of the Data.fs up to `copy` are written anew. `free` is what is free now, and
+    `old` what the Data.fs.old takes that is deleted before.
+    """
+
+    data: int
+    copy: int
+    free: int
+    old: int
+
+    @property
+    def left(self) -> int:
+        """Bytes that are free at the end of the pack at least, and at no time before are fewer."""
+        return self.free + self.old - self.copy
+
+
+def room_for(data_fs: Path, settings: PackSettings) -> PackRoom:
+    """Look at the room for a pack. Raises FileStorageError."""
+    size_now = status(data_fs).st_size
     system = room(data_fs)
-    free = system.f_bavail * system.f_frsize
     old = files_beside(data_fs).get(".old")
-    if old is not None and old.st_nlink == 1:
-        free += old.st_blocks * 512
+    given_back = old.st_blocks * 512 if old is not None and old.st_nlink == 1 else 0
     # Of the history that is kept nobody knows how much of the garbage belongs to it.
-    garbage = settings.garbage or 0 if settings.days == 0 else 0
-    needed = max(data_size - garbage, 0) + settings.headroom
+    garbage = settings.surely_freed if settings.days == 0 else 0
+    free = system.f_bavail * system.f_frsize
+    return PackRoom(size_now, max(size_now - garbage, 0), free, given_back)
+
+
+def _check_room(data_fs: Path, settings: PackSettings) -> None:
+    found = room_for(data_fs, settings)
     where = f"beside {data_fs}, Data.fs.old included, which it deletes first"
-    check_free("a pack", needed, free, where)
+    check_free("a pack", found.copy + settings.headroom, found.free + found.old, where)

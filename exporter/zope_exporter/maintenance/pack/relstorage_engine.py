@@ -40,6 +40,7 @@ class RelStorageEngine:
     """Packs a RelStorage of a running Zope, whose environment has the `zodbpack` that fits."""
 
     name = "zodbpack"
+    meanwhile = "the site goes on, and shares the SQL server with zodbpack"
 
     def __init__(self, service: Service, database: Database) -> None:
         self._service = service

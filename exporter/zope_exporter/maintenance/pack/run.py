@@ -48,7 +48,7 @@ def pack(
 
 
 def _pack(target: PackTarget, settings: PackSettings, before: Sizes, report: Report) -> None:
-    estimate = max((before.data or 0) - (settings.garbage or 0), 0)
+    estimate = max((before.data or 0) - settings.surely_freed, 0)
     report.stage(f"{STAGE} through {target.engine.name}", estimate)
     for left in blob_leftovers(target.storage):
         report.say(left)

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from zope_exporter.discovery.inventory import Storage
 from zope_exporter.maintenance.jobs.report import ActionError, Report, UncertainError
@@ -51,9 +51,10 @@ class Running(Protocol):
 
 
 class PackEngine(Protocol):
-    """Who packs: `name` completes "packing through …"."""
+    """Who packs: `name` completes "packing through …"; `meanwhile` is how the site fares."""
 
     name: str
+    meanwhile: str
 
     def check(self) -> None:
         """Raise RefusedError if it cannot be asked for a pack now."""
@@ -74,21 +75,44 @@ class PackTarget:
         return self.storage.data_fs if self.storage else None
 
 
+class Garbage(NamedTuple):
+    """What a pack of all history frees of a Data.fs at least, in bytes.
+
+    `history` is of revisions that later ones replaced, `unreachable` of objects that nothing refers
+    to; where that is None, `unknown` says why. `packed` is the last transaction that a pack went
+    over, 0 for none.
+    """
+
+    history: int
+    unreachable: int | None = None
+    unknown: str = "no scan of the whole file has ended yet"
+    packed: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.history + (self.unreachable or 0)
+
+
 @dataclass(frozen=True)
 class PackSettings:
     """How to pack.
 
     `days` of history are kept. With a `backup_max_age` (seconds) it is refused unless `proven`
     gives the time of a proven backup younger than that. `headroom` (bytes) must be left on the
-    file system at the worst moment. `garbage` is what the pack frees, as far as that is known.
+    file system at the worst moment. `garbage` is None where no exporter has counted it.
     """
 
     days: float = 1.0
     backup_max_age: float | None = None
     proven: Callable[[], datetime | None] = lambda: None
     headroom: int = HEADROOM
-    garbage: int | None = None
+    garbage: Garbage | None = None
     poll_seconds: float = 0.5
+
+    @property
+    def surely_freed(self) -> int:
+        """Bytes that a pack of all history frees for sure."""
+        return self.garbage.total if self.garbage else 0
 
 
 @dataclass(frozen=True)

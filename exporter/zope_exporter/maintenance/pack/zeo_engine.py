@@ -23,6 +23,10 @@ class ZeoEngine:
     """
 
     name = "the ZEO server"
+    meanwhile = (
+        "Zopes go on through their ZEO server, which packs in a thread of its own and cannot be"
+        " stopped; what it serves takes longer, and commits wait while it copies the last of them"
+    )
 
     def __init__(
         self,

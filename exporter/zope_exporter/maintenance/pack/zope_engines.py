@@ -40,6 +40,10 @@ class AgentEngine:
     """Packs a database that a Zope has open itself, in a thread of that Zope."""
 
     name = "the agent in Zope"
+    meanwhile = (
+        "requests go on, somewhat slower: the pack is a thread of this Zope that pauses for them;"
+        " it cannot be stopped, and ends if Zope does"
+    )
 
     def __init__(self, client: AgentClient, database: str, process: Process) -> None:
         self._client = client
@@ -105,6 +109,10 @@ class ZmiEngine:
     """Packs a database of a Zope; one of its worker threads is busy with it meanwhile."""
 
     name = "the ZMI"
+    meanwhile = (
+        "one worker thread of Zope is busy with the pack until its end, and requests on the others"
+        " are slower; it cannot be stopped, and ends if Zope does"
+    )
 
     def __init__(self, login: ZmiLogin, database: str, longest: float = LONGEST_SECONDS) -> None:
         self._login = login

@@ -1,6 +1,6 @@
 """What the status page says of a database: its file, the room for it, its backups, what to do."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 from zope_exporter.alerting.thresholds import Limits
 from zope_exporter.checks.finding import Severity
@@ -17,33 +17,35 @@ from zope_exporter.checks.maintenance import (
 from zope_exporter.collectors import backup, datafs, filestorage
 from zope_exporter.config.actions import ACTIONS, PACK
 from zope_exporter.discovery.inventory import Storage
+from zope_exporter.maintenance.pack.plan import freed_text, undo_text
+from zope_exporter.maintenance.pack.target import Garbage
 from zope_exporter.metrics.metric import Metric
 from zope_exporter.metrics.values import Values
 from zope_exporter.system.humanize import duration, size
 
 from .graphs import database_graphs
 from .history import History
-from .view import Bar, DatabaseView, Fact, Offer
+from .view import Bar, DatabaseView, Fact, Offer, Offers
+
+GARBAGE_KINDS = "superseded", "unreachable"
+SEE = "`zope-exporter plan pack` says why"
 
 
 class Databases:
-    """Makes the views of databases from one scrape.
-
-    `allowed` are the action, site and database of everything that may be asked for.
-    """
+    """Makes the views of databases from one scrape, with what is offered to be done to them."""
 
     def __init__(
         self,
         values: Values,
         limits: Limits,
         history: History,
-        allowed: Collection[tuple[str, str, str]],
+        offers: Offers,
         now: float,
     ) -> None:
         self._values = values
         self._limits = limits
         self._history = history
-        self._allowed = allowed
+        self._offers = offers
         self._now = now
 
     def view(self, site: str, storage: Storage) -> DatabaseView:
@@ -57,7 +59,7 @@ class Databases:
             (*self._file(site, storage, known), *self._backup(site, storage.database, known)),
             tuple(_room(known)),
             database_graphs(self._history, site, storage.database),
-            tuple(self._offers(site, storage.database, known)),
+            tuple(self._offered(site, storage.database, known)),
         )
 
     def _file(self, site: str, storage: Storage, known: Known) -> Iterator[Fact]:
@@ -104,10 +106,25 @@ class Databases:
             "covers everything" if covers_all(known) else f"covers all until {self._ago(covered)}"
         )
 
-    def _offers(self, site: str, database: str, known: Known) -> Iterator[Offer]:
+    def _offered(self, site: str, database: str, known: Known) -> Iterator[Offer]:
         for action in ACTIONS:
-            if (action, site, database) in self._allowed:
-                yield Offer(action, site, database, tuple(self._considerations(action, known)))
+            if (action, site, database) in self._offers.allowed:
+                consider = [*self._considerations(action, known)]
+                if action == PACK:
+                    consider[:0] = self._of_pack(site, database, known)
+                yield Offer(action, site, database, tuple(consider))
+
+    def _of_pack(self, site: str, database: str, known: Known) -> Iterator[str]:
+        """Yield what `plan pack` says of what goes, by what was seen last."""
+        days = self._offers.pack_days
+        kinds = [self._values.get(datafs.GARBAGE, site, database, kind) for kind in GARBAGE_KINDS]
+        history, unreachable = (None if each is None else int(each) for each in kinds)
+        garbage = None if history is None else Garbage(history, unreachable, SEE)
+        for text in (
+            freed_text(garbage, known(filestorage.SIZE), days),
+            undo_text(self._now, days),
+        ):
+            yield f"{text[0].upper()}{text[1:]}."
 
     def _considerations(self, action: str, known: Known) -> Iterator[str]:
         used, free = known(filestorage.SIZE), known(filestorage.AVAILABLE)

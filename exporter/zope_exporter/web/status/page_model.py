@@ -1,7 +1,7 @@
 """Putting the status page together from the last scrape, the last hour and the jobs."""
 
 import time
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -26,7 +26,17 @@ from zope_exporter.system.state import StateError
 from .databases import Databases
 from .graphs import errors, recent_rate, site_graphs, zope_graphs
 from .last_scrape import LastScrape, Observation
-from .view import Fact, JobView, PageView, SiteView, SourceView, WatchedView, Written, ZopeView
+from .view import (
+    Fact,
+    JobView,
+    Offers,
+    PageView,
+    SiteView,
+    SourceView,
+    WatchedView,
+    Written,
+    ZopeView,
+)
 from .written import written
 
 Item = TypeVar("Item")
@@ -41,14 +51,14 @@ _JOB_SEVERITIES = {
 }
 
 Jobs = Callable[[], Sequence[Job]]
-Allowed = Callable[[], Collection[tuple[str, str, str]]]
+Offered = Callable[[], Offers]
 
 
 def compose(
     last_scrape: LastScrape,
     limits: Limits,
     jobs: Jobs,
-    allowed: Allowed,
+    offered: Offered,
     clock: Callable[[], float] = time.time,
 ) -> PageView:
     """Return what there is to show now; it does not scrape."""
@@ -66,7 +76,7 @@ def compose(
         findings += judge_failing(site.name, failing(site.name, scrape.values, rate), limits)
         findings += judge_each_failing(site.name, scrape.values, rate, limits)
         findings += judge_probe(site, scrape.values)
-    composer = _Composer(observation, limits, last_scrape, findings, sources, allowed())
+    composer = _Composer(observation, limits, last_scrape, findings, sources, offered())
     sites = tuple(composer.site(site) for site in observation.inventory.sites)
     names = {site.name for site in observation.inventory.sites}
     remarks = tuple(f for f in findings if f.site not in names and f.severity)
@@ -116,7 +126,7 @@ class _Composer:
         last_scrape: LastScrape,
         findings: Sequence[Finding],
         sources: Sequence[Source],
-        allowed: Collection[tuple[str, str, str]],
+        offers: Offers,
     ) -> None:
         self._observation = observation
         self._limits = limits
@@ -127,7 +137,7 @@ class _Composer:
         told = (s for s in observation.scrape.samples if s.metric in (event.RECORDS, event.MATCHES))
         self._events = _grouped(told, lambda sample: sample.labels[0])
         self._values = observation.scrape.values
-        self._databases = Databases(self._values, limits, history, allowed, observation.time)
+        self._databases = Databases(self._values, limits, history, offers, observation.time)
 
     def site(self, site: Site) -> SiteView:
         reasons = [f for f in self._findings.get(site.name, ()) if f.severity]

@@ -1,5 +1,6 @@
 """What the status page shows, in words and numbers, before any HTML."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from zope_exporter.checks.finding import Finding, Severity
@@ -32,6 +33,17 @@ class Fact:
     name: str
     text: str
     severity: Severity = Severity.OK
+
+
+@dataclass(frozen=True)
+class Offers:
+    """The action, site and database of all that may be asked for.
+
+    A pack keeps `pack_days` of history.
+    """
+
+    allowed: Collection[tuple[str, str, str]] = ()
+    pack_days: float = 1.0
 
 
 @dataclass(frozen=True)

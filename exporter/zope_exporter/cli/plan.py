@@ -1,0 +1,76 @@
+"""`plan`: what is to be known before a pack or a restore, without touching anything."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from zope_exporter.maintenance.jobs.lower_priority import lower_priority
+from zope_exporter.system.log_format import set_up_logging
+
+from .actions import with_days
+from .flags import EXIT_CODES, config_flag, exit_on_user_error, json_flag
+
+if TYPE_CHECKING:
+    from zope_exporter.maintenance.plan import Plan
+
+EXITS = (
+    "Exits with 0, with 1 when something cannot be read, 2 for a mistake, 3 when it would be"
+    " refused: the reasons are printed last. What is not known is said to be unknown. Nothing is"
+    " written, begun or waited for."
+)
+
+
+@click.group()
+def plan() -> None:
+    """Print what is to be known before a pack or a restore."""
+
+
+@click.command("pack", epilog=EXITS)
+@click.argument("site", required=False)
+@click.argument("database", required=False)
+@json_flag("Print an object; sizes in bytes.")
+@config_flag
+def plan_pack_command(
+    site: str | None,
+    database: str | None,
+    as_json: bool,
+    config_file: Path | None,
+    pack_days: int | None = None,
+) -> None:
+    """Print what a pack of a DATABASE of SITE would do, and what stands in its way.
+
+    That is what it frees, what can no longer be undone, the room it takes, how long the last ones
+    took, which backup covers the database, what else runs, and how the site fares meanwhile.
+    """
+    lower_priority()
+    from zope_exporter.config.actions import PACK
+    from zope_exporter.maintenance.jobs.report import ActionError
+
+    from .foreground import ended_by, shown
+    from .run_action import catalog_to_look_at, meant
+
+    set_up_logging("error", "logfmt")  # what is to be said is printed
+    with exit_on_user_error(), catalog_to_look_at(config_file, pack_days) as catalog:
+        [task] = meant(catalog, PACK, site, database)
+        try:
+            with shown(quiet=True) as report:
+                found = catalog.plan_pack(task, report)
+        except ActionError as error:
+            sys.exit(ended_by(error, task))
+    sys.exit(told(found, {"site": task.site, "database": task.database}, as_json))
+
+
+plan.add_command(with_days(plan_pack_command))
+
+
+def told(found: "Plan", about: dict[str, str | None], as_json: bool) -> int:
+    """Print a plan; return the exit code."""
+    if as_json:
+        click.echo(json.dumps({**about, **found.as_json()}, indent=2))
+    else:
+        for line in found.lines():
+            click.echo(line)
+    return EXIT_CODES["refused" if found.refusals else "succeeded"]

@@ -1,0 +1,56 @@
+"""What is to be known before an action is begun: answers for people and programs."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any, NamedTuple
+
+from zope_exporter.maintenance.jobs.report import RefusedError
+
+Facts = Mapping[str, Any]
+
+
+class Answer(NamedTuple):
+    """One of the answers: `facts` in terms of JSON, None for what is unknown; `text` says it."""
+
+    name: str
+    text: str
+    facts: Facts
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The answers about one action, and what it would be refused for, the first reason first."""
+
+    answers: tuple[Answer, ...]
+    refusals: tuple[RefusedError, ...] = ()
+
+    def check(self) -> None:
+        """Raise RefusedError where the action would."""
+        for refusal in self.refusals:
+            raise refusal
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all of it, an object for each answer."""
+        refusals = [
+            {"code": each.code, "reason": each.reason, "remedy": each.remedy}
+            for each in self.refusals
+        ]
+        told = {each.name: {"text": each.text, **each.facts} for each in self.answers}
+        return {"allowed": not refusals, "refusals": refusals, **told}
+
+    def lines(self) -> Iterator[str]:
+        """Yield a line for each answer, and for each reason to refuse it."""
+        width = max((len(each.name) for each in self.answers), default=0)
+        for each in self.answers:
+            yield f"{each.name.replace('_', ' ').ljust(width)}  {each.text}"
+        for refusal in self.refusals:
+            yield f"{'refused'.ljust(width)}  {refusal.advice}"
+
+
+def moment(seconds: float | None) -> str | None:
+    """Return a time as it is shown and sent: with the zone of this host, to the second."""
+    if seconds is None:
+        return None
+    local = datetime.fromtimestamp(seconds, timezone.utc).astimezone()
+    return local.isoformat(timespec="seconds")

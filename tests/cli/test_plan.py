@@ -1,0 +1,127 @@
+"""What is said before a pack, and that it is what the pack does then."""
+
+import fcntl
+import json
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.databases.maintained import Host
+from tests.support.databases.packing import commit_more
+from tests.support.databases.repository import tree
+from tests.support.jobs.jobs import MAIN, work
+from zope_exporter.maintenance.jobs.job import Outcome
+from zope_exporter.maintenance.jobs.store import JobStore
+from zope_exporter.storage.filestorage.follow import Followed
+from zope_exporter.storage.filestorage.rescan import Rescan
+from zope_exporter.storage.filestorage.state import Store
+
+GOLDEN = Path(__file__).parent / "golden"
+# What is another at each run: the moment, and the disk that the tests are on.
+VARIABLE = (
+    (r"\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d", "STAMP"),
+    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d", "TIME"),
+    (r"\d+ (s|min) ago", "SPAN ago"),
+    (r"\S+ [MGT]B are free now, \S+ [MGT]B once", "SIZE are free now, SIZE once"),
+    (r"at least \S+ [MGT]B", "at least SIZE"),
+)
+
+
+def masked(text: str) -> str:
+    for variable, name in VARIABLE:
+        text = re.sub(variable, name, text)
+    return text
+
+
+def count(host: Host) -> None:
+    """Count the Data.fs as an exporter that serves does."""
+    rescan = Rescan(Followed(host.data_fs, Store(host.directory / "state.sqlite3", host.data_fs)))
+    while rescan.step():
+        pass
+
+
+def has_packed(host: Host, ago: float, took: float, size: int) -> None:
+    """Have a pack in the history."""
+    times = iter((time.time() - ago,) * 3 + (time.time() - ago + took,) * 3)
+    store = JobStore(host.directory / "state.sqlite3", clock=lambda: next(times))
+    pending = store.add(work(host.directory), "shell")
+    store.begin(pending.job.id)
+    store.end(pending.job.id, Outcome("succeeded", result={"before_bytes": size}))
+    pending.lease.end()
+
+
+def plan(host: Host, *arguments: str, code: int = 0) -> dict[str, Any]:
+    done = host.run("plan", *arguments, "--json")
+    assert done.returncode == code, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_what_is_said_before_a_pack_is_what_it_does(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    assert host.run("backup").returncode == 0
+    commit_more(host.data_fs)
+    host.data_fs.with_name("Data.fs.lock").unlink()
+    count(host)
+    size = host.data_fs.stat().st_size
+    has_packed(host, ago=86400.0, took=100.0, size=size // 2)
+    has_packed(host, ago=7200.0, took=300.0, size=size)
+    before = tree(host.data_fs.parent), tree(host.repository)
+    told = host.run("plan", "pack", "intranet")
+    assert told.returncode == 0, told.stderr
+    assert masked(told.stdout) == (GOLDEN / "plan_pack.txt").read_text()
+    found = plan(host, "pack", "intranet", "main")
+    assert (tree(host.data_fs.parent), tree(host.repository)) == before
+    assert (found["site"], found["database"], found["allowed"]) == ("intranet", "main", True)
+    assert found["takes"]["seconds"] == pytest.approx(250, abs=1)
+    [piece] = host.repository.glob("*.fs")
+    assert (found["backup"]["stamp"], found["backup"]["proven_by"]) == (piece.stem, "restore")
+    assert found["backup"]["covers_everything"] is False
+    frees = found["frees"]
+    assert host.run("pack").returncode == 0
+    freed = size - host.data_fs.stat().st_size
+    assert (frees["data_bytes"], frees["at_most"]) == (size, False)
+    assert frees["history_bytes"] + frees["unreachable_bytes"] == freed
+    assert found["room"]["written_bytes"] == size - freed
+    assert (
+        found["room"]["kept_as_old_bytes"] == host.data_fs.with_name("Data.fs.old").stat().st_size
+    )
+
+
+def test_what_is_in_the_way_of_a_pack_is_said_all_at_once(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    JobStore(tmp_path / "state.sqlite3").add(work(tmp_path), "shell")
+    with locked(host.data_fs.parent):
+        found = plan(host, "pack", "--days", "7", code=3)
+    assert [each["code"] for each in found["refusals"]] == ["backup", "duplicate", "busy"]
+    assert found["allowed"] is False
+    assert found["runs"]["jobs"] == [{"id": 1, **MAIN._asdict(), "state": "queued"}]
+    assert found["runs"]["lock_held_by"].startswith(f"process {os.getpid()} (")
+    # What is not known is said to be, and is no zero.
+    assert (found["frees"]["history_bytes"], found["takes"]["seconds"]) == (None, None)
+    assert found["takes"]["text"].startswith("unknown: no pack of main of intranet")
+    assert found["frees"]["at_most"] is True
+    assert found["backup"]["stamp"] is None
+
+
+def test_nothing_is_planned_for_what_is_not_there(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    for named, said in ((("nobody",), "no site is called nobody"), (("intranet", "x"), "called x")):
+        done = host.run("plan", "pack", *named)
+        assert (done.returncode, said in done.stderr) == (3, True), done.stderr
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
