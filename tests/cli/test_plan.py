@@ -12,10 +12,13 @@ from typing import Any
 
 import pytest
 
+from tests.cli.test_looks import contents
 from tests.support.databases.maintained import Host
 from tests.support.databases.packing import commit_more
 from tests.support.databases.repository import tree
 from tests.support.jobs.jobs import MAIN, work
+from tests.support.programs.children import WAIT, child, lines_until_ready
+from tests.support.programs.exporter import zope_exporter
 from zope_exporter.maintenance.jobs.job import Outcome
 from zope_exporter.maintenance.jobs.store import JobStore
 from zope_exporter.storage.filestorage.follow import Followed
@@ -27,13 +30,27 @@ GOLDEN = Path(__file__).parent / "golden"
 VARIABLE = (
     (r"\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d", "STAMP"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d", "TIME"),
+    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", "TIME"),
+    (r"transaction [0-9a-f]{16}", "transaction TID"),
     (r"\d+ (s|min) ago", "SPAN ago"),
+    (r"about [^;]* by the last one, which took [^;]*", "about SPAN by the last one, took SPAN"),
+    (r"\S+ [kMGT]B of \S+ [kMGT]B that are", "SIZE of SIZE that are"),
+    (r"\d+ processes of other users may not be inspected; ", ""),
     (r"\S+ [MGT]B are free now, \S+ [MGT]B once", "SIZE are free now, SIZE once"),
     (r"at least \S+ [MGT]B", "at least SIZE"),
 )
 
 
-def masked(text: str) -> str:
+OPEN = f"""
+import sys
+from ZODB.FileStorage import FileStorage
+storage = FileStorage(sys.argv[1])
+{WAIT}
+"""
+
+
+def masked(text: str, directory: Path | None = None) -> str:
+    text = text.replace(str(directory), "DIR") if directory else text
     for variable, name in VARIABLE:
         text = re.sub(variable, name, text)
     return text
@@ -115,6 +132,38 @@ def test_nothing_is_planned_for_what_is_not_there(tmp_path: Path) -> None:
     for named, said in ((("nobody",), "no site is called nobody"), (("intranet", "x"), "called x")):
         done = host.run("plan", "pack", *named)
         assert (done.returncode, said in done.stderr) == (3, True), done.stderr
+
+
+def test_what_is_said_before_a_restore(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    assert host.run("backup").returncode == 0
+    [piece] = host.repository.glob("*.fs")
+    commit_more(host.data_fs)
+    before = contents(host.data_fs.parent), contents(host.repository)
+    told = host.run("plan", "restore", "intranet", "--at", piece.stem)
+    assert told.returncode == 0, told.stderr
+    assert masked(told.stdout, tmp_path) == (GOLDEN / "plan_restore.txt").read_text()
+    assert (contents(host.data_fs.parent), contents(host.repository)) == before
+    with child(OPEN, str(host.data_fs)) as zope:
+        lines_until_ready(zope)
+        found = plan(host, "restore", f"{host.repository}/", code=3)
+    assert (found["site"], found["database"]) == ("intranet", "main")
+    assert [each["code"] for each in found["refusals"]] == ["open", "running"]
+    assert found["meanwhile"]["open_by"] == [zope.pid]
+    assert (found["proof"]["proven_by"], found["lost"]["transactions"]) == ("restore", 1)
+    assert found["size"]["data_bytes"] == piece.stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [("nobody", "no backups of a site called nobody"), ("./nothing", "has no complete backup")],
+)
+def test_what_cannot_be_restored_is_said(tmp_path: Path, source: str, said: str) -> None:
+    config = tmp_path / "config.yml"
+    config.write_text("discover: false\n")
+    flags = "--config.file", config
+    done = zope_exporter("plan", "restore", source, *flags, state_dir=tmp_path)
+    assert (done.returncode, said in done.stderr) == (3, True), done.stderr
 
 
 @contextmanager

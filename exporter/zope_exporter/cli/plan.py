@@ -12,6 +12,7 @@ from zope_exporter.system.log_format import set_up_logging
 
 from .actions import with_days
 from .flags import EXIT_CODES, config_flag, exit_on_user_error, json_flag
+from .restore import AT, BLOB_DIR, wanted_moment
 
 if TYPE_CHECKING:
     from zope_exporter.maintenance.plan import Plan
@@ -64,6 +65,50 @@ def plan_pack_command(
 
 
 plan.add_command(with_days(plan_pack_command))
+
+
+@plan.command("restore", epilog=EXITS)
+@click.argument("source", metavar="SITE | REPOSITORY")
+@click.argument("data_fs", type=click.Path(path_type=Path), required=False)
+@click.option("--database", help="Name of the database, if there are several.")
+@click.option("--at", metavar="TIME", help=AT)
+@click.option("--blob-dir", type=click.Path(path_type=Path), help=BLOB_DIR)
+@json_flag("Print an object; sizes in bytes.")
+@config_flag
+def plan_restore_command(
+    source: str,
+    data_fs: Path | None,
+    database: str | None,
+    at: str | None,
+    blob_dir: Path | None,
+    as_json: bool,
+    config_file: Path | None,
+) -> None:
+    """Print what a restore would do, and what stands in its way.
+
+    That is which backup it takes and why, its proof and size, the room for it, how long the last
+    trial restores took, which transactions are lost, and who has the Data.fs open. A REPOSITORY
+    (with a slash in it) is restored to DATA_FS, by default to that of the site whose it is.
+    """
+    lower_priority()
+    from zope_exporter.maintenance.actions.restore_plan import RestoreQuestion, plan_restore
+    from zope_exporter.maintenance.jobs.report import ActionError
+
+    from .foreground import ended_by, shown
+    from .run_action import catalog_to_look_at
+
+    set_up_logging("error", "logfmt")  # what is to be said is printed
+    moment = wanted_moment(at)
+    to = data_fs.absolute() if data_fs else None, blob_dir.absolute() if blob_dir else None
+    with exit_on_user_error(), catalog_to_look_at(config_file) as catalog:
+        try:
+            with shown(quiet=True) as report:
+                question = RestoreQuestion.of(catalog, source, database, *to)
+                found = plan_restore(question, catalog, moment, report)
+        except (ActionError, OSError) as error:
+            sys.exit(ended_by(error, source))
+    about = {"site": question.site, "database": question.database}
+    sys.exit(told(found, about, as_json))
 
 
 def told(found: "Plan", about: dict[str, str | None], as_json: bool) -> int:

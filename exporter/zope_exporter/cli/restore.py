@@ -98,7 +98,7 @@ def restore_command(
     from zope_exporter.maintenance.restore.place import Place
     from zope_exporter.maintenance.restore.restore import rehearse, restore
 
-    moment = _moment(at)
+    moment = wanted_moment(at)
     if isinstance(moment, str) and not source.is_dir():
         reason = "only a repository has backups with stamps; give a time"
         raise click.BadParameter(reason, param_hint="--at")
@@ -118,7 +118,8 @@ def restore_command(
     _run(work)
 
 
-def _moment(at: str | None) -> bytes | str | None:
+def wanted_moment(at: str | None) -> bytes | str | None:
+    """Return the moment that is meant, None for the newest."""
     from zope_exporter.maintenance.restore.point_in_time import PointInTimeError, wanted
 
     try:

@@ -1,6 +1,6 @@
 """What is to be known before an action is begun: answers for people and programs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
@@ -54,3 +54,11 @@ def moment(seconds: float | None) -> str | None:
         return None
     local = datetime.fromtimestamp(seconds, timezone.utc).astimezone()
     return local.isoformat(timespec="seconds")
+
+
+def refused(check: Callable[..., None], *given: Any) -> Iterator[RefusedError]:
+    """Yield why a check is not passed, if it is not."""
+    try:
+        check(*given)
+    except RefusedError as error:
+        yield error

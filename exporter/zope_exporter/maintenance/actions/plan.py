@@ -14,7 +14,7 @@ from zope_exporter.maintenance.jobs.job import Job, Task
 from zope_exporter.maintenance.jobs.lock import seen_holder
 from zope_exporter.maintenance.jobs.report import RefusedError, Report
 from zope_exporter.maintenance.jobs.store import JobStore
-from zope_exporter.maintenance.plan import Answer, Plan, moment
+from zope_exporter.maintenance.plan import Answer, Plan, moment, refused
 from zope_exporter.system.humanize import duration, size
 from zope_exporter.system.state import StateError
 
@@ -53,7 +53,8 @@ def plan_pack(
     # Here, as all commands know the actions, and few of them begin one.
     from zope_exporter.maintenance.pack.choose_engine import choose
     from zope_exporter.maintenance.pack.plan import about_pack
-    from zope_exporter.maintenance.pack.preconditions import refusals, refused
+    from zope_exporter.maintenance.pack.preconditions import refusals
+    from zope_exporter.storage.filestorage.open_files import openers
 
     report.stage("looking at the database")
     now, database, backups = clock(), question.database, question.backups
@@ -63,26 +64,27 @@ def plan_pack(
     engine: PackEngine | None = None
     nobody: list[RefusedError] = []
     try:
-        engine = choose(database.storage, database.uses)
+        engine = choose(database.storage, database.uses, look=openers)
     except RefusedError as error:
         nobody = [error]
     answers = [*about_pack(database.storage, engine, settings, now)]
     used = next(each.facts["data_bytes"] for each in answers if each.name == "frees")
-    answers += [takes(store, question.task, used, now), _backup(question, proven, now)]
+    past = partial(store.succeeded, question.task, LAST)
+    answers += [takes(str(question.task), past, used, now), _backup(question, proven, now)]
     running, in_the_way = _running(question, store)
     found = [*refusals(database.storage, settings, now)]
     found += refused(engine.check) if engine else nobody
     return Plan((*answers, running), (*found, *in_the_way))
 
 
-def takes(store: JobStore, task: Task, used: int | None, now: float) -> Answer:
-    """Say how long a job will take by how long the last ones took, each by the size it was of."""
+def takes(what: str, jobs: Callable[[], Sequence[Job]], used: int | None, now: float) -> Answer:
+    """Say how long it will take by how long the last ones took, each by the size it was of."""
     try:
-        past = [*_past(store.succeeded(task, LAST))]
+        past = [*_past(jobs())]
     except StateError as error:
         return Answer("takes", f"unknown: {error}", {"seconds": None, "past": []})
     if not past:
-        text = f"unknown: no {task} that succeeded is remembered"
+        text = f"unknown: no {what} that succeeded is remembered"
         return Answer("takes", text, {"seconds": None, "past": []})
     seconds = median(took * (used / of if used and of else 1.0) for _, took, of in past)
     spans = [took for _, took, _ in past]

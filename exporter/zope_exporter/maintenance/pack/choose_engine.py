@@ -3,7 +3,7 @@
 Where nobody has it open, that is a process of our own.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -12,7 +12,7 @@ from zope_exporter.clients.agent.client import AgentClient
 from zope_exporter.clients.agent.sockets import find_sockets
 from zope_exporter.discovery.inventory import Database, Service, Storage
 from zope_exporter.maintenance.jobs.report import RefusedError, Report
-from zope_exporter.storage.filestorage.open_files import holders
+from zope_exporter.storage.filestorage.open_files import Holders, holders
 
 from .program import own_program, program
 from .relstorage_engine import RelStorageEngine
@@ -24,14 +24,18 @@ AGENT_SECONDS = 10.0
 # It ends at once unless it is just exchanging the files, and that is not to be torn.
 PATIENCE_SECONDS = 60.0
 Use = tuple[Service, Database]
+Look = Callable[[Path, Path], Holders]
 
 
 def choose(
     storage: Storage | None,
     uses: Sequence[Use],
     proc: Path = Path("/proc"),
+    look: Look = holders,
 ) -> PackEngine:
     """Return who packs a database that the services of `uses` mount or serve.
+
+    `look` tells which processes have a file open.
 
     Raises RefusedError `no_way`.
     """
@@ -46,7 +50,7 @@ def choose(
         )
     if storage is None:
         raise RefusedError("no_way", "nothing on this host owns this database")
-    return FileEngine(storage, proc)
+    return FileEngine(storage, proc, look)
 
 
 def _owns(database: Database) -> bool:
@@ -96,9 +100,10 @@ class FileEngine:
     name = "the file"
     meanwhile = "nobody has the file open; Zope or ZEO cannot start before the pack has ended"
 
-    def __init__(self, storage: Storage, proc: Path = Path("/proc")) -> None:
+    def __init__(self, storage: Storage, proc: Path = Path("/proc"), look: Look = holders) -> None:
         self._storage = storage
         self._proc = proc
+        self._look = look
 
     def check(self) -> None:
         """Raise RefusedError `open` if any process has the file open, or `demostorage`."""
@@ -109,7 +114,7 @@ class FileEngine:
                 " base refers to cannot be recognized as needed by this file",
                 "start its Zope, which packs it without collecting garbage",
             )
-        found = holders(self._storage.data_fs, self._proc)
+        found = self._look(self._storage.data_fs, self._proc)
         if found.none:
             return
         who = ", ".join(f"process {pid}" for pid in found.pids) or "a process that cannot be seen"

@@ -7,10 +7,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from zope_exporter.discovery.inventory import Storage
 from zope_exporter.maintenance.jobs.report import RefusedError, Report
+from zope_exporter.maintenance.plan import refused
 from zope_exporter.maintenance.room import check_free
 from zope_exporter.storage.filestorage.datafile import (
     QUIET_SECONDS,
@@ -68,14 +69,6 @@ def refusals(storage: Storage | None, settings: PackSettings, now: float) -> Ite
         yield RefusedError("missing", str(error))
     except FileStorageError as error:
         yield RefusedError("unreadable", str(error))
-
-
-def refused(check: Callable[..., None], *given: Any) -> Iterator[RefusedError]:
-    """Yield why a check is not passed, if it is not."""
-    try:
-        check(*given)
-    except RefusedError as error:
-        yield error
 
 
 def settled(read: Callable[[], Found]) -> Found:

@@ -74,6 +74,7 @@ class BlobPlan:
 def plan_blobs(source: Source, blob_dir: Path, places: Sequence[Path]) -> BlobPlan:
     """Look at both directories; `places` are where the blobs of before could be kept, in order.
 
+    What can be had there is tried; without any, nothing is touched, and they are not planned for.
     Raises RefusedError and OSError.
     """
     if blob_dir.is_symlink() and not is_there(blob_dir):
@@ -86,7 +87,7 @@ def plan_blobs(source: Source, blob_dir: Path, places: Sequence[Path]) -> BlobPl
     layout = _layout(source, paths, blob_dir)
     targets = {path: placed(path, layout) for path in paths}
     sample = _sample(blob_dir)
-    kept, links = _where_to_keep(places, sample) if sample else (None, True)
+    kept, links = _where_to_keep(places, sample) if sample and places else (None, True)
     return BlobPlan(source, sizes, blob_dir, targets, layout, kept, links)
 
 

@@ -9,7 +9,7 @@ from zc.lockfile import LockError, LockFile
 
 from zope_exporter.discovery.inventory import Service
 from zope_exporter.maintenance.jobs.report import RefusedError
-from zope_exporter.storage.filestorage.open_files import holders
+from zope_exporter.storage.filestorage.open_files import Holders, holders
 from zope_exporter.system.fsync import named
 
 from .files import is_there
@@ -33,14 +33,8 @@ def check_stopped(
     they could have open.
     """
     found = holders(data_fs, proc)
-    if found.pids or found.locked:
-        who = ", ".join(f"process {pid}" for pid in found.pids) or "a process that cannot be seen"
-        raise RefusedError("open", f"{who} has {data_fs} open", "stop Zope and ZEO first")
-    for service in services:
-        for path in (data_fs, blob_dir):
-            if service.process and path and any(_is_same(path, used) for used in _used(service)):
-                reason = f"{service.name} (process {service.process.pid}) runs with {path}"
-                raise RefusedError("running", reason, "stop it first")
+    for refusal in in_use(found, data_fs, services, blob_dir):
+        raise refusal
     is_new = not any(is_there(data_fs.with_name(data_fs.name + end)) for end in PACKED)
     if found.hidden and not is_new and not go_by_lock:
         raise RefusedError(
@@ -49,6 +43,21 @@ def check_stopped(
             f" could have {data_fs} open",
             f"{_rights()}; or, when you know that Zope and ZEO are stopped, use {GO_BY_LOCK}",
         )
+
+
+def in_use(
+    found: Holders, data_fs: Path, services: Sequence[Service], blob_dir: Path | None
+) -> Iterator[RefusedError]:
+    """Yield `open` where processes have a Data.fs open, and `running` for each service it is of."""
+    if found.pids or found.locked:
+        who = ", ".join(f"process {pid}" for pid in found.pids) or "a process that cannot be seen"
+        yield RefusedError("open", f"{who} has {data_fs} open", "stop Zope and ZEO first")
+    for service in services:
+        for path in filter(None, (data_fs, blob_dir)):
+            if service.process and any(_is_same(path, used) for used in _used(service)):
+                reason = f"{service.name} (process {service.process.pid}) runs with {path}"
+                yield RefusedError("running", reason, "stop it first")
+                break
 
 
 def _rights() -> str:

@@ -61,12 +61,17 @@ class BackupSource:
         self.name = f"backup {backup.stamp} of {backup.repository}"
         self.size = backup.pieces[-1].end
         self.faithful = faithful(backup)
+        self.backup = backup
         self._fit = fit
-        self._backup = backup
         self._cut = cut
         self._with_blobs = None if blobs else _with_blobs_of(backup, fit)
         self.blobs = backup.repository / BLOBS if self._with_blobs else blobs
         self.listed = self._with_blobs is backup
+
+    @property
+    def last(self) -> int:
+        """The id of its last transaction; of a backup by repozo the last that it can have."""
+        return self._cut.tid if self._cut else int.from_bytes(end_of(self.backup), "big")
 
     def sizes(self) -> Mapping[str, int]:
         if self._with_blobs is None:
@@ -78,7 +83,7 @@ class BackupSource:
     def file_of(self, blob: str) -> Path:
         if self._with_blobs is None:
             return (self.blobs or Path()) / blob
-        return self._backup.repository / BLOBS / self._blobs[blob].place
+        return self.backup.repository / BLOBS / self._blobs[blob].place
 
     @cached_property
     def _blobs(self) -> Mapping[str, Blob]:
@@ -96,22 +101,22 @@ class BackupSource:
         """Read every blob."""
         if self._with_blobs is None:
             return odd_ones(self.blobs)
-        if self._with_blobs is not self._backup:
+        if self._with_blobs is not self.backup:
             report.say(
                 f"the blobs are those of the backup {self._with_blobs.stamp}, the last before it"
                 " that has any"
             )
-        with BlobCheck(self._backup.repository, report) as check:
+        with BlobCheck(self.backup.repository, report) as check:
             faults = check.contents(self._with_blobs)
             return {fault.path: fault.reason for fault in faults if self._has(fault.path)}
 
     def write(self, target: Path, report: Report) -> None:
         try:
-            write_restored(self._backup, target, report)
+            write_restored(self.backup, target, report)
         except DamagedPieceError as error:
             reason = f"{error.piece}: {error.reason}"
             raise ActionError(STAGE, reason, self.instead(report)) from error
-        told = self._backup.covered_tid
+        told = self.backup.covered_tid
         if self._cut is not None:
             os.truncate(target, self._cut.position)
             told = self._cut.tid
@@ -121,7 +126,7 @@ class BackupSource:
             raise ActionError(STAGE, f"{self.name} ends with another transaction than it says")
 
     def instead(self, report: Report) -> str:
-        others = [backup for backup in self._fit if backup is not self._backup]
+        others = [backup for backup in self._fit if backup is not self.backup]
         other = newest_whole(others, report)
         if other is None:
             return "no other backup of that time or before is whole"
@@ -132,26 +137,32 @@ class BackupSource:
 def backup_source(
     path: Path, at: bytes | str | None, blobs: Path | None, report: Report
 ) -> Iterator[Source]:
-    """Give the newest complete backup, or that of a moment, while nobody changes the repository.
-
-    The moment is a transaction id or a stamp. Raises RefusedError `missing`.
-    """
+    """Give what `choose_backup` does, while nobody changes the repository."""
     try:
         with shared(path):
-            repository = read_repository(path)
-            fit = tuple(backup for backup in repository.complete if _is_of(backup, at))
-            between = _between(repository, fit, at, report) if isinstance(at, bytes) else None
-            if between is not None:
-                backup, cut = between
-                yield BackupSource((*fit, backup), backup, blobs, cut)
-                return
-            _check_any(repository, fit, at)
-            broken = [each for each in repository.backups if not each.complete and _is_of(each, at)]
-            yield BackupSource(fit, _chosen(fit, broken, report), blobs)
+            yield choose_backup(path, at, blobs, report)
     except OSError as error:
         raise ActionError(
             "reading the repository", f"{error.filename}: {error.strerror}"
         ) from error
+
+
+def choose_backup(
+    path: Path, at: bytes | str | None, blobs: Path | None, report: Report
+) -> BackupSource:
+    """Return the newest complete backup, or that of a moment; why that one is reported.
+
+    The moment is a transaction id or a stamp. Raises RefusedError `missing`, and OSError.
+    """
+    repository = read_repository(path)
+    fit = tuple(backup for backup in repository.complete if _is_of(backup, at))
+    between = _between(repository, fit, at, report) if isinstance(at, bytes) else None
+    if between is not None:
+        backup, cut = between
+        return BackupSource((*fit, backup), backup, blobs, cut)
+    _check_any(repository, fit, at)
+    broken = [each for each in repository.backups if not each.complete and _is_of(each, at)]
+    return BackupSource(fit, _chosen(fit, broken, report), blobs)
 
 
 def _between(

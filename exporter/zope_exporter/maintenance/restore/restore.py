@@ -99,15 +99,21 @@ def _told(outcome: Outcome) -> Iterator[None]:
 
 def _preconditions(source: Source, place: Place, report: Report) -> BlobPlan | None:
     check_place(place, report)
-    needs = [Need(place.data_fs.parent, [source.size + place.headroom])]
+    needs = []
     if is_there(place.data_fs) and not has_links(place.data_fs, place.written):
         needs.append(Need(place.data_fs.parent, [place.data_fs.stat().st_size]))
     plan = None
     if place.blob_dir is not None and source.blobs is not None:
         plan = plan_blobs(source, place.blob_dir, place.kept_blobs)
-        needs += plan.needs()
-    check_room(needs)
+    check_room([*needs, *written(source, place, plan)])
     return plan
+
+
+def written(source: Source, place: Place, plan: BlobPlan | None) -> Iterator[Need]:
+    """Tell what a restore writes where, but for what it keeps of the Data.fs of before."""
+    yield Need(place.data_fs.parent, [source.size + place.headroom])
+    if plan is not None:
+        yield from plan.needs()
 
 
 class _Restore:

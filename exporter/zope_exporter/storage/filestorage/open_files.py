@@ -4,7 +4,7 @@ import fcntl
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from zope_exporter.system import open_files as system
@@ -71,7 +71,15 @@ class Holders:
 
 
 def holders(data_fs: Path, proc: Path = Path("/proc")) -> Holders:
-    """Look for them. A process is found whatever it calls the file, as in a container."""
+    """Look for them, and try for a moment whether ZODB's lock can be had."""
+    return replace(openers(data_fs, proc), locked=_is_locked(data_fs))
+
+
+def openers(data_fs: Path, proc: Path = Path("/proc")) -> Holders:
+    """Look for them, without a try at ZODB's lock: a Zope that just starts would miss it.
+
+    A process is found whatever it calls the file, as in a container.
+    """
     real = Path(real_path(data_fs))
     places = {real.parent / real.name, data_fs.parent / data_fs.name}
     paths = {place.with_name(place.name + suffix) for place in places for suffix in SUFFIXES}
@@ -86,7 +94,7 @@ def holders(data_fs: Path, proc: Path = Path("/proc")) -> Holders:
                     found.append(int(entry.name))
             except PermissionError:
                 hidden += 1
-    return Holders(tuple(sorted(found)), hidden, _is_locked(data_fs))
+    return Holders(tuple(sorted(found)), hidden, locked=False)
 
 
 def _identities(paths: set[Path]) -> Iterator[Identity]:
