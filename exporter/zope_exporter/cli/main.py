@@ -20,6 +20,7 @@ from .config import config_group
 from .flags import Command, config_flag, exit_on_user_error, json_flag, read_config
 from .group import ServeByDefault
 from .growth import growth_command
+from .init import init_command
 from .plan import plan
 from .restore import recover_command, restore_command
 
@@ -136,6 +137,7 @@ def serve(
 
 main.add_command(check_command)
 main.add_command(config_group)
+main.add_command(init_command)
 
 
 @main.command()
