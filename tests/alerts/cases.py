@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import yaml
 
@@ -141,7 +142,7 @@ def _alert(fired: dict[str, str], case: Case, group: dict[str, Any]) -> dict[str
     )
     given = {
         "summary": rule["annotations"]["summary"],
-        "runbook_url": f"http://zope1:9673/runbooks/{case.alert}",
+        "runbook_url": f"http://zope1:9673/runbooks/{case.alert}{_asked(labels)}",
         "status_url": _status_url(labels),
         "subject": _subject(rule, labels),
         **{key: fired[key] for key in TEXTS if key in fired},
@@ -150,6 +151,13 @@ def _alert(fired: dict[str, str], case: Case, group: dict[str, Any]) -> dict[str
         "exp_labels": labels if _is_of_no_exporter(rule) else {"job": "zope", **labels},
         "exp_annotations": {key: text for key, text in given.items() if text is not None},
     }
+
+
+def _asked(labels: dict[str, str]) -> str:
+    """What the link to a runbook asks for, where it leads to the exporter of the alert."""
+    asked: dict[str, str] = {name: labels[name] for name in ("site", "zope") if name in labels}
+    of_it = "site" in asked and labels.get("instance") == "zope1:9673"
+    return f"?{urlencode(asked)}" if of_it else ""
 
 
 def _status_url(labels: dict[str, str]) -> str:

@@ -21,7 +21,7 @@ from zope_exporter.config.load import load_config
 from zope_exporter.config.schema import Config, SiteConfig
 from zope_exporter.web.webconfig import load_web_config
 
-BLOCKS = list(blocks(*PAGES, *READMES))
+BLOCKS = list(blocks(*PAGES, *READMES, *RUNBOOKS))
 LANGUAGES = {"sh", "yaml", "ini", "dockerfile", "cron", "logrotate", "zconfig", "text"}
 MARKS = ("demo command", "test command")
 SHELL = [block for block in BLOCKS if block.language == "sh"]
@@ -54,7 +54,7 @@ def calls(block: Block) -> list[list[str]]:
     return [shlex.split(line, comments=True) for line in lines]
 
 
-CALLING = [block for block in (*BLOCKS, *blocks(*RUNBOOKS)) if calls(block)]
+CALLING = [block for block in BLOCKS if calls(block)]
 
 
 @pytest.mark.parametrize("block", CALLING, ids=str)

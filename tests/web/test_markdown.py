@@ -19,10 +19,11 @@ ADDRESS = re.compile(r"/(docs|runbooks)/[\w-]+(#[\w-]+)?|#[\w-]+|https://\S+")
         ("one\ntwo\n\nthree", "<p>one\ntwo</p>\n<p>three</p>"),
         ("- a\n  more\n- b", "<ul><li>a\n  more\n</li><li>b</li></ul>"),
         ("2. a\n3. b", '<ol start="2"><li>a\n</li><li>b</li></ol>'),
-        ("```sh\na && b\n\n# c\n```", "<pre>a &amp;&amp; b\n\n# c</pre>"),
+        ("```sh\na && b\n\n# c\n```", '<pre tabindex="0">a &amp;&amp; b\n\n# c</pre>'),
         (
             "1. a:\n\n   ```sh\n   x\n   ```\n\n2. b",
-            '<ol start="1"><li>a:</li></ol>\n<pre>x</pre>\n<ol start="2"><li>b</li></ol>',
+            '<ol start="1"><li>a:</li></ol>\n<pre tabindex="0">x</pre>\n'
+            '<ol start="2"><li>b</li></ol>',
         ),
         ("`a<b`, **c**", "<p><code>a&lt;b</code>, <strong>c</strong></p>"),
         ("[See](Other.md#a)", '<p><a href="/docs/Other#a">See</a></p>'),
@@ -39,7 +40,10 @@ ADDRESS = re.compile(r"/(docs|runbooks)/[\w-]+(#[\w-]+)?|#[\w-]+|https://\S+")
             "<table><tr><th>a</th><th><code>b</code></th></tr>"
             "<tr><td>&lt;c&gt;</td><td></td></tr></table>",
         ),
-        ("<!-- not run: a > b -->\n```sh\n<!-- x -->\n```", "<pre>&lt;!-- x --&gt;</pre>"),
+        (
+            "<!-- not run: a > b -->\n```sh\n<!-- x -->\n```",
+            '<pre tabindex="0">&lt;!-- x --&gt;</pre>',
+        ),
         ("[x](javascript:alert.md)", "<p>[x](javascript:alert.md)</p>"),
         ("<script>", "<p>&lt;script&gt;</p>"),
         ("", ""),

@@ -113,7 +113,7 @@ def read_thresholds(ours: Path, own: Path | None = None) -> Thresholds:
         if wrong := list(_of_other_kind(changes, thresholds)):
             raise ThresholdError(f"{own}: {'; '.join(wrong)}")
         thresholds |= changes
-    thresholds["job_quoted"] = thresholds["job"].replace('"', '\\"')
+    thresholds["job_quoted"] = thresholds["job"].replace('"', '\\"').replace("%", "%%")
     thresholds["job_text"] = thresholds["job"].replace('"', "")
     return thresholds
 

@@ -22,7 +22,7 @@ from zope_exporter.web.app import make_app
 from zope_exporter.web.documentation import DOCUMENTATION, documentation_routes
 from zope_exporter.web.health import HEALTHY, READY
 from zope_exporter.web.instances import instance_routes
-from zope_exporter.web.runbooks import RUNBOOKS, runbook_routes
+from zope_exporter.web.runbooks import RUNBOOKS, Known, runbook_routes
 from zope_exporter.web.server import Server
 from zope_exporter.web.status.page import STYLE, StatusPage
 from zope_exporter.web.status.page import routes as status_routes
@@ -42,8 +42,11 @@ def serve_on(
     config: Config,
     web_config_file: Path | None,
     telemetry_path: str,
+    config_file: Path | None = None,
 ) -> None:
     """Serve on sockets that listen already, until SIGINT or SIGTERM.
+
+    `config_file` is what the configuration was read from.
 
     Raises ConfigError if the web configuration or the tokens cannot be used, ThresholdError if the
     thresholds cannot, ValueError for a telemetry path that cannot be one.
@@ -62,7 +65,7 @@ def serve_on(
             telemetry_path=telemetry_path,
             routes=[
                 *_api(exporter, tokens),
-                *runbook_routes(STYLE),
+                *runbook_routes(STYLE, Known(exporter.inventory, config.repositories, config_file)),
                 *documentation_routes(STYLE),
                 *_status_page(exporter, limits, telemetry_path),
             ],

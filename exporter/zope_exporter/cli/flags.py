@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from zope_exporter.config import CONFIG_VARIABLE
 from zope_exporter.system.user_error import UserError
 
 if TYPE_CHECKING:
@@ -26,8 +27,14 @@ def config_flag(command: Command) -> Command:
         "Configuration file; by default /etc/zope-exporter/config.yml if it exists. Without one,"
         " what runs on this host is found by itself."
     )
-    path = click.Path(path_type=Path)
-    return click.option("--config.file", "config_file", type=path, help=text)(command)
+    return click.option(
+        "--config.file",
+        "config_file",
+        type=click.Path(path_type=Path),
+        envvar=CONFIG_VARIABLE,
+        show_envvar=True,
+        help=text,
+    )(command)
 
 
 def json_flag(text: str) -> Callable[[Command], Command]:

@@ -21,6 +21,7 @@ from .flags import Command, config_flag, exit_on_user_error, json_flag, read_con
 from .group import ServeByDefault
 from .growth import growth_command
 from .init import init_command
+from .paths import paths_command
 from .plan import plan
 from .restore import recover_command, restore_command
 
@@ -132,7 +133,7 @@ def serve(
                 serve_on,  # what is refused above need not wait for it
             )
 
-            serve_on(listeners, config, web_config_file, telemetry_path)
+            serve_on(listeners, config, web_config_file, telemetry_path, config_file)
 
 
 main.add_command(check_command)
@@ -236,6 +237,7 @@ main.add_command(
 )
 main.add_command(backups_command)
 main.add_command(growth_command)
+main.add_command(paths_command)
 main.add_command(plan)
 main.add_command(restore_command)
 main.add_command(recover_command)

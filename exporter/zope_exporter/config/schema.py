@@ -181,6 +181,12 @@ class Config(Section):
     """Your own thresholds, the file that `zope-exporter rules --thresholds` takes: `check` and the
     status page then judge by the same numbers as the alerts."""
 
+    @property
+    def repositories(self) -> dict[str, Path]:
+        """The repository of backups of each site that has one of ours."""
+        found = ((each.name, each.backup) for each in self.sites)
+        return {name: backup.repository for name, backup in found if backup and backup.repository}
+
     @model_validator(mode="after")
     def _a_repository_for_each(self) -> "Config":
         # Not by Path.resolve, which up to Python 3.12 raises RuntimeError for links in a circle.

@@ -57,8 +57,12 @@ def documentation_routes(stylesheet: str, directory: Path | None = None) -> list
 
     return [
         Route(DOCUMENTATION, index, methods=["GET"]),
-        page_route(stylesheet, DOCUMENTATION, files, "page"),
+        page_route(stylesheet, DOCUMENTATION, files, "page", _shown),
     ]
+
+
+def _shown(_: Request, path: Path) -> str:
+    return to_html(path.read_text(), DOCUMENTATION)
 
 
 def search(files: dict[str, Path], words: list[str]) -> Iterator[Line]:

@@ -1,7 +1,7 @@
 """What runbooks and documentation use of Markdown, as HTML; everything in it is escaped."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html import escape
 
 _COMMENT = re.compile(r"^<!--.*-->\n", re.MULTILINE)
@@ -14,18 +14,19 @@ _PAGE = re.compile(r"(?:(?:\.\./)*(?:exporter/|alerts/)?(docs|runbooks)/)?([\w-]
 _ELSEWHERE = re.compile(r"#[\w-]+|https://[\w./#?=&%~+-]+")
 
 
-def to_html(markdown: str, here: str) -> str:
+def to_html(markdown: str, here: str, filled: Callable[[str], str] = str) -> str:
     """Return headings, paragraphs, lists, tables, code, **bold** and [links](Name.md).
 
-    `here` is the path that the pages beside this one are served below. Comments on lines of their
-    own are left out.
+    `here` is the path that the pages beside this one are served below. Blocks of code are shown as
+    `filled` returns them. Comments on lines of their own are left out.
     """
     parts: list[str] = []
     end = 0
     for fence in _FENCE.finditer(markdown):
         parts += _blocks(markdown[end : fence.start()], here)
         lines = [line.removeprefix(fence[1]) for line in fence[2].splitlines()]
-        parts.append(f"<pre>{escape(chr(10).join(lines))}</pre>")
+        # What is wider than a telephone scrolls, which the keyboard does only where it can be.
+        parts.append(f'<pre tabindex="0">{escape(filled(chr(10).join(lines)))}</pre>')
         end = fence.end()
     return "\n".join([*parts, *_blocks(markdown[end:], here)])
 

@@ -1,6 +1,6 @@
 """An HTML page of text, as runbooks and documentation are shown."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
 
@@ -9,21 +9,24 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from .app import PAGE_HEADERS
-from .markdown import to_html
 from .thread import in_thread
 
+Shown = Callable[[Request, Path], str]
 
-def page_route(stylesheet: str, place: str, files: Mapping[str, Path], called: str) -> Route:
+
+def page_route(
+    stylesheet: str, place: str, files: Mapping[str, Path], called: str, shown: Shown
+) -> Route:
     """Return the route below `place` of the pages in Markdown files, each by its name.
 
-    `called` is what one of them is called.
+    `called` is what one of them is called, `shown` returns its HTML, in a thread.
     """
 
     async def page(request: Request) -> Response:
         name = request.path_params["name"]
         if name not in files:
             return PlainTextResponse(f"There is no {called} of this name.\n", status_code=404)
-        html = to_html(await in_thread(files[name].read_text), place)
+        html = await in_thread(lambda: shown(request, files[name]))
         link = f'<p><a href="{place}">All {called}s</a></p>'
         return text_page(stylesheet, name, f'<div class="text">{html}{link}</div>')
 
@@ -35,7 +38,8 @@ def text_page(stylesheet: str, title: str, body: str) -> Response:
     policy = PAGE_HEADERS["Content-Security-Policy"].replace(
         "form-action 'none'", "form-action 'self'"
     )
-    headers = {**PAGE_HEADERS, "Content-Security-Policy": f"{policy}; style-src 'self'"}
+    policy += "; style-src 'self'; img-src data:"  # the icon, which is none
+    headers = {**PAGE_HEADERS, "Content-Security-Policy": policy}
     html = (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'

@@ -66,7 +66,7 @@ def _alerts(alert: str, text: str, severity: str) -> Iterator[tuple[str, str]]:
 def _check_links(alert: str, text: str, site: str) -> None:
     runbook = re.search(r"^What it means and what to do: (\S+)$", text, re.MULTILINE)
     assert runbook, text
-    assert re.fullmatch(rf"http://127\.0\.0\.1:\d+/runbooks/{alert}", runbook[1])
+    assert re.fullmatch(rf"http://127\.0\.0\.1:\d+/runbooks/{alert}(\?site=\S+)?", runbook[1])
     page = re.search(r"^Status page: (\S+)$", text, re.MULTILINE)
     assert page, text
     assert re.fullmatch(rf"http://127\.0\.0\.1:\d+/{f'#site-{site}' * bool(site)}", page[1])

@@ -43,7 +43,9 @@ def blocks(*pages: Path) -> Iterator[Block]:
 
 def run_by(test: str) -> list[Block]:
     """Return the blocks that say that this file, such as tests/docs/test_commands.py, runs them."""
-    return [block for block in blocks(*PAGES, *READMES) if block.mark == f"run by {test}"]
+    return [
+        block for block in blocks(*PAGES, *READMES, *RUNBOOKS) if block.mark == f"run by {test}"
+    ]
 
 
 def block(page: str, beginning: str) -> Block:
