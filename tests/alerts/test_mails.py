@@ -27,7 +27,7 @@ ALERT: dict[str, Any] = {
         "description": "Every target of site intranet fails its probe.",
         "runbook_url": "http://zope1:9673/runbooks/ZopeSiteDown",
         "status_url": "https://zope1:9673/#site-intranet",
-        "subject": "intranet is down: cannot connect",
+        "subject": "intranet is down: connection refused",
     },
     "startsAt": "2026-11-25T19:00:00Z",
     "endsAt": "2026-11-25T19:30:00Z",
@@ -54,7 +54,7 @@ def mail(tmp_path: Path, **changes: object) -> str:
 
 def test_the_mail_says_what_is_the_matter_and_where_to_read_on(tmp_path: Path) -> None:
     assert mail(tmp_path) == (
-        "[CRITICAL] intranet is down: cannot connect on zope1:9673\n\n"
+        "[CRITICAL] intranet is down: connection refused on zope1:9673\n\n"
         "ZopeSiteDown, critical, since 2026-11-25 19:00:00 UTC\n"
         "The site does not answer correctly.\n"
         "Every target of site intranet fails its probe.\n"
@@ -121,7 +121,7 @@ def test_a_runbook_that_no_exporter_shows_is_no_link(tmp_path: Path) -> None:
 
 def test_the_mail_says_what_is_over(tmp_path: Path) -> None:
     said = mail(tmp_path, status="resolved", alerts=[{**ALERT, "status": "resolved"}])
-    assert said.startswith("[RESOLVED] intranet is down: cannot connect on zope1:9673\n")
+    assert said.startswith("[RESOLVED] intranet is down: connection refused on zope1:9673\n")
     assert "Over since 2026-11-25 19:30:00 UTC:\nZopeSiteDown, critical" in said
 
 

@@ -110,7 +110,7 @@ def test_check_says_what_is_found_and_what_is_wrong(
     process, ping = lines("--quiet")
     assert process.startswith("CRITICAL")
     assert "is not running" in process
-    assert "connect" in ping
+    assert "refused" in ping
 
     forgotten = zope_exporter("forget", "checked", state_dir=state)
     assert forgotten.stdout == "forgot zope checked of site checked\n"

@@ -46,7 +46,8 @@ CONTENT_MATCH = Metric(
 FAILURE = Metric(
     "zope_ping_failure",
     "gauge",
-    "Whether the probe failed for this reason (1) or not (0); the first of several counts.",
+    "Whether the probe failed for this reason (1) or not (0), the first of several: connect is any "
+    "failure to connect but refused, certificate any of tls that is a lack of trust.",
     (*_TARGET, "reason"),
 )
 CERTIFICATE_EXPIRY = Metric(

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 Phase = Literal["dns", "connect", "tls", "first_byte", "transfer"]
 Reason = Literal[
     "dns",
+    "refused",
     "connect",
     "tls",
     "certificate",

@@ -200,15 +200,16 @@ class Visit:
 
     def _reason_of(self, error: BaseException) -> Reason:
         if self._phases.current == "connect":
-            return "connect"
+            # Of several addresses it is the last: that of the others is no longer known.
+            return "refused" if _is_due_to(error, ConnectionRefusedError) else "connect"
         if self._phases.current == "tls":
-            return "certificate" if _is_distrust(error) else "tls"
+            return "certificate" if _is_due_to(error, ssl.SSLCertVerificationError) else "tls"
         return "protocol"
 
 
-def _is_distrust(error: BaseException | None) -> bool:
+def _is_due_to(error: BaseException | None, kind: type[OSError]) -> bool:
     while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
+        if isinstance(error, kind):
             return True
         error = error.__cause__ or error.__context__
     return False
