@@ -80,6 +80,9 @@ def test_what_lasts_is_not_said_to_last_longer_than_it_was_seen() -> None:
         ("zope_zeo_up", "needs ZEO"),
         ("zope_process_memory_limit_bytes", "needs a memory limit"),
         ("zope_filestorage_size_bytes", "no data"),
+        ('2 * ALERTS{severity="critical"}', "none"),
+        ("increase(zope_log_resets_total[5m]) > 0", "none (needs a log that is read)"),
+        ("increase(zope_action_runs_total[5m]) > 0", "none"),
         ("zope_zeo_up or zope_worker_threads", "no data"),
         (
             "rate(zope_wsgi_responses_total[5m]) or rate(zope_http_requests_total[5m])",

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import Dashboard as Decoded
 
 from tests.support.monitoring.dashboards import GRAFANA, Json, load, made, panels
 from zope_exporter.alerting.dashboards.build import for_grafana_com
@@ -104,7 +106,7 @@ def test_what_is_not_known_is_grey(dashboard: Json) -> None:
             [missing] = [m["options"] for m in mappings if m["type"] == "special"]
             assert missing["match"] == "null+nan"
             assert missing["result"]["color"] == GREY
-        assert re.match("no data$|needs ", panel["fieldConfig"]["defaults"]["noValue"])
+        assert re.match("no data$|needs |none", panel["fieldConfig"]["defaults"]["noValue"])
         assert panel["fieldConfig"]["defaults"]["custom"].get("spanNulls", False) is False
 
 
@@ -143,7 +145,9 @@ def test_annotations(dashboard: Json) -> None:
     assert names == ["Restarts", "Packs", "Backups", "Deployments"]
     for annotation in dashboard["annotations"]["list"]:
         assert "changes(" not in annotation["expr"], "misses what comes after a gap"
-        assert annotation["step"] == "60s", "of what lasts two minutes in the query"
+        exact = annotation.get("useValueForTime", False)
+        assert exact == (annotation["name"] != "Deployments"), "of those nobody knows the second"
+        assert exact == annotation["expr"].endswith(" * 1000")
 
 
 def test_units_of_tables_are_those_of_their_columns(dashboard: Json) -> None:
@@ -263,3 +267,31 @@ def test_strangers_of_one_name_on_two_hosts_are_never_mixed(dashboard: Json) -> 
                 assert told_apart or allowed, f"{panel['title']}: {labels}"
             if "{{site}}" in target["legendFormat"]:
                 assert "{{instance}}" in target["legendFormat"], panel["title"]
+
+
+def test_a_legend_of_states_has_words(dashboard: Json) -> None:
+    """With a threshold Grafana writes "< 1" and "1+" there."""
+    for panel in panels(dashboard):
+        defaults = panel["fieldConfig"]["defaults"]
+        kinds = {mapping["type"] for mapping in defaults["mappings"]}
+        if panel["type"] == "state-timeline" and "value" in kinds:
+            assert len(defaults["thresholds"]["steps"]) == 1, panel["title"]
+
+
+def test_titles_fit(dashboard: Json) -> None:
+    """Of a page 1,600 pixels wide a 24th is 66, and a letter is about 8."""
+    for panel in panels(dashboard):
+        assert len(panel["title"]) <= panel["gridPos"]["w"] * 66 / 8 - 4, panel["title"]
+
+
+def test_grafanas_own_library_reads_it(dashboard: Json) -> None:
+    read = Decoded.from_json(dashboard)
+    written = json.loads(JSONEncoder(sort_keys=True).encode(read))
+    ours = panels(dashboard)
+    for panel, again in zip(ours, panels(written), strict=True):
+        for key in ("title", "type", "gridPos", "description"):
+            assert again[key] == panel[key]
+        assert [t["expr"] for t in again["targets"]] == [t["expr"] for t in panel["targets"]]
+        assert again["fieldConfig"]["defaults"]["unit"] == panel["fieldConfig"]["defaults"]["unit"]
+    names = [variable["name"] for variable in dashboard["templating"]["list"]]
+    assert [variable["name"] for variable in written["templating"]["list"]] == names

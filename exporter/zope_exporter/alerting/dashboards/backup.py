@@ -1,14 +1,34 @@
 """Backups: what is covered, since when it is proven, and the jobs that see to it."""
 
+from dataclasses import replace
+
 from zope_exporter.alerting.thresholds import Limits
 
 from .dashboard import Dashboard, Row
-from .field_config import BYTES, COUNT, RATIO, RUNNING, FieldConfig, rising
+from .field_config import (
+    BYTES,
+    COUNT,
+    NEVER,
+    NEVER_MADE,
+    RATIO,
+    RED,
+    RUNNING,
+    FieldConfig,
+    Step,
+    rising,
+)
 from .panels import Panel, Query, events, series, series_of, stat, states
-from .queries import SITE, Metrics, uncovered_seconds, used_of_the_age_allowed
+from .queries import SITE, Metrics, backup_age, uncovered_seconds, used_of_the_age_allowed
 from .tables import Column, table
 
 _AGE = FieldConfig("s")
+BACKUP_AGE = FieldConfig("s", (Step(NEVER, RED),), names=NEVER_MADE)
+
+
+def backup_used(limits: Limits) -> FieldConfig:
+    """How the part of the age allowed looks that a backup has used."""
+    looks = rising("percentunit", limits.backup_age, 1, minimum=0, decimals=0)
+    return replace(looks, names=NEVER_MADE)
 
 
 def backup(m: Metrics, limits: Limits) -> Dashboard:
@@ -47,7 +67,7 @@ def _state(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "Used of the time allowed",
             "Age of what no backup covers yet, as part of the age allowed; above 100 % it is late.",
             f"max({used_of_the_age_allowed(m)})",
-            rising("percentunit", limits.backup_age, 1, minimum=0, decimals=0),
+            backup_used(limits),
             width=5,
             runbooks=("ZopeBackupOverdue",),
         ),
@@ -78,12 +98,11 @@ def _state(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
 
 
 def _backups(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
-    made = m.since("zope_backup_last_success_timestamp_seconds")
     verified = m.since("zope_backup_last_verified_timestamp_seconds")
     deadline = m("zope_backup_max_age_seconds")
     size, files = m("zope_backup_size_bytes"), m("zope_backup_files")
     columns = (
-        Column("Last backup", f"max by ({SITE}, database) ({made})", _AGE),
+        Column("Last backup", f"max by ({SITE}, database) ({backup_age(m)})", BACKUP_AGE),
         Column("Not covered for", f"max by ({SITE}, database) ({uncovered_seconds(m)})", _AGE),
         Column("Allowed", f"max by ({SITE}, database) ({deadline})", _AGE),
         Column(

@@ -60,7 +60,7 @@ class FieldConfig:
         found: list[Json] = [{"type": "special", "options": nothing}]
         if self.names:
             options = {
-                f"{value:g}": {"text": text, "color": color, "index": index}
+                f"{value:.12g}": {"text": text, "color": color, "index": index}
                 for index, (value, (text, color)) in enumerate(self.names.items())
             }
             found.insert(0, {"type": "value", "options": options})
@@ -70,6 +70,9 @@ class FieldConfig:
 YES_NO = {1.0: ("yes", GREEN), 0.0: ("no", RED)}
 UP_DOWN = {1.0: ("up", GREEN), 0.0: ("down", RED)}
 THERE = {1.0: ("there", GREEN), 0.0: ("missing", RED)}
+# In the place of an age: what has never been, which is worse than any age.
+NEVER = 999_999_999.0
+NEVER_MADE = {NEVER: ("never made", RED)}
 ILL_IF_SET = {0.0: ("no", GREEN), 1.0: ("yes", RED)}
 
 COUNT = FieldConfig("short", decimals=0)

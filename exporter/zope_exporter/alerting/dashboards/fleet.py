@@ -2,6 +2,7 @@
 
 from zope_exporter.alerting.thresholds import Limits
 
+from .backup import BACKUP_AGE, backup_used
 from .dashboard import Dashboard, Row
 from .disks import disks
 from .exporter import scraped
@@ -24,6 +25,7 @@ from .panels import Panel, Query, series, stat, states
 from .queries import (
     SITE,
     Metrics,
+    backup_age,
     busy_ratio,
     failure_ratio,
     latency,
@@ -38,6 +40,13 @@ _FIRING = FieldConfig(
     (Step(1, ORANGE), Step(2, RED)),
     base=GREY,
     names={1.0: ("warning", ORANGE), 2.0: ("critical", RED)},
+)
+
+_STATE = FieldConfig(
+    "short",
+    (Step(1, ORANGE), Step(2, RED)),
+    base=GREEN,
+    names={0.0: ("OK", GREEN), 1.0: ("warning", ORANGE), 2.0: ("critical", RED)},
 )
 
 
@@ -94,10 +103,10 @@ def _counts(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             runbooks=("ZopeExporterDown",),
         ),
         stat(
-            "Backup, of the age allowed",
+            "Backup age used",
             "Age of what no backup covers yet, as part of the age allowed, of the worst database.",
             f"max({used_of_the_age_allowed(m)})",
-            rising("percentunit", limits.backup_age, 1, minimum=0, decimals=0),
+            backup_used(limits),
             runbooks=("ZopeBackupOverdue",),
         ),
         least_free_space(m, limits),
@@ -109,6 +118,7 @@ def _sites(m: Metrics, limits: Limits) -> Panel:
     packed = m.since("zope_filestorage_last_pack_timestamp_seconds")
     expiry = m("zope_ping_certificate_expiry_timestamp_seconds")
     columns = (
+        Column("State", _state(m), _STATE),
         Column("Up", f"max by ({SITE}) ({m('zope_ping_up')})", UP),
         Column("Zopes", f"sum by ({SITE}) ({m('zope_process_up')})", COUNT),
         Column("Requests", requests(m, window="5m"), REQUESTS),
@@ -118,7 +128,7 @@ def _sites(m: Metrics, limits: Limits) -> Panel:
             rising("percentunit", limits.error_budget, limits.page_error_ratio, decimals=2),
         ),
         Column(
-            "95 % faster than",
+            "p95",
             latency(m, 0.95).replace("$__rate_interval", "5m"),
             rising("s", limits.ping_slow),
         ),
@@ -135,10 +145,9 @@ def _sites(m: Metrics, limits: Limits) -> Panel:
             ),
         ),
         Column("Last pack", f"max by ({SITE}) ({packed})", rising("s", limits.pack_overdue)),
+        Column("Backup", f"max by ({SITE}) ({backup_age(m)})", BACKUP_AGE),
         Column(
-            "Backup",
-            f"max by ({SITE}) ({used_of_the_age_allowed(m)})",
-            rising("percentunit", limits.backup_age, 1, minimum=0, decimals=0),
+            "Of its age", f"max by ({SITE}) ({used_of_the_age_allowed(m)})", backup_used(limits)
         ),
         Column(
             "Certificate",
@@ -148,14 +157,30 @@ def _sites(m: Metrics, limits: Limits) -> Panel:
     )
     return table(
         "Sites",
-        "A row for each site and the exporter that watches it; ages are those of the worst "
-        "database, that of its backup is a part of the age allowed, and the certificate is the "
-        "first to expire. A click on a name shows that site.",
+        "A row for each site and the exporter that watches it, the worst first by what is firing; "
+        "ages are those of the worst database, that of its backup also as part of the age allowed, "
+        "and the certificate is the first to expire. A click on a name shows that site.",
         ("site", "instance", "cluster"),
         columns,
         link=("site", "zope-overview"),
+        worst_first="State",
         height=10,
     )
+
+
+def _state(m: Metrics) -> str:
+    """The worst that is firing for a site, and that it is down before that fires."""
+    down = f"2 * (max by ({SITE}) ({m('zope_ping_up')}) == bool 0)"
+    known = f"0 * max by ({SITE}) ({m('zope_process_up')})"
+    worst = " or ".join(
+        (
+            f'2 * ALERTS{{{_CHOSEN_ALERTS}, severity="critical"}}',
+            f'ALERTS{{{_CHOSEN_ALERTS}, severity="warning"}}',
+            down,
+            known,
+        )
+    )
+    return f"max by ({SITE}) (({worst}) and on ({SITE}) {known})"
 
 
 def _firing(severity: str) -> str:
@@ -192,7 +217,7 @@ def _timelines(m: Metrics) -> tuple[Panel, ...]:
             width=12,
         ),
         series(
-            "Failed part of the requests by site",
+            "Part that failed, by site",
             "Part of the requests that were answered with 5xx.",
             [Query(f"{failure_ratio(m)}", "{{instance}} {{site}}")],
             FieldConfig("percentunit", (), base=GREEN, minimum=0),

@@ -43,11 +43,17 @@ _NAME = re.compile(r"\bzope_[a-z_]+")
 
 def no_value(exprs: Iterable[str]) -> str:
     """Return what queries lack that give nothing, "no data" where that may be several things."""
+    exprs = list(exprs)
+    if all("ALERTS{" in expr for expr in exprs):
+        return "none"
     names = {name for expr in exprs for name in _NAME.findall(expr)}
     if {"zope_wsgi_responses_total", "zope_http_requests_total"} <= names:
         return _REQUESTS
     found = {_text(name) for name in names} - {""}
-    return found.pop() if len(found) == 1 else NO_DATA
+    needed = found.pop() if len(found) == 1 else ""
+    if all(expr.endswith("> 0") for expr in exprs):  # what was none is not shown
+        return f"none ({needed})" if needed else "none"
+    return needed or NO_DATA
 
 
 def _text(name: str) -> str:

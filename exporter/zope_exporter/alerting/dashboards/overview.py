@@ -1,9 +1,12 @@
 """One site on one page: is it well, and if not, where to look."""
 
+from dataclasses import replace
+
 from zope_exporter.alerting.thresholds import Limits
 
 from .dashboard import Dashboard, Row
-from .field_config import BYTES, PER_SECOND, REQUESTS, SECONDS, UP, rising
+from .exporter import scraped
+from .field_config import BYTES, PER_SECOND, RED, REQUESTS, SECONDS, UP, rising
 from .panels import Panel, Query, events, heat, series, series_of, stat
 from .queries import (
     INTERVAL,
@@ -39,8 +42,8 @@ def _signals(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
         stat(
             "Site",
             "Whether at least one probed address answered correctly.",
-            f"max by ({SITE}) ({m('zope_ping_up')})",
-            UP,
+            f"max by ({SITE}) ({m('zope_ping_up')}) or {_none_can_tell(m)}",
+            replace(UP, names={**UP.names, -1.0: ("exporter down", RED)}),
             runbooks=("ZopeSiteDown",),
         ),
         stat(
@@ -51,7 +54,7 @@ def _signals(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             runbooks=("ZopeErrorBudgetBurn",),
         ),
         stat(
-            "95 % are faster than",
+            "p95 of the time to answer",
             m.help("zope_request_duration_seconds"),
             latency(m, 0.95),
             rising("s", limits.ping_slow),
@@ -65,13 +68,18 @@ def _signals(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             runbooks=("ZopeWorkersSaturated",),
         ),
         stat(
-            "Slowest answer to a ping",
+            "Slowest ping",
             "Of the addresses that answered correctly.",
             f"max by ({SITE}) ({m('zope_ping_duration_seconds')} and {m('zope_ping_up')} == 1)",
             rising("s", limits.ping_slow),
             runbooks=("ZopePingSlow",),
         ),
     )
+
+
+def _none_can_tell(m: Metrics) -> str:
+    """Return -1 while Prometheus can scrape none of the exporters that are chosen."""
+    return f"-1 * (max({scraped(m)}) == bool 0) < 0"
 
 
 def _visitors(m: Metrics) -> tuple[Panel, ...]:

@@ -204,8 +204,10 @@ def states(
 ) -> Panel:
     """Return a bar over time for each series, coloured by its state.
 
-    `value` says whether the bars have the values in writing: "never" or "auto".
+    `value` says whether the bars have the values in writing: "never" or "auto". The legend has the
+    names of the values; with thresholds, Grafana would write these there, such as "< 1" and "1+".
     """
+    config = replace(config, steps=()) if config.names else config
     options = {
         "mergeValues": True,
         "showValue": value,

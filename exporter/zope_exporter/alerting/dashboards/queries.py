@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 
 from zope_exporter.metrics.metric import Metric
 
+from .field_config import NEVER
+
 OF_TARGET = ("cluster", "job", "instance")
 """By what Prometheus tells exporters apart. `cluster` is for whoever has several environments;
 where nothing has it, it is no harm."""
@@ -171,4 +173,17 @@ def uncovered_seconds(m: Metrics) -> str:
 
 def used_of_the_age_allowed(m: Metrics) -> str:
     """Return that as a part of the age allowed; above 1 a backup is overdue."""
-    return f"{uncovered_seconds(m)} / on ({SITE}, database) {m('zope_backup_max_age_seconds')}"
+    used = f"{uncovered_seconds(m)} / on ({SITE}, database) {m('zope_backup_max_age_seconds')}"
+    return _or_never(m, used)
+
+
+def backup_age(m: Metrics) -> str:
+    """Return for how many seconds there has been no backup."""
+    return _or_never(m, m.since("zope_backup_last_success_timestamp_seconds"))
+
+
+def _or_never(m: Metrics, age: str) -> str:
+    """Where backups are to be made and none ever was, NEVER in the place of an age."""
+    wanted, made = m("zope_backup_max_age_seconds"), m("zope_backup_last_success_timestamp_seconds")
+    never = f"({wanted} > bool 0) unless on ({SITE}, database) {made}"
+    return f"({age} or on ({SITE}, database) {NEVER:.0f} * ({never}))"

@@ -3,14 +3,15 @@
 from zope_exporter.alerting.thresholds import BURN_RATES, Limits
 
 from .dashboard import Dashboard, Row
-from .field_config import COUNT, GREEN, ORANGE, RED, REQUESTS, YELLOW, FieldConfig, Step
+from .field_config import BLUE, COUNT, GREEN, ORANGE, RED, REQUESTS, YELLOW, FieldConfig, Step
 from .panels import Panel, Query, series, stat
 from .queries import SITE, Metrics, failure_ratio, failures, latency, requests
 from .tables import Column, table
 
 # Of what the alert fires at, the lines that are drawn.
 _BURN_STEPS = (
-    Step(BURN_RATES["3d"], YELLOW),
+    Step(BURN_RATES["3d"], BLUE),
+    Step(BURN_RATES["1d"], YELLOW),
     Step(BURN_RATES["6h"], ORANGE),
     Step(BURN_RATES["1h"], RED),
 )
@@ -54,8 +55,9 @@ def _budget(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             runbooks=("ZopeErrorBudgetBurn",),
         ),
         stat(
-            "Served without a failure",
-            "Part of the requests of the last 30 days that were not answered with 5xx.",
+            f"Served, of {100 * limits.slo:g} %",
+            "Part of the requests of the last 30 days that were not answered with 5xx, and the "
+            "objective in the title.",
             f"1 - sum({failed}) / sum(({requests(m, window='30d')} > 0) and {failed})",
             served,
             width=6,
@@ -70,7 +72,7 @@ def _budget(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             height=5,
         ),
         stat(
-            "95 % are faster than",
+            "p95 of the time to answer",
             m.help("zope_request_duration_seconds"),
             f"max({latency(m, 0.95)})",
             FieldConfig("s", (Step(limits.ping_slow, ORANGE),), base=GREEN),
@@ -124,6 +126,15 @@ def _sites(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "Requests per second that were answered with 5xx.",
             [Query(failures(m), "{{instance}} {{site}}")],
             REQUESTS,
-            width=24,
+            width=12,
+        ),
+        series(
+            "Part that failed",
+            f"Part of the requests that were answered with 5xx; the line is the objective, "
+            f"{limits.error_budget:.3%}, which 30 days may have on average.",
+            [Query(failure_ratio(m), "{{instance}} {{site}}")],
+            FieldConfig("percentunit", (Step(limits.error_budget, RED),), base=GREEN),
+            top=2 * limits.error_budget,
+            width=12,
         ),
     )

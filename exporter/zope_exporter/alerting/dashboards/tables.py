@@ -1,7 +1,7 @@
 """Tables: a row for each thing, a column for each number or label."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .field_config import FieldConfig, Json
@@ -27,11 +27,13 @@ def table(
     labels: Sequence[str],
     columns: Sequence[Column],
     link: tuple[str, str] | None = None,
+    worst_first: str | None = None,
     **more: Any,
 ) -> Panel:
     """Return a table with a row for each set of values of `labels`.
 
-    `link` is a label and the uid of the dashboard that its cells lead to.
+    `link` is a label and the uid of the dashboard that its cells lead to, `worst_first` the column
+    by whose numbers it is sorted, the highest first.
     """
     queries = tuple(Query(column.expr, instant=True, format="table") for column in columns)
     values = {f"Value #{chr(ord('A') + i)}": column.title for i, column in enumerate(columns)}
@@ -48,7 +50,11 @@ def table(
         overrides.append(_linked(*link))
     merge = {"id": "merge", "options": {}}, {"id": "organize", "options": organize}
     more = {"height": 8, "overrides": tuple(overrides), "transformations": merge} | more
-    return _table(title, description, queries, **more)
+    made = _table(title, description, queries, **more)
+    if worst_first is None:
+        return made
+    order = {"sortBy": [{"displayName": worst_first, "desc": True}]}
+    return replace(made, options=made.options | order)
 
 
 def _column(column: Column) -> Json:
