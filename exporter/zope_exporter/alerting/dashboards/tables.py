@@ -53,8 +53,8 @@ def table(
     made = _table(title, description, queries, **more)
     if worst_first is None:
         return made
-    order = {"sortBy": [{"displayName": worst_first, "desc": True}]}
-    return replace(made, options=made.options | order)
+    sorting: Json = {"sortBy": [{"displayName": worst_first, "desc": True}]}
+    return replace(made, options=made.options | sorting)
 
 
 def _column(column: Column) -> Json:
