@@ -25,11 +25,27 @@ class Need:
         return blocks * block, self.directories + len(self.sizes)
 
 
-def check_free(what: str, needed: int, free: int, where: str) -> None:
+def check_free(
+    what: str, needed: int, free: int, where: str, remedy: str = "make room there"
+) -> None:
     """Raise RefusedError `room` unless as many bytes are free as are needed for something."""
     if free < needed:
         reason = f"{what} may need {size(needed)}, and only {size(free)} are free {where}"
-        raise RefusedError("room", reason, "make room there")
+        raise RefusedError("room", reason, remedy)
+
+
+def check_inodes(needed: int, free: int | None, where: str) -> None:
+    """Raise RefusedError `room` unless so many files can be made; None are no end of them."""
+    if free is not None and free < needed:
+        reason = f"{needed} files and directories are to be made {where}"
+        has = f"it has room for {free} (inodes)"
+        raise RefusedError("room", f"{reason}, and {has}", "remove files there")
+
+
+def free_inodes(directory: Path) -> int | None:
+    """Return how many files can be made on its file system, None where they are not counted."""
+    system = os.statvfs(directory)
+    return system.f_favail if system.f_files else None
 
 
 class Room(NamedTuple):
@@ -57,9 +73,7 @@ def room_of(needs: Iterable[Need]) -> list[Room]:
         takes = [need.of(system) for need in together]
         needed, free = sum(each[0] for each in takes), system.f_bavail * system.f_frsize
         inodes = sum(each[1] for each in takes)
-        # Where none are counted there is no end.
-        free_inodes = system.f_favail if system.f_files else None
-        found.append(Room(directory, needed, free, inodes, free_inodes))
+        found.append(Room(directory, needed, free, inodes, free_inodes(directory)))
     return found
 
 
@@ -68,13 +82,7 @@ def check_room(needs: Iterable[Need]) -> None:
     for each in room_of(needs):
         where = f"on the file system of {each.directory}"
         check_free("what is to be written", each.needed, each.free, where)
-        if each.free_inodes is not None and each.free_inodes < each.inodes:
-            raise RefusedError(
-                "room",
-                f"{each.inodes} files and directories are to be made {where}, and it has room for"
-                f" {each.free_inodes} (inodes)",
-                "remove files there",
-            )
+        check_inodes(each.inodes, each.free_inodes, where)
 
 
 def _nearest(path: Path) -> Path:

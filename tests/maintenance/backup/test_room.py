@@ -75,6 +75,39 @@ def test_new_blobs_want_room_and_those_that_are_there_do_not(site: Site) -> None
     with pytest.raises(RefusedError, match="the backup with its new blobs may need") as refused:
         site.back_up()
     assert refused.value.code == "room"
+    assert "hard_links" not in refused.value.remedy, "between two file systems there are none"
+
+
+def test_where_links_would_do_the_refusal_names_them(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    with small_disk_at(tmp_path / "disk") as place:
+        site.data_fs, site.blob_dir = place / "Data.fs", place / "blobs"
+        site.repository = place / "backups"
+        site.repository.mkdir()
+        make_blobs(site.data_fs, site.blob_dir, 1)
+        [blob] = site.blob_dir.rglob("*.blob")
+        blob.chmod(0o600)
+        with blob.open("r+b") as file:
+            file.truncate(9 << 20)  # sparse: its copy need not be
+        with pytest.raises(RefusedError, match="with its new blobs may need") as refused:
+            site.back_up()
+        assert "backup.hard_links" in refused.value.remedy
+        site.hard_links = True
+        assert site.back_up().blobs == 1
+
+
+def test_a_backup_for_whose_blobs_there_are_no_inodes_is_refused(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.data_fs.unlink()
+    site.blob_dir = site.data_fs.parent / "blobs"
+    make_blobs(site.data_fs, site.blob_dir, 40)
+    with small_disk_at(tmp_path / "disk", "size=5m,nr_inodes=280") as place:
+        site.repository = place / "backups"
+        site.repository.mkdir()
+        with pytest.raises(RefusedError, match="inodes") as refused:
+            site.back_up()
+        assert refused.value.code == "room"
+        assert list(site.repository.iterdir()) == []
 
 
 def test_a_backup_for_which_there_is_no_room_is_refused_before_it_begins(site: Site) -> None:

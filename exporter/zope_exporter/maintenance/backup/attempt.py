@@ -10,7 +10,7 @@ from pathlib import Path
 
 from zope_exporter import __version__
 from zope_exporter.maintenance.jobs.report import Report
-from zope_exporter.maintenance.room import check_free
+from zope_exporter.maintenance.room import check_free, check_inodes, free_inodes
 from zope_exporter.storage.filestorage.datafile import opened
 from zope_exporter.storage.filestorage.reader import DataFile
 
@@ -31,6 +31,7 @@ from .target import BackupResult, BackupSettings, ChangedMeanwhileError, Source
 from .verification_record import CURRENT, current
 
 HEADROOM = 1 << 22
+OWN_FILES = 8  # piece, manifest, list of blobs, proof, and those that become one of them
 GZIP_RATIO = 0.5  # until there is a compressed piece to tell better
 HEADERS = 1 << 12
 LONGEST_WAIT = 5.0  # seconds
@@ -241,10 +242,19 @@ class Attempt:
             )
 
     def _check_room(self, blobs: NewBlobs | None) -> None:
+        repository = self.run.repository
+        where = f"on the file system of {repository}"
+        inodes = OWN_FILES + (blobs.inodes if blobs else 0)
+        check_inodes(inodes, free_inodes(repository), where)
         of_blobs = blobs.room if blobs else 0
-        what = "the backup with its new blobs" if of_blobs else "the backup"
-        free = shutil.disk_usage(self.run.repository).free
-        check_free(what, self._needed() + of_blobs + HEADROOM, free, f"in {self.run.repository}")
+        what, remedy = "the backup", "make room there"
+        if blobs and of_blobs:
+            what += " with its new blobs"
+            if blobs.links_would_do:
+                remedy += ", or set backup.hard_links if blobs may be the files of the database"
+        free = shutil.disk_usage(repository).free
+        needed = self._needed() + of_blobs + HEADROOM
+        check_free(what, needed, free, f"in {repository}", remedy)
 
     def _needed(self) -> int:
         needed = 0 if self._adopts else self.span.end - self.span.start

@@ -21,7 +21,7 @@ from .disk import Disk
 from .known_blobs import KnownBlobs
 from .manifest import Manifest
 from .pieces import sum_of
-from .pool import place_of, put_in_pool
+from .pool import SHARDS, place_of, put_in_pool
 from .repository import Backup, Repository
 
 STAGE = "backing up blobs"
@@ -91,10 +91,26 @@ class NewBlobs:
     @property
     def room(self) -> int:
         """How many bytes are to be written, as far as is known beforehand."""
-        devices = {path.stat().st_dev for path in (self._source.path, self._check.repository)}
-        if self._fresh and len(devices) == 1 and (self._hard_links or self._shares_blocks()):
+        if self._fresh and self._one_system and (self._hard_links or self._shares_blocks()):
             return 0
         return sum(self._fresh.values())
+
+    @property
+    def inodes(self) -> int:
+        """How many files and directories the pool may get."""
+        if self._hard_links and self._one_system:
+            return SHARDS
+        return SHARDS + len(self._fresh) if self._fresh else 0
+
+    @property
+    def links_would_do(self) -> bool:
+        """Whether hard links, which are not wanted, would make room for them unnecessary."""
+        return self._one_system and not self._hard_links
+
+    @property
+    def _one_system(self) -> bool:
+        devices = {path.stat().st_dev for path in (self._source.path, self._check.repository)}
+        return len(devices) == 1
 
     def _shares_blocks(self) -> bool:
         """Try whether the file system lets copies take no room."""

@@ -17,6 +17,7 @@ from .disk import Disk
 from .stamps import BLOBS
 
 SHARD = re.compile("[0-9a-f]{2}")
+SHARDS = 256
 NAME = re.compile(r"[0-9a-f]{16}\.[0-9a-f]{16}\.blob")
 TAIL = len("0123456789abcdef.blob")
 DIGITS = 16
