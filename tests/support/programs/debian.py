@@ -97,6 +97,7 @@ PROGRAMS = {
     "logrotate": Packaged(("logrotate", "libpopt0"), "usr/sbin/logrotate"),
     "mawk": Packaged(("mawk",), "usr/bin/mawk", "-Wversion"),
     "mtail": Packaged(("mtail",), "usr/bin/mtail"),
+    "pg_dump": Packaged(("postgresql-client-15", "libpq5"), "usr/lib/postgresql/15/bin/pg_dump"),
     "podman": Packaged(_PODMAN, "usr/bin/podman"),
     "postgres": Packaged(_POSTGRES, "usr/lib/postgresql/15/bin/postgres"),
     "prometheus": Packaged(("prometheus",), "usr/bin/prometheus"),
