@@ -1,5 +1,7 @@
 """A repository of years: a thousand backups, and a database of a hundred thousand blobs."""
 
+import os
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 
 from tests.support.databases.datafs import write
 from tests.support.databases.repository import Site
+from tests.support.faults.small_disk import small_disk_at
 from zope_exporter.maintenance.backup.repository import read_repository
 from zope_exporter.maintenance.backup.verification_record import Level
 
@@ -39,18 +42,20 @@ def add_blobs(blob_dir: Path, start: int, count: int) -> None:
         (blob_dir / f"0x{oid:x}/0x03f0000000000001.blob").touch()
 
 
-def names(directory: Path) -> set[Path]:
-    return {path for path in directory.rglob("*") if path.is_file()}
+def names(directory: Path) -> set[str]:
+    return {file for _, _, files in os.walk(directory) for file in files}
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
-    site = Site(tmp_path)
-    site.blob_dir = site.data_fs.parent / "blobs"
-    site.blob_dir.mkdir()
-    site.hard_links = True  # quicker, and as many files
-    years_of_backups(site)
-    return site
+def site(tmp_path: Path) -> Iterator[Site]:
+    """In memory: the directories of so many files take a disk minutes to make and to remove."""
+    with small_disk_at(tmp_path / "disk", "size=2g,nr_inodes=1m") as place:
+        site = Site(place)
+        site.blob_dir = site.data_fs.parent / "blobs"
+        site.blob_dir.mkdir()
+        site.hard_links = True
+        years_of_backups(site)
+        yield site
 
 
 def test_a_thousand_backups_and_a_hundred_thousand_blobs(site: Site) -> None:
