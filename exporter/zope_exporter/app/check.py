@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from zope_exporter.logs.tail.watch import LogWatch
 from zope_exporter.maintenance.actions.catalog import ActionCatalog
 from zope_exporter.maintenance.jobs.store import JobStore
 from zope_exporter.metrics.registry import Registry, Scrape
+from zope_exporter.metrics.values import Values
 from zope_exporter.system.state_look import state_to_look_at
 
 COLLECT_SECONDS = 20.0
@@ -41,10 +42,12 @@ COLLECT_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Checked:
-    """What there is to say, and what of each Zope was watched for it."""
+    """What there is to say, and what of each Zope was watched for it: services and values."""
 
     findings: list[Finding]
     sources: list[Source]
+    inventory: Inventory = field(default_factory=Inventory)
+    values: Values = field(default_factory=lambda: Values(()))
 
 
 def look(config: Config, remember: bool = False) -> Checked:
@@ -65,7 +68,7 @@ def look(config: Config, remember: bool = False) -> Checked:
             found += judge_rights(inventory, os.geteuid(), repositories)
             jobs = JobStore(state, problem)
             checked = _collect(config, watcher, inventory, limits, jobs)
-            return Checked(found + checked.findings, checked.sources)
+            return replace(checked, findings=found + checked.findings)
         finally:
             watcher.stop()
 
@@ -134,7 +137,7 @@ def _collect(
             found += judge_failing(site.name, failing(site.name, scrape.values, ends.rate), limits)
             found += judge_probe(site, scrape.values, ends.roots.get(site.name))
         found += judge_watching(inventory, scrape, known, sources, found)
-        return Checked(found, sources)
+        return Checked(found, sources, inventory, scrape.values)
     finally:
         logs.stop()
 

@@ -1,6 +1,7 @@
 """What there is to say of a Zope: by its agent, or by its management pages where it has none."""
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from zope_exporter.alerting.thresholds import Limits
 from zope_exporter.clients.agent.diagnosis import Absence, outdated_remedy
@@ -77,20 +78,28 @@ def judge_databases(
 
     Of a Zope without an agent, what its configuration says of pools is all that is known.
     """
-    threads = values.get(THREADS, site, service.name) or service.threads or 0
-    pools: dict[str, float] = {each.name: each.pool_size for each in service.databases}
     for labels in values.labels(POOL_SIZE, site, service.name):
         of = site, service.name, labels["database"]
-        pools[labels["database"]] = values.get(POOL_SIZE, *of) or 0
         facts = [*_connections(values, *of), *_cache(values, limits, *of)]
         text = f"database {labels['database']}: {', '.join(facts)}"
         yield Finding(Severity.OK, site, service.name, text)
         for severity, text in _exhausted(values, limits, *of):
             yield Finding(severity, site, service.name, f"database {labels['database']}: {text}")
+    for name, size, threads in small_pools(site, service, values):
+        text = f"database {name}: pool-size {size:.0f} is less than {threads:.0f} threads"
+        yield Finding(Severity.WARNING, site, service.name, f"{text} (raise pool-size)")
+
+
+def small_pools(site: str, service: Service, values: Values) -> Iterator[tuple[str, float, float]]:
+    """Yield each database whose pool is smaller than the number of threads, and both of these."""
+    threads = values.get(THREADS, site, service.name) or service.threads or 0
+    pools: dict[str, float] = {each.name: each.pool_size for each in service.databases}
+    for labels in values.labels(POOL_SIZE, site, service.name):
+        name = labels["database"]
+        pools[name] = values.get(POOL_SIZE, site, service.name, name) or 0
     for name, size in pools.items():
         if size < threads:
-            text = f"database {name}: pool-size {size:.0f} is less than {threads:.0f} threads"
-            yield Finding(Severity.WARNING, site, service.name, f"{text} (raise pool-size)")
+            yield name, size, threads
 
 
 def _connections(values: Values, *of: str) -> Iterator[str]:
@@ -114,14 +123,37 @@ def _exhausted(values: Values, limits: Limits, *of: str) -> Iterator[tuple[Sever
         )
 
 
-def _cache(values: Values, limits: Limits, *of: str) -> Iterator[str]:
+class Caches(NamedTuple):
+    """The caches of all connections: `active` objects in all, of which each is to have `target`."""
+
+    active: float
+    target: float
+    connections: float
+
+    @property
+    def room(self) -> float:
+        return self.target * self.connections
+
+    def are_full(self, limits: Limits) -> bool:
+        """Tell what the alert ZopeCacheTooSmall takes for full."""
+        return self.active >= limits.cache_full * self.room
+
+
+def caches_of(values: Values, *of: str) -> Caches | None:
+    """Return the caches of a database in a Zope, None where they are not known."""
     active, target = values.get(CACHE_OBJECTS, *of, "active"), values.get(CACHE_TARGET, *of)
     connections = sum(values.get(CONNECTIONS, *of, state) or 0 for state in ("in_use", "idle"))
     if active is None or not target or not connections:
+        return None
+    return Caches(active, target, connections)
+
+
+def _cache(values: Values, limits: Limits, *of: str) -> Iterator[str]:
+    caches = caches_of(values, *of)
+    if caches is None:
         return
-    room = target * connections
-    yield f"caches hold {active:.0f} of {room:.0f} objects"
-    if active >= limits.cache_full * room:
+    yield f"caches hold {caches.active:.0f} of {caches.room:.0f} objects"
+    if caches.are_full(limits):
         yield "which is full: a higher cache-size may save loads, if there is memory"
 
 

@@ -12,6 +12,7 @@ from zope_exporter import __version__
 from zope_exporter.system.log_format import FORMATS, LEVELS, set_up_logging
 
 from .actions import action_command, with_days, with_level, with_trial
+from .advise import advise_command
 from .agent import agent
 from .assets import assets_command, rules_command
 from .backups import backups_command
@@ -238,6 +239,7 @@ main.add_command(
 main.add_command(backups_command)
 main.add_command(growth_command)
 main.add_command(paths_command)
+main.add_command(advise_command)
 main.add_command(plan)
 main.add_command(restore_command)
 main.add_command(recover_command)
