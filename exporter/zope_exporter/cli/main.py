@@ -17,7 +17,9 @@ from .agent import agent
 from .assets import assets_command, rules_command
 from .backups import backups_command
 from .check import check_command
+from .completion import completion_command
 from .config import config_group
+from .examples import with_examples
 from .flags import Command, config_flag, exit_on_user_error, json_flag, read_config
 from .group import ServeByDefault
 from .growth import growth_command
@@ -245,3 +247,5 @@ main.add_command(restore_command)
 main.add_command(recover_command)
 main.add_command(assets_command)
 main.add_command(rules_command)
+main.add_command(completion_command)
+with_examples(main)
