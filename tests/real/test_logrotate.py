@@ -162,6 +162,22 @@ def test_create_and_reopen_under_load(
     assert not needed(zope)
 
 
+@pytest.mark.parametrize("compress", ["compress", "compress\ndelaycompress"])
+def test_several_rotations_after_a_look_at_an_empty_log(
+    start: Callable[..., Zope], follow: Callable[[Zope], Followed], compress: str
+) -> None:
+    zope = start(f"create\n{compress}\nsignal", "reopens")
+    followed = follow(zope)
+    zope.order("go")
+    for _ in range(3):
+        eventually(lambda: zope.wrote(20))
+        zope.rotate()
+    eventually(lambda: zope.wrote(20))
+    written = zope.order("stop")
+    assert followed.look() == list(range(1, written + 1))
+    assert followed.resets() == {}
+
+
 @pytest.mark.parametrize("compress", ["nocompress", "compress"])
 @pytest.mark.parametrize("down", [False, True])
 def test_copytruncate(

@@ -27,7 +27,8 @@ RESETS = Metric(
     "Times lines of the log may have gone uncounted: copytruncate (those written while it was "
     "copied), truncated without a copy or replaced while not watched (those since the last look), "
     "unreadable (the rest of a rotated file), unordered (rotated files that nothing tells from "
-    "older ones), state (what was kept of earlier runs is lost).",
+    "older ones), missed (rotated files that were removed before they were read, or are compressed "
+    "otherwise than by gzip, bzip2 or xz), state (what was kept of earlier runs is lost).",
     (*_LABELS, "reason"),
 )
 OLDEST_LINE = Metric(

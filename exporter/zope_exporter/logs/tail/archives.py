@@ -47,6 +47,11 @@ class Archive:
     identity: Identity
     modified: int = field(compare=False)
 
+    @property
+    def may_be_another_log(self) -> bool:
+        """Whether a log that is still written, such as Z4-2.log, may have such a name."""
+        return self.family.endswith("within") and _plain(self.path) is None
+
     def is_of_second(self, time: int) -> bool:
         """Whether it is of the same second as a time, and no more than that is known."""
         return self.modified % _SECOND == 0 and self.modified == time // _SECOND * _SECOND
@@ -61,7 +66,13 @@ def archives(paths: Collection[str]) -> list[Archive]:
     found = {path: archive for path in paths for archive in _named(path)}
     found |= {archive.path: archive for path in paths for archive in _beside(path)}
     # A compressed file is there beside the plain one as long as it is being written.
-    return [each for path, each in found.items() if _plain(path) not in found or path in paths]
+    there = [each for path, each in found.items() if _plain(path) not in found or path in paths]
+    # In a directory that a symbolic link leads to each file has two paths, and is one all the same.
+    return list({each.identity: each for each in sorted(there, key=_is_of_family)}.values())
+
+
+def _is_of_family(archive: Archive) -> bool:
+    return bool(archive.family)
 
 
 def _named(path: str) -> Iterator[Archive]:

@@ -45,6 +45,10 @@ class LogUnreadableError(LogError):
     """The operating system does not let us read the file."""
 
 
+class CompressionUnknownError(LogError):
+    """The file is compressed in a way that is not read here."""
+
+
 class ContentChangedError(LogError):
     """The file no longer holds what has been read of it: it was truncated or written anew."""
 
@@ -193,11 +197,15 @@ _KINDS = (
     _Kind(".bz2", b"BZh", _bzip2),
     _Kind(".xz", b"\xfd7zXZ\0", _xz),
 )
-SUFFIXES = tuple(kind.suffix for kind in _KINDS)
+_NOT_READ = (".zst", ".lz4", ".lz", ".lzo", ".lzma", ".Z", ".br", ".zip", ".7z")
+SUFFIXES = (*(kind.suffix for kind in _KINDS), *_NOT_READ)
 
 
 def open_log(path: str | os.PathLike[str]) -> LogFile:
-    """Open a log or a rotated file of it. Raises OSError, NotALogError."""
+    """Open a log or a rotated file of it.
+
+    Raises OSError, NotALogError, CompressionUnknownError.
+    """
     try:
         with opened(Path(path)) as descriptor:
             raw = FileIO(os.dup(descriptor))
@@ -221,6 +229,10 @@ def _of_kind(path: str, identity: Identity, raw: FileIO) -> LogFile:
                 return CompressedLog(path, identity, raw, kind.decompress(raw))
             except ImportError as error:
                 raise OSError(f"{path} needs a Python that reads {kind.suffix}: {error}") from error
+    if path.endswith(_NOT_READ):
+        raise CompressionUnknownError(
+            f"{path} cannot be read: have it compressed by gzip, bzip2 or xz"
+        )
     return LogFile(path, identity, raw)
 
 

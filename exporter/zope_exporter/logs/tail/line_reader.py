@@ -47,7 +47,8 @@ class Position:
     def holds(self, file: LogFile) -> bool:
         """Tell whether a file still has, or again has, what was read. Raises OSError."""
         if not self.seen:
-            return file.identity == self.identity
+            # Nobody compresses a file in place: the inode is used again.
+            return file.growing and file.identity == self.identity
         length = min(SAMPLE, self.seen)
         # The tail of a compressed file costs all that is before it.
         return _digest_at(file, 0, length) == self.head and (

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal, get_args
 
 from zope_exporter.system.foreign_root import real_path
 
@@ -13,21 +12,11 @@ from .archives import SeenArchives
 from .file import Identity, LogFile, LogMissingError, first_bytes, open_log
 from .line_reader import LONGEST_LINE, SAMPLE, LineReader, Position, beginning, end, from_json
 from .lines import JSON
+from .loss_reasons import Reason
 from .rotation import Found, find, find_again, history
 
 GRACE = 60.0
 _REMEMBERED = 8
-
-# Why lines of a log may have gone uncounted.
-# - copytruncate: what was written while the log was being copied and truncated
-# - truncated: what was written after the last look, as no copy of the file was found
-# - replaced: the same, as neither the file nor a rotated one is there after a restart
-# - unreadable: the rest of a rotated file
-# - unordered: rotated files of which nobody can know whether they were written before or after what
-#   was read; they are taken for older
-# - state: everything since the last look of an earlier run, or what that run had counted
-Reason = Literal["copytruncate", "truncated", "replaced", "unreadable", "unordered", "state"]
-REASONS: tuple[Reason, ...] = get_args(Reason)
 
 
 class RotationTracker:
@@ -166,7 +155,10 @@ class RotationTracker:
         elif self._sought is not None:
             self._resume(self._sought, file)
         elif file is not None and self.current is None:
-            self._read([self._start(file)])
+            found = self._rotated(self._past[-1], file) if self._past else Found()
+            if found.file is not None:
+                found.file.close()
+            self._read_in_order([], found, file)
         elif file is not None and self.current is not None:
             self._continue(self.current, file)
         self._first_sight = False
@@ -179,7 +171,9 @@ class RotationTracker:
             if not current.holds():
                 self.truncated(current)
             return
-        found = self._rotated(current.position, file)
+        with suppress(OSError):
+            current.begin()  # what was empty at the last look is known by what it has now
+        found = self._rotated(current.position, file, current.file)
         if not found.renamed and current.position.seen and current.position.holds(file):
             # Copied and put in its place, as editors do: the old file has nothing more to say.
             found.close()
@@ -196,11 +190,13 @@ class RotationTracker:
     def _resume(self, position: Position, file: LogFile | None) -> None:
         """Find the file again that an earlier run, or a look before an error, had come to."""
         same_inode = file is not None and file.identity == position.identity
-        if file is not None and same_inode and position.holds(file):
+        if file is not None and same_inode and position.seen and position.holds(file):
             self.current, self._sought = self._reader(file, position), None
             return
         found = self._rotated(position, file)
-        if file is not None and not found.renamed and position.holds(file):
+        # Of a file that was empty the inode is known, which may be another's by now.
+        doubtful = not position.seen and (found.newer or found.missed)
+        if file is not None and not found.renamed and not doubtful and position.holds(file):
             found.close()
             self.current, self._sought = self._reader(file, position), None
             return
@@ -223,6 +219,8 @@ class RotationTracker:
             self._see_history()
         if found.unordered:
             self._lost("unordered")
+        if found.missed:
+            self._lost("missed")
         files = [*found.newer, *([last] if last else [])]
         self._read([*first, *map(self._start, files)])
 
@@ -266,10 +264,13 @@ class RotationTracker:
             else:
                 self._lost("replaced")
 
-    def _rotated(self, position: Position, current: LogFile | None) -> Found:
+    def _rotated(
+        self, position: Position, current: LogFile | None, held: LogFile | None = None
+    ) -> Found:
         for reader in self.older:  # as they are by now: they may get other names and inodes
             self._see(reader.file)
-        found = find(position, {*self._paths(), position.path}, self._taken(current), self._seen)
+        paths, taken = {*self._paths(), position.path}, self._taken(current)
+        found = find(position, paths, taken, self._seen, held)
         if found.file is not None and not position.seen and self._known(found.file):
             # An empty file has gone, and its inode is that of one that was read before.
             found.close()

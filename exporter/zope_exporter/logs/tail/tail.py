@@ -15,7 +15,8 @@ from .file import (
 )
 from .line_reader import LineReader
 from .lines import JSON, LineCounter
-from .rotation_tracker import REASONS, Reason, RotationTracker
+from .loss_reasons import REASONS, Reason
+from .rotation_tracker import RotationTracker
 
 LOOK_BYTES = 8 << 20
 MISSING_PATIENCE = 10.0
