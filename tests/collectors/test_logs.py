@@ -95,7 +95,7 @@ def test_logs_fail_one_by_one(path: Path, watch: Callable[..., Site]) -> None:
         for sample in scrape.samples
         if sample.metric.name == "zope_log_resets_total" and "instance-event" in sample.labels
     ]
-    assert [sample.value for sample in resets] == [0] * 6
+    assert [sample.value for sample in resets] == [0] * 7
     assert by_name(scrape)["size_bytes"] == 0
 
 
