@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +24,8 @@ from zope_exporter.discovery.inventory import Database, Process, Service
 from zope_exporter.maintenance.actions.databases import site_databases
 from zope_exporter.maintenance.jobs.report import ActionError, RefusedError
 from zope_exporter.maintenance.pack.choose_engine import choose
+from zope_exporter.maintenance.pack.plan import about_pack
+from zope_exporter.maintenance.pack.preconditions import refusals
 from zope_exporter.maintenance.pack.relstorage_engine import RelStorageEngine
 from zope_exporter.maintenance.pack.run import pack
 from zope_exporter.maintenance.pack.target import PackResult, PackTarget
@@ -73,7 +76,14 @@ def test_through_the_agent(any_agent: Environment, start_zope: StartZope, tmp_pa
     make_garbage(zope)
     target = target_of(zope.zope_conf, tmp_path)
     report = Remembered()
-    check_packed(zope, pack(target, AT_ONCE, report), "the agent in Zope")
+    answers = about_pack(target.storage, target.engine, AT_ONCE, time.time())
+    told = {each.name: each for each in answers}
+    assert [*refusals(target.storage, AT_ONCE, time.time())] == []
+    result = pack(target, AT_ONCE, report)
+    check_packed(zope, result, "the agent in Zope")
+    assert told["way"].facts["engine"] == result.engine
+    assert told["room"].facts["kept_as_old_bytes"] == result.after.old
+    assert told["room"].facts["written_bytes"] >= (result.after.data or 0)
     assert report.stages[1][0] == "packing through the agent in Zope"
 
 

@@ -31,11 +31,13 @@ def plan() -> None:
 
 @click.command("pack", epilog=EXITS)
 @click.argument("site", required=False)
-@click.argument("database", required=False)
+@click.argument("named", metavar="[DATABASE]", required=False)
+@click.option("--database", help="The same, as the other commands have it.")
 @json_flag("Print an object; sizes in bytes.")
 @config_flag
 def plan_pack_command(
     site: str | None,
+    named: str | None,
     database: str | None,
     as_json: bool,
     config_file: Path | None,
@@ -55,7 +57,7 @@ def plan_pack_command(
 
     set_up_logging("error", "logfmt")  # what is to be said is printed
     with exit_on_user_error(), catalog_to_look_at(config_file, pack_days) as catalog:
-        [task] = meant(catalog, PACK, site, database)
+        [task] = meant(catalog, PACK, site, database or named)
         try:
             with shown(quiet=True) as report:
                 found = catalog.plan_pack(task, report)

@@ -135,7 +135,10 @@ def about_use(found: Holders, data_fs: Path, refusals: Sequence[RefusedError]) -
     """Say who has a Data.fs open; all have to be stopped."""
     texts = [each.reason for each in refusals] or [f"no process that is seen has {data_fs} open"]
     if found.hidden:
-        texts.append(f"{found.hidden} processes of other users may not be inspected")
+        texts.append(
+            f"{found.hidden} processes of other users may not be inspected, so that the restore"
+            " asks for root or --go-by-the-lock"
+        )
     texts.append("Zope and ZEO have to be stopped from before the restore until its end")
     facts = {"open_by": list(found.pids), "not_inspected": found.hidden}
     return Answer("meanwhile", "; ".join(texts), facts)
