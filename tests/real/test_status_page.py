@@ -35,7 +35,7 @@ def configuration(zope: ZopeInstance, top: Path) -> Path:
 def ask_for_a_backup(page: Page, token: str) -> None:
     page.get_by_role("button", name="backup…").click()
     page.get_by_label("Token").fill(token)
-    page.get_by_role("button", name="Confirm").click()
+    page.get_by_role("button", name="Backup", exact=True).click()
 
 
 def test_a_backup_is_asked_for_by_hand_and_proven(
@@ -58,7 +58,7 @@ def test_a_backup_is_asked_for_by_hand_and_proven(
             ask_for_a_backup(page, "a guess")
             expect(page.get_by_role("status")).to_have_text("This is not a valid token.")
             page.get_by_label("Token").fill(TOKEN)
-            page.get_by_role("button", name="Confirm").click()
+            page.get_by_role("button", name="Backup", exact=True).click()
             expect(page.get_by_role("status")).to_contain_text("Accepted")
             page.get_by_role("button", name="Close").click()
             expect(page.get_by_text("backup of main of shown")).to_be_visible()

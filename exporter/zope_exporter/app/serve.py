@@ -67,7 +67,7 @@ def serve_on(
                 *_api(exporter, tokens),
                 *runbook_routes(STYLE, Known(exporter.inventory, config.repositories, config_file)),
                 *documentation_routes(STYLE),
-                *_status_page(exporter, limits, telemetry_path),
+                *_status_page(exporter, config, limits, telemetry_path),
             ],
             is_ready=exporter.is_ready,
             scraped_as=exporter.alerting.scraped_as,
@@ -93,7 +93,9 @@ def _api(exporter: Exporter, tokens: TokenFile | None) -> list[Route]:
     ]
 
 
-def _status_page(exporter: Exporter, limits: Limits, telemetry_path: str) -> list[Route]:
+def _status_page(
+    exporter: Exporter, config: Config, limits: Limits, telemetry_path: str
+) -> list[Route]:
     if telemetry_path == "/":
         return []
     pages = {
@@ -103,7 +105,7 @@ def _status_page(exporter: Exporter, limits: Limits, telemetry_path: str) -> lis
         "Healthy": HEALTHY,
         "Ready": READY,
     }
-    page = StatusPage(pages)
+    page = StatusPage(pages | config.links, socket.gethostname(), RUNBOOKS)
     jobs, offered = exporter.runner.jobs, exporter.offered
     look = exporter.last_scrape
 

@@ -1,6 +1,7 @@
 """The page in a real browser, in every state, without a request to anywhere else."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -49,6 +50,7 @@ class Exporter:
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     later: float = 5.0
     coverage: Coverage | None = None
+    refusal: str = ""
 
     def view(self) -> PageView:
         offered = {
@@ -71,14 +73,15 @@ class Exporter:
             return PlainTextResponse("no\n", 401)
         body = await request.json()
         self.asked.append((request.path_params["action"], body))
-        if body["database"] == "refused":
-            return JSONResponse({"error": "cooldown"}, 409)
+        if self.refusal:
+            return JSONResponse({"error": self.refusal, "code": "cooldown"}, 409)
         self.jobs.insert(0, job(state="running"))
         return JSONResponse({"id": 8}, 202)
 
     @property
     def app(self) -> Starlette:
-        page = StatusPage({"Metrics": "/metrics", "Runbooks": "/runbooks"})
+        links = {"Metrics": "/metrics", "Runbooks": "/runbooks"}
+        page = StatusPage(links, "web1.example.org", "/runbooks")
         act = Route("/api/v1/actions/{action}", self.act, methods=["POST"])
         return Starlette(routes=[*routes(page, self.view, object), act])
 
@@ -144,7 +147,7 @@ def visit(browser: Browser, exporter: Exporter) -> Iterator[Open]:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_healthy(visit: Open, scheme: str) -> None:
     page = visit(color_scheme=scheme).page
-    expect(page).to_have_title("OK - zope-exporter")
+    expect(page).to_have_title("OK - web1.example.org - zope-exporter")
     expect(page.get_by_role("heading", name="intranet")).to_be_visible()
     expect(page.get_by_text("All that is watched of this site is OK.")).to_be_visible()
     expect(page.get_by_role("img", name="Requests in the last hour")).to_be_visible()
@@ -156,7 +159,7 @@ def test_healthy(visit: Open, scheme: str) -> None:
 def test_burning(exporter: Exporter, visit: Open) -> None:
     exporter.scrapes.append(burning(exporter.found))
     page = visit().page
-    expect(page).to_have_title("critical - zope-exporter")
+    expect(page).to_have_title("critical - web1.example.org - zope-exporter")
     expect(page.get_by_text("the file is damaged at 4711")).to_be_visible()
     expect(page.get_by_text("4 of 4 busy")).to_be_visible()
     picture(page, "burning")
@@ -205,7 +208,7 @@ def test_first_look_under_way(exporter: Exporter, visit: Open) -> None:
     exporter.scrapes = []
     page = visit().page
     expect(page.get_by_text("The first look at this host is under way.")).to_be_visible()
-    expect(page).to_have_title("unknown - zope-exporter")
+    expect(page).to_have_title("unknown - web1.example.org - zope-exporter")
 
 
 def test_a_job_is_asked_for_runs_and_ends(exporter: Exporter, visit: Open) -> None:
@@ -220,8 +223,9 @@ def test_a_job_is_asked_for_runs_and_ends(exporter: Exporter, visit: Open) -> No
     expect(dialog).to_contain_text("The last backup covers 1 min ago.")
     picture(page, "question")
     dialog.get_by_label("Token").fill(TOKEN)
-    dialog.get_by_role("button", name="Confirm").click()
+    dialog.get_by_role("button", name="Pack", exact=True).click()
     expect(dialog.get_by_role("status")).to_contain_text("Accepted")
+    expect(dialog.get_by_role("button", name="Pack", exact=True)).to_be_disabled()
     assert exporter.asked == [("pack", {"site": "intranet", "database": "main"})]
     dialog.get_by_role("button", name="Close").click()
     progress = page.get_by_role("progressbar", name="pack of main of intranet")
@@ -265,7 +269,7 @@ def test_hostile_names_everywhere(exporter: Exporter, visit: Open) -> None:
     expect(page.locator("#question")).to_have_text(f"Pack main{HOSTILE} of {HOSTILE}?")
     expect(page.locator("img, main script")).to_have_count(0)
     page.get_by_label("Token").fill(TOKEN)
-    page.get_by_role("button", name="Confirm").click()
+    page.get_by_role("button", name="Pack", exact=True).click()
     expect(page.get_by_role("status")).to_contain_text("Accepted")
     assert exporter.asked == [("pack", {"site": HOSTILE, "database": f"main{HOSTILE}"})]
     picture(page, "hostile")
@@ -325,7 +329,44 @@ def test_the_exporter_goes_away(exporter: Exporter, visit: Open) -> None:
     page.get_by_role("button", name="pack…").click()
     page.get_by_label("Token").fill(TOKEN)
     page.route("**/api/**", lambda route: route.abort())
-    page.get_by_role("button", name="Confirm").click()
+    page.get_by_role("button", name="Pack", exact=True).click()
     expect(page.get_by_role("status")).to_contain_text("The exporter does not answer")
     seen.complaints[:] = [text for text in seen.complaints if "ERR_FAILED" not in text]
     assert exporter.asked == []
+
+
+def test_a_refusal_is_in_words(exporter: Exporter, visit: Open) -> None:
+    exporter.refusal = "the last backup began 3 min ago"
+    page = visit().page
+    page.get_by_role("button", name="backup…").click()
+    page.get_by_label("Token").fill(TOKEN)
+    page.get_by_role("button", name="Backup", exact=True).click()
+    expect(page.get_by_role("status")).to_have_text("Refused: the last backup began 3 min ago.")
+    expect(page.get_by_role("button", name="Backup", exact=True)).to_be_enabled()
+
+
+def test_many_sites_can_be_narrowed_and_stay_so(exporter: Exporter, visit: Open) -> None:
+    found = [inventory(name).sites[0] for name in ("archive", "intranet", "shop")]
+    exporter.found = Inventory(tuple(found))
+    ill = burning(Inventory((found[1],)))
+    well = [healthy(Inventory((site,))) for site in (found[0], found[2])]
+    samples = [sample for each in (*well, ill) for sample in each.samples]
+    exporter.scrapes = [Scrape(samples, ill.failures)]
+    page = visit().page
+    headings = page.get_by_role("heading", level=2).filter(visible=True)
+    expect(headings).to_have_text(
+        [re.compile("intranet"), re.compile("archive"), re.compile("shop")]
+    )
+    page.get_by_label("Show only sites with").fill("SHO")
+    expect(headings).to_have_text([re.compile("shop")])
+    page.reload()
+    expect(headings).to_have_text([re.compile("shop")])
+    expect(page.get_by_role("navigation", name="Sites").get_by_role("link")).to_have_count(1)
+    picture(page, "narrowed")
+
+
+def test_paper_shows_no_buttons(visit: Open) -> None:
+    page = visit().page
+    page.emulate_media(media="print")
+    expect(page.get_by_role("button")).to_have_count(0)
+    expect(page.get_by_text("answers in 20 ms")).to_be_visible()

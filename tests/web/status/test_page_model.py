@@ -4,6 +4,8 @@ import re
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
+import pytest
+
 from tests.support.web.status import HOUR, NOW, burning, healthy, inventory, observed, without
 from zope_exporter.alerting.thresholds import read_limits
 from zope_exporter.checks.finding import Severity
@@ -222,3 +224,28 @@ def test_a_state_file_that_fails_costs_the_jobs_only() -> None:
 
 def test_a_look_that_is_old_says_so() -> None:
     assert page(healthy(inventory()), later=HOUR).age == HOUR
+
+
+@pytest.mark.parametrize(
+    ("scrapes", "said"),
+    [
+        (1, "does not answer correctly"),
+        (4, "does not answer correctly for 2 min"),
+        (130, "does not answer correctly for at least 1 h"),
+    ],
+)
+def test_since_when_it_is_so(scrapes: int, said: str) -> None:
+    found = inventory()
+    seen = [healthy(found)] * (scrapes < 100) + [burning(found)] * scrapes
+    view = compose(observed(found, seen), LIMITS, list, Offers, lambda: NOW)
+    [target] = view.sites[0].targets
+    assert target.text == said
+
+
+def test_ill_sites_come_first() -> None:
+    found = [inventory(name).sites[0] for name in ("a", "b")]
+    ill = burning(Inventory((found[1],)))
+    samples = [*healthy(Inventory((found[0],))).samples, *ill.samples]
+    seen = observed(Inventory(tuple(found)), [Scrape(samples, [])])
+    view = compose(seen, LIMITS, list, Offers, lambda: NOW)
+    assert [site.name for site in view.sites] == ["b", "a"]

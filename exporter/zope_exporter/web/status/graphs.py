@@ -23,7 +23,9 @@ DRAWN: tuple[Metric, ...] = (
     event.RECORDS,
     filestorage.SIZE,
     ping.DURATION,
+    ping.UP,
     process.RESIDENT,
+    process.UP,
     instance.BUSY,
     instance.RESPONSES,
 )

@@ -23,6 +23,7 @@ for (const button of document.querySelectorAll("button[data-action]")) {
     });
     document.getElementById("consider").replaceChildren(...considered);
     answer.textContent = "";
+    confirmButton.textContent = action;
     confirmButton.disabled = false;
     dialog.showModal();
   });
@@ -32,8 +33,9 @@ dialog.querySelector("form").addEventListener("submit", async (event) => {
   event.preventDefault();
   confirmButton.disabled = true;
   answer.textContent = "Asking…";
-  answer.textContent = await request(asked, token.value);
-  confirmButton.disabled = false;
+  const { accepted, text } = await request(asked, token.value);
+  answer.textContent = text;
+  confirmButton.disabled = accepted;
 });
 
 document.getElementById("close").addEventListener("click", () => dialog.close());
@@ -58,15 +60,50 @@ async function request({ action, site, database }, secret) {
       headers: { Authorization: `Bearer ${secret}`, "Content-Type": "application/json" },
       body: JSON.stringify({ site, database }),
     });
-    if (response.status === 202) return "Accepted. Close this to watch it.";
-    if (response.status === 401) return "This is not a valid token.";
-    return `Refused: ${(await response.text()).slice(0, 500)}`;
+    if (response.status === 202) return { accepted: true, text: "Accepted. Close this to watch it." };
+    if (response.status === 401) return { text: "This is not a valid token." };
+    return { text: `Refused: ${reason(await response.text())}.` };
   } catch (error) {
-    return `The exporter does not answer: ${error.message}`;
+    return { text: `The exporter does not answer: ${error.message}` };
   }
+}
+
+// What stands between us and the exporter may refuse in other words than its own.
+function reason(body) {
+  try {
+    return String(JSON.parse(body).error).slice(0, 500);
+  } catch {
+    return body.slice(0, 500);
+  }
+}
+
+// The page reloads: what was typed is kept in its address, and nowhere else.
+const filter = document.getElementById("filter");
+if (filter) {
+  const field = filter.querySelector("input");
+  const address = new URL(location.href);
+  const apply = () => {
+    const wanted = field.value.trim().toLowerCase();
+    for (const section of document.querySelectorAll("section.site")) {
+      section.hidden = !section.dataset.name.toLowerCase().includes(wanted);
+    }
+    for (const item of document.querySelectorAll(".sites li")) {
+      item.hidden = !item.textContent.toLowerCase().includes(wanted);
+    }
+  };
+  filter.hidden = false;
+  field.value = address.searchParams.get("filter") ?? "";
+  field.addEventListener("input", () => {
+    if (field.value) address.searchParams.set("filter", field.value);
+    else address.searchParams.delete("filter");
+    history.replaceState(null, "", address);
+    apply();
+  });
+  apply();
 }
 
 const pause = Number(document.body.dataset.reload) * 1000;
 setInterval(() => {
-  if (!dialog.open) location.reload();
+  const typing = document.activeElement?.matches("#filter input");
+  if (!dialog.open && !typing) location.reload();
 }, pause);

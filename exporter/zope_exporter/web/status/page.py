@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -50,10 +51,15 @@ def anchor(site: str) -> str:
 
 
 class StatusPage:
-    """Renders views; `links` are the pages to go to from there, by name."""
+    """Renders views; `links` are the pages to go to from there, by name, `host` is in the title.
 
-    def __init__(self, links: dict[str, str]) -> None:
+    `runbooks` is where the runbooks are.
+    """
+
+    def __init__(self, links: dict[str, str], host: str = "", runbooks: str = "") -> None:
         self._links = links
+        self._host = host
+        self._runbooks = runbooks
 
     @cached_property
     def _template(self) -> "Template":
@@ -76,8 +82,11 @@ class StatusPage:
             words=WORDS,
             states=CELLS,
             links=self._links,
+            host=self._host,
+            runbooks=self._runbooks,
             duration=duration,
             anchor=anchor,
+            asking_for=lambda site: urlencode({"site": encodable(site)}),
             stale=STALE_SECONDS,
             style=STYLE,
             script=SCRIPT,

@@ -25,6 +25,7 @@ from zope_exporter.system.state import StateError
 
 from .databases import Databases
 from .graphs import errors, recent_rate, site_graphs, zope_graphs
+from .history import STEP_SECONDS, Course
 from .last_scrape import LastScrape, Observation
 from .view import (
     Fact,
@@ -77,11 +78,12 @@ def compose(
         findings += judge_each_failing(site.name, scrape.values, rate, limits)
         findings += judge_probe(site, scrape.values)
     composer = _Composer(observation, limits, last_scrape, findings, sources, offered())
-    sites = tuple(composer.site(site) for site in observation.inventory.sites)
+    sites = (composer.site(site) for site in observation.inventory.sites)
+    worst_first = tuple(sorted(sites, key=lambda view: -view.severity))
     names = {site.name for site in observation.inventory.sites}
     remarks = tuple(f for f in findings if f.site not in names and f.severity)
     worst = max((finding.severity for finding in findings), default=Severity.OK)
-    return PageView(worst, max(0.0, now - observation.time), sites, remarks, shown, problem)
+    return PageView(worst, max(0.0, now - observation.time), worst_first, remarks, shown, problem)
 
 
 def _jobs(jobs: Jobs, now: float) -> tuple[tuple[JobView, ...], str]:
@@ -160,7 +162,8 @@ class _Composer:
 
     def _zope(self, site: str, service: Service) -> ZopeView:
         up = self._values.get(process.UP, site, service.name)
-        facts = [Fact("Process", "runs") if up else _not_running(up)]
+        down = self._history.course(process.UP, (site, service.name))
+        facts = [Fact("Process", "runs") if up else _not_running(up, down)]
         started = self._values.get(process.START_TIME, site, service.name)
         memory = self._values.get(process.RESIDENT, site, service.name)
         if started is not None:
@@ -201,7 +204,8 @@ class _Composer:
             slow = is_slow(site, target.name, self._values, self._limits)
             severity = Severity.WARNING if slow else Severity.OK
             return Fact(target.name, f"answers in {seconds * 1000:.0f} ms", severity)
-        return Fact(target.name, "does not answer correctly", Severity.CRITICAL)
+        since = _since(self._history.course(ping.UP, (site, target.name)))
+        return Fact(target.name, f"does not answer correctly{since}", Severity.CRITICAL)
 
 
 def _grouped(items: Iterable[Item], key: Callable[[Item], Key]) -> dict[Key, list[Item]]:
@@ -211,7 +215,17 @@ def _grouped(items: Iterable[Item], key: Callable[[Item], Key]) -> dict[Key, lis
     return groups
 
 
-def _not_running(up: float | None) -> Fact:
+def _since(course: Course) -> str:
+    """Since when something has been 0, as far back as was looked; empty if it only began."""
+    steps = 0
+    for value in reversed(course):
+        if value:
+            return f" for {duration(steps * STEP_SECONDS)}" if steps > 1 else ""
+        steps = steps + 1 if value == 0 or steps else 0
+    return f" for at least {duration(steps * STEP_SECONDS)}" if steps > 1 else ""
+
+
+def _not_running(up: float | None, course: Course) -> Fact:
     if up is None:
         return Fact("Process", "unknown", Severity.UNKNOWN)
-    return Fact("Process", "does not run", Severity.CRITICAL)
+    return Fact("Process", f"does not run{_since(course)}", Severity.CRITICAL)
