@@ -38,7 +38,9 @@ def _access_format(text: str) -> str:
     try:
         AccessCounter(text)
     except ValueError as error:
-        raise wrong(str(error), "as in Apache's LogFormat or Paste's translogger") from None
+        raise wrong(
+            str(error), "as in Apache's LogFormat, nginx, gunicorn or Paste's translogger"
+        ) from None
     return text
 
 
@@ -56,8 +58,8 @@ class AccessLogConfig(Section):
     path: FilePath
     """The file."""
     format: Annotated[str, AfterValidator(_access_format)] | None = None
-    """Apache's LogFormat, the format of Paste's translogger, or `haproxy`, if it is neither the
-    common or combined format nor one of Zope's."""
+    """Apache's LogFormat, the format of nginx, gunicorn or Paste's translogger, or `haproxy`, if it
+    is neither the common or combined format nor one of Zope's; or if it has durations."""
 
 
 class EventLogConfig(Section):

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zope_exporter.logs.access.apache_format import ApacheFormat
+from zope_exporter.logs.access.durations import Durations
 from zope_exporter.logs.access.requests import RequestCounts
 
 DATE = "[22/Nov/2026:10:37:52 +0000]"
@@ -14,9 +15,11 @@ LINE = f'{DATE} 192.0.2.1 "GET /?a=\\"b\\" HTTP/1.1" 200 17 1234 "-"'.encode()
 
 
 def counted(form: str, *lines: bytes) -> RequestCounts:
+    """All but the durations, which have tests of their own."""
     counts = RequestCounts()
     for line in lines:
         counts.add(ApacheFormat(form).read_line(line))
+    counts.durations = Durations()
     return counts
 
 

@@ -16,6 +16,7 @@ from tests.logs.access.test_counter import values
 from tests.support.logs.access_logs import hostile_lines, zope_lines
 from tests.support.logs.wrapped import WHOLE_LINES, Wrap, cut
 from zope_exporter.logs.access.counter import REQUESTS, RESPONSE_BYTES, AccessCounter
+from zope_exporter.logs.access.durations import DURATION
 from zope_exporter.logs.tail.lines import UNPARSED_LINES
 from zope_exporter.metrics.metric import Metric
 
@@ -37,7 +38,11 @@ NO_SERVER = (
 # A mere time may be the beginning of a line in a format that is given.
 CLEAR = {name: wrap for name, wrap in WHOLE_LINES.items() if name != "docker logs --timestamps"}
 NO_ANSWER = HAPROXY.replace(b" 200 2750 ", b" -1 0 ")
-HAPROXY_VALUES = {REQUESTS: {("GET", "200"): 1, ("POST", "503"): 1}, RESPONSE_BYTES: {(): 2962}}
+HAPROXY_VALUES = {
+    REQUESTS: {("GET", "200"): 1, ("POST", "503"): 1},
+    RESPONSE_BYTES: {(): 2962},
+    DURATION: {(): 1},  # of the one that was answered
+}
 
 
 def counted(text: bytes, form: str | None = None, shared: bool = False) -> Values:

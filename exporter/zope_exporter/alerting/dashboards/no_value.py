@@ -7,6 +7,7 @@ NO_DATA = "no data"
 
 _AGENT = "needs the agent"
 _LOG = "needs a log that is read"
+_DURATIONS = "needs the agent, or an access log with durations"
 _REQUESTS = "needs the agent, or an access log with the errors in it"
 
 # Each says what is needed and not what is the case: without the exporter there is no data either.
@@ -21,6 +22,7 @@ _TEXTS = {
     "zope_connection": _AGENT,
     "zope_event_log_": "needs the agent, or a log that is read",
     "zope_http_connection": _AGENT,
+    "zope_http_request_duration": _DURATIONS,
     "zope_http_re": "needs the agent, or a log that is read",
     "zope_instance_": _AGENT,
     "zope_log_": _LOG,
@@ -29,6 +31,7 @@ _TEXTS = {
     "zope_ping_": "needs an address to probe",
     "zope_process_memory_limit_": "needs a memory limit",
     "zope_request": _AGENT,
+    "zope_request_duration": _DURATIONS,
     "zope_syslog_": "needs syslog",
     "zope_watchdog_": "needs a watchdog",
     "zope_webhook_": "needs Alertmanager",

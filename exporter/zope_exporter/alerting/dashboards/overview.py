@@ -10,11 +10,11 @@ from .field_config import BYTES, PER_SECOND, RED, REQUESTS, SECONDS, UP, rising
 from .panels import Panel, Query, events, heat, series, series_of, stat
 from .queries import (
     INTERVAL,
-    RATE,
     SITE,
     Metrics,
     answers,
     busy_ratio,
+    durations,
     failure_ratio,
     latency,
     requests,
@@ -84,7 +84,6 @@ def _none_can_tell(m: Metrics) -> str:
 
 def _visitors(m: Metrics) -> tuple[Panel, ...]:
     quantiles = [Query(latency(m, q), f"{{{{instance}}}} {q:.0%}") for q in (0.5, 0.95, 0.99)]
-    buckets = m.buckets("zope_request_duration_seconds")
     return (
         series(
             "Answers by status code",
@@ -97,7 +96,7 @@ def _visitors(m: Metrics) -> tuple[Panel, ...]:
         heat(
             "Time to answer, of all requests",
             m.help("zope_request_duration_seconds"),
-            f"sum by (le) (increase({buckets}[{RATE}]))",
+            f"sum by (le) ({durations(m, 'increase')})",
         ),
     )
 

@@ -152,10 +152,18 @@ def failure_ratio(m: Metrics, by: str = SITE, window: str = RATE) -> str:
     return f"{failures(m, by, window)} / ({requests(m, by, window)} > 0)"
 
 
-def latency(m: Metrics, quantile: float, by: str = SITE) -> str:
+def latency(m: Metrics, quantile: float) -> str:
     """Return a quantile of the time requests took, in seconds."""
-    buckets = m.buckets("zope_request_duration_seconds")
-    return f"histogram_quantile({quantile}, sum by (le, {by}) (rate({buckets}[{RATE}])))"
+    return f"histogram_quantile({quantile}, {durations(m, 'rate')})"
+
+
+def durations(m: Metrics, function: str) -> str:
+    """Return what the buckets of durations grow by: the agent's, or else those of access logs."""
+    agent, logged = (
+        f"sum by (le, {SITE}) ({function}({m.buckets(name)}[{RATE}]))"
+        for name in ("zope_request_duration_seconds", "zope_http_request_duration_seconds")
+    )
+    return f"({agent} or on ({SITE}) {logged})"
 
 
 def busy_ratio(m: Metrics, by: str = f"{SITE}, zope") -> str:

@@ -13,12 +13,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .durations import Duration
 from .requests import CODES, Request, RequestCounts, make_request
 
 Words = NDArray[np.uint64]
 Positions = NDArray[np.intp]
 Choice = NDArray[np.bool_]
 Reader = Callable[[bytes], Request | None]
+RestReader = Callable[[bytes], Duration | None]
 _QUOTE, _NEWLINE, _BACKSLASH = b'"\n\\'
 _COMMON_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
 _STRIP = 128 * 1024
@@ -71,10 +73,16 @@ class _Lines(NamedTuple):
     closing: Positions
 
 
-def count(block: bytes, counts: RequestCounts, read: Reader | None = None) -> None:
+def count(
+    block: bytes,
+    counts: RequestCounts,
+    read: Reader | None = None,
+    read_rest: RestReader | None = None,
+) -> None:
     """Add what the lines of `block`, each ending in a newline, tell to `counts`.
 
-    Lines that are not plain are given to `read`, `read_line` by default.
+    Lines that are not plain are given to `read`, `read_line` by default; of the others what comes
+    from their second quote on to `read_rest`, if the format has durations there.
     """
     read = read or read_line
     start = 0
@@ -82,16 +90,22 @@ def count(block: bytes, counts: RequestCounts, read: Reader | None = None) -> No
         end = start + _PIECE
         if end < len(block):
             end = block.rfind(b"\n", start, end) + 1 or block.index(b"\n", end) + 1
-        _count(memoryview(block)[start:end], counts, read)
+        _count(memoryview(block)[start:end], counts, read, read_rest)
         start = end
 
 
-def _count(block: memoryview, counts: RequestCounts, read: Reader) -> None:
+def _count(
+    block: memoryview, counts: RequestCounts, read: Reader, read_rest: RestReader | None
+) -> None:
     lines, others = _find_lines(block)
     counts.unparsed += others
     plain = _count_plain(block, lines, counts)
     for line in np.flatnonzero(~plain):
         counts.add(read(bytes(block[lines.begin[line] : lines.end[line]])))
+    if read_rest is not None:
+        closing, end = lines.closing[plain].tolist(), lines.end[plain].tolist()
+        for start, stop in zip(closing, end, strict=True):
+            counts.durations.add(read_rest(bytes(block[start:stop])))
 
 
 def _find_lines(block: memoryview) -> tuple[_Lines, int]:

@@ -1,7 +1,7 @@
 """Counts the requests of an access log by method and status code, and the bytes of the answers."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from zope_exporter.logs.tail.lines import JSON, UNPARSED_LINES
 from zope_exporter.metrics.metric import Metric, Sample
 
+from .durations import DURATION, from_json
 from .other_lines import Reader, read_known, read_line
-from .requests import CODES, METHODS, OTHER, RequestCounts
+from .requests import CODES, METHODS, OTHER, Request, RequestCounts
 
 if TYPE_CHECKING:
     from .apache_format import ApacheFormat
@@ -43,16 +44,25 @@ EXPECTED = tuple(
 class AccessCounter:
     """A LineCounter for Common Log Format, combined format and what Paste and Zope 2 make of them.
 
-    Any other format is given as a string of Apache's LogFormat, as one of Paste's translogger, or
-    as `haproxy`; raises ValueError, with the reason, if that is not understood. The other lines of
-    a `shared` file are records of the event log.
+    Any other format is given as a string of Apache's LogFormat, as one of Paste's translogger, of
+    gunicorn or nginx, or as `haproxy`; raises ValueError, with the reason, if that is not
+    understood. The other lines of a `shared` file are records of the event log.
     """
 
     def __init__(self, format: str | None = None, shared: bool = False) -> None:  # noqa: A002
-        self._feed, self._has_size = _reader(format)
+        self._feed, self._has_size, self._has_duration = _reader(format)
         self._shared = shared
         self._counts = RequestCounts()
-        self.metrics = (REQUESTS, *[RESPONSE_BYTES] * self._has_size, UNPARSED_LINES)
+
+    @property
+    def metrics(self) -> Sequence[Metric]:
+        sized, timed = [RESPONSE_BYTES] * self._has_size, [DURATION] * self._tells_durations
+        return (REQUESTS, *sized, UNPARSED_LINES, *timed)
+
+    @property
+    def _tells_durations(self) -> bool:
+        """Whether the format has durations, or lines had them of which no format was told."""
+        return self._has_duration or self._counts.durations.seen > 0
 
     def feed(self, block: bytes) -> None:
         unparsed = self._counts.unparsed
@@ -70,6 +80,7 @@ class AccessCounter:
             },
             "response_bytes": self._counts.response_bytes,
             "unparsed": self._counts.unparsed,
+            "durations": self._counts.durations.save() if self._tells_durations else None,
         }
 
     def load(self, state: Mapping[str, JSON]) -> None:
@@ -80,6 +91,7 @@ class AccessCounter:
             Counter({_kind(name): _count(count) for name, count in requests.items()}),
             _count(state.get("response_bytes")),
             _count(state.get("unparsed")),
+            from_json(state.get("durations")),
         )
 
     def samples(self, site: str, log: str) -> Iterator[Sample]:
@@ -89,27 +101,48 @@ class AccessCounter:
         if self._has_size:
             yield RESPONSE_BYTES(self._counts.response_bytes, site=site, log=log)
         yield UNPARSED_LINES(self._counts.unparsed, site=site, log=log)
+        if self._tells_durations:
+            yield from self._counts.durations.samples(site, log)
 
 
-def _reader(text: str | None) -> tuple[_Feed, bool]:
-    """What counts the lines of a block of a format, and whether these have a size."""
+def _reader(text: str | None) -> tuple[_Feed, bool, bool]:
+    """What counts the lines of a block of a format; whether they have a size, and a duration."""
     # Imported where a log is followed: numpy takes 13 MB, which others need not pay.
     from . import clf, haproxy
 
     if text == HAPROXY:
-        return haproxy.count, True
+        return haproxy.count, True, True
     own = _own_format(text) if text else None
-    if own is None or own.is_common:
-        read: Reader = partial(read_known, read=clf.read_line)
-        return partial(clf.count, read=read), own is None or own.has_size
-    return partial(_count_each, partial(read_line, read=own.read_line)), own.has_size
+    if own is None:
+        return partial(clf.count, read=partial(read_known, read=clf.read_line)), True, False
+    if not own.is_common:
+        each = partial(_count_each, partial(read_line, read=own.read_line))
+        return each, own.has_size, own.has_duration
+    if not own.has_duration:
+        known = partial(read_known, read=clf.read_line)
+        return partial(clf.count, read=known), own.has_size, False
+    known = partial(read_known, read=partial(_read_timed, clf.read_line, own.read_line))
+    if own.read_rest is None:
+        return partial(_count_each, known), own.has_size, True
+    return partial(clf.count, read=known, read_rest=own.read_rest), own.has_size, True
 
 
 def _own_format(text: str) -> "ApacheFormat | TransloggerFormat":
     from .apache_format import ApacheFormat
+    from .other_servers import as_apache
     from .translogger import TransloggerFormat, is_of_translogger
 
-    return TransloggerFormat(text) if is_of_translogger(text) else ApacheFormat(text)
+    translated = as_apache(text)
+    if translated is None and is_of_translogger(text):
+        return TransloggerFormat(text)
+    return ApacheFormat(translated or text)
+
+
+def _read_timed(read: Reader, read_own: Reader, line: bytes) -> Request | None:
+    """Read a line as without its duration, so that this costs no request where it does not fit."""
+    request = read(line)
+    own = read_own(line) if request else None
+    return request and request._replace(duration=own.duration if own else None)
 
 
 def _count_each(read: Reader, block: bytes, counts: RequestCounts) -> None:

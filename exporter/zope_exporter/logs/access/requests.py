@@ -4,6 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from .durations import Duration, Durations
+
 METHODS = frozenset(
     {
         *("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"),
@@ -21,6 +23,7 @@ class Request(NamedTuple):
     method: str
     code: int
     size: int
+    duration: Duration | None = None
 
 
 @dataclass
@@ -30,6 +33,7 @@ class RequestCounts:
     requests: Counter[tuple[str, int]] = field(default_factory=Counter)
     response_bytes: int = 0
     unparsed: int = 0
+    durations: Durations = field(default_factory=Durations)
 
     def add(self, request: Request | None) -> None:
         if request is None:
@@ -37,6 +41,7 @@ class RequestCounts:
         else:
             self.requests[request.method, request.code] += 1
             self.response_bytes += request.size
+            self.durations.add(request.duration)
 
 
 def make_request(method: bytes, code: bytes, size: bytes) -> Request | None:

@@ -43,6 +43,7 @@ class TransloggerFormat:
                 raise ValueError(f"log format {format!r} has no %({needed})s: add it")
         self.is_common = _COMMON.fullmatch(format) is not None
         self.has_size = "bytes" in fields
+        self.has_duration, self.read_rest = False, None
         # Groups are counted from 1; of a field that is there twice the first one counts.
         self._groups = [fields.index(name) + 1 for name in _COUNTED if name in fields]
         options = re2.Options()
