@@ -106,7 +106,7 @@ def test_a_pack_is_tried_and_keeps_the_days_it_is_told(host: Host) -> None:
     assert dry.returncode == 0, dry.stderr
     assert "it would be packed through the file" in dry.stderr
     assert "what it would free is not known: no exporter has counted" in dry.stderr
-    found = re.search(r"replaced or deleted before (\S+) would go", dry.stderr)
+    found = re.search(r"no undo is lost: all is later than (\S+)", dry.stderr)
     assert found
     kept = datetime.now(timezone.utc) - datetime.fromisoformat(found[1])
     assert timedelta(days=1) <= kept <= timedelta(days=1, minutes=10)

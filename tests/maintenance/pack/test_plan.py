@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.databases.datafs import storage_at
 from tests.support.databases.packing import make_database, storage_of
+from tests.support.databases.written import Writer
 from zope_exporter.maintenance.pack.choose_engine import choose
 from zope_exporter.maintenance.pack.plan import DAY, about_pack, freed_text
 from zope_exporter.maintenance.pack.preconditions import refusals
@@ -46,15 +48,21 @@ def test_what_is_freed(garbage: Garbage | None, days: float, said: str) -> None:
     assert freed_text(garbage, 3e6, days) == said
 
 
-@pytest.mark.parametrize(("packed", "lost"), [(2.0, True), (0.5, False)])
-def test_no_undo_is_lost_where_the_last_pack_went_further(
-    tmp_path: Path, packed: float, lost: bool
+@pytest.mark.parametrize(
+    ("made", "packed", "lost"),
+    [(3.0, 2.0, True), (3.0, 0.5, False), (3.0, 0.0, True), (0.5, 0.0, False), (3.0, None, None)],
+    ids=["older", "packed further", "never packed", "all is young", "nobody has counted"],
+)
+def test_undo_is_lost_where_something_old_is_left_to_undo(
+    tmp_path: Path, made: float, packed: float | None, lost: bool | None
 ) -> None:
-    make_database(tmp_path / "Data.fs", revisions=1)
-    garbage = Garbage(0, 0, packed=tid_at(NOW - packed * DAY))
+    with storage_at(tmp_path / "Data.fs") as storage:
+        Writer(storage).commit(NOW - made * DAY, "/", "", [b"data"])
+    up_to = tid_at(NOW - packed * DAY) if packed else 0
+    garbage = None if packed is None else Garbage(0, 0, packed=up_to)
     undo = answers(tmp_path / "Data.fs", PackSettings(days=1, garbage=garbage))["undo"]
     assert undo.facts["lost"] is lost
-    assert undo.text.startswith("no undo is lost") is not lost
+    assert undo.text.startswith("no undo is lost") is (lost is False)
 
 
 def test_the_room_at_the_end_is_what_the_copy_leaves(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from zope_exporter.storage.filestorage.datafile import FileStorageError, status
 from zope_exporter.storage.filestorage.format import time_of
 from zope_exporter.system.humanize import size
 
-from .preconditions import PackRoom, room_for
+from .preconditions import PackRoom, first_tid, room_for
 from .target import Garbage, PackEngine, PackSettings
 
 DAY = 86400.0
@@ -21,7 +21,7 @@ def about_pack(
     """Yield what a pack of a database is known to do; `engine` is None where nobody can pack it."""
     yield _by(engine)
     yield _frees(storage, settings)
-    yield _undo(settings, now)
+    yield _undo(storage, settings, now)
     yield _room(storage, settings)
     meanwhile = engine.meanwhile if engine else None
     yield Answer("meanwhile", meanwhile or "unknown: nobody can pack it", {"site": meanwhile})
@@ -64,18 +64,32 @@ def freed_text(garbage: Garbage | None, used: float | None, days: float) -> str:
     )
 
 
-def _undo(settings: PackSettings, now: float) -> Answer:
-    before, packed = now - settings.days * DAY, settings.garbage and settings.garbage.packed
-    since = time_of(packed.to_bytes(8, "big")) if packed else None
-    text = undo_text(now, settings.days)
-    if since is not None and since >= before:
-        text = f"no undo is lost: the last pack went up to {moment(since)}, and kept less history"
-    elif since is not None:
-        text += f"; the last pack has taken what was done until {moment(since)}"
-    lost = since is None or since < before
+def _undo(storage: Storage | None, settings: PackSettings, now: float) -> Answer:
+    before, garbage = now - settings.days * DAY, settings.garbage
+    packed = _time(garbage.packed) if garbage else None
+    first, text = _first(storage), undo_text(now, settings.days)
+    lost = True if garbage and first is not None else None
+    if packed is not None and packed >= before:
+        lost = False
+        text = f"no undo is lost: the last pack went up to {moment(packed)}, and kept less history"
+    elif first is not None and first >= before:
+        lost = False
+        text = f"no undo is lost: all is later than {moment(before)}"
+    elif packed is not None:
+        text += f"; the last pack has taken what was done until {moment(packed)}"
     return Answer(
-        "undo", text, {"lost": lost, "lost_before": moment(before), "packed_until": moment(since)}
+        "undo", text, {"lost": lost, "lost_before": moment(before), "packed_until": moment(packed)}
     )
+
+
+def _first(storage: Storage | None) -> float | None:
+    with suppress(FileStorageError):
+        return _time(first_tid(storage.data_fs)) if storage else None
+    return None
+
+
+def _time(tid: int | None) -> float | None:
+    return time_of(tid.to_bytes(8, "big")) if tid else None
 
 
 def undo_text(now: float, days: float) -> str:

@@ -138,7 +138,7 @@ def _check_old(data_fs: Path) -> None:
         )
     if not stat.S_ISREG(found.st_mode) or found.st_size <= FIRST_TRANSACTION:
         return
-    end, first, last = _last_tid(old), _first_tid(data_fs), _last_tid(data_fs)
+    end, first, last = _last_tid(old), first_tid(data_fs), _last_tid(data_fs)
     if end is None:
         return
     remedy = f"move {old} away, to where nothing deletes it, and find out which of them is right"
@@ -150,7 +150,8 @@ def _check_old(data_fs: Path) -> None:
         raise RefusedError("old", reason, remedy)
 
 
-def _first_tid(data_fs: Path) -> int | None:
+def first_tid(data_fs: Path) -> int | None:
+    """Return the id of the first transaction, None without any. Raises FileStorageError."""
     with opened(data_fs) as descriptor:
         tid = os.pread(descriptor, TID, FIRST_TRANSACTION)
     return int.from_bytes(tid, "big") if len(tid) == TID else None
