@@ -25,7 +25,8 @@ from zope_exporter.collectors.coverage.sources import SOURCES
 from zope_exporter.discovery.inventory import Inventory
 from zope_exporter.maintenance.jobs.job import Job, Paths, State, Task
 from zope_exporter.metrics.registry import Scrape
-from zope_exporter.web.status.page import StatusPage, routes
+from zope_exporter.web.runbooks import Known, runbook_routes
+from zope_exporter.web.status.page import STYLE, StatusPage, routes
 from zope_exporter.web.status.page_model import compose
 from zope_exporter.web.status.view import Offers, PageView
 
@@ -83,7 +84,10 @@ class Exporter:
         links = {"Metrics": "/metrics", "Runbooks": "/runbooks"}
         page = StatusPage(links, "web1.example.org", "/runbooks")
         act = Route("/api/v1/actions/{action}", self.act, methods=["POST"])
-        return Starlette(routes=[*routes(page, self.view, object), act])
+        known = Known(lambda: self.found)
+        return Starlette(
+            routes=[*routes(page, self.view, object), *runbook_routes(STYLE, known), act]
+        )
 
 
 def job(state: State) -> Job:
@@ -370,3 +374,17 @@ def test_paper_shows_no_buttons(visit: Open) -> None:
     page.emulate_media(media="print")
     expect(page.get_by_role("button")).to_have_count(0)
     expect(page.get_by_text("answers in 20 ms")).to_be_visible()
+
+
+def test_from_an_ill_site_to_its_runbook(exporter: Exporter, visit: Open) -> None:
+    exporter.scrapes.append(burning(exporter.found))
+    page = visit(viewport={"width": 320, "height": 640}).page
+    page.get_by_role("link", name="Runbooks with the paths of this site").click()
+    page.get_by_role("link", name="ZopeSiteDown", exact=True).click()
+    block = page.locator("pre").first
+    expect(block).to_contain_text("df -h /srv/zope/var")
+    block.focus()
+    expect(block).to_be_focused()
+    expect(page.get_by_label("Show the commands for")).to_have_value("intranet")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    picture(page, "runbook")
