@@ -35,10 +35,10 @@ COMMANDS = dict(commands(main))
 
 
 def test_every_command_has_an_example() -> None:
-    assert set(COMMANDS) <= set(EXAMPLES)
+    assert set(EXAMPLES) == set(COMMANDS)
 
 
-@pytest.mark.parametrize("name", sorted(set(COMMANDS) & set(EXAMPLES)))
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_has_words_that_the_command_takes(name: str) -> None:
     command = COMMANDS[name]
     flags = {option: flag for flag in command.params for option in flag.opts}
