@@ -64,6 +64,20 @@ def test_without_a_file_there_is_nothing_to_check(tmp_path: Path) -> None:
     assert zope_exporter(*both, state_dir=tmp_path).returncode == 2
 
 
+def test_a_file_that_is_named_goes_before_the_variable(tmp_path: Path) -> None:
+    path = tmp_path / "config.yml"
+    path.write_text("discover: false\n")
+    run = subprocess.run(
+        [sys.executable, "-m", "zope_exporter", "config", "check", path],
+        env={**environment(tmp_path), "ZOPE_EXPORTER_CONFIG": "missing.yml"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (run.returncode, run.stdout) == (0, f"{path}: can be used, names 0 sites\n"), run.stderr
+
+
 def test_show_prints_what_the_configuration_amounts_to(tmp_path: Path) -> None:
     path = tmp_path / "config.yml"
     path.write_text("discover: false\nsites: [{name: intranet}]\n")

@@ -101,7 +101,7 @@ BAD = [
     ("site: []", ":1: site: unknown key (did you mean sites?)"),
     (
         "nonsense: 1",
-        ":1: nonsense: unknown key (known here: actions, discover, scan_memory, sites,"
+        ":1: nonsense: unknown key (known here: actions, discover, links, scan_memory, sites,"
         " state_dir, thresholds)",
     ),
     ("actions: {}", ":1: actions.token_file: is required"),

@@ -10,6 +10,7 @@ from zope_exporter.config.schema import Config
 from zope_exporter.config.shown import as_yaml
 
 SECRET = """
+links: {grafana: "https://viewer:geheim@grafana.example.org/"}
 sites:
   - name: intranet
     ping: [{name: door, url: "https://user:geheim@localhost:8443/ok"}]
@@ -43,7 +44,12 @@ def test_secrets_are_not_shown(tmp_path: Path) -> None:
     path.write_text(SECRET)
     text = as_yaml(load_config(path))
     assert "geheim" not in text
-    for kept in ("https://localhost:8443/ok", "https://chat.example.org:8443/", "/usr/bin/dump"):
+    for kept in (
+        "https://localhost:8443/ok",
+        "https://chat.example.org:8443/",
+        "/usr/bin/dump",
+        "https://graf",
+    ):
         assert kept in text
     path.write_text(text)
     load_config(path)

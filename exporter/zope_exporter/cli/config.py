@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from zope_exporter.system.user_error import UserError
 
@@ -28,7 +29,8 @@ def config_group() -> None:
 @config_group.command("check", epilog=CHECK_EXITS)
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @config_flag
-def check_command(file: Path | None, config_file: Path | None) -> None:
+@click.pass_context
+def check_command(ctx: click.Context, file: Path | None, config_file: Path | None) -> None:
     """Check a configuration FILE and the tokens and thresholds that it names.
 
     All mistakes are printed, each with file, line, key, reason and remedy. Nothing is searched for
@@ -37,7 +39,8 @@ def check_command(file: Path | None, config_file: Path | None) -> None:
     from zope_exporter.config.default_file import DEFAULT, chosen
     from zope_exporter.config.load import load_config
 
-    if file and config_file:
+    # FILE goes before the variable of the environment.
+    if file and ctx.get_parameter_source("config_file") is ParameterSource.COMMANDLINE:
         raise click.UsageError("give FILE or --config.file, not both")
     with exit_on_user_error():
         path = chosen(file or config_file) or DEFAULT

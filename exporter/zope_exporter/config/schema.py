@@ -177,7 +177,7 @@ class Config(Section):
     """What to watch in addition to, or differently from, what is found automatically."""
     actions: ActionsConfig | None = None
     """What may be requested over HTTP; without this section, nothing."""
-    links: dict[Name, Annotated[str, AfterValidator(_url)]] = Field(default_factory=dict)
+    links: dict[Name, Annotated[str, AfterValidator(_url), ShownUrl]] = Field(default_factory=dict)
     """Where to go from the status page, by name: the addresses of your Grafana, Prometheus and
     Alertmanager."""
     thresholds: FilePath | None = None
