@@ -23,6 +23,7 @@ from zope_exporter.clients.agent.sockets import find_sockets
 from zope_exporter.discovery.inventory import Inventory
 from zope_exporter.discovery.memory import Memory
 from zope_exporter.discovery.processes import find_processes
+from zope_exporter.discovery.site_paths import site_paths
 from zope_exporter.discovery.survey import Survey
 from zope_exporter.system.foreign_file import opened
 
@@ -190,6 +191,10 @@ def test_an_exporter_on_the_host_sees_into_the_container(zope: Container, tmp_pa
     [storage] = site.storages
     assert storage.data_fs == root / "data/filestorage/Data.fs"  # by way of the link /app/var
     assert storage.data_fs.stat().st_size
+    paths = site_paths(site)  # by which the commands of the runbooks work on the host
+    assert paths["PID"] == str(zope.pid)
+    assert paths["ZOPE_CONF"] == str(root / "app/etc/zope.conf")
+    assert Path(paths["DATA_FS"]).samefile(storage.data_fs)
     [socket] = find_sockets(service)
     assert AgentClient(socket, 30).status().text("agent", "version")
     assert site.targets == ()  # what is at 127.0.0.1 here is somebody else's

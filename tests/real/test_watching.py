@@ -216,5 +216,9 @@ def test_a_buildout_under_zdaemon(
         if zeo:
             of_server = {"process", "configuration", "storage", "blobs", "event_log", "zeo"}
             assert watched(page, "portal", "zeoserver") == of_server
+        paths = zope_exporter("paths", "portal", state_dir=tmp_path / "other").stdout
+        assert f"EVENT_LOG={buildout.home}/var/log/instance.log\n" in paths
+        assert f"ACCESS_LOG={buildout.home}/var/log/instance-access.log\n" in paths
+        assert f"DATA_FS={data_fs}\n" in paths
         buildout.stop()
         assert services(exporter, "portal") == dict.fromkeys(expected, 0)
