@@ -120,10 +120,17 @@ def test_it_is_found_probed_and_measured_where_it_works(
 
 
 def test_workers_that_share_a_zeo_server_are_summed_and_their_agents_told_apart(
-    servers: Environment, start: StartServed, start_zeo: StartZeo
+    servers: Environment, start: StartServed, start_zeo: StartZeo, tmp_path: Path
 ) -> None:
     zeo = start_zeo(servers)
     arguments = ["-w", "2", "--threads", "2", "-b", "ADDRESS", "served_zope:application"]
+    # Two that find an empty database both make its root, and the later one ends with a conflict.
+    single = ["-w", "1", *arguments[2:]]
+    alone = ServedZope(
+        servers, tmp_path / "alone", storage=zeo.client(), program="gunicorn", arguments=single
+    )
+    with alone:
+        pass
     zope = start("gunicorn", arguments, storage=zeo.client())
     # The second worker may still be on its way.
     found = eventually(

@@ -121,8 +121,9 @@ def restore_at(data_fs: Path, stamp: str) -> None:
     restore(source, Place(data_fs, blob_dir_of(data_fs), stamp, headroom=0), Silent())
 
 
-@pytest.mark.parametrize("mounted", [False, True])
-@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize(
+    ("error", "mounted"), [("EIO", False), ("ENOSPC", False), ("ENOSPC", True)]
+)
 def test_promise_4_a_restore_of_which_any_system_call_fails_leaves_the_old_or_the_new(
     strace: Path, tmp_path: Path, error: str, mounted: bool
 ) -> None:
@@ -162,9 +163,10 @@ def check_restores(strace: Path, root: Path, error: str, mounted: bool) -> None:
             assert blobs_of(blob_dir_of(site)) == new_blobs, call
         else:
             assert ("is the restored one" in run.error) == (now == new), (call, run.error)
-        restore_at(site, "2")
-        assert digest(site) == new, call
-        assert blobs_of(blob_dir_of(site)) == new_blobs, call
+        if call.changes:  # else nothing is otherwise than before it
+            restore_at(site, "2")
+            assert digest(site) == new, call
+            assert blobs_of(blob_dir_of(site)) == new_blobs, call
         assert not list(site.parent.rglob("*.restoring*")), call
     assert outcomes[False] > (200 if looking else 40)
 
