@@ -33,6 +33,8 @@ STEP, STEPS = 300, 370  # seconds; more than the day that some alerts wait
 LEVELS = {Severity.CRITICAL: "critical", Severity.WARNING: "warning"}
 # Of these no alert can be made to say the same: the texts that have them are tested elsewhere.
 IN_WORDS = {"cache_full", "clock_skew"}
+# Of advice, which is no finding: tests/checks/test_advice.py.
+OF_ADVICE = {"loads_per_request"}
 # Rates, which no state has; alerts/tests and tests/checks try them.
 OF_RATES = {"failing", "failing_blind", "failing_critical", "failing_least"}
 OF_RATES |= {"all_failing", "all_failing_least_requests"}
@@ -79,7 +81,7 @@ def test_nothing_is_said_of_a_site_that_is_well() -> None:
 def test_every_limit_is_tried() -> None:
     tried = {name for state in MOVING for name in state.own}
     sources = "".join(path.read_text() for path in (PACKAGE / "checks").glob("*.py"))
-    assert tried | IN_WORDS | OF_RATES == set(re.findall(r"\blimits\.([a-z_]+)", sources))
+    assert tried | IN_WORDS | OF_RATES | OF_ADVICE == set(re.findall(r"\blimits\.([a-z_]+)", sources))
 
 
 @pytest.mark.parametrize("state", ALL, ids=str)
