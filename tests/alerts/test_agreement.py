@@ -81,7 +81,9 @@ def test_nothing_is_said_of_a_site_that_is_well() -> None:
 def test_every_limit_is_tried() -> None:
     tried = {name for state in MOVING for name in state.own}
     sources = "".join(path.read_text() for path in (PACKAGE / "checks").glob("*.py"))
-    assert tried | IN_WORDS | OF_RATES | OF_ADVICE == set(re.findall(r"\blimits\.([a-z_]+)", sources))
+    assert tried | IN_WORDS | OF_RATES | OF_ADVICE == set(
+        re.findall(r"\blimits\.([a-z_]+)", sources)
+    )
 
 
 @pytest.mark.parametrize("state", ALL, ids=str)
