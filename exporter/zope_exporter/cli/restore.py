@@ -109,7 +109,7 @@ def restore_command(
         with _source(source.absolute(), moment, blobs and blobs.absolute(), report) as wanted:
             if dry_run:
                 rehearse(wanted, place, report, accept_missing_blobs)
-                _check_stopped(place, go_by_the_lock, config_file, report)
+                _check_stopped(place, go_by_the_lock, config_file, report, try_lock=False)
                 return 0
             with _nobody_else(place, go_by_the_lock, config_file, report):
                 restore(wanted, place, report, accept_missing_blobs)
@@ -221,7 +221,11 @@ def _nobody_else(
 
 
 def _check_stopped(
-    place: "Place", go_by_lock: bool, config_file: Path | None, report: Report
+    place: "Place",
+    go_by_lock: bool,
+    config_file: Path | None,
+    report: Report,
+    try_lock: bool = True,
 ) -> "Config":
     from zope_exporter.config.search import search
     from zope_exporter.maintenance.restore.exclusive_access import check_stopped
@@ -229,7 +233,7 @@ def _check_stopped(
     report.stage("looking for processes")
     config = read_config(config_file)
     services = [service for _, service in search(config, SEARCH_SECONDS).services()]
-    check_stopped(place.data_fs, services, go_by_lock, blob_dir=place.blob_dir)
+    check_stopped(place.data_fs, services, go_by_lock, blob_dir=place.blob_dir, try_lock=try_lock)
     return config
 
 

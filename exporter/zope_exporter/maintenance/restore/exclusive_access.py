@@ -9,7 +9,7 @@ from zc.lockfile import LockError, LockFile
 
 from zope_exporter.discovery.inventory import Service
 from zope_exporter.maintenance.jobs.report import RefusedError
-from zope_exporter.storage.filestorage.open_files import Holders, holders
+from zope_exporter.storage.filestorage.open_files import Holders, holders, openers
 from zope_exporter.system.fsync import named
 
 from .files import is_there
@@ -25,14 +25,16 @@ def check_stopped(
     go_by_lock: bool,
     proc: Path = Path("/proc"),
     blob_dir: Path | None = None,
+    try_lock: bool = True,
 ) -> None:
     """Raise RefusedError `open` or `running` if anybody uses the files, `unseen` if nobody knows.
 
     `services` are all that are known on this host. Where processes of others cannot be inspected,
     only ZODB's lock tells; `go_by_lock` takes that as enough. At a new place there is nothing that
-    they could have open.
+    they could have open. A Zope that starts while the lock is tried would not get it: `try_lock` is
+    for what replaces the files.
     """
-    found = holders(data_fs, proc)
+    found = (holders if try_lock or go_by_lock else openers)(data_fs, proc)
     for refusal in in_use(found, data_fs, services, blob_dir):
         raise refusal
     is_new = not any(is_there(data_fs.with_name(data_fs.name + end)) for end in PACKED)

@@ -69,7 +69,7 @@ def rehearse(
     report.stage("preconditions")
     with _told(outcome := Outcome(place)):
         outcome.look()
-        plan = _preconditions(source, place, report)
+        plan = _preconditions(source, place, report, rehearsal=True)
         source.verify(report)
         bad = source.bad_blobs(report) if plan else {}
         if not accept_missing_blobs:
@@ -78,6 +78,7 @@ def rehearse(
     report.say(f"{source.name} would be restored to {place.data_fs}: {size(source.size)}{blobs}")
     if is_there(place.data_fs):
         report.say(f"the Data.fs of before would be kept as {place.kept}")
+        report.say("whether it has hard links was not tried: without, the old files are copied")
     report.say("nothing was written")
 
 
@@ -97,14 +98,17 @@ def _told(outcome: Outcome) -> Iterator[None]:
         raise kind(error.stage, error.reason, remedy) from error
 
 
-def _preconditions(source: Source, place: Place, report: Report) -> BlobPlan | None:
+def _preconditions(
+    source: Source, place: Place, report: Report, rehearsal: bool = False
+) -> BlobPlan | None:
+    """Check all that can be known; in a rehearsal nothing is tried that would have to be undone."""
     check_place(place, report)
     needs = []
-    if is_there(place.data_fs) and not has_links(place.data_fs, place.written):
+    if not rehearsal and is_there(place.data_fs) and not has_links(place.data_fs, place.written):
         needs.append(Need(place.data_fs.parent, [place.data_fs.stat().st_size]))
     plan = None
     if place.blob_dir is not None and source.blobs is not None:
-        plan = plan_blobs(source, place.blob_dir, place.kept_blobs)
+        plan = plan_blobs(source, place.blob_dir, () if rehearsal else place.kept_blobs)
     check_room([*needs, *written(source, place, plan)])
     return plan
 
