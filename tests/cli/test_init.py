@@ -58,10 +58,11 @@ def test_what_runs_is_in_the_configuration(tmp_path: Path, cluster: Path) -> Non
     assert (check.returncode, check.stderr) == (0, "")
 
 
-@pytest.mark.usefixtures("cluster")
-def test_the_commented_parts_are_keys_too(tmp_path: Path) -> None:
-    """Whoever takes the comment signs away has a configuration still."""
-    init(tmp_path)
+def test_the_commented_parts_are_keys_too(tmp_path: Path, cluster: Path) -> None:
+    """Whoever takes the comment signs away has a configuration still, also of several sites."""
+    other = zope_instance(cluster / "shop", port=5)
+    with running(program(cluster / "bin/runwsgi"), other, cwd=cluster):
+        init(tmp_path)
     path = tmp_path / "first/config.yml"
     commented = re.compile(r"^( *)# (?=[a-z_]+:( \S+| {.*)?$|  )", re.MULTILINE)
     text = commented.sub(r"\1", path.read_text())
@@ -70,7 +71,8 @@ def test_the_commented_parts_are_keys_too(tmp_path: Path) -> None:
     assert config.actions
     assert config.actions.token_file == tmp_path / "first/token"
     assert config.state_dir == Path("/var/lib/zope-exporter")
-    assert any(site.ping and site.backup for site in config.sites)
+    own = {"intranet", "shop"}
+    assert {site.name for site in config.sites if site.ping and site.backup} >= own
 
 
 def test_the_token_is_a_secret_and_not_printed(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A configuration with comments, of what was found on a host, for people to go on from."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,9 +26,9 @@ _PING = """\
 """
 _BACKUP = """\
     # Nothing is backed up until a repository is named; see http://localhost:9673/docs/backup:
-    # backup: {repository: /backup/NAME}
+    # backup: {{repository: /backup/{directory}}}
     # Or, if others make the backups and you want to hear no more of it:
-    # backup: {elsewhere: true}
+    # backup: {{elsewhere: true}}
 """
 _TAIL = """
 # What may be requested over HTTP, with the token of the file beside this one; see
@@ -86,7 +87,8 @@ def _suggested(site: Site) -> Iterator[str]:
     if url:
         yield _PING.format(url=json.dumps(f"{plain(url).rstrip('/')}/SITE/@@ok"))
     if site.storages:
-        yield _BACKUP
+        # Of each site its own, as two cannot share one.
+        yield _BACKUP.format(directory=re.sub("[^0-9A-Za-z._-]", "-", site.name))
 
 
 def _can_be_named(service: Service) -> bool:

@@ -106,6 +106,10 @@ def _unix_socket(value: object) -> str:
     return path
 
 
+def _as_unix(path: Path) -> str:
+    return f"unix:{path}"
+
+
 def unique(what: str) -> AfterValidator:
     def check(items: Sequence[Any]) -> Sequence[Any]:
         names = [item.name for item in items if item.name is not None]
@@ -119,7 +123,7 @@ def unique(what: str) -> AfterValidator:
 
 Name = Annotated[str, AfterValidator(_name)]
 FilePath = Annotated[Path, AfterValidator(_from_directory)]
-UnixSocket = Annotated[FilePath, BeforeValidator(_unix_socket), _shown("unix:{}".format)]
+UnixSocket = Annotated[FilePath, BeforeValidator(_unix_socket), _shown(_as_unix)]
 Bytes = Annotated[int, BeforeValidator(_bytes), _shown(_size)]
 Seconds = Annotated[float, BeforeValidator(_seconds), _shown(_span)]
 SERVER_ALONE = _shown(_server_alone)
