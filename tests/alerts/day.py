@@ -7,6 +7,8 @@ exporter is brought up to date, and in the afternoon `busy` gets a new release.
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
+from operator import mul
 
 MINUTES = 24 * 60
 BACKUP, PACK, RESTART, VERIFY, ROTATION = 60, 120, 180, 240, 380
@@ -280,6 +282,10 @@ def _logs(day: Day) -> Series:
     access = f'site="{day.site}", log="one-access", method="GET"'
     yield f'zope_http_requests_total{{{access}, code="200"}}', lambda m: 2 * m
     yield f'zope_access_log_complete{{site="{day.site}", zope="one"}}', always(1)
+    took = f'site="{day.site}", log="one-access"'
+    for bound, share in (("1", 1.9), ("10", 1.9), ("+Inf", 2.0)):
+        bucket = f'zope_http_request_duration_seconds_bucket{{{took}, le="{bound}"}}'
+        yield bucket, partial(mul, share)
 
 
 def _zeo(day: Day) -> Series:
