@@ -97,7 +97,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             ZeoServer(zope, root / "zeo", storage_settings=f"blob-dir {root}/blobs")
         )
         ending.enter_context(ZopeInstance(zope, root / "site", storage=zeo.client()))
-        told = Site(root, "").run("zope-exporter paths")
+        told = Site(root, "").run("zope-exporter paths intranet")  # others may run here too
         assert told.returncode == 0, told.stderr
         prepare(root)
         log = root / "exporter.log"
@@ -127,7 +127,7 @@ def test_all_that_is_there_is_found_in_the_stock_layout(site: Site) -> None:
     assert found["DATA_FS"] == f"{site.root}/zeo/1.fs"
     assert found.keys() >= NAMES.keys()
     set_by_eval = f"{SETTING.replace('SITE', 'intranet')}\n"
-    pid = site.run(f'{set_by_eval}ps -o args= -p "$PID"; cat "$PID_FILE"')
+    pid = site.run(f'{set_by_eval}ps -ww -o args= -p "$PID"; cat "$PID_FILE"')
     assert "zope.ini" in pid.stdout
     assert found["PID"] in pid.stdout
 
