@@ -4,6 +4,8 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import yaml
+
 from tests.support.programs.exporter import Page, Running, serving
 from tests.support.programs.processes import eventually
 from tests.support.zopes.environments import Environment
@@ -22,10 +24,14 @@ def test_requests_records_and_transactions_survive_a_killed_exporter(
     zope = start_zope(any_zope, name)
     logs = [*zope.home.glob("var/log/Z4.log"), *zope.home.glob("log/Z2.log")]
     config = tmp_path / "zope-exporter.yml"
-    config.write_text(
-        # No probe of ours is to be among the requests.
-        f"sites: [{{name: {name}, ping: [{{name: nothing, url: 'http://127.0.0.1:1/'}}]}}]\n"
-    )
+    files = {"zope_conf": str(zope.zope_conf)}
+    if zope.zope_ini.exists():
+        files["wsgi_ini"] = str(zope.zope_ini)
+    # No probe of ours is to be among the requests.
+    nothing = {"name": "nothing", "url": "http://127.0.0.1:1/"}
+    site = {"name": name, "instances": [files], "ping": [nothing]}
+    # Of the Zopes of other tests one may hang just now.
+    config.write_text(yaml.safe_dump({"discover": False, "sites": [site]}))
 
     def lines() -> int:
         return sum(len(log.read_bytes().splitlines()) for log in logs)
