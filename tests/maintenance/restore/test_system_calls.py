@@ -79,7 +79,8 @@ def each_refused(
 ) -> Iterator[tuple[Call, Run]]:
     """Have each system call of some work below `root` fail, what is there being as before.
 
-    Those that only look are passed over unless `looking`; of them none fails for lack of room.
+    Those that only look are passed over unless `looking`; of them none fails for lack of room, and
+    of those alike, such as all reads of one file, the first and the last are refused.
     """
     original = root.with_name("original")
     shutil.copytree(root, original)
@@ -88,8 +89,11 @@ def each_refused(
         emptied(root)
         shutil.copytree(original, root, dirs_exist_ok=True)
 
-    for call in require(calls_of, strace, root, work):
-        if looking or call.changes:
+    calls = require(calls_of, strace, root, work)
+    alike = {(call.name, call.file): call for call in reversed(calls)}  # the first
+    ends = {*alike.values(), *{(call.name, call.file): call for call in calls}.values()}
+    for call in calls:
+        if call.changes or (looking and call in ends):
             run = refused(strace, call, error, work, as_before)
             assert str(root) in run.injected[0], (call, run.injected)
             # As it was this time: a name can have the id of the process in it.

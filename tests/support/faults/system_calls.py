@@ -23,6 +23,7 @@ from zope_exporter.maintenance.jobs.report import ActionError
 
 PR_SET_PTRACER, ANY = 0x59616D61, -1
 LINE = re.compile(r"(?P<name>\w+)\(.*")
+PATH = re.compile(r'[<"](?P<path>/[^">]*)')
 DESCRIPTOR = re.compile(r"\w+\(\d+<(?P<path>[^>]*)>")
 LOOKING = {
     *("fstat", "getdents64", "lstat", "newfstatat", "pread64", "preadv2", "read", "readlink"),
@@ -49,6 +50,12 @@ class Call:
     def changes(self) -> bool:
         """Whether it is one of those that need room: not one that only looks."""
         return self.name not in LOOKING and "O_RDONLY" not in self.text
+
+    @property
+    def file(self) -> str:
+        """The first path in it."""
+        match = PATH.search(self.text)
+        return match["path"] if match else ""
 
     @property
     def open_file(self) -> str:
