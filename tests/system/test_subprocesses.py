@@ -77,7 +77,8 @@ def test_who_ignores_term_is_killed_though_the_leader_has_obeyed(tmp_path: Path)
     log = tmp_path / "log"
     child = Child(["sh", "-c", 'sh -c "$0" & echo $!; wait', DEAF[-1]], log)
     # Whichever of the two comes first to say it.
-    number, ready = eventually(lambda: len(said := sorted(log.read_text().split())) == 2 and said)
+    eventually(lambda: len(log.read_text().split()) == 2)
+    number, ready = sorted(log.read_text().split())
     assert ready == "ready"
     helper = int(number)
     child.stop(patience=0.5)
