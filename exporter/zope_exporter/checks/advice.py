@@ -8,12 +8,12 @@ from zope_exporter.alerting.thresholds import Limits
 from zope_exporter.collectors import datafs, filestorage
 from zope_exporter.collectors.agent.databases import CACHE_SIZE, CLOSES, LOADS, POOL_SIZE
 from zope_exporter.discovery.inventory import Service
+from zope_exporter.maintenance.pack.preconditions import first_tid
 from zope_exporter.maintenance.pack.target import HEADROOM
 from zope_exporter.metrics.values import Values
-from zope_exporter.storage.filestorage.datafile import FileStorageError, opened
-from zope_exporter.storage.filestorage.format import FIRST_TRANSACTION, time_of
+from zope_exporter.storage.filestorage.datafile import FileStorageError
+from zope_exporter.storage.filestorage.format import time_of
 from zope_exporter.storage.filestorage.growth import growth_of
-from zope_exporter.storage.filestorage.reader import HEADERS_ONLY, DataFile
 from zope_exporter.system.humanize import duration, size
 
 from .zope import caches_of, small_pools
@@ -90,12 +90,10 @@ def _cache(site: str, zope: str, database: str, values: Values, limits: Limits) 
 def pace_of(data_fs: Path, now: float) -> Pace | None:
     """Return how fast a Data.fs has grown within a week, None of one of less than a day."""
     try:
-        with opened(data_fs) as descriptor:
-            file = DataFile(data_fs, descriptor, HEADERS_ONLY)
-            if file.size() <= FIRST_TRANSACTION:
-                return None
-            first = time_of(file.transaction(FIRST_TRANSACTION).tid.to_bytes(8, "big"))
-        span = min(now - first, WEEK)
+        first = first_tid(data_fs)
+        if first is None:
+            return None
+        span = min(now - time_of(first.to_bytes(8, "big")), WEEK)
         if span < DAY:
             return None
         growth = growth_of(data_fs, (), span, now)

@@ -12,7 +12,7 @@ import click
 from zope_exporter.maintenance.jobs.lower_priority import lower_priority
 from zope_exporter.system.log_format import set_up_logging
 
-from .flags import EXIT_CODES, config_flag, exit_on_user_error, json_flag, read_config
+from .flags import EXIT_CODES, config_flag, exit_on_user_error, json_flag, no_such_site, read_config
 
 if TYPE_CHECKING:
     from zope_exporter.app.check import Checked
@@ -43,8 +43,7 @@ def advise_command(site: str | None, as_json: bool, config_file: Path | None) ->
         checked = look(config)
         names = [each.name for each in checked.inventory.sites]
         if site is not None and site not in names:
-            known = ", ".join(names) or "none"
-            click.echo(f"refused: no site is called {site}; known: {known}", err=True)
+            click.echo(f"refused: {no_such_site(site, names)}", err=True)
             sys.exit(EXIT_CODES["refused"])
         found = [each for each in _advice(config, checked) if site in (None, each.site)]
     if as_json:

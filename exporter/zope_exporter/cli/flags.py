@@ -1,7 +1,7 @@
 """What several commands share: flags, and how they end."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -50,6 +50,12 @@ def read_config(named: Path | None) -> "Config":
     from zope_exporter.config.load import load_config
 
     return load_config(chosen(named))
+
+
+def no_such_site(name: str | None, sites: Iterable[str]) -> str:
+    """Return why it is not known which of these sites is meant."""
+    said = f"no site is called {name}" if name else "which site is meant"
+    return f"{said}; known: {', '.join(sites) or 'none'}"
 
 
 @contextmanager

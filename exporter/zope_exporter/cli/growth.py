@@ -20,6 +20,7 @@ from .flags import (
     config_flag,
     exit_on_user_error,
     json_flag,
+    no_such_site,
     read_config,
 )
 
@@ -110,9 +111,9 @@ def _places(config_file: Path | None, site: str | None, database: str | None) ->
     from zope_exporter.config.search import search
 
     inventory = search(read_config(config_file), SEARCH_SECONDS)
-    if site is not None and site not in {each.name for each in inventory.sites}:
-        known = ", ".join(each.name for each in inventory.sites) or "none"
-        click.echo(f"refused: no site is called {site}; known: {known}", err=True)
+    names = [each.name for each in inventory.sites]
+    if site is not None and site not in names:
+        click.echo(f"refused: {no_such_site(site, names)}", err=True)
         return []
     places = [
         Place(name, storage.database, storage.data_fs)

@@ -45,7 +45,7 @@ def _inspect(name: str, repository: Path, level: Level, report: Report, quiet: b
 
 
 def _facts(verdict: Verdict) -> str:
-    facts = [f"backup: {verdict.stamp}", f"verified: {verdict.level.name.lower()}"]
+    facts = [f"backup: {verdict.stamp}", f"verified: {verdict.level.word}"]
     if verdict.transactions:
         facts.append(f"{verdict.transactions} transactions, {verdict.objects} objects")
     if verdict.database_faults:

@@ -7,7 +7,14 @@ import click
 
 from zope_exporter.system.log_format import set_up_logging
 
-from .flags import EXIT_CODES, SEARCH_SECONDS, config_flag, exit_on_user_error, read_config
+from .flags import (
+    EXIT_CODES,
+    SEARCH_SECONDS,
+    config_flag,
+    exit_on_user_error,
+    no_such_site,
+    read_config,
+)
 
 EXITS = (
     "Exits with 0, with 2 for a mistake, 3 when there is no such site or Zope, or several of which"
@@ -44,9 +51,7 @@ def _assignments(config_file: Path | None, name: str | None, zope: str) -> tuple
     names = [each.name for each in inventory.sites]
     site = find_site(inventory, names[0] if name is None and len(names) == 1 else name or "")
     if site is None:
-        known = ", ".join(names) or "none"
-        said = f"no site is called {name}" if name else "which site is meant"
-        return [], f"{said}; known: {known}"
+        return [], no_such_site(name, names)
     try:
         values = site_paths(site, zope, config.repositories.get(site.name))
     except LookupError as error:

@@ -2,9 +2,9 @@
 
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -95,14 +95,14 @@ def restore_command(
     the blob directory itself if that is a mount point or has no hard links. If the Data.fs is
     missing after an aborted pack, the command says which file beside it is complete.
     """
-    from zope_exporter.maintenance.restore.place import Place
+    from zope_exporter.maintenance.restore.place import Place, stamp_of
     from zope_exporter.maintenance.restore.restore import rehearse, restore
 
     moment = wanted_moment(at)
     if isinstance(moment, str) and not source.is_dir():
         reason = "only a repository has backups with stamps; give a time"
         raise click.BadParameter(reason, param_hint="--at")
-    stamp = f"{datetime.now(timezone.utc):%Y-%m-%dT%H-%M-%S.%f}"
+    stamp = stamp_of(time.time())
     place = Place(data_fs.absolute(), blob_dir.absolute() if blob_dir else None, stamp)
 
     def work(report: Report) -> int:

@@ -1,5 +1,7 @@
 """All sites on one page, for who is responsible for many."""
 
+from dataclasses import replace
+
 from zope_exporter.alerting.thresholds import Limits
 
 from .backup import BACKUP_AGE, backup_used
@@ -42,12 +44,7 @@ _FIRING = FieldConfig(
     names={1.0: ("warning", ORANGE), 2.0: ("critical", RED)},
 )
 
-_STATE = FieldConfig(
-    "short",
-    (Step(1, ORANGE), Step(2, RED)),
-    base=GREEN,
-    names={0.0: ("OK", GREEN), 1.0: ("warning", ORANGE), 2.0: ("critical", RED)},
-)
+_STATE = replace(_FIRING, base=GREEN, names={0.0: ("OK", GREEN), **_FIRING.names})
 
 
 def fleet(m: Metrics, limits: Limits) -> Dashboard:

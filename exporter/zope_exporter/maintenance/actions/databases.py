@@ -127,8 +127,7 @@ class BackupPlan:
 
         Raises as `proven_backup` does.
         """
-        proven = self.proven_backup(report)
-        return None if proven is None else datetime.fromtimestamp(proven.covered, timezone.utc)
+        return covered_at(self.proven_backup(report))
 
     def proven_backup(self, report: Report) -> "Backup | None":
         """Return the last proven backup.
@@ -156,6 +155,11 @@ class BackupPlan:
         except OtherDatabaseError as error:
             raise RefusedError("backup", error.reason, error.remedy) from error
         return listed.last_proven
+
+
+def covered_at(backup: "Backup | None") -> datetime | None:
+    """Return when a backup held all that the database did, None without one."""
+    return datetime.fromtimestamp(backup.covered, timezone.utc) if backup else None
 
 
 def backup_plans(config: Config, inventory: Inventory) -> Iterator[BackupPlan]:

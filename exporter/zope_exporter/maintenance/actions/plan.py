@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from functools import cache, partial
 from statistics import median
 from typing import TYPE_CHECKING
@@ -18,7 +17,7 @@ from zope_exporter.maintenance.plan import Answer, Plan, moment, refused
 from zope_exporter.system.humanize import duration, size
 from zope_exporter.system.state import StateError
 
-from .databases import BackupPlan, SiteDatabase
+from .databases import BackupPlan, SiteDatabase, covered_at
 from .external import ExternalBackup
 from .run import pack_settings
 
@@ -60,7 +59,7 @@ def plan_pack(
     now, database, backups = clock(), question.database, question.backups
     proven = cache(partial(backups.proven_backup, report)) if backups else lambda: None
     given = pack_settings(question.config, backups, store.file, database, report)
-    settings = replace(given, proven=lambda: _covered(proven()))
+    settings = replace(given, proven=lambda: covered_at(proven()))
     engine: PackEngine | None = None
     nobody: list[RefusedError] = []
     try:
@@ -112,10 +111,6 @@ def _short(seconds: float) -> str:
     return duration(seconds) if seconds >= 1 else "a second"
 
 
-def _covered(backup: "Backup | None") -> datetime | None:
-    return datetime.fromtimestamp(backup.covered, timezone.utc) if backup else None
-
-
 def _backup(question: PackQuestion, proven: "Callable[[], Backup | None]", now: float) -> Answer:
     if question.external is not None:
         return _by_others(question.external)
@@ -129,12 +124,12 @@ def _backup(question: PackQuestion, proven: "Callable[[], Backup | None]", now: 
     if backup is None or backup.record is None:
         text = f"none in {question.backups.repository} was ever proven"
         return Answer("backup", text, {"stamp": None, "covers_until": None, "proven": None})
-    level = backup.record.level.name.lower()
+    level, covers_all = backup.record.level.word, _covers_all(question, backup)
     facts = {
         "stamp": backup.stamp,
         "repository": str(backup.repository),
         "covers_until": moment(backup.covered),
-        "covers_everything": _covers_all(question, backup),
+        "covers_everything": covers_all,
         "proven": moment(backup.record.time),
         "proven_by": level,
     }
@@ -142,7 +137,7 @@ def _backup(question: PackQuestion, proven: "Callable[[], Backup | None]", now: 
         True: "which is every transaction",
         False: "and there are later transactions",
         None: "whether there are later transactions is not known",
-    }[_covers_all(question, backup)]
+    }[covers_all]
     proof = f"it was proven by {level} {duration(now - backup.record.time)} ago"
     text = f"{backup.stamp} covers all until {moment(backup.covered)}, {rest}; {proof}"
     return Answer("backup", text, facts)

@@ -12,7 +12,7 @@ from zope_exporter.maintenance.jobs.report import RefusedError, Report, Silent
 from zope_exporter.maintenance.jobs.store import JobStore
 from zope_exporter.maintenance.plan import Answer, Plan, refused
 from zope_exporter.maintenance.restore.exclusive_access import in_use
-from zope_exporter.maintenance.restore.place import Place, check_place
+from zope_exporter.maintenance.restore.place import Place, check_place, stamp_of
 from zope_exporter.maintenance.restore.plan import (
     Why,
     about_backup,
@@ -20,7 +20,6 @@ from zope_exporter.maintenance.restore.plan import (
     about_room,
     about_use,
     needed,
-    stamp,
 )
 from zope_exporter.maintenance.restore.repository_source import BackupSource, choose_backup
 from zope_exporter.maintenance.room import check_room
@@ -100,7 +99,7 @@ def plan_restore(
         text = "unknown: no Data.fs is named to restore to"
         answers += [Answer(name, text, {}) for name in ("room", "lost", "meanwhile")]
     else:
-        place = Place(question.data_fs, question.blob_dir, stamp(now))
+        place = Place(question.data_fs, question.blob_dir, stamp_of(now))
         refusals += _room(source, place, answers)
         answers.append(about_losses(source, place.data_fs))
         refusals += _use(place, catalog, answers)

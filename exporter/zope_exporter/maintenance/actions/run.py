@@ -89,7 +89,7 @@ def _proven(verdict: "Verdict") -> Facts:
     if not verdict.ok:
         failures = few(verdict.failures, "; ")
         raise ActionError("verifying", failures, "do not rely on what is named")
-    facts = {"backup": verdict.stamp, "verified": verdict.level.name.lower()}
+    facts = {"backup": verdict.stamp, "verified": verdict.level.word}
     if not verdict.database_faults:
         return facts
     # The backup is good: what is wrong was so in the Data.fs, and another backup would not help.

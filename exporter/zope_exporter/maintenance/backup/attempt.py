@@ -1,7 +1,6 @@
 """One attempt at a backup."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -10,7 +9,6 @@ from pathlib import Path
 
 from zope_exporter import __version__
 from zope_exporter.maintenance.jobs.report import Report
-from zope_exporter.maintenance.room import check_free, check_inodes, free_inodes
 from zope_exporter.storage.filestorage.datafile import opened
 from zope_exporter.storage.filestorage.reader import DataFile
 
@@ -25,14 +23,12 @@ from .parent import PLACES, ParentFinder, take_marks
 from .pool import put_in_pool
 from .prune import remove_unfinished
 from .repository import Repository, read_repository
+from .room import check_room
 from .stamps import next_stamp, piece_name, taken_stamps, time_of
 from .stream_check import find_end
 from .target import BackupResult, BackupSettings, ChangedMeanwhileError, Source
 from .verification_record import CURRENT, current
 
-HEADROOM = 1 << 22
-OWN_FILES = 8  # piece, manifest, list of blobs, proof, and those that become one of them
-GZIP_RATIO = 0.5  # until there is a compressed piece to tell better
 HEADERS = 1 << 12
 LONGEST_WAIT = 5.0  # seconds
 
@@ -134,7 +130,8 @@ class Attempt:
             disk.temporary(repository) as directory,
             self._new_blobs() as blobs,
         ):
-            self._check_room(blobs)
+            new_bytes = 0 if self._adopts else self.span.end - self.span.start
+            check_room(self.listed, new_bytes, self.run.settings.gzip, blobs)
             manifest = self._copied(copy, pool)
             if blobs is not None:
                 manifest = self._with_blobs(manifest, blobs, directory)
@@ -240,30 +237,6 @@ class Attempt:
             raise ChangedMeanwhileError(
                 "backing up blobs", reason, "let packs and backups alternate"
             )
-
-    def _check_room(self, blobs: NewBlobs | None) -> None:
-        repository = self.run.repository
-        where = f"on the file system of {repository}"
-        inodes = OWN_FILES + (blobs.inodes if blobs else 0)
-        check_inodes(inodes, free_inodes(repository), where)
-        of_blobs = blobs.room if blobs else 0
-        what, remedy = "the backup", "make room there"
-        if blobs and of_blobs:
-            what += " with its new blobs"
-            if blobs.links_would_do:
-                remedy += ", or set backup.hard_links if blobs may be the files of the database"
-        free = shutil.disk_usage(repository).free
-        needed = self._needed() + of_blobs + HEADROOM
-        check_free(what, needed, free, f"in {repository}", remedy)
-
-    def _needed(self) -> int:
-        needed = 0 if self._adopts else self.span.end - self.span.start
-        if self.run.settings.gzip:
-            packed = [piece for each in self.listed.complete for piece in each.pieces if piece.gzip]
-            known = sum(piece.end - piece.start for piece in packed)
-            ratio = sum(piece.size for piece in packed) / known if known else GZIP_RATIO
-            needed = int(needed * min(ratio * 1.1, 1.0))
-        return needed
 
     def _await(self, stamp: str) -> None:
         """Wait for the second of a stamp, or warn of one that is far away."""

@@ -53,7 +53,7 @@ def _listed(backup: Backup) -> ListedBackup:
         size=backup.size,
         covers=_moment(time_of(manifest.tid.to_bytes(8, "big"))) if manifest else None,
         proven=_moment(known.time) if known and backup.proven else None,
-        proven_by=known.level.name.lower() if known and backup.proven else None,
+        proven_by=known.level.word if known and backup.proven else None,
         problem=backup.problem or failures or None,
     )
 

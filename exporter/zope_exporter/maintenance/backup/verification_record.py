@@ -58,6 +58,11 @@ class Level(IntEnum):
     CHECKSUMS = 2
     RESTORE = 3
 
+    @property
+    def word(self) -> str:
+        """As people, configuration and records write it."""
+        return self.name.lower()
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -94,7 +99,7 @@ class VerificationRecord:
         return not self.failures
 
     def encoded(self) -> bytes:
-        return checksummed(asdict(self) | {"level": self.level.name.lower()})
+        return checksummed(asdict(self) | {"level": self.level.word})
 
 
 def read_record(path: Path) -> VerificationRecord | None:

@@ -4,6 +4,7 @@ import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 
 from zope_exporter.maintenance.jobs.report import RefusedError, Report
@@ -52,6 +53,11 @@ class Place:
         for left in list(self.data_fs.parent.iterdir()):
             if left.name.startswith(begin):
                 left.unlink()
+
+
+def stamp_of(moment: float) -> str:
+    """Return what tells the files of before a restore from those of others, by when it begins."""
+    return f"{datetime.fromtimestamp(moment, timezone.utc):%Y-%m-%dT%H-%M-%S.%f}"
 
 
 def check_place(place: Place, report: Report) -> None:

@@ -1,7 +1,6 @@
 """What a restore would do, said without doing it: no lock is taken, and nothing is tried out."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timezone
 from itertools import islice
 from pathlib import Path
 
@@ -19,10 +18,9 @@ from zope_exporter.storage.filestorage.reader import HEADERS_ONLY, DataFile
 from zope_exporter.storage.filestorage.tail import tail_of
 from zope_exporter.system.humanize import duration, size
 
-from .blob_exchange import plan_blobs
 from .place import Place
 from .repository_source import BackupSource
-from .restore import written
+from .restore import planned_blobs, written
 
 MOST_COUNTED = 10_000
 
@@ -50,7 +48,7 @@ def about_backup(source: BackupSource, why: Sequence[str], now: float) -> Iterat
         text = "it was never proven to be good, and is only when it is restored"
         yield Answer("proof", text, {"proven": None, "proven_by": None})
     else:
-        level = record.level.name.lower()
+        level = record.level.word
         text = f"proven by {level} {duration(now - record.time)} ago, and not written to since"
         yield Answer("proof", text, {"proven": moment(record.time), "proven_by": level})
     sizes = source.sizes()
@@ -69,9 +67,7 @@ def needed(source: BackupSource, place: Place) -> list[Need]:
 
     Raises RefusedError and OSError.
     """
-    with_blobs = place.blob_dir is not None and source.blobs is not None
-    plan = plan_blobs(source, place.blob_dir, ()) if with_blobs and place.blob_dir else None
-    return [*written(source, place, plan)]
+    return [*written(source, place, planned_blobs(source, place, ()))]
 
 
 def about_room(needs: Sequence[Need]) -> Answer:
@@ -142,8 +138,3 @@ def about_use(found: Holders, data_fs: Path, refusals: Sequence[RefusedError]) -
     texts.append("Zope and ZEO have to be stopped from before the restore until its end")
     facts = {"open_by": list(found.pids), "not_inspected": found.hidden}
     return Answer("meanwhile", "; ".join(texts), facts)
-
-
-def stamp(now: float) -> str:
-    """Return what tells the files of before from those of other restores."""
-    return f"{datetime.fromtimestamp(now, timezone.utc):%Y-%m-%dT%H-%M-%S.%f}"

@@ -106,11 +106,16 @@ def _preconditions(
     needs = []
     if not rehearsal and is_there(place.data_fs) and not has_links(place.data_fs, place.written):
         needs.append(Need(place.data_fs.parent, [place.data_fs.stat().st_size]))
-    plan = None
-    if place.blob_dir is not None and source.blobs is not None:
-        plan = plan_blobs(source, place.blob_dir, () if rehearsal else place.kept_blobs)
+    plan = planned_blobs(source, place, () if rehearsal else place.kept_blobs)
     check_room([*needs, *written(source, place, plan)])
     return plan
+
+
+def planned_blobs(source: Source, place: Place, kept: Sequence[Path]) -> BlobPlan | None:
+    """Look at the blobs of both, None if one has none; `kept` as the places of `plan_blobs`."""
+    if place.blob_dir is None or source.blobs is None:
+        return None
+    return plan_blobs(source, place.blob_dir, kept)
 
 
 def written(source: Source, place: Place, plan: BlobPlan | None) -> Iterator[Need]:
