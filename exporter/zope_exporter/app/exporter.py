@@ -1,5 +1,6 @@
 """The exporter put together from its configuration, with what Alertmanager is connected to."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from zope_exporter.config.search import watch
 from zope_exporter.discovery.inventory import Inventory
 from zope_exporter.logs.counters import CounterMaker
 from zope_exporter.logs.syslog.receiver import SyslogReceiver
+from zope_exporter.logs.tail.sources import LogSource
 from zope_exporter.logs.tail.store import LogStore
 from zope_exporter.logs.tail.watch import LogWatch
 from zope_exporter.maintenance.actions.catalog import ActionCatalog
@@ -93,6 +95,10 @@ class Exporter:
         """Return what was found on this host; waits a moment for the first search."""
         return self._watcher.inventory()
 
+    def logs(self) -> Sequence[LogSource]:
+        """Return the logs that are followed."""
+        return self._logs.sources()
+
     def is_ready(self) -> bool:
         """Tell whether a scrape has something to read: a search of this host has ended well."""
         return self._watcher.last_success is not None
@@ -102,7 +108,8 @@ class Exporter:
         if not self._actions_exist:
             return Offers()
         allowed = {(action, *to) for action in ACTIONS for to in self._catalog.possible(action)}
-        return Offers(allowed, self._catalog.pack_days)
+        with_event_log = {log.site for log in self.logs() if log.kind == "event"}
+        return Offers(allowed, self._catalog.pack_days, with_event_log)
 
     def stop(self) -> None:
         """End everything, and keep the state of it for the next run; jobs are waited for."""

@@ -22,6 +22,7 @@ from zope_exporter.web.app import make_app
 from zope_exporter.web.documentation import DOCUMENTATION, documentation_routes
 from zope_exporter.web.health import HEALTHY, READY
 from zope_exporter.web.instances import instance_routes
+from zope_exporter.web.last_errors import last_error_routes
 from zope_exporter.web.runbooks import RUNBOOKS, Known, runbook_routes
 from zope_exporter.web.server import Server
 from zope_exporter.web.status.page import STYLE, StatusPage
@@ -90,6 +91,7 @@ def _api(exporter: Exporter, tokens: TokenFile | None) -> list[Route]:
         *action_routes(tokens, exporter.runner),
         *exporter.alerting.routes(tokens),
         *instance_routes(exporter.inventory, tokens),
+        *last_error_routes(exporter.logs, tokens),
     ]
 
 

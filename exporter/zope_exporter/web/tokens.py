@@ -16,7 +16,7 @@ from .reloading_config import ReloadingConfig
 
 log = logging.getLogger(__name__)
 
-PERMISSIONS = (*ACTIONS, "alertmanager", "requests")
+PERMISSIONS = (*ACTIONS, "alertmanager", "requests", "errors")
 LONGEST_FILE = 65536
 SHORTEST_TOKEN = 16  # characters; shorter ones are used, but `weaknesses` tells
 _TOKEN = re.compile(r"[!-9;-~]+")  # visible ASCII but for the colon, which separates

@@ -52,6 +52,7 @@ class Exporter:
     later: float = 5.0
     coverage: Coverage | None = None
     refusal: str = ""
+    logs: list[dict[str, str | None]] = field(default_factory=list)
 
     def view(self) -> PageView:
         offered = {
@@ -65,7 +66,7 @@ class Exporter:
             seen,
             read_limits(),
             lambda: self.jobs,
-            lambda: Offers(offered),
+            lambda: Offers(offered, with_event_log={site.name for site in self.found.sites}),
             lambda: NOW + self.later,
         )
 
@@ -79,15 +80,20 @@ class Exporter:
         self.jobs.insert(0, job(state="running"))
         return JSONResponse({"id": 8}, 202)
 
+    async def errors(self, request: Request) -> Response:
+        if request.headers["authorization"] != f"Bearer {TOKEN}":
+            return PlainTextResponse("no\n", 401)
+        return JSONResponse({"site": request.path_params["site"], "logs": self.logs})
+
     @property
     def app(self) -> Starlette:
         links = {"Metrics": "/metrics", "Runbooks": "/runbooks"}
         page = StatusPage(links, "web1.example.org", "/runbooks")
         act = Route("/api/v1/actions/{action}", self.act, methods=["POST"])
+        errors = Route("/api/v1/sites/{site:path}/errors", self.errors)
         known = Known(lambda: self.found)
-        return Starlette(
-            routes=[*routes(page, self.view, object), *runbook_routes(STYLE, known), act]
-        )
+        pages = *routes(page, self.view, object), *runbook_routes(STYLE, known)
+        return Starlette(routes=[*pages, act, errors])
 
 
 def job(state: State) -> Job:
@@ -347,6 +353,34 @@ def test_a_refusal_is_in_words(exporter: Exporter, visit: Open) -> None:
     page.get_by_role("button", name="Backup", exact=True).click()
     expect(page.get_by_role("status")).to_have_text("Refused: the last backup began 3 min ago.")
     expect(page.get_by_role("button", name="Backup", exact=True)).to_be_enabled()
+
+
+def test_the_last_errors_are_for_who_holds_a_token(exporter: Exporter, visit: Open) -> None:
+    found = exporter.found = inventory(HOSTILE)
+    exporter.scrapes = [healthy(found)]
+    record = f"2026-11-22 10:37:54 ERROR {HOSTILE}\nKeyError: {'x' * 500}"
+    exporter.logs = [
+        {"log": "event", "path": "/srv/zope/var/log/event.log", "record": record, "problem": ""},
+        {"log": "odd", "path": "/srv/odd", "record": None, "problem": "a FIFO"},
+    ]
+    page = visit(viewport={"width": 320, "height": 640}).page
+    page.get_by_role("button", name="last errors…").click()
+    dialog = page.get_by_role("dialog", name=f"Last errors of {HOSTILE}")
+    dialog.get_by_label("Token").fill("wrong")
+    dialog.get_by_role("button", name="Show").click()
+    expect(dialog.get_by_role("status")).to_have_text("This is not a valid token.")
+    dialog.get_by_label("Token").fill(TOKEN)
+    dialog.get_by_role("button", name="Show").click()
+    expect(dialog.get_by_role("term")).to_have_text(["/srv/zope/var/log/event.log", "/srv/odd"])
+    expect(dialog.get_by_role("definition")).to_have_text([record, "a FIFO"])
+    dialog.locator("pre").focus()
+    expect(dialog.locator("pre")).to_be_focused()
+    expect(page.locator("img, main script")).to_have_count(0)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    picture(page, "last-errors")
+    with page.expect_navigation():
+        page.keyboard.press("Escape")
+    expect(page.locator("#errors pre")).to_have_count(0)
 
 
 def test_many_sites_can_be_narrowed_and_stay_so(exporter: Exporter, visit: Open) -> None:

@@ -4,6 +4,7 @@
 const dialog = document.querySelector("dialog");
 const token = document.getElementById("token");
 const answer = document.getElementById("answer");
+const errors = document.getElementById("errors");
 const confirmButton = document.getElementById("confirm");
 let asked = null;
 
@@ -12,17 +13,20 @@ for (const offers of document.querySelectorAll(".offers")) offers.hidden = false
 for (const button of document.querySelectorAll("button[data-action]")) {
   button.addEventListener("click", () => {
     asked = button.dataset;
-    const action = asked.action[0].toUpperCase() + asked.action.slice(1);
-    document
-      .getElementById("question")
-      .replaceChildren(`${action} `, isolated(asked.database), " of ", isolated(asked.site), "?");
-    const considered = asked.consider.split("\n").map((text) => {
+    const reads = asked.action === "errors";
+    const action = reads ? "Show" : asked.action[0].toUpperCase() + asked.action.slice(1);
+    const question = reads
+      ? ["Last errors of ", isolated(asked.site)]
+      : [`${action} `, isolated(asked.database), " of ", isolated(asked.site), "?"];
+    document.getElementById("question").replaceChildren(...question);
+    const considered = (asked.consider?.split("\n") ?? []).map((text) => {
       const item = document.createElement("li");
       item.textContent = text;
       return item;
     });
     document.getElementById("consider").replaceChildren(...considered);
     answer.textContent = "";
+    errors.replaceChildren();
     confirmButton.textContent = action;
     confirmButton.disabled = false;
     dialog.showModal();
@@ -33,9 +37,15 @@ dialog.querySelector("form").addEventListener("submit", async (event) => {
   event.preventDefault();
   confirmButton.disabled = true;
   answer.textContent = "Asking…";
-  const { accepted, text } = await request(asked, token.value);
-  answer.textContent = text;
-  confirmButton.disabled = accepted;
+  const ask = asked.action === "errors" ? lastErrors : begin;
+  try {
+    const { accepted, text } = await ask(asked, token.value);
+    answer.textContent = text;
+    confirmButton.disabled = accepted;
+  } catch (error) {
+    answer.textContent = `The exporter does not answer: ${error.message}`;
+    confirmButton.disabled = false;
+  }
 });
 
 document.getElementById("close").addEventListener("click", () => dialog.close());
@@ -53,19 +63,39 @@ function isolated(name) {
   return element;
 }
 
-async function request({ action, site, database }, secret) {
-  try {
-    const response = await fetch(`/api/v1/actions/${action}`, {
-      method: "POST",
-      headers: { Authorization: `Bearer ${secret}`, "Content-Type": "application/json" },
-      body: JSON.stringify({ site, database }),
-    });
-    if (response.status === 202) return { accepted: true, text: "Accepted. Close this to watch it." };
-    if (response.status === 401) return { text: "This is not a valid token." };
-    return { text: `Refused: ${reason(await response.text())}.` };
-  } catch (error) {
-    return { text: `The exporter does not answer: ${error.message}` };
-  }
+async function begin({ action, site, database }, secret) {
+  const response = await fetch(`/api/v1/actions/${action}`, {
+    method: "POST",
+    headers: { Authorization: `Bearer ${secret}`, "Content-Type": "application/json" },
+    body: JSON.stringify({ site, database }),
+  });
+  if (response.status === 202) return { accepted: true, text: "Accepted. Close this to watch it." };
+  return refusal(response);
+}
+
+async function lastErrors({ site }, secret) {
+  const response = await fetch(`/api/v1/sites/${encodeURIComponent(site)}/errors`, {
+    headers: { Authorization: `Bearer ${secret}` },
+  });
+  if (response.status !== 200) return refusal(response);
+  const { logs } = await response.json();
+  errors.replaceChildren(
+    ...logs.flatMap(({ path, record, problem }) => {
+      const [file, text] = ["dt", "dd"].map((name) => document.createElement(name));
+      const shown = document.createElement(record === null ? "p" : "pre");
+      file.textContent = path;
+      shown.textContent = record ?? problem;
+      if (record !== null) shown.tabIndex = 0; // what scrolls must be reached by keyboard
+      text.append(shown);
+      return [file, text];
+    }),
+  );
+  return { accepted: false, text: "" };
+}
+
+async function refusal(response) {
+  if (response.status === 401) return { accepted: false, text: "This is not a valid token." };
+  return { accepted: false, text: `Refused: ${reason(await response.text())}.` };
 }
 
 // What stands between us and the exporter may refuse in other words than its own.

@@ -139,6 +139,7 @@ class _Composer:
         told = (s for s in observation.scrape.samples if s.metric in (event.RECORDS, event.MATCHES))
         self._events = _grouped(told, lambda sample: sample.labels[0])
         self._values = observation.scrape.values
+        self._offers = offers
         self._databases = Databases(self._values, limits, history, offers, observation.time)
 
     def site(self, site: Site) -> SiteView:
@@ -157,6 +158,7 @@ class _Composer:
             tuple(self._target(site.name, target) for target in site.targets),
             tuple(errors(self._history, event_series)),
             bool(event_series),
+            site.name in self._offers.with_event_log,
             tuple(self._watched(site)),
         )
 

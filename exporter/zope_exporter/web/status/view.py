@@ -39,11 +39,13 @@ class Fact:
 class Offers:
     """The action, site and database of all that may be asked for.
 
-    A pack keeps `pack_days` of history.
+    A pack keeps `pack_days` of history. `with_event_log` are the sites whose last errors whoever
+    holds a token may read.
     """
 
     allowed: Collection[tuple[str, str, str]] = ()
     pack_days: float = 1.0
+    with_event_log: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,7 @@ class SiteView:
     targets: tuple[Fact, ...]
     errors: tuple[ErrorCount, ...]
     reads_events: bool
+    has_event_log: bool
     watched: tuple[WatchedView, ...]
 
     @property
