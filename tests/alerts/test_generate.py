@@ -22,6 +22,7 @@ def test_the_committed_rules_are_those_of_source_and_thresholds() -> None:
 def test_every_threshold_is_used() -> None:
     sources = "".join(path.read_text() for path in (ALERTS / "source").glob("*.yml"))
     of_generator = {"job", "runbook_url", "runbook_public", "status_url", "exporter_url"}
+    of_generator |= {"dashboard_url", "grafana_url"}
     for name in yaml.safe_load(SHIPPED.read_text()).keys() - of_generator:
         used = f"<{name}>" in sources or f"<{name}:" in sources
         assert used or made(**{name: "0.123" if name in SHARES else "123s"}) != made(), name
@@ -38,6 +39,7 @@ def test_own_thresholds_in_place_of_ours(tmp_path: Path) -> None:
     own = tmp_path / "own.yml"
     own.write_text(
         "pack_overdue: 30d\njob: 'job=~\"zope|plone\"'\nrunbook_url: 'https://wiki/<alert>'\n"
+        "grafana_url: https://grafana\n"
     )
     run = zope_exporter("rules", tmp_path, "--thresholds", own, state_dir=tmp_path)
     assert run.returncode == 0, run.stderr
@@ -48,6 +50,9 @@ def test_own_thresholds_in_place_of_ours(tmp_path: Path) -> None:
     assert 'job=~"zope|plone"' in overdue["expr"]
     assert "last 30d" in overdue["annotations"]["description"]
     assert overdue["annotations"]["runbook_url"] == "https://wiki/ZopePackOverdue"
+    assert overdue["annotations"]["dashboard_url"].startswith(
+        "https://grafana/d/zope-overview?var-"
+    )
     assert 'job="zope"' not in (tmp_path / "rules/zope.yml").read_text()
 
 

@@ -67,6 +67,13 @@ def test_the_mail_says_what_is_the_matter_and_where_to_read_on(tmp_path: Path) -
     )
 
 
+def test_it_links_to_the_dashboard_where_grafana_is_known(tmp_path: Path) -> None:
+    dashboard = "https://grafana/d/zope-overview?var-instance=zope1%3A9673&var-site=intranet"
+    alert = {**ALERT, "annotations": {**ALERT["annotations"], "dashboard_url": dashboard}}
+    said = mail(tmp_path, alerts=[alert])
+    assert f"#site-intranet\nDashboard: {dashboard}\nThe numbers: " in said
+
+
 def of_sites(*sites: str) -> dict[str, Any]:
     """What all alerts have in common is their summary then."""
     alerts = [{**ALERT, "labels": {**ALERT["labels"], "site": site}} for site in sites]

@@ -66,7 +66,8 @@ def _rule(source: dict[str, Any], thresholds: Thresholds) -> dict[str, Any]:
     rule: dict[str, Any] = _filled(source, thresholds)
     if "alert" in rule:
         own = {**thresholds, "alert": rule["alert"]}
-        links = {name: _nested(own[name], own) for name in ("runbook_url", "status_url")}
+        names = ["runbook_url", "status_url", *(["dashboard_url"] if own["grafana_url"] else [])]
+        links = {name: _nested(own[name], own) for name in names}
         rule["annotations"] = {**rule["annotations"], **links}
     return {key: rule[key] for key in ORDER if key in rule}
 
