@@ -18,10 +18,14 @@ class Site(ZopeSite):
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
+    return numbered(tmp_path)
+
+
+def numbered(directory: Path) -> Site:
     """A database that was backed up when nothing told its name but the number of its server."""
-    site = Site(tmp_path)
-    (tmp_path / "backups/databases").mkdir(parents=True)
-    site.repository = tmp_path / "backups/databases/1"
+    site = Site(directory)
+    site.repository = directory / "backups/databases/1"
+    site.repository.parent.mkdir(parents=True)
     site.database = "1"
     site.commit(2)
     site.packed_to = time.time()
@@ -55,12 +59,33 @@ def packed(site: Site) -> None:
     site.commit(2)
 
 
-@pytest.mark.parametrize("since", [nothing, commits, packed])
+def packed_beyond(site: Site) -> None:
+    """Past all that the newest backup ends with: of what was backed up, only old objects stay."""
+    site.commit(3)
+    pack(site.data_fs)
+    site.commit(2)
+
+
+@pytest.mark.parametrize("since", [nothing, commits, packed, packed_beyond])
 def test_a_database_that_got_a_name_goes_on_where_its_backups_are(
     site: Site, root: Path, since: Callable[[Site], None]
 ) -> None:
     since(site)
     assert place(site, root) == place(site, root, "1") == Place("1", site.repository)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_so_does_one_whose_last_backups_hold_nothing_that_a_pack_has_kept(
+    site: Site, root: Path, compressed: bool
+) -> None:
+    for full in (True, False):
+        site.commit()
+        site.back_up(full, compressed)
+    packed_beyond(site)
+    assert place(site, root) == Place("1", site.repository)
+    newest = max(site.repository.glob("*.fs*"))
+    newest.write_bytes(newest.read_bytes()[:30])
+    assert place(site, root) == Place("main", root), "what cannot be read is not gone by"
 
 
 def test_and_so_does_one_whose_zope_is_no_longer_found(site: Site, root: Path) -> None:
@@ -70,10 +95,17 @@ def test_and_so_does_one_whose_zope_is_no_longer_found(site: Site, root: Path) -
     assert place(site, root, "1") == Place("1", root)
 
 
-def test_another_database_begins_where_its_name_leads(root: Path, tmp_path: Path) -> None:
-    (tmp_path / "other").mkdir()
-    other = ZopeSite(tmp_path / "other")
-    other.commit(2)
+@pytest.mark.parametrize("order", [("other", "own"), ("own", "other")])
+@pytest.mark.parametrize("since", [nothing, packed_beyond])
+def test_another_database_begins_where_its_name_leads(
+    tmp_path: Path, order: tuple[str, str], since: Callable[[Site], None]
+) -> None:
+    sites = {}
+    for name in order:
+        (tmp_path / name).mkdir()
+        sites[name] = numbered(tmp_path / name)
+    other, root = sites["other"], tmp_path / "own/backups"
+    since(other)
     assert place(other, root) == Place("main", root)
     assert place(other, root, "cata.log") == Place("cata.log", root / "databases/cata%2Elog")
 

@@ -3,10 +3,16 @@
 A database is called what the Zopes on this host call it, and by the number that the ZEO server
 gives it where there is none of them: `1` in the morning, `main` once a Zope has been found. Its
 backups stay where they are. Which those are is told by the transactions: no two databases have one
-in common. Only where the last one backed up is gone, as after a pack that keeps no history at all,
+in common, and a pack keeps the ids of what it keeps. So the last one in the file that can have been
+backed up has to be in the backup, where it is looked for from the end on: all of it cannot be read
+at each scrape. Only where it is further away than that, or a pack went past all that is backed up,
 does a database under a new name begin anew: nothing is lost, and a full backup made once more.
 """
 
+import gzip
+import os
+import struct
+import zlib
 from collections.abc import Collection, Iterable, Iterator
 from itertools import islice, takewhile
 from pathlib import Path
@@ -14,17 +20,21 @@ from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from zope_exporter.storage.filestorage.datafile import FileStorageError, opened
-from zope_exporter.storage.filestorage.format import FIRST_TRANSACTION, TRANSACTION_HEADER
+from zope_exporter.storage.filestorage.format import FIRST_TRANSACTION, LENGTH, TRANSACTION_HEADER
 from zope_exporter.storage.filestorage.reader import HEADERS_ONLY, DataFile
-from zope_exporter.storage.filestorage.tail import read_tail
+from zope_exporter.storage.filestorage.tail import tail_of
 
+from .beneath import opened as opened_beneath
 from .checksummed_json import ChecksumError, read_checksummed
+from .headers import Headers
 from .manifest import SUFFIX
-from .stamps import names_in, taken_stamps
+from .stamps import PIECE, names_in, taken_stamps
+from .stream_check import BrokenStructureError
 from .target import ROOT_DATABASE
 
 DATABASES = "databases"
-_MOST_LOOKED_AT = 10_000  # transactions between a pack and the next backup
+_MOST_LOOKED_AT = 10_000  # transactions, in the file since the backup and in the backup
+_MOST_UNPACKED = 1 << 24  # bytes of a compressed piece, which has to be read from its beginning
 
 
 class Place(NamedTuple):
@@ -117,6 +127,42 @@ def _is_in_place(file: DataFile, newest: _Newest) -> bool:
 
 def _is_elsewhere(file: DataFile, newest: _Newest) -> bool:
     """Tell whether a file goes on from a backup, and was packed since."""
-    last = read_tail(file.path).last
-    later = islice(file.backwards(last) if last else (), _MOST_LOOKED_AT)
-    return any(each.tid == newest.tid for each in takewhile(lambda t: t.tid >= newest.tid, later))
+    last = tail_of(file).last
+    looked_at = islice(file.backwards(last) if last else (), _MOST_LOOKED_AT)
+    shared = next((each.tid for each in looked_at if each.tid <= newest.tid), None)
+    if shared is None:
+        return False
+    backed_up = islice(_backed_up(newest.place.path), _MOST_LOOKED_AT)
+    try:
+        return shared in takewhile(lambda tid: tid >= shared, backed_up)
+    except (OSError, EOFError, zlib.error, struct.error, BrokenStructureError):
+        return False  # what is wrong with the piece, `verify` says
+
+
+def _backed_up(repository: Path) -> Iterator[int]:
+    """Yield the ids of the transactions in the newest chain of pieces, from the last on."""
+    pieces = [found for name in names_in(repository) if (found := PIECE.fullmatch(name))]
+    for piece in sorted(pieces, key=lambda piece: piece[1], reverse=True):
+        begin = 0 if piece[2] else FIRST_TRANSACTION
+        with opened_beneath(repository / piece[0]) as descriptor:
+            in_piece = _unpacked if piece[0].endswith("z") else _backwards
+            yield from in_piece(descriptor, begin)
+        if begin:
+            return
+
+
+def _backwards(descriptor: int, begin: int) -> Iterator[int]:
+    end = os.fstat(descriptor).st_size
+    while end > begin:
+        (length,) = LENGTH.unpack(os.pread(descriptor, LENGTH.size, end - LENGTH.size))
+        end -= length + LENGTH.size
+        if end >= begin:
+            yield from LENGTH.unpack(os.pread(descriptor, LENGTH.size, end))
+
+
+def _unpacked(descriptor: int, begin: int) -> list[int]:
+    with open(descriptor, "rb", closefd=False) as file, gzip.open(file) as unpacked:
+        data = unpacked.read(_MOST_UNPACKED)
+    headers = Headers() if begin else Headers(FIRST_TRANSACTION)
+    found = [] if len(data) == _MOST_UNPACKED else [each.tid for each in headers.feed(data)]
+    return found[::-1]
