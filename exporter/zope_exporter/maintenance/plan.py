@@ -3,9 +3,13 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zope_exporter.maintenance.jobs.report import RefusedError
+from zope_exporter.system.humanize import duration
+
+if TYPE_CHECKING:
+    from zope_exporter.maintenance.backup.repository import Backup
 
 Facts = Mapping[str, Any]
 
@@ -54,6 +58,16 @@ def moment(seconds: float | None) -> str | None:
         return None
     local = datetime.fromtimestamp(seconds, timezone.utc).astimezone()
     return local.isoformat(timespec="seconds")
+
+
+def proof_of(backup: "Backup", now: float) -> tuple[str | None, Facts]:
+    """Return by what and how long ago a backup was proven to be good, None if it is not."""
+    record = backup.record if backup.proven else None
+    if record is None:
+        return None, {"proven": None, "proven_by": None}
+    level = record.level.word
+    text = f"proven by {level} {duration(now - record.time)} ago"
+    return text, {"proven": moment(record.time), "proven_by": level}
 
 
 def refused(check: Callable[..., None], *given: Any) -> Iterator[RefusedError]:

@@ -13,7 +13,7 @@ from zope_exporter.maintenance.jobs.job import Job, Task
 from zope_exporter.maintenance.jobs.lock import seen_holder
 from zope_exporter.maintenance.jobs.report import RefusedError, Report
 from zope_exporter.maintenance.jobs.store import JobStore
-from zope_exporter.maintenance.plan import Answer, Plan, moment, refused
+from zope_exporter.maintenance.plan import Answer, Plan, moment, proof_of, refused
 from zope_exporter.system.humanize import duration, size
 from zope_exporter.system.state import StateError
 
@@ -121,25 +121,23 @@ def _backup(question: PackQuestion, proven: "Callable[[], Backup | None]", now: 
         backup = proven()
     except RefusedError as error:
         return Answer("backup", f"unknown: {error.advice}", {"stamp": None})
-    if backup is None or backup.record is None:
+    if backup is None:
         text = f"none in {question.backups.repository} was ever proven"
         return Answer("backup", text, {"stamp": None, "covers_until": None, "proven": None})
-    level, covers_all = backup.record.level.word, _covers_all(question, backup)
+    covers_all, (good, proof) = _covers_all(question, backup), proof_of(backup, now)
     facts = {
         "stamp": backup.stamp,
         "repository": str(backup.repository),
         "covers_until": moment(backup.covered),
         "covers_everything": covers_all,
-        "proven": moment(backup.record.time),
-        "proven_by": level,
+        **proof,
     }
     rest = {
         True: "which is every transaction",
         False: "and there are later transactions",
         None: "whether there are later transactions is not known",
     }[covers_all]
-    proof = f"it was proven by {level} {duration(now - backup.record.time)} ago"
-    text = f"{backup.stamp} covers all until {moment(backup.covered)}, {rest}; {proof}"
+    text = f"{backup.stamp} covers all until {moment(backup.covered)}, {rest}; it was {good}"
     return Answer("backup", text, facts)
 
 

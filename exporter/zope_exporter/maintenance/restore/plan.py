@@ -5,7 +5,7 @@ from itertools import islice
 from pathlib import Path
 
 from zope_exporter.maintenance.jobs.report import RefusedError, Silent
-from zope_exporter.maintenance.plan import Answer, moment
+from zope_exporter.maintenance.plan import Answer, moment, proof_of
 from zope_exporter.maintenance.room import Need, room_of
 from zope_exporter.storage.filestorage.datafile import (
     DataFileMissingError,
@@ -16,7 +16,7 @@ from zope_exporter.storage.filestorage.format import UNDONE, time_of
 from zope_exporter.storage.filestorage.open_files import Holders
 from zope_exporter.storage.filestorage.reader import HEADERS_ONLY, DataFile
 from zope_exporter.storage.filestorage.tail import tail_of
-from zope_exporter.system.humanize import duration, size
+from zope_exporter.system.humanize import size
 
 from .place import Place
 from .repository_source import BackupSource
@@ -37,20 +37,16 @@ class Why(Silent):
 
 def about_backup(source: BackupSource, why: Sequence[str], now: float) -> Iterator[Answer]:
     """Yield which backup would be restored and why, and its proof and size."""
-    backup, record = source.backup, source.backup.record
+    backup = source.backup
     until = moment(time_of(source.last.to_bytes(8, "big")))
     yield Answer(
         "backup",
         f"{source.name}: {'; '.join(why)}",
         {"stamp": backup.stamp, "repository": str(backup.repository), "last_transaction": until},
     )
-    if record is None or not backup.proven:
-        text = "it was never proven to be good, and is only when it is restored"
-        yield Answer("proof", text, {"proven": None, "proven_by": None})
-    else:
-        level = record.level.word
-        text = f"proven by {level} {duration(now - record.time)} ago, and not written to since"
-        yield Answer("proof", text, {"proven": moment(record.time), "proven_by": level})
+    good, proof = proof_of(backup, now)
+    unproven = "it was never proven to be good, and is only when it is restored"
+    yield Answer("proof", f"{good}, and not written to since" if good else unproven, proof)
     sizes = source.sizes()
     total = sum(sizes.values())
     blobs = f" and {len(sizes)} blobs of {size(total)}" if source.blobs else ", without blobs"
