@@ -16,10 +16,9 @@ from tests.cli.test_looks import contents
 from tests.support.databases.maintained import Host
 from tests.support.databases.packing import commit_more
 from tests.support.databases.repository import tree
-from tests.support.jobs.jobs import MAIN, work
+from tests.support.jobs.jobs import MAIN, has_run, work
 from tests.support.programs.children import WAIT, child, lines_until_ready
 from tests.support.programs.exporter import zope_exporter
-from zope_exporter.maintenance.jobs.job import Outcome
 from zope_exporter.maintenance.jobs.store import JobStore
 from zope_exporter.storage.filestorage.follow import Followed
 from zope_exporter.storage.filestorage.rescan import Rescan
@@ -63,16 +62,6 @@ def count(host: Host) -> None:
         pass
 
 
-def has_packed(host: Host, ago: float, took: float, size: int) -> None:
-    """Have a pack in the history."""
-    times = iter((time.time() - ago,) * 3 + (time.time() - ago + took,) * 3)
-    store = JobStore(host.directory / "state.sqlite3", clock=lambda: next(times))
-    pending = store.add(work(host.directory), "shell")
-    store.begin(pending.job.id)
-    store.end(pending.job.id, Outcome("succeeded", result={"before_bytes": size}))
-    pending.lease.end()
-
-
 def plan(host: Host, *arguments: str, code: int = 0) -> dict[str, Any]:
     done = host.run("plan", *arguments, "--json")
     assert done.returncode == code, done.stderr
@@ -87,8 +76,8 @@ def test_what_is_said_before_a_pack_is_what_it_does(tmp_path: Path) -> None:
     host.data_fs.with_name("Data.fs.lock").unlink()
     count(host)
     size = host.data_fs.stat().st_size
-    has_packed(host, ago=86400.0, took=100.0, size=size // 2)
-    has_packed(host, ago=7200.0, took=300.0, size=size)
+    for ago, took, of in ((86400.0, 100.0, size // 2), (7200.0, 300.0, size)):
+        has_run(tmp_path / "state.sqlite3", time.time() - ago, took, {"before_bytes": of})
     before = tree(host.data_fs.parent), tree(host.repository)
     told = host.run("plan", "pack", "intranet")
     assert told.returncode == 0, told.stderr

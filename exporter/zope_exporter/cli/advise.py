@@ -30,7 +30,7 @@ EXITS = (
 @json_flag("Print a list of objects; sizes in bytes, times in seconds.")
 @config_flag
 def advise_command(site: str | None, as_json: bool, config_file: Path | None) -> None:
-    """Print what to set differently at SITE, or at all sites, and when their disks are full.
+    """Print what to set differently at SITE, or at all sites, and what becomes too small when.
 
     Each line with the numbers that it is from; where there are none, there is no line.
     """
@@ -58,11 +58,18 @@ def advise_command(site: str | None, as_json: bool, config_file: Path | None) ->
 def _advice(config: "Config", checked: "Checked") -> "Iterator[Advice]":
     from zope_exporter.alerting.thresholds import read_limits
     from zope_exporter.checks.advice import advise_storage, advise_zope, pace_of
+    from zope_exporter.checks.backup_window import advise_window
+    from zope_exporter.collectors.backup import MAX_AGE
+    from zope_exporter.maintenance.jobs.store import JobStore
+    from zope_exporter.system.state_look import state_to_look_at
 
-    limits, now = read_limits(config.thresholds), time.time()
-    for site in checked.inventory.sites:
-        for service in site.services:
-            yield from advise_zope(site.name, service, checked.values, limits)
-        for storage in site.storages:
-            pace = pace_of(storage.data_fs, now)
-            yield from advise_storage(site.name, storage.database, checked.values, pace)
+    limits, now, values = read_limits(config.thresholds), time.time(), checked.values
+    with state_to_look_at(config.state_dir) as (state, problem):
+        past = JobStore(state, problem).succeeded
+        for site in checked.inventory.sites:
+            for service in site.services:
+                yield from advise_zope(site.name, service, values, limits)
+            for storage in site.storages:
+                of, pace = (site.name, storage.database), pace_of(storage.data_fs, now)
+                yield from advise_storage(*of, values, pace)
+                yield from advise_window(*of, past, values.get(MAX_AGE, *of), pace, now)
