@@ -23,14 +23,18 @@ from tests.support.databases.packing import (
 from tests.support.programs.children import as_known
 from tests.support.programs.processes import eventually
 from tests.support.programs.server import free_port
+from tests.support.zeo.fake_server import Serve, fake_zeo, greets_and, letting_in, sends
 from tests.support.zeo.servers import ZeoServer
 from tests.support.zopes.environments import Environment
+from zope_exporter.clients.zeo.status import frame
 from zope_exporter.discovery.inventory import TlsFiles
 from zope_exporter.maintenance.jobs.report import ActionError, InterruptedActionError, RefusedError
 from zope_exporter.maintenance.pack.run import pack
 from zope_exporter.maintenance.pack.target import Garbage, PackTarget, StillRunningError
 from zope_exporter.maintenance.pack.zeo_engine import ZeoEngine
 
+# To unpickle this answer is to import `this`, which prints a poem; other modules run programs.
+IMPORTS_THIS = b"\x80\x03(K\x01K\x00X\x06\x00\x00\x00.replycthis\ns\nt."
 OWN = Environment("own", Path(sys.prefix))
 
 
@@ -183,6 +187,28 @@ def test_a_server_that_is_not_there_is_a_failure_with_a_reason(tmp_path: Path) -
     assert "no ZEO server accepts the connection" in failed.value.reason
 
 
+@pytest.mark.parametrize(
+    ("serve", "kind", "reason"),
+    [
+        (greets_and(sends(frame(IMPORTS_THIS))), ActionError, "says: s"),
+        (letting_in(sends(b"")), StillRunningError, "the connection to the ZEO server was lost"),
+        (sends(frame(b"Z310")), ActionError, "is of protocol 310"),
+    ],
+)
+def test_whatever_is_in_the_place_of_the_server_fails_the_pack_and_has_nothing_run(
+    tmp_path: Path, serve: Serve, kind: type[ActionError], reason: str
+) -> None:
+    make_database(tmp_path / "Data.fs", revisions=2)
+    report = Remembered()
+    with fake_zeo(serve) as address, pytest.raises(ActionError, match=reason) as failed:
+        pack(
+            PackTarget(storage_of(tmp_path / "Data.fs"), ZeoEngine([address], "1")), AT_ONCE, report
+        )
+    assert type(failed.value) is kind
+    assert failed.value.stage == "packing"
+    assert "Zen of Python" not in report.text
+
+
 def test_an_unknown_storage_is_a_failure_with_a_reason(tmp_path: Path) -> None:
     with serving(tmp_path / "zeo", revisions=2) as (server, target):
         assert target.storage is not None
@@ -191,7 +217,7 @@ def test_an_unknown_storage_is_a_failure_with_a_reason(tmp_path: Path) -> None:
         )
         with pytest.raises(ActionError) as failed:
             pack(wrong, AT_ONCE, Remembered())
-        assert "has no storage nothing" in failed.value.reason
+        assert "unknown storage: nothing" in failed.value.reason
 
 
 def test_a_storage_that_says_already_packing_for_ever_is_explained(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """ZEO servers that are none: they say to whoever connects what the test wants them to."""
 
 import json
+import pickle
 import socket
 import socketserver
 import ssl
@@ -85,6 +86,43 @@ def answering(answer: bytes, greeting: bytes = GREETING) -> Serve:
             link.sendall(answer)
 
     return serve
+
+
+def sends(*parts: bytes) -> Serve:
+    """Say this, and no more."""
+
+    def send(link: socket.socket) -> None:
+        for part in parts:
+            link.sendall(part)
+
+    return send
+
+
+def greets_and(serve: Serve, *answers: bytes) -> Serve:
+    """Greet, let the client say which protocol it speaks, answer its calls; go on with `serve`.
+
+    With each answer it has heard all of the next call, the first of which is its registration.
+    """
+
+    def greet(link: socket.socket) -> None:
+        link.sendall(GREETING)
+        with link.makefile("rb") as stream:
+            for answer in (b"", *answers, b""):
+                link.sendall(answer)
+                stream.read(int.from_bytes(stream.read(4), "big"))
+        serve(link)
+
+    return greet
+
+
+def letting_in(serve: Serve) -> Serve:
+    """Let a client in, and go on with `serve` when it calls."""
+    return greets_and(serve, replying(1, bytes(8)))
+
+
+def replying(call: int, answer: object, flag: int = 0) -> bytes:
+    """Answer a call as ZEO does."""
+    return frame(pickle.dumps((call, flag, ".reply", answer), 3))
 
 
 def well(**changes: object) -> Serve:

@@ -17,6 +17,7 @@ _PIECE = 1 << 16
 # What this process lacks, which says nothing of the server.
 _OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EADDRNOTAVAIL})
 _LARGEST = 4 << 20
+_ALIVE_SECONDS = 60
 
 
 class ZeoError(Exception):
@@ -32,15 +33,26 @@ class InvalidAnswerError(ZeoError):
 
 
 class Link:
-    """Reads and writes until `deadline`, a time of the monotonic clock; raises ZeoError."""
+    """Reads and writes until `deadline`, a time of the monotonic clock; raises ZeoError.
 
-    def __init__(self, connection: socket.socket, deadline: float) -> None:
+    With None it waits as long as the other end lives, by what the kernel can tell of it.
+    """
+
+    def __init__(self, connection: socket.socket, deadline: float | None) -> None:
+        self.deadline = deadline
         self._connection = connection
-        self._deadline = deadline
         self._heard = False
 
+    def keep_alive(self) -> None:
+        """Have the kernel ask a silent other end whether it is there, once a minute."""
+        if self._connection.family == socket.AF_UNIX:
+            return
+        self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option in socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL:
+            self._connection.setsockopt(socket.IPPROTO_TCP, option, _ALIVE_SECONDS)
+
     def send(self, data: bytes) -> None:
-        self._connection.settimeout(left(self._deadline))
+        self._connection.settimeout(self._left())
         self._connection.sendall(data)
 
     def read(self, count: int) -> bytes:
@@ -66,7 +78,7 @@ class Link:
 
     def _receive(self, most: int) -> bytes:
         try:
-            self._connection.settimeout(left(self._deadline))
+            self._connection.settimeout(self._left())
             piece = self._connection.recv(most)
         except (TimeoutError, ConnectionError):
             if self._heard:
@@ -74,6 +86,9 @@ class Link:
             raise
         self._heard = self._heard or bool(piece)
         return piece
+
+    def _left(self) -> float | None:
+        return None if self.deadline is None else left(self.deadline)
 
 
 @contextmanager

@@ -29,10 +29,10 @@ _FIELDS = {
 }
 _LOCK_HELD = "Commit lock held for"
 
-_LENGTH = struct.Struct(">I")
+LENGTH = struct.Struct(">I")
 _LONGEST_GREETING = 16
-_GREETING = re.compile(rb"[ZM](\d{1,4})")
-_FIRST_OF_ZODB3 = 100  # ZODB3 calls its protocols Z200 to Z3101, its successors Z4, Z5 and M5
+_GREETING = re.compile(rb"([ZM])(\d{1,4})")
+FIRST_OF_ZODB3 = 100  # ZODB3 calls its protocols Z200 to Z3101, its successors Z4, Z5 and M5
 _FIRST_WITHOUT_RESOLVED = 5
 
 
@@ -168,22 +168,27 @@ def ask_ruok(link: Link) -> Storages | None:
 
     Raises ZeoError.
     """
-    greeting = _GREETING.fullmatch(_receive(link, _LONGEST_GREETING))
-    if greeting is None:
-        raise InvalidAnswerError("speaks another protocol than ZEO")
-    protocol = int(greeting[1])
-    if protocol >= _FIRST_OF_ZODB3:
+    _, protocol = greeting(link)
+    if protocol >= FIRST_OF_ZODB3:
         return None
     link.send(frame(b"ruok"))
     return parse_status(_receive(link, LARGEST), counts_resolved=protocol < _FIRST_WITHOUT_RESOLVED)
 
 
+def greeting(link: Link) -> tuple[bytes, int]:
+    """Return what a server begins with: the letter of its encoding, and the protocol."""
+    found = _GREETING.fullmatch(_receive(link, _LONGEST_GREETING))
+    if found is None:
+        raise InvalidAnswerError("speaks another protocol than ZEO")
+    return found[1], int(found[2])
+
+
 def frame(content: bytes) -> bytes:
-    return _LENGTH.pack(len(content)) + content
+    return LENGTH.pack(len(content)) + content
 
 
 def _receive(link: Link, most: int) -> bytes:
-    (length,) = _LENGTH.unpack(link.read(_LENGTH.size))
+    (length,) = LENGTH.unpack(link.read(LENGTH.size))
     if length > most:
         raise InvalidAnswerError("speaks another protocol than ZEO")
     return link.read(length)

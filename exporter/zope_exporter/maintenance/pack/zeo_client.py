@@ -4,66 +4,68 @@ It ends with 0 when the server says that it has packed, with 1 and the reason wh
 packed, and with 3 when the connection was lost and the server may go on.
 """
 
-import logging
 import sys
+import threading
 import time
-from typing import Any
 
-from ZConfig.datatypes import inet_connection_address
-from ZEO.ClientStorage import ClientStorage
-from ZEO.Exceptions import ClientDisconnected
-
-from zope_exporter.clients.zeo.link import ZeoError, server_name, tls_context
+from zope_exporter.clients.http.resolve import Resolver
+from zope_exporter.clients.zeo.link import NoAnswerError, ZeoError, connected
+from zope_exporter.clients.zeo.order import RefusedOrderError, Server
 from zope_exporter.discovery.inventory import TlsFiles
 
 from .program import LOST, failed, say
 from .zeo_engine import tls_files
 
-CACHE_BYTES = 1 << 20
+AGAIN_SECONDS = 1.0
 
 
 def main(storage: str, days: str, seconds: str, tls: str, *addresses: str) -> int:
-    try:
-        client = ClientStorage(
-            [_address(text) for text in addresses],
-            storage=storage,
-            name="zope-exporter",
-            cache_size=CACHE_BYTES,
-            wait_timeout=float(seconds),
-            read_only=True,  # enough for a pack
-            **_tls(tls_files(tls), addresses[0]),
-        )
-    except ZeoError as error:
-        return failed(str(error))
-    except ClientDisconnected:
-        return failed(
-            f"no ZEO server accepts the connection at {' or '.join(addresses)}: it is not running,"
-            f" not one of ZEO 5 or later, requires TLS, or has no storage {storage}"
-        )
-    return _pack(client, float(days))
+    """Try the addresses until one lets us in: a server may just be starting."""
+    order = _Order(storage, float(days), float(seconds), tls_files(tls))
+    until = time.monotonic() + order.seconds
+    while True:
+        problems = []
+        for number, address in enumerate(addresses):
+            share = (until - time.monotonic()) / (len(addresses) - number)
+            try:
+                return order.give(address, time.monotonic() + share)
+            except NoAnswerError as error:
+                problems.append(f"{address} {error}")
+            except ZeoError as error:
+                return failed(f"the ZEO server at {address} {error}")
+        if time.monotonic() + AGAIN_SECONDS > until:
+            break
+        threading.Event().wait(AGAIN_SECONDS)
+    return failed(
+        f"no ZEO server accepts the connection: {', '.join(problems)}; it is not running, or"
+        " requires TLS"
+    )
 
 
-def _address(text: str) -> str | tuple[str, int]:
-    return text if "/" in text else inet_connection_address(text)
+class _Order:
+    def __init__(self, storage: str, days: float, seconds: float, tls: TlsFiles | None) -> None:
+        self.seconds = seconds
+        self._storage = storage
+        self._days = days
+        self._tls = tls
 
-
-def _tls(tls: TlsFiles | None, address: str) -> dict[str, Any]:
-    if tls is None:
-        return {}
-    return {"ssl": tls_context(tls), "ssl_server_hostname": server_name(tls, address)}
-
-
-def _pack(client: ClientStorage, days: float) -> int:
-    try:
-        client.pack(time.time() - days * 86400, wait=True)
-    except ClientDisconnected:
-        say("the connection to the ZEO server was lost")
-        return LOST
-    except Exception as error:  # whatever the server raised
-        return failed(f"the ZEO server says: {type(error).__name__}: {error}")
-    return 0
+    def give(self, address: str, deadline: float) -> int:
+        """Return the exit status; raises ZeoError if the server does not let us in by then."""
+        given = False
+        try:
+            with connected(address, self._tls, deadline, Resolver()) as link:
+                server = Server(link, self._storage)
+                given = True
+                server.pack(time.time() - self._days * 86400, self.seconds)
+        except RefusedOrderError as error:
+            return failed(f"the ZEO server says: {error}")
+        except ZeoError as error:
+            if not given:
+                raise
+            say(f"the connection to the ZEO server was lost: it {error}")
+            return LOST
+        return 0
 
 
 if __name__ == "__main__":
-    logging.disable()
     sys.exit(main(*sys.argv[1:]))
