@@ -10,6 +10,12 @@ RUN python -m venv /opt/zope-exporter \
     && /opt/zope-exporter/bin/pip install --no-cache-dir ".${EXTRAS}"
 
 FROM python:3.13-slim
+# Where it was built from is told by who builds it: --label org.opencontainers.image.revision=COMMIT
+LABEL org.opencontainers.image.title="zope-exporter" \
+    org.opencontainers.image.description="Prometheus exporter for Zope, ZODB, ZEO and Plone" \
+    org.opencontainers.image.version="0.1.0" \
+    org.opencontainers.image.licenses="MIT" \
+    org.opencontainers.image.base.name="docker.io/library/python:3.13-slim"
 COPY --from=build /opt/zope-exporter /opt/zope-exporter
 # The one place it writes to, as whatever user it is run; the root file system may be read-only.
 RUN install -d -m 1777 /var/lib/zope-exporter

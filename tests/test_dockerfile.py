@@ -9,6 +9,7 @@ import sys
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from importlib.metadata import metadata
 from pathlib import Path
 
 import bcrypt
@@ -19,6 +20,7 @@ from tests.support.programs.cache import UnavailableError
 from tests.support.programs.exporter import DEADLINE, Running, serving
 from tests.support.programs.processes import eventually
 from tests.support.programs.require import require
+from zope_exporter import __version__
 from zope_exporter.system.healthcheck import TIMEOUT, VARIABLE
 
 TOP = Path(__file__).parents[1]
@@ -44,6 +46,18 @@ def test_all_that_the_package_is_made_of_gets_into_the_image() -> None:
     assert included
     needed = {"exporter", *(Path(path).parts[0] for path in included)}
     assert needed <= copied
+
+
+def test_its_labels_are_those_of_the_package() -> None:
+    package = metadata("zope-exporter")
+    (base,) = set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE))
+    assert dict(re.findall(r'org\.opencontainers\.image\.([a-z.]+)="(.+?)"', DOCKERFILE)) == {
+        "title": package["Name"],
+        "description": package["Summary"],
+        "version": __version__,
+        "licenses": package["License-Expression"],
+        "base.name": f"docker.io/library/{base}",
+    }
 
 
 @pytest.fixture

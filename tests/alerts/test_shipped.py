@@ -10,6 +10,7 @@ import pytest
 
 from tests.alerts.cases import ALERTS
 from tests.support.monitoring.dashboards import made, steps
+from tests.support.programs.built import build
 from tests.support.programs.exporter import environment, zope_exporter
 from zope_exporter.alerting.dashboards.build import as_files, for_grafana_com
 from zope_exporter.alerting.rules import generate
@@ -81,13 +82,7 @@ def test_no_other_command_is_made_slower() -> None:
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel as it is built of this checkout."""
-    directory = tmp_path_factory.mktemp("wheel")
-    build = "import sys, hatchling.build; print(hatchling.build.build_wheel(sys.argv[1]))"
-    command = [sys.executable, "-c", build, str(directory)]
-    run = subprocess.run(command, cwd=TOP, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stderr
-    (found,) = directory.glob("*.whl")
-    return found
+    return build("hatchling.build", "wheel", TOP, tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture

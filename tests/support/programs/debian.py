@@ -95,6 +95,7 @@ PROGRAMS = {
     "goaccess": Packaged(("goaccess", "libmaxminddb0", "libncursesw6"), "usr/bin/goaccess"),
     "initdb": Packaged(_POSTGRES, "usr/lib/postgresql/15/bin/initdb"),
     "logrotate": Packaged(("logrotate", "libpopt0"), "usr/sbin/logrotate"),
+    "mandoc": Packaged(("mandoc",), "usr/bin/mandoc", "-Tps"),  # it has no option for its version
     "mawk": Packaged(("mawk",), "usr/bin/mawk", "-Wversion"),
     "mtail": Packaged(("mtail",), "usr/bin/mtail"),
     "pg_dump": Packaged(("postgresql-client-15", "libpq5"), "usr/lib/postgresql/15/bin/pg_dump"),
