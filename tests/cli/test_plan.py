@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.cli.test_looks import contents
@@ -18,7 +19,7 @@ from tests.support.databases.packing import commit_more
 from tests.support.databases.repository import tree
 from tests.support.jobs.jobs import MAIN, has_run, work
 from tests.support.programs.children import WAIT, child, lines_until_ready
-from tests.support.programs.exporter import zope_exporter
+from tests.support.programs.exporter import DEADLINE, serving, zope_exporter
 from zope_exporter.maintenance.jobs.store import JobStore
 from zope_exporter.storage.filestorage.follow import Followed
 from zope_exporter.storage.filestorage.rescan import Rescan
@@ -114,6 +115,28 @@ def test_what_is_in_the_way_of_a_pack_is_said_all_at_once(tmp_path: Path) -> Non
     assert found["takes"]["text"].startswith("unknown: no pack of main of intranet")
     assert found["frees"]["at_most"] is True
     assert found["backup"]["stamp"] is None
+
+
+def test_the_dialogue_of_the_page_says_what_plan_pack_says(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    count(host)
+    has_run(tmp_path / "state.sqlite3", time.time() - 7200.0, 300.0, {})
+    flags = "--config.file", host.config
+    with serving(tmp_path, *flags, log=tmp_path / "log") as exporter, locked(host.data_fs.parent):
+
+        def told(database: str) -> httpx.Response:
+            url = f"{exporter.url}/-/plan/pack?site=intranet&database={database}"
+            return httpx.get(url, timeout=DEADLINE, trust_env=False)
+
+        page, shell = told("main").json(), host.run("plan", "pack", "intranet")
+        assert told("other").status_code == 404
+    assert shell.returncode == 3, shell.stderr
+    lines = [line.split(maxsplit=1) for line in masked(shell.stdout).splitlines()]
+    assert [[name, masked(text)] for name, text in page] == lines
+    texts = dict(page)
+    assert f"process {os.getpid()} (" in texts["runs"]
+    assert texts["takes"].startswith("about 5 min by the last one")
+    assert {"frees", "room", "undo", "backup", "meanwhile", "refused"} <= texts.keys()
 
 
 def test_nothing_is_planned_for_what_is_not_there(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from zope_exporter.collectors.exporter import ExporterCollector
 from zope_exporter.collectors.growth import GrowthCollector
 from zope_exporter.collectors.watchdog import WatchdogCollector
 from zope_exporter.collectors.webhook import WebhookCollector
-from zope_exporter.config.actions import ACTIONS, ActionsConfig, WatchdogConfig
+from zope_exporter.config.actions import ACTIONS, PACK, ActionsConfig, WatchdogConfig
 from zope_exporter.config.log_settings import known_logs, log_patterns, syslog_settings
 from zope_exporter.config.schema import Config
 from zope_exporter.config.search import watch
@@ -27,8 +27,11 @@ from zope_exporter.logs.tail.sources import LogSource
 from zope_exporter.logs.tail.store import LogStore
 from zope_exporter.logs.tail.watch import LogWatch
 from zope_exporter.maintenance.actions.catalog import ActionCatalog
+from zope_exporter.maintenance.jobs.job import Task
+from zope_exporter.maintenance.jobs.report import Silent
 from zope_exporter.maintenance.jobs.runner import Runner
 from zope_exporter.maintenance.jobs.store import JobStore
+from zope_exporter.maintenance.plan import Plan
 from zope_exporter.metrics.registry import Registry
 from zope_exporter.system.state import state_file
 from zope_exporter.web.scrape_limit import ScrapeLimit
@@ -109,7 +112,11 @@ class Exporter:
             return Offers()
         allowed = {(action, *to) for action in ACTIONS for to in self._catalog.possible(action)}
         with_event_log = {log.site for log in self.logs() if log.kind == "event"}
-        return Offers(allowed, self._catalog.pack_days, with_event_log)
+        return Offers(allowed, with_event_log)
+
+    def plan_pack(self, site: str, database: str) -> Plan:
+        """Return what is to be known before a pack, by a look at the disk. Raises ActionError."""
+        return self._catalog.plan_pack(Task(site, database, PACK), Silent())
 
     def stop(self) -> None:
         """End everything, and keep the state of it for the next run; jobs are waited for."""

@@ -25,6 +25,7 @@ from zope_exporter.web.instances import instance_routes
 from zope_exporter.web.last_errors import last_error_routes
 from zope_exporter.web.runbooks import RUNBOOKS, Known, runbook_routes
 from zope_exporter.web.server import Server
+from zope_exporter.web.status.pack_plan import plan_routes
 from zope_exporter.web.status.page import STYLE, StatusPage
 from zope_exporter.web.status.page import routes as status_routes
 from zope_exporter.web.status.page_model import compose
@@ -116,7 +117,10 @@ def _status_page(
             return look.latest and look.latest.time, jobs()
         return object()
 
-    return status_routes(page, lambda: compose(look, limits, jobs, offered), basis)
+    return [
+        *status_routes(page, lambda: compose(look, limits, jobs, offered), basis),
+        *plan_routes(exporter.plan_pack, offered),
+    ]
 
 
 def _bound_heaps() -> None:

@@ -43,13 +43,18 @@ class Plan:
         told = {each.name: {"text": each.text, **each.facts} for each in self.answers}
         return {"allowed": not refusals, "refusals": refusals, **told}
 
-    def lines(self) -> Iterator[str]:
-        """Yield a line for each answer, and for each reason to refuse it."""
-        width = max((len(each.name) for each in self.answers), default=0)
+    def told(self) -> Iterator[tuple[str, str]]:
+        """Yield name and text of each answer, and of each reason to refuse it."""
         for each in self.answers:
-            yield f"{each.name.replace('_', ' ').ljust(width)}  {each.text}"
+            yield each.name.replace("_", " "), each.text
         for refusal in self.refusals:
-            yield f"{'refused'.ljust(width)}  {refusal.advice}"
+            yield "refused", refusal.advice
+
+    def lines(self) -> Iterator[str]:
+        """Yield the same, a line for each."""
+        width = max((len(each.name) for each in self.answers), default=0)
+        for name, text in self.told():
+            yield f"{name.ljust(width)}  {text}"
 
 
 def moment(seconds: float | None) -> str | None:

@@ -24,8 +24,11 @@ from zope_exporter.collectors.coverage import Coverage
 from zope_exporter.collectors.coverage.sources import SOURCES
 from zope_exporter.discovery.inventory import Inventory
 from zope_exporter.maintenance.jobs.job import Job, Paths, State, Task
+from zope_exporter.maintenance.jobs.report import RefusedError
+from zope_exporter.maintenance.plan import Answer, Plan
 from zope_exporter.metrics.registry import Scrape
 from zope_exporter.web.runbooks import Known, runbook_routes
+from zope_exporter.web.status.pack_plan import plan_routes
 from zope_exporter.web.status.page import STYLE, StatusPage, routes
 from zope_exporter.web.status.page_model import compose
 from zope_exporter.web.status.view import Offers, PageView
@@ -53,20 +56,21 @@ class Exporter:
     coverage: Coverage | None = None
     refusal: str = ""
     logs: list[dict[str, str | None]] = field(default_factory=list)
+    plan: Plan = field(default_factory=lambda: Plan((Answer("frees", "300 MB of 3 GB", {}),)))
+
+    def offers(self) -> Offers:
+        sites = self.found.sites
+        of = [(site.name, storage.database) for site in sites for storage in site.storages]
+        offered = {(action, *each) for action in ("pack", "backup", "verify") for each in of}
+        return Offers(offered, with_event_log={site.name for site in sites})
 
     def view(self) -> PageView:
-        offered = {
-            (action, site.name, storage.database)
-            for site in self.found.sites
-            for storage in site.storages
-            for action in ("pack", "backup", "verify")
-        }
         seen = observed(self.found, self.scrapes, coverage=self.coverage)
         return compose(
             seen,
             read_limits(),
             lambda: self.jobs,
-            lambda: Offers(offered, with_event_log={site.name for site in self.found.sites}),
+            self.offers,
             lambda: NOW + self.later,
         )
 
@@ -93,7 +97,8 @@ class Exporter:
         errors = Route("/api/v1/sites/{site:path}/errors", self.errors)
         known = Known(lambda: self.found)
         pages = *routes(page, self.view, object), *runbook_routes(STYLE, known)
-        return Starlette(routes=[*pages, act, errors])
+        plan = plan_routes(lambda *_: self.plan, self.offers)
+        return Starlette(routes=[*pages, *plan, act, errors])
 
 
 def job(state: State) -> Job:
@@ -225,12 +230,7 @@ def test_a_job_is_asked_for_runs_and_ends(exporter: Exporter, visit: Open) -> No
     page = visit().page
     page.get_by_role("button", name="pack…").click()
     dialog = page.get_by_role("dialog", name="Pack main of intranet?")
-    expect(dialog).to_contain_text("It would free up to 300 MB of 3 GB")
-    expect(dialog).to_contain_text(
-        "nothing done before that can be undone any more, nor can the pack"
-    )
-    expect(dialog).to_contain_text("42 GB will be free then")
-    expect(dialog).to_contain_text("The last backup covers 1 min ago.")
+    expect(dialog.get_by_role("listitem")).to_have_text(["frees: 300 MB of 3 GB"])
     picture(page, "question")
     dialog.get_by_label("Token").fill(TOKEN)
     dialog.get_by_role("button", name="Pack", exact=True).click()
@@ -275,8 +275,13 @@ def test_hostile_names_everywhere(exporter: Exporter, visit: Open) -> None:
     exporter.scrapes = [healthy(found, NOW - STEP), burning(found)]
     page = visit().page
     expect(page.get_by_role("heading", name=f"Database main{HOSTILE}")).to_be_visible()
+    refusal = RefusedError("busy", HOSTILE, HOSTILE)
+    exporter.plan = Plan((Answer("lock_held", HOSTILE, {}),), (refusal,))
     page.get_by_role("button", name="pack…").click()
     expect(page.locator("#question")).to_have_text(f"Pack main{HOSTILE} of {HOSTILE}?")
+    expect(page.get_by_role("dialog").get_by_role("listitem")).to_have_text(
+        [f"lock held: {HOSTILE}", f"refused: {refusal.advice}"]
+    )
     expect(page.locator("img, main script")).to_have_count(0)
     page.get_by_label("Token").fill(TOKEN)
     page.get_by_role("button", name="Pack", exact=True).click()
@@ -336,7 +341,9 @@ def test_a_screen_reader_is_told_all(exporter: Exporter, visit: Open) -> None:
 def test_the_exporter_goes_away(exporter: Exporter, visit: Open) -> None:
     seen = visit()
     page = seen.page
+    page.route("**/plan/**", lambda route: route.abort())
     page.get_by_role("button", name="pack…").click()
+    expect(page.get_by_text("What a pack would do is not known: ")).to_be_visible()
     page.get_by_label("Token").fill(TOKEN)
     page.route("**/api/**", lambda route: route.abort())
     page.get_by_role("button", name="Pack", exact=True).click()

@@ -40,11 +40,6 @@ class ActionCatalog:
         self.inventory = inventory
         self.store = store
 
-    @property
-    def pack_days(self) -> int:
-        """The days of history that a pack keeps."""
-        return self._pack.days
-
     def targets(self, action: str) -> Sequence[tuple[str, str]]:
         """Return the site and database of everything that may be named to the action.
 

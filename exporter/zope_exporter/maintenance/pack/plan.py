@@ -67,7 +67,11 @@ def freed_text(garbage: Garbage | None, used: float | None, days: float) -> str:
 def _undo(storage: Storage | None, settings: PackSettings, now: float) -> Answer:
     before, garbage = now - settings.days * DAY, settings.garbage
     packed = _time(garbage.packed) if garbage else None
-    first, text = _first(storage), undo_text(now, settings.days)
+    first = _first(storage)
+    text = (
+        f"what was replaced or deleted before {moment(before)} would go: nothing done before that"
+        " can be undone any more, nor can the pack"
+    )
     lost = True if garbage and first is not None else None
     if packed is not None and packed >= before:
         lost = False
@@ -90,14 +94,6 @@ def _first(storage: Storage | None) -> float | None:
 
 def _time(tid: int | None) -> float | None:
     return time_of(tid.to_bytes(8, "big")) if tid else None
-
-
-def undo_text(now: float, days: float) -> str:
-    """Say what cannot be undone after a pack at a moment that keeps so many days of history."""
-    return (
-        f"what was replaced or deleted before {moment(now - days * DAY)} would go: nothing done"
-        " before that can be undone any more, nor can the pack"
-    )
 
 
 def _room(storage: Storage | None, settings: PackSettings) -> Answer:

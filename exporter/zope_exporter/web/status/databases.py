@@ -17,8 +17,6 @@ from zope_exporter.checks.maintenance import (
 from zope_exporter.collectors import backup, datafs, filestorage
 from zope_exporter.config.actions import ACTIONS, PACK
 from zope_exporter.discovery.inventory import Storage
-from zope_exporter.maintenance.pack.plan import freed_text, undo_text
-from zope_exporter.maintenance.pack.target import Garbage
 from zope_exporter.metrics.metric import Metric
 from zope_exporter.metrics.values import Values
 from zope_exporter.system.humanize import duration, size
@@ -26,9 +24,6 @@ from zope_exporter.system.humanize import duration, size
 from .graphs import database_graphs
 from .history import History
 from .view import Bar, DatabaseView, Fact, Offer, Offers
-
-GARBAGE_KINDS = "superseded", "unreachable"
-SEE = "`zope-exporter plan pack` says why"
 
 
 class Databases:
@@ -109,32 +104,13 @@ class Databases:
     def _offered(self, site: str, database: str, known: Known) -> Iterator[Offer]:
         for action in ACTIONS:
             if (action, site, database) in self._offers.allowed:
-                consider = [*self._considerations(action, known)]
-                if action == PACK:
-                    consider[:0] = self._of_pack(site, database, known)
-                yield Offer(action, site, database, tuple(consider))
+                # What is to be known before a pack is looked up when somebody thinks of one.
+                consider = () if action == PACK else tuple(self._considerations(known))
+                yield Offer(action, site, database, consider)
 
-    def _of_pack(self, site: str, database: str, known: Known) -> Iterator[str]:
-        """Yield what `plan pack` says of what goes, by what was seen last."""
-        days = self._offers.pack_days
-        kinds = [self._values.get(datafs.GARBAGE, site, database, kind) for kind in GARBAGE_KINDS]
-        history, unreachable = (None if each is None else int(each) for each in kinds)
-        garbage = None if history is None else Garbage(history, unreachable, SEE)
-        for text in (
-            freed_text(garbage, known(filestorage.SIZE), days),
-            undo_text(self._now, days),
-        ):
-            yield f"{text[0].upper()}{text[1:]}."
-
-    def _considerations(self, action: str, known: Known) -> Iterator[str]:
-        used, free = known(filestorage.SIZE), known(filestorage.AVAILABLE)
-        old, room = known(filestorage.OLD_SIZE) or 0.0, known(backup.AVAILABLE)
-        if action == PACK and used is not None and free is not None:
-            yield (
-                f"It may write as much as Data.fs has, {size(used)}, once Data.fs.old is deleted: "
-                f"{size(free + old)} will be free then."
-            )
-        elif room is not None:
+    def _considerations(self, known: Known) -> Iterator[str]:
+        room = known(backup.AVAILABLE)
+        if room is not None:
             yield f"The repository has {size(room)} free."
         covered, verified = known(backup.COVERED), known(backup.LAST_VERIFIED)
         yield f"The last backup covers {self._ago(covered)}." if covered else "There is no backup."

@@ -19,12 +19,8 @@ for (const button of document.querySelectorAll("button[data-action]")) {
       ? ["Last errors of ", isolated(asked.site)]
       : [`${action} `, isolated(asked.database), " of ", isolated(asked.site), "?"];
     document.getElementById("question").replaceChildren(...question);
-    const considered = (asked.consider?.split("\n") ?? []).map((text) => {
-      const item = document.createElement("li");
-      item.textContent = text;
-      return item;
-    });
-    document.getElementById("consider").replaceChildren(...considered);
+    consider(asked.consider?.split("\n") ?? []);
+    if (asked.action === "pack") considerPack(asked);
     answer.textContent = "";
     errors.replaceChildren();
     confirmButton.textContent = action;
@@ -61,6 +57,30 @@ function isolated(name) {
   const element = document.createElement("bdi");
   element.textContent = name;
   return element;
+}
+
+function consider(texts) {
+  const items = texts.map((text) => {
+    const item = document.createElement("li");
+    item.append(isolated(text));
+    return item;
+  });
+  document.getElementById("consider").replaceChildren(...items);
+}
+
+// What `zope-exporter plan pack` says; it looks at the disk, and is asked for when somebody wants it.
+async function considerPack(about) {
+  consider(["Looking at the database…"]);
+  let texts;
+  try {
+    const wanted = new URLSearchParams({ site: about.site, database: about.database });
+    const response = await fetch(`/-/plan/pack?${wanted}`, { signal: AbortSignal.timeout(20000) });
+    if (!response.ok) throw new Error(`the exporter answers ${response.status}`);
+    texts = (await response.json()).map(([name, text]) => `${name}: ${text}`);
+  } catch (error) {
+    texts = [`What a pack would do is not known: ${error.message}`];
+  }
+  if (asked === about) consider(texts);
 }
 
 async function begin({ action, site, database }, secret) {

@@ -95,7 +95,7 @@ class StatusPage:
 
 
 class Shared:
-    """The page as it was made last, for all who ask while nothing is new.
+    """A page, or what else is shown, as it was made last, for all who ask while nothing is new.
 
     A page of 300 sites takes half a second of a processor, and a wall of screens asks at once.
     `basis` returns what the page is made of, or something that changes with it. Both are called in

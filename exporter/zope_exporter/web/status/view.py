@@ -39,12 +39,11 @@ class Fact:
 class Offers:
     """The action, site and database of all that may be asked for.
 
-    A pack keeps `pack_days` of history. `with_event_log` are the sites whose last errors whoever
+    `with_event_log` are the sites whose last errors whoever
     holds a token may read.
     """
 
     allowed: Collection[tuple[str, str, str]] = ()
-    pack_days: float = 1.0
     with_event_log: Collection[str] = ()
 
 
