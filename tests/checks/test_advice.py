@@ -1,12 +1,16 @@
 """What to set differently, by what an agent tells."""
 
+import json
 from typing import Any
 
 import pytest
 
 from tests.checks.test_zope import LIMITS, ZOPE, values
+from tests.support.zopes.fake_agent import STATUS
 from zope_exporter.checks.advice import Advice, Pace, advise_storage, advise_zope
-from zope_exporter.collectors import filestorage
+from zope_exporter.clients.agent.answer import Answer
+from zope_exporter.collectors import datafs, filestorage
+from zope_exporter.collectors.agent import samples_of
 from zope_exporter.metrics.values import Values
 
 DAY = 86400.0
@@ -37,11 +41,30 @@ def test_a_full_cache_that_loads_much_is_to_be_larger_and_costs_memory() -> None
     [advice] = of_zope(values(database(25_000, 50_000)))
     assert advice.text == "try cache-size 10000 for database main: it takes about 50 MB more memory"
     assert advice.evidence == (
-        "500 objects are loaded per request since its start, and the caches of 5 connections have"
-        " 25000 objects, of 25000 that fit"
+        "500 objects are loaded per request since its start by a cache-size of 5000, and the caches"
+        " of 5 connections have 25000 objects, of 25000 that fit"
     )
     [unknown] = of_zope(values(database(25_000, 50_000, size=0)))
     assert unknown.facts["memory_bytes"] is None
+
+
+def test_each_database_of_a_zope_has_a_cache_of_its_own() -> None:
+    names = {"main": 50_000, "catalog": 30_000, "archive": 500}
+    of = {name: database(25_000, loads)["databases"]["main"] for name, loads in names.items()}
+    answer = Answer(json.dumps({**STATUS, "databases": of}).encode())
+    objects = datafs.OBJECTS(7000, site="intranet", database="catalog")
+    found = of_zope(Values([*samples_of(answer, "intranet", "client1"), objects]))
+    assert [each.facts for each in found] == [
+        {
+            "loads_per_request": loads,
+            "cache_size": 5000,
+            "active_objects": 25_000,
+            "connections": 5,
+            "recommended_cache_size": better,
+            "memory_bytes": memory,
+        }
+        for loads, better, memory in ((500, 10_000, 50e6), (300, 7000, 20e6))
+    ]
 
 
 @pytest.mark.parametrize(

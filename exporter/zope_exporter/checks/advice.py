@@ -73,9 +73,9 @@ def _cache(site: str, zope: str, database: str, values: Values, limits: Limits) 
         site,
         zope,
         f"try cache-size {better:.0f} for database {database}: {cost}",
-        f"{ratio:.0f} objects are loaded per request since its start, and the caches of"
-        f" {caches.connections:.0f} connections have {caches.active:.0f} objects, of"
-        f" {caches.room:.0f} that fit",
+        f"{ratio:.0f} objects are loaded per request since its start by a cache-size of"
+        f" {caches.target:.0f}, and the caches of {caches.connections:.0f} connections have"
+        f" {caches.active:.0f} objects, of {caches.room:.0f} that fit",
         {
             "loads_per_request": ratio,
             "cache_size": caches.target,
