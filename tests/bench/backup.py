@@ -1,8 +1,9 @@
-"""Backing up and verifying beside what repozo, or cp and FileIterator, take for the same.
+"""Backing up and verifying beside what repozo, restic, or cp and FileIterator, take for the same.
 
 Run as `python tests/bench/backup.py [RECORDS]`, of which 1700000 make 2 GB. What is compared runs
 by turns, each time in a process of its own after the disk has come to rest; told are the medians
-of the work alone and of the whole process, and the most memory that any of them took.
+of the work alone and of the whole process, the most memory that any of them took, and how many
+times as long as ours both took.
 """
 
 import os
@@ -22,11 +23,16 @@ import click
 from ZODB.FileStorage import FileIterator
 from ZODB.scripts import repozo
 
-from zope_exporter.maintenance.backup.run import backup
-from zope_exporter.maintenance.backup.target import BackupSettings, Source
-from zope_exporter.maintenance.backup.verification import verify
-from zope_exporter.maintenance.backup.verification_record import Level
-from zope_exporter.maintenance.jobs.report import Silent
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+
+from tests.support.programs.commands import Command, run  # noqa: E402
+from tests.support.programs.debian import tool  # noqa: E402
+from zope_exporter.maintenance.backup.run import backup  # noqa: E402
+from zope_exporter.maintenance.backup.target import BackupSettings, Source  # noqa: E402
+from zope_exporter.maintenance.backup.verification import verify  # noqa: E402
+from zope_exporter.maintenance.backup.verification_record import Level  # noqa: E402
+from zope_exporter.maintenance.jobs.report import Silent  # noqa: E402
 
 RECORDS = "1700000"
 ROUNDS = 3
@@ -53,6 +59,16 @@ def theirs(data_fs: Path, repository: Path) -> None:
     _repozo("-B", "-r", repository, "-f", data_fs)
 
 
+def restic(data_fs: Path, repository: Path) -> None:
+    """It splits any file by its content and encrypts the parts; of a new repository with init."""
+    command: Command = [tool("restic"), "--no-cache", "--quiet", "--repo", repository]
+    environ = {"RESTIC_PASSWORD": "bench"}
+    log = repository.with_suffix(".log")
+    if not repository.exists():
+        run([*command, "init"], log, environ)
+    run([*command, "backup", data_fs], log, environ)
+
+
 def _repozo(*arguments: object) -> None:
     with redirect_stderr(StringIO()):
         repozo.main([str(each) for each in arguments])
@@ -73,7 +89,7 @@ def copied_and_walked(data_fs: Path, repository: Path) -> None:
 
 
 STEPS: dict[str, Callable[[Path, Path], None]] = {
-    step.__name__: step for step in (ours, theirs_full, theirs, verified, copied_and_walked)
+    step.__name__: step for step in (ours, theirs_full, theirs, restic, verified, copied_and_walked)
 }
 
 
@@ -90,25 +106,24 @@ def measured(step: str, data_fs: Path, repository: Path) -> Took:
     return Took(work, time.monotonic() - began, used.ru_maxrss / 1024)
 
 
-def by_turns(
-    what: str, first: str, second: str, places: Callable[[str], tuple[Path, Path]]
-) -> None:
-    """Measure two steps in pairs, each on what `places` makes ready for it."""
-    rounds: dict[str, list[Took]] = {first: [], second: []}
+def by_turns(what: str, steps: tuple[str, ...], places: Callable[[str], tuple[Path, Path]]) -> None:
+    """Measure steps by turns, each on what `places` makes ready for it."""
+    rounds: dict[str, list[Took]] = {step: [] for step in steps}
     for number in range(ROUNDS):
-        for step in (first, second) if number % 2 else (second, first):
+        for step in steps if number % 2 else reversed(steps):
             rounds[step].append(measured(step, *places(step)))
+    first = rounds[steps[0]]
     for step, taken in rounds.items():
         work, process = (statistics.median(each[i] for each in taken) for i in (0, 1))
         memory = max(each.memory for each in taken)
-        click.echo(f"{what:12} {step:18} {work:7.2f} s {process:7.2f} s {memory:6.0f} MB")
-    ratios = [
-        statistics.median(
-            theirs[i] / ours[i] for ours, theirs in zip(*rounds.values(), strict=True)
+        ratios = (
+            statistics.median(each[i] / mine[i] for mine, each in zip(first, taken, strict=True))
+            for i in (0, 1)
         )
-        for i in (0, 1)
-    ]
-    click.echo(f"{what:12} {'times as fast':18} {ratios[0]:7.2f}   {ratios[1]:7.2f}")
+        times = " and ".join(f"{ratio:.2f}" for ratio in ratios)
+        click.echo(
+            f"{what:12} {step:18} {work:7.2f} s {process:7.2f} s {memory:6.0f} MB {times} times"
+        )
 
 
 def linked(repository: Path, copy: Path) -> Path:
@@ -127,8 +142,9 @@ def compare(place: Path, records: str) -> None:
     make(data_fs, longer, records)
     click.echo(f"\nData.fs of {data_fs.stat().st_size / 1e6:.0f} MB, {records} records")
     bases = {"ours": place / "base-ours", "theirs": place / "base-theirs"}
-    measured("ours", data_fs, bases["ours"])
-    measured("theirs_full", data_fs, bases["theirs"])
+    bases["restic"] = place / "base-restic"
+    for step, base in zip(("ours", "theirs_full", "restic"), bases.values(), strict=True):
+        measured(step, data_fs, base)
 
     def fresh(step: str) -> tuple[Path, Path]:
         shutil.rmtree(place / step, ignore_errors=True)
@@ -137,11 +153,11 @@ def compare(place: Path, records: str) -> None:
     def going_on(step: str) -> tuple[Path, Path]:
         return data_fs, linked(bases[step], place / step)
 
-    by_turns("full", "ours", "theirs_full", fresh)
-    by_turns("verify", "verified", "copied_and_walked", lambda _: (data_fs, bases["ours"]))
+    by_turns("full", ("ours", "theirs_full", "restic"), fresh)
+    by_turns("verify", ("verified", "copied_and_walked"), lambda _: (data_fs, bases["ours"]))
     with longer.open("rb") as more, data_fs.open("ab") as file:
         shutil.copyfileobj(more, file)
-    by_turns("incremental", "ours", "theirs", going_on)
+    by_turns("incremental", ("ours", "theirs", "restic"), going_on)
 
 
 def make(data_fs: Path, longer: Path, records: str) -> None:

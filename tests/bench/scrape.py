@@ -1,4 +1,5 @@
-"""What a scrape of one real site costs, beside blackbox_exporter probing the same Zope.
+"""What a scrape of one real site costs, beside blackbox_exporter probing the same Zope, and
+node_exporter, which knows the same host.
 
 Run as `python tests/bench/scrape.py`, from anywhere; it takes about two minutes.
 """
@@ -9,7 +10,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,23 +36,32 @@ def main() -> None:
     with demo_zope(lambda _: None) as demo, tempfile.TemporaryDirectory() as directory:
         demo.traffic.stop()  # only the scrapes are to be measured
         here = Path(directory)
-        with serving(demo.state_dir, log=here / "log") as exporter, blackbox(here) as probe:
+        (here / "blackbox.yml").write_text(BLACKBOX)
+        with (
+            serving(demo.state_dir, log=here / "log") as exporter,
+            running("blackbox_exporter", f"--config.file={here}/blackbox.yml", log=here) as probe,
+            running("node_exporter", log=here) as node,
+        ):
             eventually(lambda: exporter.value("zope_process_up", site="demo", zope="demo") == 1)
-            compare(f"{exporter.url}/metrics", f"{probe}?module=http&target={demo.instance.url}")
+            pages = {
+                "zope-exporter": f"{exporter.url}/metrics",
+                "blackbox_exporter": f"{probe}/probe?module=http&target={demo.instance.url}",
+                "node_exporter": f"{node}/metrics",
+            }
+            compare(pages)
             tell_idle(psutil.Process(exporter.process.pid))
             tell_hanging(demo, exporter)
 
 
 @contextmanager
-def blackbox(directory: Path) -> Iterator[str]:
-    config = directory / "blackbox.yml"
-    config.write_text(BLACKBOX)
+def running(program: str, *flags: str, log: Path) -> Iterator[str]:
+    """An exporter of others at a port of its own; its URL."""
     address = f"127.0.0.1:{free_port()}"
-    flags = (f"--config.file={config}", f"--web.listen-address={address}")
-    server = Server([tool("blackbox_exporter"), *flags], directory / "blackbox.log")
+    listen = f"--web.listen-address={address}"
+    server = Server([tool(program), listen, *flags], log / f"{program}.log")
     try:
-        server.wait_until(lambda: answers(f"http://{address}/-/healthy"))
-        yield f"http://{address}/probe"
+        server.wait_until(lambda: answers(f"http://{address}/"))
+        yield f"http://{address}"
     finally:
         server.end()
 
@@ -63,14 +73,13 @@ def answers(url: str) -> bool:
         return False
 
 
-def compare(ours: str, theirs: str) -> None:
-    """Scrape both in turn, so that both meet the same moments of the machine."""
+def compare(pages: Mapping[str, str]) -> None:
+    """Scrape all by turns, so that each meets the same moments of the machine."""
     with httpx.Client(trust_env=False, timeout=30) as client:
-        client.get(ours)
-        pairs = [(timed(client, ours), timed(client, theirs)) for _ in range(SCRAPES)]
-    for name, seconds in zip(
-        ("zope-exporter", "blackbox_exporter"), zip(*pairs, strict=True), strict=True
-    ):
+        for url in pages.values():
+            client.get(url)
+        rounds = [[timed(client, url) for url in pages.values()] for _ in range(SCRAPES)]
+    for name, seconds in zip(pages, zip(*rounds, strict=True), strict=True):
         cuts = statistics.quantiles(seconds, n=100)
         click.echo(f"{name}: p50 {cuts[49] * 1e3:.1f} ms, p95 {cuts[94] * 1e3:.1f} ms")
 

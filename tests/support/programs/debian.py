@@ -98,6 +98,7 @@ PROGRAMS = {
     "mandoc": Packaged(("mandoc",), "usr/bin/mandoc", "-Tps"),  # it has no option for its version
     "mawk": Packaged(("mawk",), "usr/bin/mawk", "-Wversion"),
     "mtail": Packaged(("mtail",), "usr/bin/mtail"),
+    "node_exporter": Packaged(("prometheus-node-exporter",), "usr/bin/prometheus-node-exporter"),
     "pg_dump": Packaged(("postgresql-client-15", "libpq5"), "usr/lib/postgresql/15/bin/pg_dump"),
     "podman": Packaged(_PODMAN, "usr/bin/podman"),
     "postgres": Packaged(_POSTGRES, "usr/lib/postgresql/15/bin/postgres"),
