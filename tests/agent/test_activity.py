@@ -7,6 +7,7 @@ import pytest
 import transaction
 import ZODB
 from Products.ZopeExporterAgent.activity import Activity
+from Products.ZopeExporterAgent.requests import Requests
 from ZODB.ActivityMonitor import ActivityMonitor
 
 
@@ -56,7 +57,7 @@ def since(activity: Activity, database: ZODB.DB, before: tuple[int, ...]) -> lis
 
 
 def test_what_is_done_is_counted_from_the_first_connection_on(database: ZODB.DB) -> None:
-    activity = Activity()
+    activity = Activity(Requests().loaded)
     assert counted(activity, database) == (0, 0, 0, 0)
     write(database)
     before = counted(activity, database)
@@ -78,7 +79,7 @@ def test_a_monitor_that_was_there_sees_what_it_has_always_seen(
     monitors = [kind(), kind()]
     for monitor, watched in zip(monitors, (alone, database), strict=True):
         watched.setActivityMonitor(monitor)
-    activity = Activity()
+    activity = Activity(Requests().loaded)
     activity.watch(database)
     write(alone, 4)
     write(database, 4)
@@ -96,12 +97,12 @@ def test_a_monitor_that_was_there_sees_what_it_has_always_seen(
 
 def test_questions_for_the_monitor_that_was_there_reach_it(database: ZODB.DB) -> None:
     database.setActivityMonitor(ActivityMonitor())
-    Activity().watch(database)
+    Activity(Requests().loaded).watch(database)
     assert database.getActivityMonitor().getHistoryLength() == 3600
 
 
 def test_one_that_takes_its_place_later_is_taken_in(database: ZODB.DB) -> None:
-    activity = Activity()
+    activity = Activity(Requests().loaded)
     activity.watch(database)
     write(database)
     later = ActivityMonitor()
@@ -113,7 +114,7 @@ def test_one_that_takes_its_place_later_is_taken_in(database: ZODB.DB) -> None:
 
 
 def test_one_that_is_wrapped_around_it_later_stays_there(database: ZODB.DB) -> None:
-    activity = Activity()
+    activity = Activity(Requests().loaded)
     activity.watch(database)
     outer = WrappingMonitor(database.getActivityMonitor())
     database.setActivityMonitor(outer)

@@ -90,6 +90,21 @@ begin = time.perf_counter()
 for _ in range(20000):
     monitor.closedConnection(connection)
 found["wrap"] = min(empty)
+
+from zope.event import notify
+from ZPublisher.pubevents import PubAfterTraversal
+
+class Asked(object):
+    other = {"PUBLISHED": Zope2.app().index_html}
+
+def traversed(environ, start_response):
+    begin, event = time.perf_counter(), PubAfterTraversal(Asked)
+    for _ in range(20000):
+        notify(event)
+    found["view"] = (time.perf_counter() - begin) / 20000
+    return nothing(environ, start_response)
+
+request("/", agent.counted(traversed), None)
 found["monitor"] = (time.perf_counter() - begin) / 20000
 print("RESULT" + json.dumps(found))
 sys.stdout.flush()
@@ -127,6 +142,7 @@ def added_to_a_request(zope: Environment, home: Path) -> None:
         f"  a request of {median(found['without']) * 1e6:.0f} us takes"
         f" {median(differences) * 1e6:+.1f} us more (median of {len(differences)} pairs);"
         f" around an empty application {found['wrap'] * 1e6:.1f} us,"
+        f" for naming a view {found['view'] * 1e6:.1f} us with its event,"
         f" for a closed connection {found['monitor'] * 1e6:.1f} us"
     )
 

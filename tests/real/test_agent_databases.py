@@ -113,7 +113,7 @@ def test_it_takes_no_lock_opens_no_connection_and_asks_no_storage(
     publish_pages(zope)
     agent = agent_of(zope.home)
     assert zope.site.get("/spy").text == "watching"
-    for page in ("/v1/status", "/v1/requests", "/v1/pack", "/v1/status"):
+    for page in ("/v1/status", "/v1/requests", "/v1/views", "/v1/pack", "/v1/status"):
         agent.get(page)
     assert database(agent)["storage"] == "FileStorage"
     noticed = json.loads(zope.site.get("/caught").text)

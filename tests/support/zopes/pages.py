@@ -17,6 +17,7 @@ import threading
 import transaction
 import Zope2
 from App.config import getConfiguration
+from persistent.mapping import PersistentMapping
 
 GATE = os.path.join(getConfiguration().instancehome, "gate")
 BURNING = os.path.join(getConfiguration().instancehome, "burning")
@@ -80,6 +81,21 @@ def download(self):
     os.rename(made, path)  # whoever is being sent the one before goes on with that
     self.REQUEST.RESPONSE.setHeader("Content-Length", "300000")
     return filestream_iterator(path, "rb")
+
+
+def crowd(self):
+    """Add 49 views, and what the one that is slow loads."""
+    for number in range(49):
+        self.manage_addDTMLMethod("view%d" % number, "", "some text")
+    self._p_jar.root()["loads"] = [PersistentMapping(number=number) for number in range(30)]
+    return "crowded"
+
+
+def slow(self):
+    self._p_jar.cacheMinimize()
+    numbers = [each["number"] for each in self._p_jar.root()["loads"]]
+    threading.Event().wait(0.2)
+    return "%d" % sum(numbers)
 
 
 meeting = threading.Condition()
@@ -199,8 +215,8 @@ def caught(self):
     return json.dumps(forbidden)
 '''
 _METHODS = (
-    *("boom", "burn", "caught", "clash", "configure_logging", "download", "fine", "hold"),
-    *("leak", "open_database", "panic", "part", "plug", "spy", "stream"),
+    *("boom", "burn", "caught", "clash", "configure_logging", "crowd", "download", "fine"),
+    *("hold", "leak", "open_database", "panic", "part", "plug", "slow", "spy", "stream"),
 )
 
 

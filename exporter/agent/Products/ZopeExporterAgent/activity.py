@@ -8,10 +8,14 @@ _LEFT = "_zope_exporter_left"  # at a connection: its counters as of our last lo
 
 
 class CountingMonitor(object):
-    """An activity monitor around `inner`, the one the database has had or None."""
+    """An activity monitor around `inner`, the one the database has had or None.
 
-    def __init__(self, inner):
+    `loaded` is told in each thread how many objects the connections have loaded that it closes.
+    """
+
+    def __init__(self, inner, loaded):
         self.inner = inner
+        self._told = loaded
         # As with requests: appending needs no lock, and the agent's thread counts.
         self._closed = collections.deque(maxlen=200000)
         self._loads = 0
@@ -26,9 +30,11 @@ class CountingMonitor(object):
     def closedConnection(self, connection):  # noqa: N802 -- ZODB calls it so
         """Count what has been done since the connection was closed before."""
         if self.inner is None:
-            self._closed.append(connection.getTransferCounts(True))
+            done = connection.getTransferCounts(True)
         else:
-            self._closed.append(self._since_last_close(connection))
+            done = self._since_last_close(connection)
+        self._closed.append(done)
+        self._told(done[0])
 
     def count(self):
         """Count the connections closed since the last time."""
@@ -66,7 +72,8 @@ class CountingMonitor(object):
 class Activity(object):
     """The monitors of all databases seen, by identity of the database."""
 
-    def __init__(self):
+    def __init__(self, loaded):
+        self._loaded = loaded
         self._monitors = {}
 
     def forget(self):
@@ -78,7 +85,7 @@ class Activity(object):
         present = database.getActivityMonitor()
         ours = self._monitors.get(id(database))
         if ours is None:
-            ours = self._monitors[id(database)] = CountingMonitor(present)
+            ours = self._monitors[id(database)] = CountingMonitor(present, self._loaded)
             database.setActivityMonitor(ours)
         elif present is not ours and not _leads_to(present, ours):
             # Someone has replaced it: then theirs is the one to be called.

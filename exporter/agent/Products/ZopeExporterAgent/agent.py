@@ -28,6 +28,7 @@ from Products.ZopeExporterAgent.requests import Requests
 from Products.ZopeExporterAgent.server import Server
 from Products.ZopeExporterAgent.socket_file import SocketFile
 from Products.ZopeExporterAgent.sql_statistics import SqlStatistics
+from Products.ZopeExporterAgent.views import Views
 from Products.ZopeExporterAgent.waitress_server import Waitress
 from Products.ZopeExporterAgent.wsgi import CountedApplication
 from Products.ZopeExporterAgent.zserver import ZServer
@@ -49,12 +50,13 @@ class Agent(object):
         self._start = time.time()
         self._instance = Instance(configuration, config_files)
         self._has_filter = False
-        self._activity = Activity()
+        self._requests = Requests()
+        self._activity = Activity(self._requests.loaded)
         self._packs = Packs()
         self._known = Known(self._activity, self._packs, SqlStatistics())
-        self._requests = Requests()
         self._event_log = EventLog()
         self._conflicts = Conflicts(self._requests)
+        self._views = Views(self._requests)
         self._web_servers = [Waitress(self._requests), ZServer(self._requests)]
         self._problems = {"settings.%d" % n: text(p) for n, p in enumerate(settings.problems)}
         directory = settings.socket_directory or configuration.clienthome
@@ -64,7 +66,8 @@ class Agent(object):
 
     def start(self):
         """Begin to count and to answer; what cannot be counted is named in every answer."""
-        gather([("conflicts", self._conflicts.subscribe)], self._problems)
+        listeners = [("conflicts", self._conflicts.subscribe), ("views", self._views.subscribe)]
+        gather(listeners, self._problems)
         self._look_around()
         self._server.start()
         atexit.register(self._socket.close)
@@ -123,6 +126,7 @@ class Agent(object):
         return {
             "/v1/status": {"GET": lambda _: (200, self.status())},
             "/v1/requests": {"GET": lambda _: (200, self._long_requests())},
+            "/v1/views": {"GET": lambda _: (200, self._view_sums())},
             "/v1/pack": {
                 "GET": lambda _: (200, {"packs": self._packs.status()}),
                 "POST": self._pack,
@@ -191,6 +195,10 @@ class Agent(object):
             "threshold_seconds": threshold,
             "requests": long_requests(self._requests, threshold, time.time()),
         }
+
+    def _view_sums(self):
+        self._requests.count()
+        return self._requests.views.slices()
 
     def _pack(self, request):
         if request.peer not in (os.geteuid(), 0):

@@ -41,6 +41,7 @@ class Conflicts(object):
         if not retry:
             self._requests.failed(exc_info[0])
         if issubclass(exc_info[0], ConflictError):
+            self._requests.conflicted()
             kind = "read" if issubclass(exc_info[0], ReadConflictError) else "write"
             key = _database_of(exc_info[2]), kind, "retried" if retry else "failed"
             with self._lock:

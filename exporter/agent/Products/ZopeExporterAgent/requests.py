@@ -7,6 +7,8 @@ import collections
 import threading
 import time
 
+from Products.ZopeExporterAgent.view_sums import FIELDS, ViewSums, thread_time
+
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 # As in the access log. A client may send any word, which is "other" then.
 METHODS = frozenset(
@@ -22,6 +24,7 @@ class RequestInProgress(object):
     """One request, from the moment a worker has it to the end of its answer."""
 
     __slots__ = ("began", "environ", "exception", "method", "start", "status", "thread_id")
+    __slots__ += ("conflicts", "cpu", "loads", "view")
 
     def __init__(self, environ, thread_id, began):
         self.environ = environ
@@ -31,6 +34,10 @@ class RequestInProgress(object):
         self.began = began
         self.status = None  # the three digits, once they are known
         self.exception = None  # name of the class
+        self.view = None  # what is published, once that is known
+        self.loads = 0
+        self.conflicts = 0
+        self.cpu = -thread_time() if thread_time else 0.0
 
 
 class Requests(object):
@@ -49,6 +56,7 @@ class Requests(object):
         self._exceptions = {}
         self._counts = [0] * (len(BOUNDS) + 1)
         self._seconds = 0.0
+        self.views = ViewSums()
 
     def forget(self):
         """In a forked child, where nobody asks any more."""
@@ -66,14 +74,16 @@ class Requests(object):
 
     def published(self, request):
         """The code for it has run in this thread, though its answer may go on."""
-        self._published.pop(request.thread_id, None)
+        if self._published.pop(request.thread_id, None) is not None and thread_time:
+            request.cpu += thread_time()
 
     def end(self, request):
         """Its answer has been given; further calls change nothing, whatever thread they are of."""
         if request in self._in_progress:
             # In this order there is no moment at which it is neither in progress nor answered.
             seconds = self._clock() - request.began
-            self._ended.append((seconds, request.method, request.status, request.exception))
+            did = request.view, request.loads, request.conflicts, request.cpu
+            self._ended.append((seconds, request.method, request.status, request.exception, did))
             self._in_progress.discard(request)
 
     def failed(self, exception):
@@ -82,18 +92,42 @@ class Requests(object):
         if request is not None:
             request.exception = exception.__name__
 
+    def conflicted(self):
+        """A try of publishing has ended in a conflict in this thread."""
+        request = self._published.get(_ident())
+        if request is not None:
+            request.conflicts += 1
+
+    def viewed(self, name):
+        """What is about to be published in this thread."""
+        request = self._published.get(_ident())
+        if request is not None:
+            request.view = name
+
+    def loaded(self, objects):
+        """A connection that this thread closes has loaded so many."""
+        request = self._published.get(_ident())
+        if request is not None:
+            request.loads += objects
+
     def count(self):
         """Count those that have ended since the last time."""
         while self._ended:
-            seconds, method, status, exception = self._ended.popleft()
+            seconds, method, status, exception, did = self._ended.popleft()
             self._counts[bisect.bisect_left(BOUNDS, seconds)] += 1
             self._seconds += max(0.0, seconds)
+            # Raised to redirect, to say that something is not there, or to ask for a password.
+            is_error = exception is not None and (status or "5")[:1] not in ("3", "4")
+            view, loads, conflicts, cpu = did
+            row = [1, max(0.0, seconds), loads, conflicts, int(is_error), max(0.0, cpu)]
+            self.views.add(view, row[: len(FIELDS)])
             if status is not None:
                 self._responses[status] = self._responses.get(status, 0) + 1
                 codes = self._methods.setdefault(method if method in METHODS else "other", {})
                 codes[status] = codes.get(status, 0) + 1
             if exception is not None:
                 self._count_exception(exception)
+        self.views.count()
 
     def _count_exception(self, name):
         counts = self._exceptions
@@ -120,6 +154,7 @@ class Requests(object):
                 "counts": list(self._counts),
                 "sum": self._seconds,
             },
+            "views": self.views.status(),
             "long": {
                 "threshold_seconds": threshold,
                 "count": sum(now - request.start > threshold for request in in_progress),

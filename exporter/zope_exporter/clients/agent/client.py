@@ -16,6 +16,7 @@ from typing import cast
 from zope_exporter.clients.connection import connect_unix, left
 
 from .answer import AgentError, Answer
+from .views import Slice, slices
 
 LARGEST = 4 << 20
 _PIECE = 1 << 16
@@ -69,6 +70,14 @@ class AgentClient:
         if count is None:
             raise AgentError("the agent's answer has no requests")
         return [_long_request(answer, index) for index in range(count)]
+
+    def views(self) -> list[Slice]:
+        """What requests have done in the last day by view, in slices of time."""
+        answer = self._ask("GET", "/v1/views")
+        found = slices(answer)
+        if answer.problems:
+            raise AgentError(f"the agent's answer cannot be: {answer.problems[0]}")
+        return found
 
     def start_pack(self, database: str, days: float) -> int:
         """Have the process pack a database in a thread of its own; return the number of the pack.

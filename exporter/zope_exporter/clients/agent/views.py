@@ -1,0 +1,94 @@
+"""What an agent tells of requests by view: class and name of what they asked for."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from .answer import Answer, Step
+
+OTHER = "other"
+"""All views without a row of their own."""
+NONE = "none"
+"""Requests that were answered before a view was found."""
+_LONGEST = 200
+_MOST_FIELDS = 50
+_MOST_VIEWS = 100
+
+
+class Sums(NamedTuple):
+    """What the requests for a view did.
+
+    `seconds` until their answers had been given; `loads` are objects loaded from ZODB; `conflicts`
+    tries that ended in one; `cpu_seconds` None where it is not known, as of Python 2.
+    """
+
+    requests: float = 0
+    seconds: float = 0
+    loads: float = 0
+    conflicts: float = 0
+    errors: float = 0
+    cpu_seconds: float | None = 0
+
+    def plus(self, other: "Sums") -> "Sums":
+        """Both together."""
+        mine, cpu = self.cpu_seconds, other.cpu_seconds
+        return Sums(
+            self.requests + other.requests,
+            self.seconds + other.seconds,
+            self.loads + other.loads,
+            self.conflicts + other.conflicts,
+            self.errors + other.errors,
+            None if mine is None or cpu is None else mine + cpu,
+        )
+
+
+_NEEDED = ("requests", "seconds", "loads", "conflicts", "errors")
+
+
+class Slice(NamedTuple):
+    """A span of time, from `start` in seconds since the epoch."""
+
+    start: float
+    seconds: float
+    views: Mapping[str, Sums]
+
+
+def merged(several: Iterable[Mapping[str, Sums]]) -> dict[str, Sums]:
+    """All together, by view."""
+    found: dict[str, Sums] = {}
+    for views in several:
+        for name, sums in views.items():
+            found[name] = sums.plus(found[name]) if name in found else sums
+    return found
+
+
+def slices(answer: Answer) -> list[Slice]:
+    """All slices of an answer; what is wrong in it is in its problems."""
+    found = []
+    for index in range(answer.length("slices") or 0):
+        of = "slices", index
+        start, seconds = answer.number(*of, "start"), answer.number(*of, "seconds")
+        if start is not None and seconds is not None:
+            found.append(Slice(start, seconds, views_at(answer, ("fields",), (*of, "views"))))
+    return found
+
+
+def views_at(answer: Answer, fields: tuple[Step, ...], place: tuple[Step, ...]) -> dict[str, Sums]:
+    """The sums by view in a place of an answer; at `fields` are the names of their numbers."""
+    length = min(answer.length(*fields) or 0, _MOST_FIELDS)
+    names = [answer.text(*fields, index) or "" for index in range(length)]
+    views = []
+    for view in answer.keys(*place)[:_MOST_VIEWS]:
+        numbers = answer.numbers(*place, view)
+        if numbers is None:
+            continue
+        row = dict(zip(names, numbers, strict=False))
+        if len(numbers) != length or not {*_NEEDED} <= row.keys():
+            answer.doubt("views have numbers that do not fit")
+            continue
+        sums = Sums(cpu_seconds=row.get("cpu_seconds"), **{field: row[field] for field in _NEEDED})
+        views.append({view if _can_be(view) else OTHER: sums})
+    return merged(views)
+
+
+def _can_be(view: str) -> bool:
+    return 0 < len(view) <= _LONGEST and view.isprintable()

@@ -1,0 +1,69 @@
+"""One slow view among fifty of a real Zope: found, and what is said of it is what happened."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from tests.support.programs.processes import eventually
+from tests.support.zopes.agent_answers import AgentSocket, agent_of
+from tests.support.zopes.environments import Environment
+from tests.support.zopes.instances import ZopeInstance
+from tests.support.zopes.pages import publish_pages
+
+EXTERNAL = "Products.ExternalMethod.ExternalMethod.ExternalMethod"
+SLOW = f"{EXTERNAL}/slow"
+TIMES = 4
+
+
+def views_of(agent: AgentSocket) -> dict[str, dict[str, float]]:
+    """What the agent tells of the last hour, once nothing is under way."""
+    eventually(lambda: not agent.status()["requests"]["in_progress"])
+    found: dict[str, Any] = agent.get("/v1/views")
+    sums: dict[str, dict[str, float]] = {}
+    for each in found["slices"]:
+        if each["seconds"] == 3600:
+            for name, row in each["views"].items():
+                of = sums.setdefault(name, dict.fromkeys(found["fields"], 0))
+                for field, value in zip(found["fields"], row, strict=True):
+                    of[field] += value
+    return sums
+
+
+def use(zope: ZopeInstance) -> float:
+    """Ask for 49 views once, for one that is slow a few times; its seconds."""
+    assert zope.site.get("/crowd").text == "crowded"
+    for number in range(49):
+        assert zope.site.get(f"/view{number}").text == "some text"
+    begin = time.perf_counter()
+    for _ in range(TIMES):
+        assert zope.site.get("/slow").text == "435"
+    return time.perf_counter() - begin
+
+
+def test_the_slow_view_is_named_with_what_it_did(
+    any_agent: Environment, start_zope: Callable[..., ZopeInstance]
+) -> None:
+    zope = start_zope(any_agent)
+    publish_pages(zope, ("boom", "clash", "crowd", "part", "slow"))
+    agent = agent_of(zope.home)
+    seconds = use(zope)
+    assert zope.site.get("/boom").status_code == 500
+    assert zope.site.get("/nope").status_code == 404
+    assert zope.site.get("/@@absolute_url").status_code == 200
+    assert zope.site.get("/part").text == "parted"
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(it.text for it in pool.map(zope.site.get, ["/clash"] * 2)) == ["1", "2"]
+    found = views_of(agent)
+    slow = found[SLOW]
+    # The manager's own forms are the only pages of it that may take as long.
+    assert SLOW in sorted(found, key=lambda name: -found[name]["seconds"])[:2]
+    assert slow["requests"] == TIMES
+    assert 0.2 * TIMES <= slow["seconds"] <= seconds
+    assert slow["loads"] >= 30 * TIMES
+    assert slow["conflicts"] == slow["errors"] == 0
+    boom, clash = found[f"{EXTERNAL}/boom"], found[f"{EXTERNAL}/clash"]
+    assert (boom["requests"], boom["errors"], boom["conflicts"]) == (1, 1, 0)
+    assert (clash["requests"], clash["errors"], clash["conflicts"]) == (2, 0, 1)
+    assert found["none"]["errors"] == 0
+    assert any(name.endswith("AbsoluteURL/absolute_url") for name in found)
