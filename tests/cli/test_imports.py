@@ -126,7 +126,7 @@ def test_forget(tmp_path: Path, config: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["agent status", "backup", "check", "growth", "jobs", "pack", "verify"]
+    "command", ["agent status", "backup", "check", "growth", "jobs", "pack", "slow", "verify"]
 )
 def test_a_refused_configuration_costs_no_more_than_reading_it(
     tmp_path: Path, refused: Path, command: str

@@ -42,6 +42,10 @@ EXAMPLES = {
         "zope-exporter growth intranet --since 7d --by path",
         "zope-exporter growth --data-fs /srv/zope/var/Data.fs",
     ),
+    "slow": (
+        "zope-exporter slow intranet",
+        "zope-exporter slow intranet --since 24h --json",
+    ),
     "advise": ("zope-exporter advise intranet",),
     "paths": ("zope-exporter paths intranet",),
     "plan pack": ("zope-exporter plan pack intranet",),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from zope_exporter.config import CONFIG_VARIABLE
+from zope_exporter.system.humanize import seconds
 from zope_exporter.system.user_error import UserError
 
 if TYPE_CHECKING:
@@ -39,6 +40,14 @@ def config_flag(command: Command) -> Command:
 
 def json_flag(text: str) -> Callable[[Command], Command]:
     return click.option("--json", "as_json", is_flag=True, help=text)
+
+
+def time_span(_: click.Context, flag: click.Parameter, text: str | None) -> float | None:
+    """Return the seconds of a time span that was given, for an option's `callback`."""
+    found = None if text is None else seconds(text)
+    if text is not None and not found:
+        raise click.BadParameter(f"{text!r} is no time span such as 90m, 24h or 7d", param=flag)
+    return found
 
 
 def read_config(named: Path | None) -> "Config":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from zope_exporter.maintenance.jobs.lower_priority import lower_priority
-from zope_exporter.system.humanize import plain, seconds, size
+from zope_exporter.system.humanize import plain, size
 from zope_exporter.system.log_format import set_up_logging
 
 from .flags import (
@@ -22,6 +22,7 @@ from .flags import (
     json_flag,
     no_such_site,
     read_config,
+    time_span,
 )
 
 if TYPE_CHECKING:
@@ -44,13 +45,6 @@ class Place(NamedTuple):
     data_fs: Path
 
 
-def _span(_: click.Context, flag: click.Parameter, text: str | None) -> float | None:
-    found = None if text is None else seconds(text)
-    if text is not None and not found:
-        raise click.BadParameter(f"{text!r} is no time span such as 90m, 24h or 7d", param=flag)
-    return found
-
-
 @click.command("growth", epilog=EXITS)
 @click.argument("site", required=False)
 @click.option(
@@ -62,7 +56,7 @@ def _span(_: click.Context, flag: click.Parameter, text: str | None) -> float | 
 @click.option(
     "--since",
     "span",
-    callback=_span,
+    callback=time_span,
     metavar="SPAN",
     help="How far to go back from now: 90m, 24h, 7d. Without it a day, of a file named by --data-fs"
     " the one before its last transaction.",

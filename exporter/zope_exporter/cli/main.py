@@ -27,6 +27,7 @@ from .init import init_command
 from .paths import paths_command
 from .plan import plan
 from .restore import recover_command, restore_command
+from .slow import slow_command
 
 log = logging.getLogger(__name__)
 
@@ -240,6 +241,7 @@ main.add_command(
 )
 main.add_command(backups_command)
 main.add_command(growth_command)
+main.add_command(slow_command)
 main.add_command(paths_command)
 main.add_command(advise_command)
 main.add_command(plan)

@@ -84,8 +84,8 @@ def download(self):
 
 
 def crowd(self):
-    """Add 49 views, and what the one that is slow loads."""
-    for number in range(49):
+    """Add 40 views, and what the one that is slow loads."""
+    for number in range(40):
         self.manage_addDTMLMethod("view%d" % number, "", "some text")
     self._p_jar.root()["loads"] = [PersistentMapping(number=number) for number in range(30)]
     return "crowded"

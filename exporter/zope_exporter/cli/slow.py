@@ -1,0 +1,224 @@
+"""`slow`: the views that the time of a site's requests goes to."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from zope_exporter.system.log_format import set_up_logging
+
+from .flags import (
+    EXIT_CODES,
+    SEARCH_SECONDS,
+    config_flag,
+    exit_on_user_error,
+    json_flag,
+    no_such_site,
+    read_config,
+    time_span,
+)
+
+if TYPE_CHECKING:
+    from zope_exporter.clients.agent.views import Slice, Sums
+    from zope_exporter.discovery.inventory import Service
+
+ASK_SECONDS = 5.0
+SHOWN = 20
+HOUR = 3600.0
+DAY = 24 * HOUR
+EXITS = (
+    "Exits with 0, with 1 when an agent does not tell, 2 for a mistake, 3 when there is no such"
+    " site or none of its Zopes tells. The agent inside each Zope counts requests by the class and"
+    " the name of what they asked for, never by URL; it loads no object for that."
+)
+HEADING = ("VIEW", "TIME", "SHARE", "REQUESTS", "MEAN", "CPU", "LOADS", "CONFLICTS", "ERRORS")
+
+
+class Told(NamedTuple):
+    """What the agent of a Zope told, or why it did not."""
+
+    site: str
+    zope: str
+    slices: "Sequence[Slice]" = ()
+    reason: str | None = None
+
+
+class Views(NamedTuple):
+    """The views of a site, the one with the most time first; `since` in seconds of the epoch."""
+
+    site: str
+    since: float | None
+    rows: "Sequence[tuple[str, Sums]]"
+    total: "Sums"
+
+
+def _within_a_day(ctx: click.Context, flag: click.Parameter, text: str) -> float | None:
+    span = time_span(ctx, flag, text)
+    if span and span > DAY:
+        raise click.BadParameter("agents keep one day", param=flag)
+    return span
+
+
+@click.command("slow", epilog=EXITS)
+@click.argument("site", required=False)
+@click.option(
+    "--since",
+    "span",
+    callback=_within_a_day,
+    default="1h",
+    show_default=True,
+    metavar="SPAN",
+    help="How far to go back from now: 30m, 1h, 24h. Up to an hour it begins with a full ten"
+    " minutes, else with a full hour.",
+)
+@json_flag("Print an object; times in seconds.")
+@config_flag
+def slow_command(site: str | None, span: float, as_json: bool, config_file: Path | None) -> None:
+    """Print the views of SITE, or of all sites, that take the most time, the first ones first.
+
+    Each with its part of the time of all requests, objects loaded from ZODB by a request on the
+    average, tries that ended in a conflict, and requests that ended in an error.
+    """
+    set_up_logging("error", "logfmt")  # what is to be said is printed
+    with exit_on_user_error():
+        told = _ask(config_file, site)
+    for each in told:
+        if each.reason is not None:
+            click.echo(f"{each.site}/{each.zope}: {each.reason}", err=True)
+    found = [_views(name, list(of), span) for name, of in groupby(told, lambda each: each.site)]
+    if as_json and found:
+        click.echo(json.dumps(_object(found, told), indent=2))
+    elif found:
+        click.echo("\n\n".join("\n".join(_lines(each)) for each in found))
+    failed = [each for each in told if each.reason is not None]
+    if len(failed) == len(told):
+        sys.exit(EXIT_CODES["refused"])
+    sys.exit(EXIT_CODES["failed" if failed else "succeeded"])
+
+
+def _ask(config_file: Path | None, site: str | None) -> list[Told]:
+    from zope_exporter.config.search import search
+
+    inventory = search(read_config(config_file), SEARCH_SECONDS)
+    names = [each.name for each in inventory.sites]
+    if site is not None and site not in names:
+        click.echo(f"refused: {no_such_site(site, names)}", err=True)
+        return []
+    zopes = [(name, zope) for name, zope in inventory.serving() if site in (None, name)]
+    if not zopes:
+        click.echo("refused: there is no Zope on this host", err=True)
+    return [_told(name, zope) for name, zope in zopes]
+
+
+def _told(site: str, zope: "Service") -> Told:
+    from zope_exporter.clients.agent.answer import AgentError
+    from zope_exporter.clients.agent.client import AgentClient
+    from zope_exporter.clients.agent.diagnosis import why_absent
+    from zope_exporter.clients.agent.sockets import find_sockets
+
+    sockets = find_sockets(zope)
+    if not sockets:
+        return Told(site, zope.name, reason=f"no agent: {why_absent(zope).reason}")
+    pid = zope.process.pid if zope.process else None
+    try:
+        return Told(site, zope.name, AgentClient(sockets[0], ASK_SECONDS, pid).views())
+    except AgentError as error:
+        return Told(site, zope.name, reason=str(error))
+
+
+def _views(site: str, told: Sequence[Told], span: float) -> Views:
+    from zope_exporter.clients.agent.views import OTHER, Sums, merged
+
+    now = time.time()
+    slices = [
+        each
+        for of in told
+        for each in of.slices
+        if each.start + each.seconds > now - span and (each.seconds < HOUR) == (span <= HOUR)
+    ]
+    views = merged(each.views for each in slices)
+    total = Sums()
+    for sums in views.values():
+        total = total.plus(sums)
+    order = sorted(views, key=lambda name: (name == OTHER, -views[name].seconds, name))
+    since = min((each.start for each in slices), default=None)
+    return Views(site, since, _cut([(name, views[name]) for name in order]), total)
+
+
+def _cut(rows: "list[tuple[str, Sums]]") -> "list[tuple[str, Sums]]":
+    from zope_exporter.clients.agent.views import OTHER, merged
+
+    named = [row for row in rows if row[0] != OTHER]
+    rest = merged({OTHER: sums} for _, sums in (*rows[len(named) :], *named[SHOWN:]))
+    return [*named[:SHOWN], *rest.items()]
+
+
+def _object(found: Sequence[Views], told: Sequence[Told]) -> dict[str, Any]:
+    rows = [
+        {
+            "site": views.site,
+            "view": name,
+            **sums._asdict(),
+            "share": sums.seconds / views.total.seconds if views.total.seconds else None,
+        }
+        for views in found
+        for name, sums in views.rows
+    ]
+    sites = [
+        {"site": views.site, "since": _moment(views.since), **views.total._asdict()}
+        for views in found
+    ]
+    zopes = [{"site": of.site, "zope": of.zope, "problem": of.reason} for of in told]
+    return {"rows": rows, "sites": sites, "zopes": zopes}
+
+
+def _lines(views: Views) -> Iterator[str]:
+    from zope_exporter.clients.agent.views import NONE
+
+    if not views.rows:
+        yield f"{views.site}: no requests are known of that time"
+        return
+    total = views.total
+    yield (
+        f"{views.site}: {total.requests:.0f} requests in {_seconds(total.seconds)},"
+        f" since {_moment(views.since)}"
+    )
+    yield ""
+    cells = [HEADING, *(_cells(name, sums, total.seconds) for name, sums in views.rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for name, *numbers in cells:
+        padded = (cell.rjust(width) for cell, width in zip(numbers, widths[1:], strict=True))
+        yield "  ".join((name.ljust(widths[0]), *padded))
+    if any(name == NONE for name, _ in views.rows):
+        yield f"\n{NONE}: not found, refused, or answered before a view was called"
+
+
+def _cells(name: str, sums: "Sums", total: float) -> tuple[str, ...]:
+    return (
+        name,
+        _seconds(sums.seconds),
+        f"{sums.seconds / total:.0%}" if total else "",
+        f"{sums.requests:.0f}",
+        _seconds(sums.seconds / sums.requests) if sums.requests else "",
+        "?" if sums.cpu_seconds is None else _seconds(sums.cpu_seconds),
+        f"{sums.loads / sums.requests:.0f}" if sums.requests else "",
+        f"{sums.conflicts:.0f}",
+        f"{sums.errors:.0f}",
+    )
+
+
+def _seconds(number: float) -> str:
+    return f"{number * 1000:.0f} ms" if number < 1 else f"{number:.1f} s"
+
+
+def _moment(seconds: float | None) -> str | None:
+    if seconds is None:
+        return None
+    when = datetime.fromtimestamp(seconds, timezone.utc)
+    return when.astimezone().isoformat(timespec="seconds")
