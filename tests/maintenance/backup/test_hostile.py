@@ -220,6 +220,26 @@ def test_a_blob_in_both_layouts_is_one(with_blobs: Site) -> None:
     assert verdict.ok, verdict.failures
 
 
+def test_a_lost_blob_is_brought_back_though_the_layout_is_another_now(with_blobs: Site) -> None:
+    """And nothing else is new, so that no list is made in which the path could be another."""
+    assert with_blobs.blob_dir
+    with_blobs.back_up()
+    for path in list(with_blobs.blob_dir.rglob("*.blob")):
+        lawn = (
+            with_blobs.blob_dir / f"0x{int(''.join(path.parts[-9:-1]).replace('0x', ''), 16):02x}"
+        )
+        lawn.mkdir(exist_ok=True)
+        path.rename(lawn / path.name)
+    lost = min((with_blobs.repository / "blobs").rglob("*.blob"))
+    content = lost.read_bytes()
+    lost.unlink()
+    assert not with_blobs.verify().ok
+    assert with_blobs.back_up().kind == "unchanged"
+    assert lost.read_bytes() == content
+    verdict = with_blobs.verify()
+    assert verdict.ok, verdict.failures
+
+
 @pytest.mark.parametrize("name", [b"\xff.manifest", b"a\n\x1b[31m.manifest"])
 def test_no_name_writes_what_it_likes_to_a_terminal(site: Site, name: bytes) -> None:
     site.back_up()
@@ -227,3 +247,13 @@ def test_no_name_writes_what_it_likes_to_a_terminal(site: Site, name: bytes) -> 
     [failure] = site.verify().failures
     assert failure.isprintable()
     assert failure.encode()
+
+
+def test_a_data_fs_that_cannot_be_read_is_named_and_not_the_repository(site: Site) -> None:
+    site.back_up()
+    site.data_fs = Path(
+        "/proc/self/mem"
+    )  # a regular file, of which byte 0 is an input/output error
+    with pytest.raises(ActionError, match="/proc/self/mem cannot be read") as failed:
+        site.back_up()
+    assert failed.value.stage == "reading the Data.fs"

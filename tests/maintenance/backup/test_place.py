@@ -10,6 +10,7 @@ import pytest
 from tests.support.databases.repository import repozo
 from tests.support.databases.zodb import ZopeSite, pack
 from zope_exporter.maintenance.backup.place import Place, place_of
+from zope_exporter.maintenance.jobs.report import ActionError
 
 
 class Site(ZopeSite):
@@ -137,6 +138,18 @@ def test_what_cannot_be_read_is_not_gone_by(site: Site, root: Path) -> None:
     assert place(site, root) == here
     site.data_fs.unlink()
     assert place(site, root) == here
+
+
+@pytest.mark.parametrize("database", ["main", "1"])
+def test_a_directory_that_cannot_be_read_fails_whoever_reads_there(
+    site: Site, tmp_path: Path, database: str
+) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    site.database, site.repository = place(site, file, database)
+    with pytest.raises(ActionError, match="Not a directory: ") as failed:
+        site.back_up()
+    assert failed.value.stage == "writing the backup"
 
 
 def test_a_backup_made_there_goes_on_with_the_chain(site: Site, root: Path) -> None:

@@ -144,3 +144,12 @@ def test_promise_4_a_disk_that_is_full_meanwhile_fails_the_backup_and_not_the_ne
     assert verdict.ok, verdict.failures
     assert repozo("-V", "-r", site.repository).returncode == 0
     assert restored(site.repository, site.scratch / "Data.fs") == site.bytes
+
+
+def test_a_disk_that_becomes_full_while_a_backup_is_tried_is_named(site: Site) -> None:
+    site.commit(data=bytes(1 << 14))
+    site.back_up()
+    disk = FillingDisk(site.repository.parent / "filler", 64 << 20)
+    with pytest.raises(ActionError, match="No space left on device: /") as failed:
+        site.verify(disk=disk)
+    assert failed.value.stage == "verifying"

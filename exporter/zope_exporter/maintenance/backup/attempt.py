@@ -9,7 +9,7 @@ from pathlib import Path
 
 from zope_exporter import __version__
 from zope_exporter.maintenance.jobs.report import Report
-from zope_exporter.storage.filestorage.datafile import opened
+from zope_exporter.storage.filestorage.datafile import UnreadableError, opened
 from zope_exporter.storage.filestorage.reader import DataFile
 
 from .blob_lists import SUFFIX, listing, sealed
@@ -65,12 +65,13 @@ class Run:
     def look(self, descriptor: int, pool: ThreadPoolExecutor) -> "Attempt":
         """Find out what there is to do for the open Data.fs; nothing is written."""
         began = self.means.clock()
-        listed = read_repository(self.repository)
-        parent = self._parent(listed, ParentFinder(descriptor, self.report, pool))
-        if not parent.pieces:
-            check_same(descriptor, self.source.data_fs, listed, self.report)
-        file = DataFile(self.source.data_fs, descriptor, HEADERS)
-        end = find_end(file, parent.end, parent.tid)
+        listed, data_fs = read_repository(self.repository), self.source.data_fs
+        with reading(data_fs):
+            parent = self._parent(listed, ParentFinder(descriptor, self.report, pool))
+            if not parent.pieces:
+                check_same(descriptor, data_fs, listed, self.report)
+            file = DataFile(data_fs, descriptor, HEADERS)
+            end = find_end(file, parent.end, parent.tid)
         span = Span(descriptor, file.path, parent.end, end, parent.tid)
         if span.end < file.size():
             self.report.say("what follows the last whole transaction is left out")
@@ -260,6 +261,17 @@ def held(path: Path) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Raise FileStorageError for an error of what is open; those of other files have names."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise UnreadableError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def result(manifest: Manifest, kind: str, written: int) -> BackupResult:

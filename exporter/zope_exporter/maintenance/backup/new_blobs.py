@@ -156,9 +156,10 @@ class NewBlobs:
             return
         self.look(backup.manifest)
         with self._disk.temporary(self._check.repository) as directory:
-            found = self.bring(directory, backup.manifest.tid)
+            self.bring(directory, backup.manifest.tid)
             lost = {path: blob for path, blob in self.base.items() if blob.name in self.brought}
-            same = [blob.name for path, blob in lost.items() if found[path] == blob]
+            # Under whichever path: the layout of the database may be another by now.
+            same = [b.name for p, b in lost.items() if self.brought[b.name]._replace(path=p) == b]
             put_in_pool(self._disk, directory, same)
         for path, blob in lost.items():
             if blob.name not in same:

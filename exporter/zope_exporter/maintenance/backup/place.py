@@ -84,7 +84,10 @@ def place_of(
     its own: one may have been made as a copy of the other.
     """
     own = Place(database, repository_of(root, database))
-    if any(taken_stamps(own.path)):
+    try:
+        if any(taken_stamps(own.path)):
+            return own
+    except OSError:  # which whoever reads there says
         return own
     others = [place for place in repositories(root) if place.path != own.path]
     known = [each for each in _newest(others, site) if each.place.database not in siblings]
@@ -106,8 +109,9 @@ def _is_directory(path: Path) -> bool:
 
 def _newest(places: Iterable[Place], site: str) -> Iterator[_Newest]:
     for place in places:
-        name = max((name for name in names_in(place.path) if name.endswith(SUFFIX)), default="")
         try:
+            names = [name for name in names_in(place.path) if name.endswith(SUFFIX)]
+            name = max(names, default="")
             contents = read_checksummed(place.path / name)
         except (ChecksumError, OSError):  # `verify` says it; there may be none
             continue

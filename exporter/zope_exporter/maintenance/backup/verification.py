@@ -94,7 +94,7 @@ def held(repository: Path) -> Iterator[None]:
     except FileNotFoundError as error:
         raise RefusedError("missing", f"{error.filename} is not there", "make a backup") from error
     except OSError as error:
-        reason = f"{error.strerror or error}: {error.filename}"
+        reason = f"{error.strerror or error}: {error.filename or repository}"
         raise ActionError("verifying", reason, "look at the disk") from error
 
 
@@ -134,7 +134,8 @@ class Verification:
             if self.scratch is None:
                 self._keep(newest)
         except OSError as error:  # what was found is worth more than where it is noted
-            self._fail("", f"{error.filename}: this result cannot be kept: {error.strerror}")
+            where = error.filename or self.listed.path
+            self._fail("", f"{where}: this result cannot be kept: {error.strerror}")
         failures = dict.fromkeys(text for texts in self.failures.values() for text in texts)
         stamp = newest.stamp if newest else ""
         faults = self.faults.sentences if self.faults else ()
