@@ -51,7 +51,7 @@ def test_a_query_asks_for_what_there_is_and_as_it_is_meant(panel: str, expr: str
 
 
 def test_windows_follow_the_graph_unless_they_are_meant() -> None:
-    fixed = {"1m", "5m", "1h", "6h", "1d", "3d", "30d"}
+    fixed = {"1m", "5m", "1h", "6h", "1d", "3d", "7d", "30d"}
     for panel, expr in QUERIES:
         for window in WINDOW.findall(expr):
             assert window in {"$__rate_interval", "$__interval"} | fixed, panel

@@ -24,6 +24,7 @@ TITLES = {
     "ZODB / Backup",
     "ZODB / Cache and connections",
     "ZODB / Storage",
+    "Zope / Capacity",
     "Zope / Exporter",
     "Zope / Fleet",
     "Zope / Instance",

@@ -67,6 +67,7 @@ class Limits:
     open_files: float
     disk_predicted: float
     disk_predicted_critical: float
+    pack_room_predicted: float
     backup_age: float
     connection_held: float
     loads_per_request: float

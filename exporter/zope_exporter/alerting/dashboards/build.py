@@ -9,6 +9,7 @@ from zope_exporter.metrics.metric import Metric
 
 from .backup import backup
 from .cache import cache
+from .capacity import capacity
 from .dashboard import Dashboard
 from .exporter import exporter
 from .field_config import Json
@@ -25,7 +26,8 @@ from .zeo import zeo
 
 def dashboards(metrics: Metrics, limits: Limits) -> list[Dashboard]:
     """Return all dashboards; raises UndeclaredError if one asks for what is not declared."""
-    every = (fleet, overview, instance, storage, backup, cache, zeo, slo, logs, exporter)
+    of_sites = fleet, overview, instance, storage, backup, cache, capacity
+    every = (*of_sites, zeo, slo, logs, exporter)
     return [make(metrics, limits) for make in every]
 
 

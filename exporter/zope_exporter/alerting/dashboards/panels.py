@@ -65,14 +65,16 @@ class Panel:
     transformations: tuple[Json, ...] = ()
     runbooks: tuple[str, ...] = ()
     interval: str = ""
+    missing: str = ""
 
     def json(self, number: int, x: int, y: int, runbook: str) -> Json:
         """Return the panel as Classic JSON, `number` its id, its upper left corner at x, y.
 
         In its corner are links to the runbooks of the alerts in `runbooks`. `interval` is the
-        shortest step of its graph.
+        shortest step of its graph, and `missing` what it says without data, where what its queries
+        ask for does not tell.
         """
-        missing = no_value(query.expr for query in self.queries)
+        missing = self.missing or no_value(query.expr for query in self.queries)
         defaults = self.config.defaults(missing) | {
             "color": {"mode": self.color},
             "custom": self.custom,

@@ -41,7 +41,8 @@ def storage(m: Metrics, limits: Limits) -> Dashboard:
     )
 
 
-def _room(m: Metrics) -> str:
+def room(m: Metrics) -> str:
+    """Return what a pack would leave free while it runs."""
     free, old = m("zope_filesystem_avail_bytes"), m("zope_filestorage_old_size_bytes")
     return f"{free} + {old} - {m('zope_filestorage_size_bytes')}"
 
@@ -74,7 +75,7 @@ def _state(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "Least room for a pack",
             "What would be left free while a pack runs: it deletes Data.fs.old first and then "
             "writes a second Data.fs; below 0 it may fail.",
-            f"min({_room(m)})",
+            f"min({room(m)})",
             _ROOM,
             runbooks=("ZopeNoRoomForPack",),
         ),
@@ -179,7 +180,7 @@ def _packs(m: Metrics) -> tuple[Panel, ...]:
             "Data.fs.old first and then writes a second Data.fs.",
             [
                 Query(m("zope_filesystem_avail_bytes"), "{{instance}} {{site}} {{database}} free"),
-                Query(_room(m), "{{instance}} {{site}} {{database}} left by a pack"),
+                Query(room(m), "{{instance}} {{site}} {{database}} left by a pack"),
             ],
             BYTES,
             width=12,

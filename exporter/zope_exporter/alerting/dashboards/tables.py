@@ -14,11 +14,15 @@ _CELLS = {"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False, "m
 
 @dataclass(frozen=True)
 class Column:
-    """A column of numbers in a table: all columns' queries give series of the same labels."""
+    """A column of numbers in a table: all columns' queries give series of the same labels.
+
+    `missing` is what a cell says without one, where what the query asks for does not tell.
+    """
 
     title: str
     expr: str
     config: FieldConfig
+    missing: str = ""
 
 
 def table(
@@ -58,7 +62,7 @@ def table(
 
 
 def _column(column: Column) -> Json:
-    defaults = column.config.defaults(no_value([column.expr]))
+    defaults = column.config.defaults(column.missing or no_value([column.expr]))
     kept = ("unit", "decimals", "min", "max", "thresholds", "mappings", "noValue")
     properties = [{"id": key, "value": defaults[key]} for key in kept if key in defaults]
     if column.config.steps or column.config.names:
