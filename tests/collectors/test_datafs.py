@@ -1,3 +1,4 @@
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ from zope_exporter.collectors.datafs import (
 from zope_exporter.discovery.inventory import Inventory, Site, Storage
 from zope_exporter.metrics.exposition import encode
 from zope_exporter.metrics.registry import Registry, Scrape
+from zope_exporter.storage.filestorage.state import Store
 
 SCRAPERS = 8
 FIRST = ("/-/healthy", *["/metrics"] * 7)
@@ -239,6 +241,29 @@ def test_what_was_kept_is_told_without_a_look_until_the_file_is_another(
     path.write_bytes(path.with_name("before").read_bytes())
     assert list(collector.collect()) == []
     assert list(KeptDataFsCollector(lambda: inventory, None).collect()) == []
+
+
+@pytest.mark.parametrize(("days", "kept"), [(29, True), (31, False)])
+def test_what_is_kept_of_a_data_fs_that_is_gone_for_long_is_removed(
+    tmp_path: Path, path: Path, watch: Callable[..., Watched], days: int, kept: bool
+) -> None:
+    """As of the container of before, which had it at another path."""
+    watched = watch(path)
+    watched.scanned()
+    watched.collector.stop()
+    written = time.time() - days * 86400
+    state, alien = tmp_path / "state", tmp_path / "filestorage/notes.txt"
+    alien.touch()
+    for file in alien.parent.iterdir():
+        os.utime(file, (written, written))
+    assert Store(state, path).load().totals is not None
+    other = tmp_path / "Other.fs"
+    other.write_bytes(path.read_bytes())
+    watch(other).scrape()
+    known = Store(state, path).load()
+    assert (known.totals is not None, known.counted is not None) == (kept, kept)
+    assert Store(state, other).load().counted is not None
+    assert alien.exists()
 
 
 def at_once(work: Callable[[], object]) -> list[object]:

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -13,8 +14,15 @@ from zope_exporter.storage.filestorage.follow import Followed
 from zope_exporter.storage.filestorage.format import time_of
 from zope_exporter.storage.filestorage.rescan import Background, Rescan
 from zope_exporter.storage.filestorage.scan_memory import ScanMemory
-from zope_exporter.storage.filestorage.state import DIRECTORY, Findings, Known, Store
+from zope_exporter.storage.filestorage.state import (
+    DIRECTORY,
+    Findings,
+    Known,
+    Store,
+    forget_gone,
+)
 from zope_exporter.system.open_files import Identity
+from zope_exporter.system.state import StateError
 
 from .filestorage import settled
 
@@ -58,6 +66,7 @@ CLASS_BYTES = Metric(
     " background scan.",
     (*LABELS, "class"),
 )
+GONE_SECONDS = 30 * 86400.0
 # Clocks of two hosts differ a little; a pack leaves alone what is later than its own.
 FUTURE_SECONDS = 60.0
 
@@ -108,6 +117,7 @@ class DataFsCollector:
         self._memory = ScanMemory(memory, state.parent / DIRECTORY if state else None)
         self._pause = pause or threading.Event().wait
         self._background = Background(self._rescan)
+        self._followed: frozenset[Path] = frozenset()
 
     def start(self) -> None:
         """Begin to scan in the background."""
@@ -120,6 +130,7 @@ class DataFsCollector:
     def parts(self) -> Iterable[Part]:
         storages = list(self._inventory().storages())
         rescans = self._background.keep([storage.data_fs for _, storage in storages])
+        self._forget(frozenset(rescans))
         return [
             Part(
                 (site, storage.database),
@@ -132,6 +143,14 @@ class DataFsCollector:
             )
             for site, storage in storages
         ]
+
+    def _forget(self, paths: frozenset[Path]) -> None:
+        """Keep nothing of what is gone for long; before the first search all would be."""
+        if self._state is None or not paths or paths == self._followed:
+            return
+        self._followed = paths
+        with suppress(StateError):  # which is said of what is kept at each scrape
+            forget_gone(self._state, paths, self._clock() - GONE_SECONDS)
 
     def _rescan(self, path: Path) -> Rescan:
         store = Store(self._state, path) if self._state else None

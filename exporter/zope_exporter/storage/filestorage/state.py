@@ -7,17 +7,19 @@ files of its own, so that nobody who needs the state file waits for it.
 
 import json
 import os
+import re
 from array import array
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from sqlite3 import Connection
 
 from zope_exporter.system.open_files import Identity
 from zope_exporter.system.parts_file import Part, PartsFile, Read
-from zope_exporter.system.state import open_state
+from zope_exporter.system.state import StateError, open_state
 
 from .totals import Totals
 
@@ -28,6 +30,7 @@ CREATE TABLE IF NOT EXISTS data_fs (
     counted TEXT   -- transactions and the id of the last one, which no file takes back
 )
 """
+_KEPT = re.compile(r"[0-9a-f]{16}\.(totals|scan|written)(\.new)?")
 _SUMS = ("position", "tid", "start", "transactions", "objects", "kept", "packed")
 
 
@@ -62,19 +65,46 @@ class Known:
     findings: Findings | None = None
 
 
+def forget_gone(state: Path, followed: Collection[Path], before: float) -> None:
+    """Remove what is kept of Data.fs that nobody follows, and was last written `before` that.
+
+    A container has its Data.fs at another path each time it is started. Raises StateError.
+    """
+    here = {_name(os.fsencode(path)) for path in followed}
+    gone: dict[str, list[Path]] = {}
+    for path in (state.parent / DIRECTORY).glob("*.*"):
+        name = path.name.partition(".")[0]
+        if _KEPT.fullmatch(path.name) and name not in here:
+            gone.setdefault(name, []).append(path)
+    try:
+        for name, paths in list(gone.items()):
+            if max(path.stat().st_mtime for path in paths) >= before:
+                del gone[name]
+        for path in chain.from_iterable(gone.values()):
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        remedy = "let the exporter's user write there"
+        raise StateError(f"{error.filename}: {error.strerror}; {remedy}") from error
+    if gone:
+        with _opened(state) as table:
+            keys = [key for (key,) in table.execute("SELECT path FROM data_fs")]
+            of_gone = [(key,) for key in keys if _name(key) in gone]
+            table.executemany("DELETE FROM data_fs WHERE path = ?", of_gone)
+
+
 class Store:
     """What is kept of one Data.fs; every method may raise StateError."""
 
     def __init__(self, state: Path, data_fs: Path) -> None:
         self._state = state
         self._key = os.fsencode(data_fs)
-        name = sha256(self._key).hexdigest()[:16]
+        name = _name(self._key)
         self._totals = PartsFile(state.parent / DIRECTORY / f"{name}.totals")
         self._scan = PartsFile(state.parent / DIRECTORY / f"{name}.scan")
 
     def load(self) -> Known:
         """Return what is kept; what another version wrote differently counts as nothing."""
-        with self._open() as state:
+        with _opened(self._state) as state:
             row = state.execute(
                 "SELECT counted FROM data_fs WHERE path = ?", (self._key,)
             ).fetchone()
@@ -96,7 +126,7 @@ class Store:
         return Known(counted, identity, totals, findings)
 
     def save_counted(self, counted: Counted) -> None:
-        with self._open() as state:
+        with _opened(self._state) as state:
             # Also rids the row of what earlier versions kept in it.
             state.execute(
                 "INSERT OR REPLACE INTO data_fs (path, counted) VALUES (?, ?)",
@@ -131,10 +161,16 @@ class Store:
         """Return what is kept of a scan, where `room` has so many bytes for each part."""
         return self._scan.load_into(room)
 
-    @contextmanager
-    def _open(self) -> Iterator[Connection]:
-        with open_state(self._state) as state:
-            state.execute(_TABLE)
-            # Where earlier versions kept what is in a file of its own now.
-            state.execute("DROP TABLE IF EXISTS data_fs_scan")
-            yield state
+
+def _name(key: bytes) -> str:
+    """Return what the files about a Data.fs are called."""
+    return sha256(key).hexdigest()[:16]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Connection]:
+    with open_state(path) as state:
+        state.execute(_TABLE)
+        # Where earlier versions kept what is in a file of its own now.
+        state.execute("DROP TABLE IF EXISTS data_fs_scan")
+        yield state
