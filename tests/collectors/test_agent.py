@@ -12,6 +12,7 @@ import pytest
 from tests.support.logs.unfollowed import no_logs
 from tests.support.programs.children import WAIT, as_known, child, lines_until_ready
 from tests.support.zopes.fake_agent import STATUS, answering, fake_agent, http
+from zope_exporter.clients.agent.views import Sums
 from zope_exporter.collectors.agent import UP, AgentCollector, instance
 from zope_exporter.discovery.inventory import Inventory, Process, Service, Site
 from zope_exporter.metrics.exposition import encode
@@ -53,6 +54,34 @@ def test_golden_page(tmp_path: Path, accept: str, golden: str) -> None:
     samples = [sample for part in collector.parts() for sample in part.collect()]
     page, _ = encode(samples, accept)
     assert page.decode() == (GOLDEN / golden).read_text()
+
+
+def test_views_are_those_of_the_agents_that_answer(tmp_path: Path, agent: Path) -> None:
+    there = [
+        zope(tmp_path),
+        *(Service("zope", name, None, agent_socket=agent, process=ME) for name in ("two", "gone")),
+    ]
+    collector = AgentCollector(lambda: inventory(*there), no_logs(), timeout=20)
+    registry = Registry([collector])
+    assert collector.views("intranet") == {}
+    registry.scrape(30)
+    assert collector.views("intranet") == {
+        "pkg.Listing/listing": Sums(9, 13.5, 600, 3, 0, 7.5),
+    }
+    assert collector.views("extranet") == {}
+    there[1:] = [Service("zope", "two", None, agent_socket=tmp_path / "no", process=ME)]
+    registry.scrape(30)
+    assert collector.views("intranet")["pkg.Listing/listing"].requests == 3
+
+
+def test_an_older_agent_has_no_views_and_is_no_failure(tmp_path: Path) -> None:
+    requests = {name: it for name, it in STATUS["requests"].items() if name != "views"}
+    with fake_agent(own_socket(tmp_path), answering(http(STATUS | {"requests": requests}))):
+        page = scrape(zope(tmp_path))
+    assert page.failures == []
+    names = {sample.metric.name for sample in page.samples}
+    assert "zope_requests_in_progress" in names
+    assert not {name for name in names if name.startswith("zope_view_")}
 
 
 @pytest.mark.usefixtures("agent")

@@ -4,9 +4,12 @@ import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
-from tests.support.programs.exporter import zope_exporter
+import httpx
+
+from tests.support.programs.exporter import serving, zope_exporter
 from tests.support.programs.processes import eventually
 from tests.support.zopes.agent_answers import AgentSocket, agent_of
 from tests.support.zopes.environments import Environment
@@ -33,24 +36,29 @@ def views_of(agent: AgentSocket) -> dict[str, dict[str, float]]:
 
 
 def use(zope: ZopeInstance) -> float:
-    """Ask for 40 views once, for one that is slow a few times; its seconds."""
+    """Ask a few times for a view that is slow, and once for 40 others; the seconds of that one."""
     assert zope.site.get("/crowd").text == "crowded"
-    for number in range(40):
-        assert zope.site.get(f"/view{number}").text == "some text"
     begin = time.perf_counter()
     for _ in range(TIMES):
         assert zope.site.get("/slow").text == "435"
-    return time.perf_counter() - begin
+    seconds = time.perf_counter() - begin
+    for number in range(40):
+        assert zope.site.get(f"/view{number}").text == "some text"
+    return seconds
 
 
-def slow_views(zope: ZopeInstance, agent: AgentSocket) -> list[dict[str, Any]]:
-    """What the command prints."""
+def configuration(zope: ZopeInstance, agent: AgentSocket) -> Path:
     config = zope.home.with_name("config.yml")
     config.write_text(
         "discover: false\nsites:\n  - name: intranet\n    instances:\n"
         f"      - {{name: client1, agent: 'unix:{agent.path}'}}\n"
     )
-    flags = "--since", "24h", "--json", "--config.file", config
+    return config
+
+
+def slow_views(zope: ZopeInstance, agent: AgentSocket) -> list[dict[str, Any]]:
+    """What the command prints."""
+    flags = "--since", "24h", "--json", "--config.file", configuration(zope, agent)
     run = zope_exporter("slow", "intranet", *flags, state_dir=zope.home)
     assert run.returncode == 0, run.stderr
     rows: list[dict[str, Any]] = json.loads(run.stdout)["rows"]
@@ -88,3 +96,28 @@ def test_the_slow_view_is_named_with_what_it_did(
     [of] = [row for row in told if row["view"] == SLOW]
     assert {field: of[field] for field in slow} == slow
     assert 0 < of["share"] <= 1
+
+
+def test_metrics_and_page_have_it(
+    agent63: Environment, start_zope: Callable[..., ZopeInstance], tmp_path: Path
+) -> None:
+    zope = start_zope(agent63)
+    publish_pages(zope, ("crowd", "slow"))
+    agent = agent_of(zope.home)
+    use(zope)
+    eventually(lambda: not agent.status()["requests"]["in_progress"])
+    flags = "--config.file", configuration(zope, agent)
+    with serving(tmp_path / "state", *flags, log=tmp_path / "log") as exporter:
+        page = exporter.page()
+        shown = httpx.get(exporter.url, trust_env=False).text
+    of = {"site": "intranet", "zope": "client1"}
+    slow = frozenset({**of, "view": SLOW}.items())
+    assert page["zope_view_requests_total"][slow] == TIMES
+    assert page["zope_view_duration_seconds_total"][slow] >= 0.2 * TIMES
+    assert page["zope_view_object_loads_total"][slow] >= 30 * TIMES
+    # Ten views and all others together are all requests there were.
+    assert len(page["zope_view_requests_total"]) == 11
+    counted = page["zope_request_duration_seconds_count"][frozenset(of.items())]
+    assert sum(page["zope_view_requests_total"].values()) == counted
+    assert "Slow views, last hour" in shown
+    assert SLOW in shown

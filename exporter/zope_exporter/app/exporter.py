@@ -10,6 +10,7 @@ from zope_exporter.alerting.watchdog.timer import Watchdog, WatchdogStore
 from zope_exporter.alerting.webhook.handler import AlertHandler, HandledAlerts
 from zope_exporter.alerting.webhook.own_alerts import OwnAlerts
 from zope_exporter.collectors import build
+from zope_exporter.collectors.agent import AgentCollector
 from zope_exporter.collectors.coverage import Coverage
 from zope_exporter.collectors.coverage.evidence import Logs
 from zope_exporter.collectors.exporter import ExporterCollector
@@ -84,6 +85,7 @@ class Exporter:
             History(DRAWN),
             coverage=coverage,
             written_since=next(c.since for c in collectors if isinstance(c, GrowthCollector)),
+            views_of=next(c.views for c in collectors if isinstance(c, AgentCollector)),
         )
         self._actions_exist = config.actions is not None
         for collector in self.registry.collectors:

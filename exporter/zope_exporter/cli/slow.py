@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from zope_exporter.system.humanize import short
 from zope_exporter.system.log_format import set_up_logging
 
 from .flags import (
@@ -186,7 +187,7 @@ def _lines(views: Views) -> Iterator[str]:
         return
     total = views.total
     yield (
-        f"{views.site}: {total.requests:.0f} requests in {_seconds(total.seconds)},"
+        f"{views.site}: {total.requests:.0f} requests in {short(total.seconds)},"
         f" since {_moment(views.since)}"
     )
     yield ""
@@ -202,19 +203,15 @@ def _lines(views: Views) -> Iterator[str]:
 def _cells(name: str, sums: "Sums", total: float) -> tuple[str, ...]:
     return (
         name,
-        _seconds(sums.seconds),
+        short(sums.seconds),
         f"{sums.seconds / total:.0%}" if total else "",
         f"{sums.requests:.0f}",
-        _seconds(sums.seconds / sums.requests) if sums.requests else "",
-        "?" if sums.cpu_seconds is None else _seconds(sums.cpu_seconds),
+        short(sums.seconds / sums.requests) if sums.requests else "",
+        "?" if sums.cpu_seconds is None else short(sums.cpu_seconds),
         f"{sums.loads / sums.requests:.0f}" if sums.requests else "",
         f"{sums.conflicts:.0f}",
         f"{sums.errors:.0f}",
     )
-
-
-def _seconds(number: float) -> str:
-    return f"{number * 1000:.0f} ms" if number < 1 else f"{number:.1f} s"
 
 
 def _moment(seconds: float | None) -> str | None:

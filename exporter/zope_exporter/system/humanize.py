@@ -28,6 +28,11 @@ def duration(seconds: float) -> str:
     return "0 s"
 
 
+def short(seconds: float) -> str:
+    """Return a short time with what matters of it: 340 ms, 2.5 s."""
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
 def seconds(text: str) -> float | None:
     """Return the length of a time span such as 500ms, 10m, 26h or 7d; None if it is none."""
     match = _SPAN.fullmatch(text)

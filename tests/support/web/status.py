@@ -15,6 +15,7 @@ from zope_exporter.metrics.registry import Registry, Scrape
 from zope_exporter.web.status.graphs import DRAWN
 from zope_exporter.web.status.history import History
 from zope_exporter.web.status.last_scrape import LastScrape
+from zope_exporter.web.status.slow_views import ViewsOf
 from zope_exporter.web.status.written import Since
 
 NOW = 1_700_012_345.0
@@ -86,6 +87,7 @@ def observed(
     step: float = 30.0,
     coverage: Coverage | None = None,
     written: Since = lambda *_: None,
+    views: ViewsOf = lambda _: {},
 ) -> LastScrape:
     """An observer that has seen these, one every `step` seconds, the last one at `start`."""
     registry = Given()
@@ -97,6 +99,7 @@ def observed(
         clock=lambda: next(times),
         coverage=coverage,
         written_since=written,
+        views_of=views,
     )
     for scrape in scrapes:
         registry.next = scrape

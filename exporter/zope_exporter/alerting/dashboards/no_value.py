@@ -33,6 +33,7 @@ _TEXTS = {
     "zope_request": _AGENT,
     "zope_request_duration": _DURATIONS,
     "zope_syslog_": "needs syslog",
+    "zope_view_": _AGENT,
     "zope_watchdog_": "needs a watchdog",
     "zope_webhook_": "needs Alertmanager",
     "zope_worker_": _AGENT,

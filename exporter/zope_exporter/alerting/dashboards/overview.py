@@ -6,7 +6,7 @@ from zope_exporter.alerting.thresholds import Limits
 
 from .dashboard import Dashboard, Row
 from .exporter import scraped
-from .field_config import BYTES, PER_SECOND, RED, REQUESTS, SECONDS, UP, rising
+from .field_config import BYTES, COUNT, PER_SECOND, RATIO, RED, REQUESTS, SECONDS, UP, rising
 from .panels import Panel, Query, events, heat, series, series_of, stat
 from .queries import (
     INTERVAL,
@@ -19,6 +19,7 @@ from .queries import (
     latency,
     requests,
 )
+from .tables import Column, table
 
 
 def overview(m: Metrics, limits: Limits) -> Dashboard:
@@ -31,6 +32,7 @@ def overview(m: Metrics, limits: Limits) -> Dashboard:
             Row("Is it OK?", _signals(m, limits)),
             Row("What visitors get", _visitors(m)),
             Row("Workers", _workers(m, limits)),
+            Row("Views", _views(m)),
             Row("Data", _data(m)),
         ),
         single=("site",),
@@ -124,6 +126,34 @@ def _workers(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             [Query(started, "{{instance}} {{zope}}")],
             rising("s", limits.request_stuck),
             runbooks=("ZopeRequestStuck",),
+        ),
+    )
+
+
+def _views(m: Metrics) -> tuple[Panel, ...]:
+    taken, asked, loaded = (
+        f"sum by ({SITE}, view) (increase({m(name)}[1h]))"
+        for name in (
+            "zope_view_duration_seconds_total",
+            "zope_view_requests_total",
+            "zope_view_object_loads_total",
+        )
+    )
+    columns = (
+        Column("Time", taken, SECONDS),
+        Column("Share", f"{taken} / on ({SITE}) group_left () sum by ({SITE}) ({taken})", RATIO),
+        Column("Requests", asked, COUNT),
+        Column("Each", f"{taken} / ({asked} > 0)", SECONDS),
+        Column("Loads each", f"{loaded} / ({asked} > 0)", COUNT),
+    )
+    return (
+        table(
+            "Slow views, last hour",
+            m.help("zope_view_requests_total"),
+            ("view", "instance", "cluster"),
+            columns,
+            worst_first="Time",
+            runbooks=("ZopeRequestsSlow",),
         ),
     )
 

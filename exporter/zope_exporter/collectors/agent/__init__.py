@@ -1,17 +1,18 @@
 """What only a Zope itself knows: asked of the agent inside each, where there is one."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
 from zope_exporter.clients.agent.answer import AgentError, Answer
 from zope_exporter.clients.agent.client import AgentClient
 from zope_exporter.clients.agent.sockets import find_sockets
+from zope_exporter.clients.agent.views import Sums, merged
 from zope_exporter.discovery.inventory import Inventory, Service
 from zope_exporter.logs.followed import FollowedLogs
 from zope_exporter.metrics.metric import Metric, Part, Sample
 
-from . import databases, instance
+from . import databases, instance, views
 from . import logs as logged
 
 UP = Metric(
@@ -30,6 +31,7 @@ _SAMPLES = (
     databases.conflict_samples,
     databases.storage_samples,
     instance.serving_samples,
+    views.view_samples,
 )
 
 
@@ -47,7 +49,13 @@ class AgentCollector:
     """Asks the agent of every Zope; a Zope that has none is simply without these series."""
 
     name = "agent"
-    metrics: tuple[Metric, ...] = (UP, *instance.METRICS, *databases.METRICS, *logged.METRICS)
+    metrics: tuple[Metric, ...] = (
+        UP,
+        *instance.METRICS,
+        *databases.METRICS,
+        *views.METRICS,
+        *logged.METRICS,
+    )
 
     def __init__(
         self, inventory: Callable[[], Inventory], logs: FollowedLogs, timeout: float = TIMEOUT
@@ -55,11 +63,19 @@ class AgentCollector:
         self._inventory = inventory
         self._logged = logged.LoggedSamples(logs)
         self._timeout = timeout
+        self._views: dict[tuple[str, str], Mapping[str, Sums]] = {}
+
+    def views(self, site: str) -> Mapping[str, Sums]:
+        """Return what was asked for of a site in the last hour, as of the last scrape."""
+        return merged(found for (of, _), found in self._views.copy().items() if of == site)
 
     def parts(self) -> Iterable[Part]:
         inventory = self._inventory()
         shared = logged.shared_files(service for _, service in inventory.services())
-        for site, zope in inventory.serving():
+        serving = list(inventory.serving())
+        here = {(site, zope.name) for site, zope in serving}
+        self._views = {of: found for of, found in self._views.items() if of in here}
+        for site, zope in serving:
             yield Part((site, zope.name), partial(self._collect, site, zope, shared))
 
     def _collect(self, site: str, service: Service, shared: Collection[str]) -> Iterator[Sample]:
@@ -69,9 +85,11 @@ class AgentCollector:
             try:
                 answer = self._ask(socket, service)
             except AgentError:
+                self._views.pop((site, service.name), None)
                 yield UP(0, **of)
                 raise
             yield UP(1, **of)
+            self._views[site, service.name] = views.last_hour(answer)
             yield from samples_of(answer, **of)
             yield from self._logged.of(answer, site, service, before, shared)
             if answer.problems:

@@ -13,6 +13,7 @@ from zope_exporter.system.periodic import Periodic
 from zope_exporter.system.trouble import Trouble
 
 from .history import STEP_SECONDS, History
+from .slow_views import ViewsOf
 from .written import Since
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ class LastScrape:
         clock: Callable[[], float] = time.time,
         coverage: Coverage | None = None,
         written_since: Since = lambda *_: None,
+        views_of: ViewsOf = lambda _: {},
     ) -> None:
         """`coverage` tells of a scrape what it has seen and what it has not."""
         self._registry = registry
@@ -55,6 +57,7 @@ class LastScrape:
         self._scrapes = Periodic("status page scrapes", self._scrape_if_nobody_has, interval)
         self.history = history
         self.written_since = written_since
+        self.views_of = views_of
         self.coverage = coverage or Coverage(Inventory, Logs)
 
     @property

@@ -27,6 +27,7 @@ from .databases import Databases
 from .graphs import errors, recent_rate, site_graphs, zope_graphs
 from .history import STEP_SECONDS, Course
 from .last_scrape import LastScrape, Observation
+from .slow_views import slow_views
 from .view import (
     Fact,
     JobView,
@@ -134,6 +135,7 @@ class _Composer:
         self._limits = limits
         self._history = history = last_scrape.history
         self._since = last_scrape.written_since
+        self._views_of = last_scrape.views_of
         self._findings = _grouped(findings, lambda finding: finding.site)
         self._sources = _grouped(sources, lambda source: (source.site, source.zope))
         told = (s for s in observation.scrape.samples if s.metric in (event.RECORDS, event.MATCHES))
@@ -155,6 +157,7 @@ class _Composer:
             tuple(self._zope(site.name, service) for service in site.services),
             tuple(self._databases.view(site.name, storage) for storage in site.storages),
             tuple(self._written(site)),
+            tuple(slow_views(self._views_of(site.name))),
             tuple(self._target(site.name, target) for target in site.targets),
             tuple(errors(self._history, event_series)),
             bool(event_series),

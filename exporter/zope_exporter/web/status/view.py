@@ -93,6 +93,18 @@ class Written:
 
 
 @dataclass(frozen=True)
+class SlowView:
+    """What requests for a view took within the last hour, in words; `loads` by one of them."""
+
+    name: str
+    time: str
+    share: str
+    requests: str
+    mean: str
+    loads: str
+
+
+@dataclass(frozen=True)
 class ErrorCount:
     """How often an event log held a pattern, or a record of a severity, within the last hour."""
 
@@ -137,6 +149,7 @@ class SiteView:
     zopes: tuple[ZopeView, ...]
     databases: tuple[DatabaseView, ...]
     written: tuple[Written, ...]
+    slow: tuple[SlowView, ...]
     targets: tuple[Fact, ...]
     errors: tuple[ErrorCount, ...]
     reads_events: bool
