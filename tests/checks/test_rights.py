@@ -6,12 +6,14 @@ import pytest
 
 from tests.support.faults.hanging import hanging
 from tests.support.faults.rights import public_directory
+from tests.support.programs.exporter import zope_exporter
 from tests.support.programs.require import require
+from tests.support.zopes.strangers import ZOPE, SharedHost
 from zope_exporter.checks.finding import Severity
 from zope_exporter.checks.rights import judge_rights
 from zope_exporter.discovery.inventory import Database, Inventory, Process, Service, Site
 
-ZOPE, OTHER = 54_321, 54_322
+OTHER = 54_322
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 
 
@@ -95,3 +97,18 @@ def test_where_root_adds_nothing_or_is_not_there_nothing_is_said(
     pids: tuple[int, ...], euid: int
 ) -> None:
     assert judge_rights(host(*pids), euid, (), user) == []
+
+
+@as_root
+def test_check_lists_it_for_a_real_process(shared: Path) -> None:
+    there = SharedHost(shared)
+    config = shared / "zope-exporter.yml"
+    config.write_text(
+        "discover: false\n"
+        "sites:\n"
+        "  - name: good\n"
+        f"    instances: [{{zope_conf: {there.good}/etc/zope.conf}}]\n"
+    )
+    with there.start(there.good / "etc/zope.ini", ZOPE):
+        check = zope_exporter("check", "--config.file", config, state_dir=shared)
+    assert f"zope-exporter runs as root, and all servers here as user {ZOPE}" in check.stdout
