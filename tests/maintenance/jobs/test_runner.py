@@ -124,13 +124,14 @@ def reversed_task(task: Task) -> tuple[str, str, str]:
         (ActionError("copying", "no space left"), "failed", "failed", "copying: no space left"),
         (RefusedError("room", "3 GB are missing"), "refused", "room", "3 GB are missing"),
         (UncertainError("packing", "the server is gone"), "interrupted", "unknown", "is gone"),
-        (ZeroDivisionError("by zero"), "failed", "unexpected", "ZeroDivisionError: by zero"),
+        (OSError(28, "full", "/tmp"), "failed", "unexpected", "syncing: OSError: [Errno 28] full"),
     ],
 )
 def test_how_it_failed_is_kept(
     store: JobStore, tmp_path: Path, error: Exception, state: str, code: str, said: str
 ) -> None:
-    def run(_: Report) -> Facts:
+    def run(report: Report) -> Facts:
+        report.stage("syncing")
         raise error
 
     runner = Runner(ListedWork(work(tmp_path, run)), store)

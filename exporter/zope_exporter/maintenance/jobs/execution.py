@@ -53,6 +53,11 @@ class Recorder:
         self._saved = clock()
         self._trouble = Trouble()
 
+    @property
+    def current(self) -> str:
+        """The stage that was begun last."""
+        return self._stage
+
     def stage(self, name: str, total: int = 0) -> None:
         self._stage, self._done, self._total = name, 0, total
         self._audience.stage(name, total)
@@ -119,9 +124,10 @@ def end(store: JobStore, pending: Pending, outcome: Outcome) -> None:
         pending.lease.end()
 
 
-def unexpected(error: BaseException) -> Outcome:
-    """Return the outcome of what died of something nobody has thought of."""
-    return Outcome("failed", "unexpected", f"{type(error).__name__}: {error}")
+def unexpected(error: BaseException, stage: str = "") -> Outcome:
+    """Return the outcome of what died, in some stage, of something nobody has thought of."""
+    where = f"{stage}: " if stage else ""
+    return Outcome("failed", "unexpected", f"{where}{type(error).__name__}: {error}")
 
 
 def _outcome(store: JobStore, pending: Pending, recorder: Recorder, patience: Patience) -> Outcome:
@@ -142,4 +148,4 @@ def _outcome(store: JobStore, pending: Pending, recorder: Recorder, patience: Pa
         raise
     except BaseException as error:  # the one error boundary of actions; a library may say sys.exit
         log.exception("job %s", pending.job.id)
-        return unexpected(error)
+        return unexpected(error, recorder.current)
