@@ -9,6 +9,7 @@ import pytest
 from zope_exporter.clients.agent.diagnosis import Absence, why_absent
 from zope_exporter.collectors import agent, backup, blobs, filestorage, logs, ping, process, zeo
 from zope_exporter.collectors.agent.databases import RELSTORAGE_SIZE
+from zope_exporter.collectors.agent.instance import IN_PROGRESS
 from zope_exporter.collectors.coverage import Coverage, CoverageCollector
 from zope_exporter.collectors.coverage.evidence import Evidence, Logs
 from zope_exporter.collectors.coverage.sources import SOURCES
@@ -228,12 +229,20 @@ def test_logs_that_go_to_stderr_are_blind_and_say_what_to_do() -> None:
         assert f"install the agent, or name a file under logs: {source[:-4]}:" in found[source][1]
 
 
+def test_an_agent_that_sees_neither_requests_nor_records_watches_no_log() -> None:
+    found = told(coverage(TO_STDERR), seen())
+    assert found["access_log"][0] == found["event_log"][0] == "blind"
+    assert "egg:zope-exporter-agent#main" in found["access_log"][1]
+    assert "have what starts Zope configure logging" in found["event_log"][1]
+
+
 def test_what_comes_by_another_way_is_watched() -> None:
     by_syslog = coverage(TO_STDERR, by_syslog=frozenset({"intranet"}))
     assert told(by_syslog, seen(NO_AGENT))["event_log"] == ("watched", "by syslog")
     deaf = Failure("syslog", ("intranet",), "the address is taken")
     assert told(by_syslog, seen(NO_AGENT, [deaf]))["event_log"] == ("blind", "the address is taken")
     by_agent: Changes = {(RECORDS, ("intranet", "client1-event", "ERROR")): 0}
+    by_agent[IN_PROGRESS, ("intranet", "client1")] = 0
     found = told(coverage(TO_STDERR), seen(by_agent))
     assert found["event_log"] == ("watched", "by the agent")
     assert found["access_log"] == ("watched", "by the agent, which counts the answers")

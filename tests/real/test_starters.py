@@ -12,6 +12,7 @@ from tests.support.logs.unfollowed import no_logs
 from tests.support.programs.processes import eventually
 from tests.support.programs.require import require
 from tests.support.zeo.servers import ZeoServer
+from tests.support.zopes.embedded import EmbeddedZope
 from tests.support.zopes.environments import Environment, environment
 from tests.support.zopes.served import ServedZope
 from zope_exporter.alerting.thresholds import read_limits
@@ -114,6 +115,33 @@ def test_it_is_found_probed_and_measured_where_it_works(
     # A Zope is loaded in more than a second; the master of gunicorn has loaded none.
     assert values(measured, CPU)["shop"] >= sum(spent(worker.pid) for worker in workers)
     assert values(measured, WORKERS) == ({"shop": 1} if has_master else {})
+    assert values(measured, AGENT_UP) == {"shop": 1}
+    findings = judge(found, measured, read_limits())
+    assert [each for each in findings if each.severity is Severity.CRITICAL] == []
+
+
+@pytest.mark.parametrize("program", ["uwsgi", "apache2"])
+def test_within_what_is_no_python_it_is_found_and_measured(
+    servers: Environment,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    ending: ExitStack,
+    program: str,
+) -> None:
+    sockets = tmp_path_factory.mktemp("s")
+    zope = require(EmbeddedZope, servers, tmp_path / "shop", program=program, sockets=sockets)
+    ending.enter_context(zope)
+    found = inventory(zope)
+    service = only(found)
+    data_fs = zope.home / "var/Data.fs"
+    children = psutil.Process(zope.pid).children()
+    assert service.problems == ()
+    [worker] = [child for child in children if str(data_fs) in (f.path for f in child.open_files())]
+    assert worker.pid in {process.pid for process in service.processes}
+    ((_, storage),) = found.storages()
+    assert storage.data_fs == data_fs
+    measured = scrape(found)
+    assert values(measured, CPU)["shop"] >= spent(worker.pid) / 2
     assert values(measured, AGENT_UP) == {"shop": 1}
     findings = judge(found, measured, read_limits())
     assert [each for each in findings if each.severity is Severity.CRITICAL] == []

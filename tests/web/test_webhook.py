@@ -227,7 +227,7 @@ def test_promise_17_once_also_across_a_restart(tmp_path: Path) -> None:
         {"startsAt": ZERO},
         {"startsAt": "1969-01-01T00:00:00Z"},
         {"startsAt": "9999-12-31T23:59:59.999999999Z"},
-        {"startsAt": ago(hours=-1)},
+        {"startsAt": ago(days=-1)},
         {"startsAt": ago(days=366)},
         {"startsAt": ago(days=8)},
         {"endsAt": ago(hours=1)},
@@ -244,7 +244,7 @@ def test_what_is_stale_is_ignored_and_counted(hook: Hook, times: dict[str, str])
     [
         {"startsAt": ago(days=3)},
         {"startsAt": ago(minutes=-1)},
-        {"endsAt": ago(hours=-1)},
+        {"endsAt": ago(days=-1)},
         {"startsAt": ago(minutes=5)[:19] + "-00:00"},
     ],
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Literal
 
-from .started_program import program_of
+from .started_program import UWSGI, program_of
 
 _WRAPPED = r"(?:.*/)?\.?{}(?:-wrapped)?(?:\.py)?"  # NixOS starts .runwsgi-wrapped
 _RUNWSGI = re.compile(
@@ -19,7 +19,7 @@ _RUNZOPE = re.compile(
 _RUNZEO = re.compile(_WRAPPED.format("runzeo") + r"|(?:.*/)?ZEO/runzeo\.py[co]?|ZEO\.runzeo")
 _PSERVE = re.compile(_WRAPPED.format("(?:pserve|paster)"))
 _GUNICORN = re.compile(_WRAPPED.format("gunicorn") + r"|gunicorn(?:\.app\.wsgiapp)?")
-_UWSGI = re.compile(_WRAPPED.format("uwsgi"))
+_UWSGI = re.compile(_WRAPPED.format(f"(?:{UWSGI})"))
 _RUNWSGI_OPTIONS = ["app-name=", "server=", "server-name=", "verbose", "quiet"]
 _RUNWSGI_OPTIONS += ["debug", "debug-exceptions", "help"]
 _ZDAEMON_OPTIONS = ["configure=", "help"]

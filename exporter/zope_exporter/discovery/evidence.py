@@ -184,7 +184,8 @@ class Evidence:
         homes = {self._real(path.parent) for path in holder.sockets}
         mounted = {self._real(each.data_fs) for each in service.databases if each.data_fs}
         home = service.agent_home and self._real(service.agent_home)
-        return bool(mounted & files) or home in homes
+        # Of a server's own file, such as httpd.conf, the place alone would do: it mounts nothing.
+        return bool(mounted & files) or (bool(service.databases) and home in homes)
 
     def _real(self, path: Path) -> Path:
         return real(path) if self._looking.answers(path) else path
@@ -234,7 +235,11 @@ def _served_together(file: Path, members: Sequence[tuple[Source, Process]]) -> S
     (source, first), *_ = members = sorted(members, key=lambda each: each[1].start_time)
     master = master_of(first.pid) or first
     workers = [each for _, each in members if each != master]
-    strangers = [each for each in workers if not serve_together(first.pid, each.pid)]
+    strangers = [
+        each
+        for each in workers
+        if master_of(each.pid) != master and not serve_together(first.pid, each.pid)
+    ]
     if strangers:
         rest = ", ".join(str(each.pid) for each in strangers)
         told = f"{file} is also run by process {rest}; only process {master.pid} is watched"

@@ -9,6 +9,8 @@ _INTERPRETER = re.compile(
     r"(?:.*/)?\.?(?:(?:zope-)?(?:python|pypy|graalpy)[\d.]*[a-z]*(?:-dbg|-c|-wrapped)?"
     r"|interpreter|zopepy)"
 )
+# Debian calls it by its plugin, too: uwsgi_python3, or uwsgi-core behind these links.
+UWSGI = r"uwsgi(?:-core|_python\d*)?"
 _LOADER = re.compile(r"(?:.*/)?ld-(?:linux|musl)[\w.-]*\.so\.\d+")
 _VALUED_OPTION = re.compile(r"-([^-cmWXQ]*)([cmWXQ])(.*)", re.DOTALL)
 

@@ -8,9 +8,11 @@ from dataclasses import replace
 import psutil
 
 from .inventory import Process, Service, Worker
-from .started_program import is_interpreter, program_of
+from .started_program import UWSGI, is_interpreter, program_of
 
-_MANY = re.compile(r"(?:.*/)?\.?(gunicorn|uvicorn|uwsgi|hypercorn|granian)(?:-wrapped)?(?:\.py)?")
+_MANY = re.compile(
+    rf"(?:.*/)?\.?(gunicorn|uvicorn|{UWSGI}|hypercorn|granian)(?:-wrapped)?(?:\.py)?"
+)
 _TITLE = re.compile(r"(gunicorn|uWSGI)\b.*\bmaster\b", re.IGNORECASE)
 _WORKER = re.compile(r"gunicorn: worker\b.*|uWSGI worker\b.*", re.IGNORECASE | re.DOTALL)
 _EMBEDS = re.compile(r"gunicorn|uwsgi|apache2|httpd|\(wsgi:", re.IGNORECASE)

@@ -4,13 +4,11 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support.programs.as_someone import AS_SOMEONE
 from tests.support.programs.cache import UnavailableError
 from tests.support.programs.commands import Command, CommandError, run
 from tests.support.programs.debian import tool
 from tests.support.programs.server import Server, free_port
-
-# The server refuses root. In a user namespace root is someone else, to whom its files belong still.
-_AS_SOMEONE = ("/usr/bin/unshare", "--user", "--map-user=1000", "--map-group=1000")
 
 
 @dataclass
@@ -24,7 +22,7 @@ class Postgres:
         self.home.mkdir()
         self.log = self.home.with_name(self.home.name + ".log")
         self._server: Server | None = None
-        self._prefix = _AS_SOMEONE if os.getuid() == 0 else ()
+        self._prefix = AS_SOMEONE if os.getuid() == 0 else ()
         make: Command = [tool("initdb"), "-D", self.home / "data", "-U", "zope", "-A", "trust"]
         try:
             run([*self._prefix, *make, "--no-sync", "--no-locale", "-E", "UTF8"], self.log)

@@ -56,11 +56,32 @@ _PODMAN = (
     "libsubid4",
 )
 
+# Both embed the Python of the distribution, and find what a virtual environment of it holds.
+_UWSGI = (
+    "uwsgi-core",
+    "uwsgi-plugin-python3",
+    "libjansson4",
+    "libmatheval1",
+    "libpcre3",
+    "libpython3.11",
+    "libyajl2",
+)
+_APACHE = (
+    "apache2-bin",
+    "libapache2-mod-wsgi-py3",
+    "libapr1",
+    "libaprutil1",
+    "libjansson4",
+    "libpcre2-8-0",
+    "libpython3.11",
+)
+
 _ALERTMANAGER = ("prometheus-alertmanager",)
 
 PROGRAMS = {
     "alertmanager": Packaged(_ALERTMANAGER, "usr/bin/prometheus-alertmanager", relocated=True),
     "amtool": Packaged(_ALERTMANAGER, "usr/bin/amtool", relocated=True),
+    "apache2": Packaged(_APACHE, "usr/sbin/apache2", "-v"),
     "blackbox_exporter": Packaged(
         ("prometheus-blackbox-exporter",), "usr/bin/prometheus-blackbox-exporter"
     ),
@@ -113,6 +134,7 @@ PROGRAMS = {
         ("systemd", "libsystemd-shared", "libsystemd0"), "usr/bin/systemd-analyze"
     ),
     "systemd-nspawn": Packaged(_SYSTEMD, "usr/bin/systemd-nspawn"),
+    "uwsgi": Packaged(_UWSGI, "usr/bin/uwsgi-core"),
 }
 
 

@@ -5,6 +5,8 @@ from __future__ import absolute_import
 import logging
 import os
 
+from Products.ZopeExporterAgent.forking import is_about_to_fork
+
 log = logging.getLogger(__name__)
 
 
@@ -28,7 +30,8 @@ class Filter(object):
         return self._counted(environ, start_response)
 
     def _activate(self):
-        self._pid = os.getpid()
+        # Who has no agent yet, as it is going to fork, asks again at the first request.
+        self._pid = None if is_about_to_fork() else os.getpid()
         try:
             from Products.ZopeExporterAgent.activation import activate
 

@@ -1,6 +1,7 @@
 """Whether the logs of a Zope or ZEO server are watched, and by what."""
 
 from zope_exporter.collectors import agent, logs
+from zope_exporter.collectors.agent import instance
 from zope_exporter.logs.counters import COUNT_OF
 from zope_exporter.logs.followed import agent_labels
 from zope_exporter.logs.tail.lines import UNPARSED_LINES
@@ -10,6 +11,12 @@ from zope_exporter.metrics.values import Values
 from .evidence import Judged, Looked, together
 
 BY_AGENT = "by the agent"
+# As where an application of one's own makes Zope, without zope.ini and without the waitress.
+_NO_HANDLER = "have what starts Zope configure logging, or name a file under logs: event:"
+_NO_FILTER = (
+    "put the filter egg:zope-exporter-agent#main around the application, or name a file under logs:"
+    " access:"
+)
 _NO_FILE = "goes to no file that is followed, such as stderr or journald"
 
 
@@ -25,8 +32,11 @@ def event_log(look: Looked) -> Judged:
         return known
     if look.service.config is None and not look.is_zope:
         return "absent", "none is configured"
-    agents = "install the agent, or " if look.is_zope else ""
-    return "blind", f"{_NO_FILE} ({agents}name a file under logs: event:)"
+    if not look.is_zope:
+        return "blind", f"{_NO_FILE} (name a file under logs: event:)"
+    if _agent_answers(look):
+        return "blind", f"{_NO_FILE}, and the agent counts no records ({_NO_HANDLER})"
+    return "blind", f"{_NO_FILE} (install the agent, or name a file under logs: event:)"
 
 
 def _known(look: Looked, kind: LogKind) -> Judged | None:
@@ -80,11 +90,17 @@ def _by_agent(look: Looked, kind: LogKind) -> Judged | None:
     return ("watched", BY_AGENT) if names & found else None
 
 
+def _agent_answers(look: Looked) -> bool:
+    return all(look.value(agent.UP, each.name) for each in look.service.apart())
+
+
 def _no_access_log(look: Looked) -> Judged:
     if not look.is_zope:
         return "absent", "Zopes only"
-    if all(look.value(agent.UP, each.name) for each in look.service.apart()):
+    if all(look.value(instance.IN_PROGRESS, z.name) is not None for z in look.service.apart()):
         return "watched", "by the agent, which counts the answers"
+    if _agent_answers(look):
+        return "blind", f"the agent does not see the requests of this server ({_NO_FILTER})"
     if not any(code.endswith("#translogger") for code in look.service.pipeline_code):
         return "absent", "none is configured"
     return "blind", f"{_NO_FILE} (install the agent, or name a file under logs: access:)"
