@@ -11,7 +11,7 @@ import psutil
 import pytest
 import trustme
 
-from tests.support.programs import backend
+from tests.support.programs import backend, pod
 from tests.support.programs.backend import URL, ask, until, value
 from tests.support.programs.images import PYTHON, TOP, base_images, wheels
 from tests.support.programs.podman import Container, Engine, engine
@@ -258,6 +258,21 @@ def test_an_agent_alone_is_enough_across_containers_and_their_renewal(
     assert value(exporter, "zope_agent_up", zope="plone") == 0
     backend.start(podman, shared)
     until(exporter, is_up)
+
+
+def test_the_shipped_pod_sees_all_of_its_zope(
+    podman: Engine, zope: Container, tmp_path: Path
+) -> None:
+    del zope  # its image
+    plone, exporter = pod.play(podman, tmp_path, IMAGE)
+    site = {"site": "zope-app"}  # of the pod's host name, as many a pod has an app
+    until(exporter, lambda: value(exporter, "zope_ping_up", **site) == 1)
+    until(exporter, lambda: value(exporter, "zope_agent_up", **site) == 1)
+    assert value(exporter, "zope_process_up", **site) == 1
+    assert value(exporter, "zope_filestorage_size_bytes", **site)
+    assert value(exporter, "zope_cache_target_objects", **site) == 1234
+    assert exporter.run("id", "-u").stdout == plone.run("id", "-u").stdout == "500\n"
+    assert podman.run_podman("healthcheck", "run", exporter.name).returncode == 0
 
 
 def test_no_container_is_left_that_shares_what_another_has(tmp_path: Path) -> None:

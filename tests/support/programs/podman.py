@@ -34,6 +34,7 @@ runtime = "runc"
 conmon_path = {conmon}
 static_dir = "{home}/libpod"
 tmp_dir = "{home}/run/libpod"
+infra_image = "localhost/pause:latest"
 volume_path = "{home}/volumes"
 [engine.runtimes]
 runc = {runc}
