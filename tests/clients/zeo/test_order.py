@@ -141,7 +141,6 @@ MISBEHAVIOUR: dict[str, tuple[Serve, str]] = {
     "closes": (socket.socket.close, "closes the connection without an answer"),
     "ssh": (says_and_hangs(b"SSH-2.0-OpenSSH_9.2\r\n"), "speaks another protocol than ZEO"),
     "of ZODB3": (says_and_hangs(frame(b"Z310")), "is of protocol 310"),
-    "msgpack": (says_and_hangs(frame(b"M5")), "is set to msgpack"),
     "greets for ever": (repeats(GREETING), "an answer that no ZEO server gives"),
     "greets and hangs": (greets_and(silence), "does not finish its answer"),
     "greets and closes": (greets_and(sends(b"\0")), "closes the connection in the middle"),

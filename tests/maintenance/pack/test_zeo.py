@@ -40,9 +40,12 @@ OWN = Environment("own", Path(sys.prefix))
 
 @contextmanager
 def serving(
-    home: Path, gate: Path | None = None, **database: int
+    home: Path, gate: Path | None = None, zeo: str = "", **database: int
 ) -> Iterator[tuple[ZeoServer, PackTarget]]:
-    """A server whose packs, with a `gate`, wait until somebody writes to that FIFO."""
+    """A server whose packs, with a `gate`, wait until somebody writes to that FIFO.
+
+    `zeo` is a setting of its own.
+    """
     settings = ""
     if gate:
         os.mkfifo(gate)
@@ -50,7 +53,7 @@ def serving(
             "packer ZODB.FileStorage.FileStorage:lambda *arguments:"
             f" (open('{gate}').read(), FileStorage.packer(*arguments))[1]"
         )
-    server = ZeoServer(OWN, home, storages=("main",), storage_settings=settings)
+    server = ZeoServer(OWN, home, ("main",), settings=zeo, storage_settings=settings)
     make_database(server.data_fs("main"), **database)
     with server:
         storage = storage_of(server.data_fs("main"), as_known(server.pid))
@@ -62,8 +65,12 @@ def packs(server: ZeoServer, word: str) -> int:
     return sum("pack(time=" in line and line.endswith(word) for line in lines)
 
 
-def test_the_server_packs_the_storage_of_that_name(tmp_path: Path) -> None:
-    with serving(tmp_path / "zeo") as (server, target):
+@pytest.mark.parametrize(("setting", "spoken"), [("", b"Z5"), ("msgpack true", b"M5")])
+def test_the_server_packs_the_storage_of_that_name(
+    tmp_path: Path, setting: str, spoken: bytes
+) -> None:
+    with serving(tmp_path / "zeo", zeo=setting) as (server, target):
+        assert server.greeting() == spoken
         before = items(server.data_fs("main"))
         report = Remembered()
         result = pack(target, AT_ONCE, report)

@@ -49,11 +49,10 @@ class Server:
         """Be a client of a storage that only reads, which is enough for a pack. Raises ZeoError."""
         self._link = link
         self._calls = 0
-        encoding, protocol = greeting(link)
+        # One that is set to msgpack takes pickles all the same from who says so.
+        protocol = greeting(link)
         if not _FIRST_PROTOCOL <= protocol < FIRST_OF_ZODB3:
             raise ZeoError(f"is of protocol {protocol}, and packs are asked for by that of ZEO 5")
-        if encoding != _SPOKEN[:1]:
-            raise ZeoError("is set to msgpack, in which it cannot be asked: use zeopack there")
         link.send(frame(_SPOKEN))
         self._answer_to("register", storage, True)
 

@@ -31,7 +31,7 @@ _LOCK_HELD = "Commit lock held for"
 
 LENGTH = struct.Struct(">I")
 _LONGEST_GREETING = 16
-_GREETING = re.compile(rb"([ZM])(\d{1,4})")
+_GREETING = re.compile(rb"[ZM](\d{1,4})")
 FIRST_OF_ZODB3 = 100  # ZODB3 calls its protocols Z200 to Z3101, its successors Z4, Z5 and M5
 _FIRST_WITHOUT_RESOLVED = 5
 
@@ -168,19 +168,19 @@ def ask_ruok(link: Link) -> Storages | None:
 
     Raises ZeoError.
     """
-    _, protocol = greeting(link)
+    protocol = greeting(link)
     if protocol >= FIRST_OF_ZODB3:
         return None
     link.send(frame(b"ruok"))
     return parse_status(_receive(link, LARGEST), counts_resolved=protocol < _FIRST_WITHOUT_RESOLVED)
 
 
-def greeting(link: Link) -> tuple[bytes, int]:
-    """Return what a server begins with: the letter of its encoding, and the protocol."""
+def greeting(link: Link) -> int:
+    """Return the number of the protocol, which a server begins with."""
     found = _GREETING.fullmatch(_receive(link, _LONGEST_GREETING))
     if found is None:
         raise InvalidAnswerError("speaks another protocol than ZEO")
-    return found[1], int(found[2])
+    return int(found[1])
 
 
 def frame(content: bytes) -> bytes:
