@@ -89,5 +89,5 @@ def test_when_a_backup_takes_too_long_is_told_by_those_that_became_longer(tmp_pa
         in (advice["evidence"])
     )
     assert (
-        "a backup begins every 1 d, and a commit may be without one for 1 d" in (advice["evidence"])
+        "a backup begins every 24 h, and a commit may be without one for 26 h" in advice["evidence"]
     )
