@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 
 from tests.support.databases.packing import make_database
+from tests.support.zeo.fake_server import GREETING, replying
 
 ACCESS = b'127.0.0.1 - admin [22/Nov/2026:10:37:51 +0100] "GET /a HTTP/1.1" 200 12 "-" "curl/8"'
 EVENT = b"2026-11-22 10:37:51 ERROR [Zope.SiteErrorLog:17][waitress-0] ValueError: x\nTraceback\n"
@@ -81,6 +82,7 @@ TEXTS: dict[str, bytes] = {
     "zeo_greeting": b"\0\0\0\x02Z5"
     + len(json.dumps(STATUS)).to_bytes(4, "big")
     + json.dumps(STATUS).encode(),
+    "zeo_order": GREETING + replying(1, bytes(8)) + replying(2, ("builtins.E", ("x", 1)), flag=2),
     "pickles": b"\x80\x03cmod\nA\nq\0.\x80\x03}q\1X\1\0\0\0xq\2C\x08\0\0\0\0\0\0\0\1q\3h\0\x86"
     b"q\4Qs.",
     "dat": f"{STAMP}.fs 0 100 {'0' * 32}\n{STAMP}.deltafs 100 120 {'1' * 32}\n".encode(),

@@ -17,6 +17,7 @@ from zope_exporter.alerting.webhook.payload import PayloadError, parse_notificat
 from zope_exporter.clients.agent.answer import AgentError, Answer
 from zope_exporter.clients.agent.client import _long_request, _pack, _parse
 from zope_exporter.clients.zeo.link import InvalidAnswerError, Link, ZeoError
+from zope_exporter.clients.zeo.order import Server
 from zope_exporter.clients.zeo.status import ask_ruok, parse_monitor, parse_status
 from zope_exporter.clients.zmi.pages import ZmiError, read_caches, read_panel
 from zope_exporter.config.load import ConfigError, load_config
@@ -145,12 +146,17 @@ def _agent_answer(data: bytes) -> None:
         answer.numbers("databases", name, "connections")
 
 
-def _zeo_greeting(data: bytes) -> None:
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        theirs.sendall(data[:100_000])
-        theirs.shutdown(socket.SHUT_WR)
-        ask_ruok(Link(ours, time.monotonic() + 60))
+def _zeo(ask: Callable[[Link], object]) -> Target:
+    """All that a ZEO server says, whatever it is asked."""
+
+    def listen(data: bytes) -> None:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            theirs.sendall(data[:100_000])
+            theirs.shutdown(socket.SHUT_WR)
+            ask(Link(ours, time.monotonic() + 60))
+
+    return _bytes(listen, ZeoError)
 
 
 def _pickles(data: bytes) -> None:
@@ -189,7 +195,8 @@ TARGETS: dict[str, Target] = {
     "event_format": _event_format,
     "access_format": _access_format,
     "agent_answer": _bytes(_agent_answer, AgentError),
-    "zeo_greeting": _bytes(_zeo_greeting, ZeoError),
+    "zeo_greeting": _zeo(ask_ruok),
+    "zeo_order": _zeo(lambda link: Server(link, "1").pack(0.0, 60.0)),
     "zeo_status": _bytes(parse_status, InvalidAnswerError),
     "zeo_monitor": _bytes(lambda data: parse_monitor(data, 1.7e9), InvalidAnswerError),
     "zmi_panel": _text(read_panel, ZmiError),
