@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.support.programs.commands import run
 from tests.support.zopes.environments import Environment
+from zope_exporter.clients.agent.package import shipped
 
 SOURCE = Path(__file__).parents[3] / "exporter/agent"
 DISTRIBUTION = "zope-exporter-agent"
@@ -54,7 +55,8 @@ def uninstall_agent(environment: Environment) -> None:
 
 
 def with_agent(original: Environment, home: Path) -> Environment:
-    """A copy of the environment below `home`, the agent installed."""
+    """A copy of the environment below `home`, the agent installed from the wheel that we write."""
     copy = linked_copy(original, home)
-    install_agent(copy)
+    wheel = shipped().write_wheel(home)
+    pip(copy, "install", "--no-deps", "--no-index", wheel)
     return copy
