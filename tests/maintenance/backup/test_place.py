@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.databases.repository import repozo
 from tests.support.databases.zodb import ZopeSite, pack
+from zope_exporter.maintenance.backup.identity import OtherDatabaseError
 from zope_exporter.maintenance.backup.place import Place, place_of
 from zope_exporter.maintenance.jobs.report import ActionError
 
@@ -41,7 +42,8 @@ def root(site: Site) -> Path:
 
 
 def place(site: ZopeSite, root: Path, database: str = "main", *siblings: str) -> Place:
-    return place_of(root, site.name, database, site.data_fs, siblings)
+    """Where that of a site with another one is, so that it has to be told by the transactions."""
+    return place_of(root, site.name, database, site.data_fs, ("users", *siblings))
 
 
 def nothing(site: Site) -> None:
@@ -119,6 +121,34 @@ def test_of_a_copy_and_its_original_each_has_its_own(site: Site, root: Path) -> 
 def test_what_is_in_the_place_of_its_name_comes_first(site: Site, root: Path) -> None:
     repozo("-BF", "-r", root, "-f", site.data_fs)
     assert place(site, root) == Place("main", root)
+
+
+def missing(site: Site) -> None:
+    site.data_fs.unlink()
+
+
+def made_anew(site: Site) -> None:
+    """As Zope does where a file system is not mounted."""
+    site.make_anew()
+
+
+@pytest.mark.parametrize("since", [nothing, packed_beyond, missing, made_anew])
+def test_the_only_database_of_a_site_has_the_only_backups(
+    site: Site, root: Path, since: Callable[[Site], None]
+) -> None:
+    """So what is made anew is refused under another name as well, and what is lost is found."""
+    since(site)
+    site.database, site.repository = place_of(root, site.name, "main", site.data_fs)
+    assert (site.database, site.repository) == Place("1", root / "databases/1")
+    if since is made_anew:
+        with pytest.raises(OtherDatabaseError, match="made anew"):
+            site.back_up()
+
+
+def test_of_two_directories_neither_is_the_only_one(site: Site, root: Path) -> None:
+    shutil.copytree(site.repository, root / "databases/2")
+    site.make_anew()
+    assert place_of(root, site.name, "main", site.data_fs) == Place("main", root)
 
 
 def test_those_of_another_site_are_not_its_own(site: Site, root: Path) -> None:

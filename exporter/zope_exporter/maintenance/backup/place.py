@@ -2,8 +2,12 @@
 
 A database is called what the Zopes on this host call it, and by the number that the ZEO server
 gives it where there is none of them: `1` in the morning, `main` once a Zope has been found. Its
-backups stay where they are. Which those are is told by the transactions: no two databases have one
-in common, and a pack keeps the ids of what it keeps. So the last one in the file that can have been
+backups stay where they are. Where a site has one database and backups of one, they are its own, and
+if it is another database, to back it up is refused as ever: so it is if Zope made it anew, and of
+one that is lost the backups are found.
+
+Of several databases it is told by the transactions which are whose: no two databases have one in
+common, and a pack keeps the ids of what it keeps. So the last one in the file that can have been
 backed up has to be in the backup, where it is looked for from the end on: all of it cannot be read
 at each scrape. Only where it is further away than that, or a pack went past all that is backed up,
 does a database under a new name begin anew: nothing is lost, and a full backup made once more.
@@ -93,6 +97,8 @@ def place_of(
     known = [each for each in _newest(others, site) if each.place.database not in siblings]
     if not known:
         return own
+    if len(known) == 1 and not siblings:
+        return known[0].place
     try:
         with opened(data_fs) as descriptor:
             file = DataFile(data_fs, descriptor, HEADERS_ONLY)
