@@ -90,6 +90,7 @@ begin = time.perf_counter()
 for _ in range(20000):
     monitor.closedConnection(connection)
 found["wrap"] = min(empty)
+found["monitor"] = (time.perf_counter() - begin) / 20000
 
 from zope.event import notify
 from ZPublisher.pubevents import PubAfterTraversal
@@ -104,8 +105,7 @@ def traversed(environ, start_response):
     found["view"] = (time.perf_counter() - begin) / 20000
     return nothing(environ, start_response)
 
-request("/", agent.counted(traversed), None)
-found["monitor"] = (time.perf_counter() - begin) / 20000
+request("/", agent.counted(traversed))
 print("RESULT" + json.dumps(found))
 sys.stdout.flush()
 """
