@@ -38,7 +38,7 @@ EXITS = (
     " site or none of its Zopes tells. The agent inside each Zope counts requests by the class and"
     " the name of what they asked for, never by URL; it loads no object for that."
 )
-HEADING = ("VIEW", "TIME", "SHARE", "REQUESTS", "MEAN", "CPU", "LOADS", "CONFLICTS", "ERRORS")
+HEADING = ("VIEW", "TIME", "SHARE", "REQUESTS", "MEAN", "LOADS", "CONFLICTS", "ERRORS")
 
 
 class Told(NamedTuple):
@@ -207,7 +207,6 @@ def _cells(name: str, sums: "Sums", total: float) -> tuple[str, ...]:
         f"{sums.seconds / total:.0%}" if total else "",
         f"{sums.requests:.0f}",
         short(sums.seconds / sums.requests) if sums.requests else "",
-        "?" if sums.cpu_seconds is None else short(sums.cpu_seconds),
         f"{sums.loads / sums.requests:.0f}" if sums.requests else "",
         f"{sums.conflicts:.0f}",
         f"{sums.errors:.0f}",

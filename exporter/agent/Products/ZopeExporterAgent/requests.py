@@ -7,7 +7,7 @@ import collections
 import threading
 import time
 
-from Products.ZopeExporterAgent.view_sums import FIELDS, ViewSums, thread_time
+from Products.ZopeExporterAgent.view_sums import ViewSums
 
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 # As in the access log. A client may send any word, which is "other" then.
@@ -24,7 +24,7 @@ class RequestInProgress(object):
     """One request, from the moment a worker has it to the end of its answer."""
 
     __slots__ = ("began", "environ", "exception", "method", "start", "status", "thread_id")
-    __slots__ += ("conflicts", "cpu", "loads", "view")
+    __slots__ += ("conflicts", "loads", "view")
 
     def __init__(self, environ, thread_id, began):
         self.environ = environ
@@ -37,7 +37,6 @@ class RequestInProgress(object):
         self.view = None  # what is published, once that is known
         self.loads = 0
         self.conflicts = 0
-        self.cpu = -thread_time() if thread_time else 0.0
 
 
 class Requests(object):
@@ -74,15 +73,14 @@ class Requests(object):
 
     def published(self, request):
         """The code for it has run in this thread, though its answer may go on."""
-        if self._published.pop(request.thread_id, None) is not None and thread_time:
-            request.cpu += thread_time()
+        self._published.pop(request.thread_id, None)
 
     def end(self, request):
         """Its answer has been given; further calls change nothing, whatever thread they are of."""
         if request in self._in_progress:
             # In this order there is no moment at which it is neither in progress nor answered.
             seconds = self._clock() - request.began
-            did = request.view, request.loads, request.conflicts, request.cpu
+            did = request.view, request.loads, request.conflicts
             self._ended.append((seconds, request.method, request.status, request.exception, did))
             self._in_progress.discard(request)
 
@@ -118,9 +116,8 @@ class Requests(object):
             self._seconds += max(0.0, seconds)
             # Raised to redirect, to say that something is not there, or to ask for a password.
             is_error = exception is not None and (status or "5")[:1] not in ("3", "4")
-            view, loads, conflicts, cpu = did
-            row = [1, max(0.0, seconds), loads, conflicts, int(is_error), max(0.0, cpu)]
-            self.views.add(view, row[: len(FIELDS)])
+            view, loads, conflicts = did
+            self.views.add(view, [1, max(0.0, seconds), loads, conflicts, int(is_error)])
             if status is not None:
                 self._responses[status] = self._responses.get(status, 0) + 1
                 codes = self._methods.setdefault(method if method in METHODS else "other", {})

@@ -17,10 +17,7 @@ MINUTES = 600
 HOUR = 3600
 _SECONDS = 1  # where the time is in a row
 
-# How long a thread has used a processor; Python 2 cannot tell.
-thread_time = getattr(time, "thread_time", None)
 FIELDS = ["requests", "seconds", "loads", "conflicts", "errors"]
-FIELDS += ["cpu_seconds"] if thread_time else []
 
 
 class ViewSums(object):

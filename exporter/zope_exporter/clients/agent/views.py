@@ -1,6 +1,7 @@
 """What an agent tells of requests by view: class and name of what they asked for."""
 
 from collections.abc import Iterable, Mapping
+from operator import add
 from typing import NamedTuple
 
 from .answer import Answer, Step
@@ -18,7 +19,7 @@ class Sums(NamedTuple):
     """What the requests for a view did.
 
     `seconds` until their answers had been given; `loads` are objects loaded from ZODB; `conflicts`
-    tries that ended in one; `cpu_seconds` None where it is not known, as of Python 2.
+    tries that ended in one.
     """
 
     requests: float = 0
@@ -26,22 +27,10 @@ class Sums(NamedTuple):
     loads: float = 0
     conflicts: float = 0
     errors: float = 0
-    cpu_seconds: float | None = 0
 
     def plus(self, other: "Sums") -> "Sums":
         """Both together."""
-        mine, cpu = self.cpu_seconds, other.cpu_seconds
-        return Sums(
-            self.requests + other.requests,
-            self.seconds + other.seconds,
-            self.loads + other.loads,
-            self.conflicts + other.conflicts,
-            self.errors + other.errors,
-            None if mine is None or cpu is None else mine + cpu,
-        )
-
-
-_NEEDED = ("requests", "seconds", "loads", "conflicts", "errors")
+        return Sums(*map(add, self, other))
 
 
 class Slice(NamedTuple):
@@ -82,10 +71,10 @@ def views_at(answer: Answer, fields: tuple[Step, ...], place: tuple[Step, ...]) 
         if numbers is None:
             continue
         row = dict(zip(names, numbers, strict=False))
-        if len(numbers) != length or not {*_NEEDED} <= row.keys():
+        if len(numbers) != length or not {*Sums._fields} <= row.keys():
             answer.doubt("views have numbers that do not fit")
             continue
-        sums = Sums(cpu_seconds=row.get("cpu_seconds"), **{field: row[field] for field in _NEEDED})
+        sums = Sums(*(row[field] for field in Sums._fields))
         views.append({view if _can_be(view) else OTHER: sums})
     return merged(views)
 
