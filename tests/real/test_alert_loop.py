@@ -9,7 +9,7 @@ import pytest
 from tests.support.monitoring.breakage import FAULTS
 from tests.support.monitoring.dashboards import expressions, filled, load
 from tests.support.monitoring.loop import Loop, running_loop
-from tests.support.monitoring.mails import Mail
+from tests.support.monitoring.mails import Mail, links_to_runbook
 from tests.support.monitoring.prometheus import Prometheus
 from tests.support.monitoring.promql import selectors
 from tests.support.programs.processes import eventually
@@ -125,6 +125,7 @@ def test_each_fault_is_told_to_the_right_person_and_so_is_its_end(loop: Loop) ->
     assert set(loop.mails) - EXPECTED - over == set()
     assert sorted(loop.mails) == sorted(EXPECTED | over), loop.mails
     assert len(loop.stack.mailbox.mails) <= len(EXPECTED | over)
+    assert any(links_to_runbook(mail) for mail in loop.stack.mailbox.mails)
     newest, *_ = loop.sites.jobs(loop.exporter)
     assert (newest["site"], newest["origin"]) == (BACKED_UP, "alert ZopeBackupOverdue")
     assert newest["state"] == "succeeded"
