@@ -85,6 +85,8 @@ TEXTS: dict[str, bytes] = {
     "zeo_order": GREETING + replying(1, bytes(8)) + replying(2, ("builtins.E", ("x", 1)), flag=2),
     "pickles": b"\x80\x03cmod\nA\nq\0.\x80\x03}q\1X\1\0\0\0xq\2C\x08\0\0\0\0\0\0\0\1q\3h\0\x86"
     b"q\4Qs.",
+    "states": b"\x80\x04\x8c\1m\x8c\1A\x93\x94.\x80\x03}q\1(X\1\0\0\0xq\2"
+    b"C\x08\0\0\0\0\0\0\0\1q\3h\0\x86Qh\2(h\2h\2tu.",
     "dat": f"{STAMP}.fs 0 100 {'0' * 32}\n{STAMP}.deltafs 100 120 {'1' * 32}\n".encode(),
     "manifest": json.dumps(MANIFEST).encode(),
     "verification": json.dumps(VERIFICATION).encode(),

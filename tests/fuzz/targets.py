@@ -45,6 +45,7 @@ from zope_exporter.storage.filestorage.datafile import FileStorageError
 from zope_exporter.storage.filestorage.growth import growth_of
 from zope_exporter.storage.filestorage.index import read_index
 from zope_exporter.storage.filestorage.pickle_machine import strong_references
+from zope_exporter.storage.filestorage.pickle_values import state_of
 from zope_exporter.storage.filestorage.scan import walk
 from zope_exporter.storage.filestorage.tail import read_tail
 from zope_exporter.system.foreign_file import ForeignFileError
@@ -204,6 +205,7 @@ TARGETS: dict[str, Target] = {
     "notification": _bytes(_notification, PayloadError, RefusedRequestError),
     "accept_header": _accept,
     "pickles": _bytes(_pickles, ValueError),
+    "states": _bytes(state_of, ValueError),
     "dat": _file(read_dat, OSError, f"{STAMP}.dat"),
     "manifest": _file(
         lambda path: read_manifest(path, {}), ChecksumError, f"{STAMP}.manifest", _sealed

@@ -18,6 +18,7 @@ from .datafile import (
     opened,
     status,
 )
+from .followed_sites import FollowedSites
 from .format import UNDONE, Transaction
 from .reader import DataFile
 from .state import Counted, Findings, Known, Store
@@ -29,6 +30,8 @@ CHECKPOINT_BYTES = 64 << 20
 # No commit takes this long between two writes; what is torn for longer was cut off.
 TORN_SECONDS = 60.0
 ATTEMPTS = 3
+# Of one look, that touch the Plone sites: each costs some milliseconds, and nearly none does.
+MOST_TOUCHED = 20
 
 
 class Followed:
@@ -63,8 +66,8 @@ class Followed:
                 self._refresh()
             return self._known, list(self._problems.values())
 
-    def adopt(self, identity: Identity, totals: Totals) -> None:
-        """Go on from the totals of a scan, unless the file has been replaced since.
+    def adopt(self, identity: Identity, totals: Totals, sites: FollowedSites | None = None) -> None:
+        """Go on from the totals and sites of a scan, unless the file has been replaced since.
 
         Those that were carried on from commit to commit are put right by that, should a writer
         have named a wrong previous record.
@@ -75,7 +78,10 @@ class Followed:
             if known.identity == identity and reached < totals.position + LOOK_BYTES:
                 counted = known.counted or Counted(totals.transactions, totals.tid)
                 self._known = replace(
-                    known, totals=totals, counted=counted if self._loaded else None
+                    known,
+                    totals=totals,
+                    counted=counted if self._loaded else None,
+                    sites=sites,
                 )
                 self._seen = None
                 self._save()
@@ -124,10 +130,16 @@ class Followed:
 
     def _catch_up(self, file: DataFile, totals: Totals) -> bool:
         """Go on to the last committed transaction; False if there is more than that."""
+        touched = 0
         end = totals.position + LOOK_BYTES
         self.behind = False
         for transaction in file.transactions(totals.position, totals.tid):
-            totals.add(file, transaction)
+            written = totals.add(file, transaction)
+            sites = self._known.sites
+            if sites and sites.depend_on(written):
+                touched += 1
+                after = sites.after(file, transaction) if touched <= MOST_TOUCHED else None
+                self._known = replace(self._known, sites=after)
             counted = self._known.counted
             if counted and transaction.tid > counted.tid:
                 number = counted.transactions + (transaction.status != UNDONE)

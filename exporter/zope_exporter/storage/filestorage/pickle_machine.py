@@ -19,7 +19,7 @@ _BYTES = {
 _TUPLES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 _GETS = {"GET", "BINGET", "LONG_BINGET"}
 _PUTS = {"PUT", "BINPUT", "LONG_BINPUT"}
-_MARK, _LIST, _OTHER = object(), object(), object()
+_MARK, _LIST, OTHER = object(), object(), object()
 
 
 def strong_references(data: bytes) -> Generator[None, None, set[int]]:
@@ -28,19 +28,12 @@ def strong_references(data: bytes) -> Generator[None, None, set[int]]:
     It gives way now and then. Raises ValueError if these are not the pickles of a record, or refer
     as ZODB does not.
     """
-    machine, stream = _Machine(), BytesIO(data)
-    try:
-        for _ in range(PICKLES):
-            for number, (opcode, argument, _) in enumerate(genops(stream)):
-                machine.do(opcode, argument)
-                if number % OPCODES_A_STEP == 0:
-                    yield
-    except Exception as error:  # whatever pickletools finds wrong with what are no pickles
-        raise ValueError("not the pickles of a record") from error
+    machine = Machine()
+    yield from machine.steps(data)
     return machine.found
 
 
-class _Machine:
+class Machine:
     """A stack of what may become a reference; the memo is shared by both pickles, as in ZODB."""
 
     def __init__(self) -> None:
@@ -48,12 +41,24 @@ class _Machine:
         self._stack: list[object] = []
         self._memo: dict[int, object] = {}
 
+    def steps(self, data: bytes) -> Generator[None, None, None]:
+        """Go through a record. Raises ValueError if these are not its pickles."""
+        stream = BytesIO(data)
+        try:
+            for _ in range(PICKLES):
+                for number, (opcode, argument, _) in enumerate(genops(stream)):
+                    self.do(opcode, argument)
+                    if number % OPCODES_A_STEP == 0:
+                        yield
+        except Exception as error:  # whatever pickletools finds wrong with what are no pickles
+            raise ValueError("not the pickles of a record") from error
+
     def do(self, opcode: OpcodeInfo, argument: object) -> None:
         name, stack = opcode.name, self._stack
         if name in _BYTES:
             stack.append(_oid(argument))
         elif name in _GETS and isinstance(argument, int):
-            stack.append(self._memo.get(argument, _OTHER))
+            stack.append(self._memo.get(argument, OTHER))
         elif name in _PUTS and isinstance(argument, int):
             self._memo[argument] = stack[-1]
         elif name == "MEMOIZE":
@@ -67,7 +72,7 @@ class _Machine:
         name, stack = opcode.name, self._stack
         if name == "BINPERSID":
             self._refer(stack.pop())
-            stack.append(_OTHER)
+            stack.append(OTHER)
         elif name == "PERSID":
             raise ValueError("a reference as a line of text")
         elif name == "MARK":
@@ -95,7 +100,7 @@ class _Machine:
             raise ValueError("a pickle takes more than it has")
         is_list = opcode.name in ("APPEND", "APPENDS", "EMPTY_LIST", "LIST")
         del stack[len(stack) - taken :]
-        stack.extend([_LIST if is_list else _OTHER] * len(after))
+        stack.extend([_LIST if is_list else OTHER] * len(after))
 
     def _mark(self) -> int:
         """Return where the last mark is."""
@@ -105,8 +110,8 @@ class _Machine:
         """Of the tuple only the first member matters, whatever the others are."""
         if begin < 0:
             raise ValueError("a pickle takes more than it has")
-        first = self._stack[begin] if begin < len(self._stack) else _OTHER
-        self._stack[begin:] = [(first if isinstance(first, bytes) else _OTHER,)]
+        first = self._stack[begin] if begin < len(self._stack) else OTHER
+        self._stack[begin:] = [(first if isinstance(first, bytes) else OTHER,)]
 
     def _refer(self, to: object) -> None:
         if to is _LIST:  # a weak reference, or one to another database
@@ -121,6 +126,6 @@ def _oid(argument: object) -> object:
     """Return what may be an object id, and nothing larger."""
     if isinstance(argument, str):
         if len(argument) != OID_LENGTH:
-            return _OTHER
+            return OTHER
         argument = argument.encode("latin-1")
-    return argument if isinstance(argument, bytes) and len(argument) == OID_LENGTH else _OTHER
+    return argument if isinstance(argument, bytes) and len(argument) == OID_LENGTH else OTHER

@@ -90,6 +90,7 @@ class Rescan:
 
     def _all_steps(self) -> Iterator[None]:
         # numpy costs more memory than all else here, and most of the time nothing is scanned.
+        from .followed_sites import scanned_sites
         from .page_cache import PageCache
         from .scan import Scan, restored
 
@@ -112,7 +113,8 @@ class Rescan:
                 if self.followed.known.identity != identity:
                     return
                 if scan.contents is not None and not adopted:
-                    self.followed.adopt(identity, scan.full_count.totals())
+                    sites = scanned_sites(file, scan.full_count.columns)
+                    self.followed.adopt(identity, scan.full_count.totals(), sites)
                     adopted = True
                 if self._clock() - saved >= SAVE_SECONDS:
                     self.keep()

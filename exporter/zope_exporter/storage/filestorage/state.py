@@ -21,6 +21,7 @@ from zope_exporter.system.open_files import Identity
 from zope_exporter.system.parts_file import Part, PartsFile, Read
 from zope_exporter.system.state import StateError, open_state
 
+from .followed_sites import FollowedSites
 from .totals import Totals
 
 DIRECTORY = "filestorage"
@@ -57,12 +58,16 @@ class Findings:
 
 @dataclass(frozen=True)
 class Known:
-    """What an earlier run left; `identity` says of which file the totals and the findings are."""
+    """What an earlier run left; `identity` says of which file all but the count is.
+
+    The sites are as of the totals.
+    """
 
     counted: Counted | None = None
     identity: Identity | None = None
     totals: Totals | None = None
     findings: Findings | None = None
+    sites: FollowedSites | None = None
 
 
 def forget_gone(state: Path, followed: Collection[Path], before: float) -> None:
@@ -121,9 +126,11 @@ class Store:
             starts, live = array("Q", parts["starts"]), array("I", parts["live"])
             totals = Totals(**sums, starts=starts, live=live)
             findings = Findings(**json.loads(parts["findings"])) if "findings" in parts else None
-        except (ValueError, TypeError, KeyError):
+            sites = json.loads(parts["sites"]) if "sites" in parts else None
+            followed = FollowedSites.restored(sites) if sites else None
+        except (ValueError, TypeError, KeyError, AttributeError):
             return Known(counted)
-        return Known(counted, identity, totals, findings)
+        return Known(counted, identity, totals, findings, followed)
 
     def save_counted(self, counted: Counted) -> None:
         with _opened(self._state) as state:
@@ -151,6 +158,8 @@ class Store:
         }
         if known.findings:
             parts["findings"] = json.dumps(vars(known.findings)).encode()
+        if known.sites:
+            parts["sites"] = json.dumps(known.sites.kept()).encode()
         self._totals.save(parts)
 
     def save_scan(self, parts: Mapping[str, Part]) -> None:

@@ -3,7 +3,7 @@
 from array import array
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from .format import FIRST_TRANSACTION, PACKED, RECORD_HEADER, UNDONE, Transaction
@@ -34,16 +34,22 @@ class Totals:
         """Bytes that a pack without garbage collection frees."""
         return self.position - self.kept
 
-    def add(self, file: DataFile, transaction: Transaction) -> None:
-        """Count the transaction at `position`; after a DamagedError nothing has changed."""
+    def add(self, file: DataFile, transaction: Transaction) -> Collection[int]:
+        """Count the transaction at `position`; return the objects that it has written.
+
+        After a DamagedError nothing has changed.
+        """
+        written: Collection[int] = ()
         if transaction.status != UNDONE:
             change = _Change(file, transaction)
+            written = change.written
             taken = self._places(file, change.taken)
             self._apply(transaction, change, taken, self._emptied(file, taken))
             self.transactions += 1
         if transaction.status == PACKED:
             self.packed = transaction.tid
         self.tid, self.start, self.position = transaction.tid, transaction.start, transaction.end
+        return written
 
     def _places(self, file: DataFile, taken: Mapping[int, int]) -> dict[int, int]:
         """Return how many records are taken by the place of their transaction in the columns."""
@@ -108,5 +114,6 @@ class _Change:
                 else:
                     self.created += 1
             sizes[oid] = header + length if length else file.resolve(oid, back)[1]
+        self.written = sizes.keys()
         self.bytes = sum(sizes.values()) - freed
         self.live = len(sizes) - [*sizes.values()].count(0)
