@@ -25,6 +25,7 @@ LEFT_OUT = {
     "zope_blob_scan_files": "progress of one walk, for whoever waits for it",
     "zope_blob_scan_timestamp_seconds": "says how fresh the sizes of blobs are; they change slowly",
     "zope_filestorage_written_records_total": "the bytes are shown, which fill the disk",
+    "zope_plone_sites": "the sites themselves are listed",
     "zope_process_workers": "as many as are configured; memory and time are those of all",
     "zope_relstorage_cache_sets_total": "hits and misses tell what the cache is worth",
     "zope_site_shared_info": "by it rules and dashboards tell one site from strangers of its name",

@@ -30,6 +30,7 @@ TITLES = {
     "Zope / Instance",
     "Zope / Logs and probes",
     "Zope / Overview",
+    "Zope / Plone and add-ons",
     "Zope / SLO",
 }
 

@@ -54,6 +54,9 @@ def test_installed_it_is_active_uninstalled_it_is_gone(
     assert status["agent"]["instance_home"] == str(zope.home)
     assert status["instance"]["debug_mode"] is False
     assert status["instance"]["broken_classes"] == 0
+    assert status["instance"]["broken_names"] == []
+    assert status["instance"]["distributions"]["Products.ExternalMethod"]
+    assert "upgrade_steps" not in status["instance"]
     assert len(status["instance"]["config_hash"]) == 64
     zope.stop()
     assert sockets_of(zope.home) == []

@@ -1,6 +1,7 @@
 """A real Plone 6 with the agent in it: found without configuration, and missed once it is gone."""
 
 import re
+from ast import literal_eval
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,8 @@ TIMES = 5
 # What neither our probe nor that of anyone else on this host asks for: they send GET, and get 200.
 ASKED = (("POST", "/Plone/@@ok"), ("GET", "/Plone/nope"), ("GET", "/Plone/boom"))
 CRITICAL = 2
+# Whose versions are put back, so that their upgrade steps wait.
+OLDER = {"plone.app.event:default": "14", "plone.app.dexterity:default": "2006"}
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +107,46 @@ def test_it_is_found_without_configuration_and_what_it_logs_is_counted(
     assert value(page, "zope_cache_target_objects", database="main") == 30000
     assert (value(page, "zope_cache_objects", state="active") or 0) > 0
     assert value(page, "zope_worker_threads") == plone.threads
+
+
+def test_its_site_its_addons_and_the_upgrade_steps_that_wait_are_told(
+    plone: PloneInstance, tmp_path: Path
+) -> None:
+    setup = "/Plone/portal_setup"
+
+    def pending() -> set[str]:
+        """As GenericSetup itself tells."""
+        found: list[str] = literal_eval(
+            plone.site.get(f"{setup}/listProfilesWithPendingUpgrades").text or "[]"
+        )
+        return set(found)
+
+    def waiting(page: Page) -> set[str]:
+        series = of_plone(page, "zope_plone_profiles_waiting").items()
+        return {dict(labels)["profile"] for labels, count in series if count}
+
+    with serving(tmp_path / "state", log=tmp_path / "exporter.log") as exporter:
+        page = eventually(lambda: with_sites(exporter.page()))
+        assert page is not None
+        before = pending()
+        assert waiting(page) == before
+        for profile, version in OLDER.items():
+            form = {"profile_id": profile, "version": version}
+            assert plone.site.post(f"{setup}/setLastVersionForProfile", form).is_success
+        assert pending() == before | OLDER.keys()
+        assert waiting(exporter.page()) == before | OLDER.keys()
+
+    assert value(page, "zope_plone_sites", database="main") == 1
+    shown = {"profile_id": "Products.CMFPlone:plone"}
+    [installed] = literal_eval(plone.site.post(f"{setup}/getLastVersionForProfile", shown).text)
+    assert value(page, "zope_plone_site_info", plone_site="/Plone", version=installed) == 1
+    assert value(page, "zope_distribution_zopes", distribution="Products.CMFPlone") == 1
+    assert value(page, "zope_broken_classes") == 0
+
+
+def with_sites(page: Page) -> Page | None:
+    found = of_plone(page, "zope_plone_profiles_waiting")
+    return page if found and of_plone(page, "zope_plone_sites") else None
 
 
 def test_what_it_logs_to_stderr_is_counted_too(plone6: Environment, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from .agent import AgentCollector
 from .backup import BackupCollector
 from .blobs import BlobCollector
 from .coverage import Coverage, CoverageCollector
-from .datafs import DataFsCollector
+from .datafs import DataFsCollector, KeptDataFsCollector
 from .discovery import DiscoveryCollector
 from .disks import DisksCollector
 from .filestorage import FileStorageCollector
@@ -24,6 +24,7 @@ from .growth import GrowthCollector
 from .logs import LogsCollector
 from .ping import PingCollector
 from .pipeline import PipelineCollector
+from .plone import PloneCollector
 from .process import ProcessCollector
 from .syslog import SyslogCollector
 from .zeo import ZeoCollector
@@ -37,11 +38,15 @@ def build_passing(
     logs: LogWatch,
     catalog: ActionCatalog,
     coverage: Coverage,
+    datafs: DataFsCollector | KeptDataFsCollector,
     receivers: Sequence[SyslogReceiver] = (),
 ) -> list[Registered]:
     """Return the collectors that have all to say at once: what one look at this host takes."""
+    agent = AgentCollector(watcher.inventory, FollowedLogs(logs, receivers))
     return [
-        AgentCollector(watcher.inventory, FollowedLogs(logs, receivers)),
+        agent,
+        datafs,
+        PloneCollector(agent.addons, datafs.plone_sites),
         ActionsCollector(catalog.store, catalog.configured),
         BackupCollector(catalog.plans, catalog.external, catalog.elsewhere),
         CoverageCollector(coverage),
@@ -71,10 +76,10 @@ def build(
     `state` is the state file, None to keep nothing; `scan_memory` is how many bytes of
     memory the scans of all Data.fs may take.
     """
+    datafs = DataFsCollector(watcher.inventory, state, memory=scan_memory)
     return [
-        *build_passing(watcher, logs, catalog, coverage, receivers),
+        *build_passing(watcher, logs, catalog, coverage, datafs, receivers),
         BlobCollector(watcher.inventory),
-        DataFsCollector(watcher.inventory, state, memory=scan_memory),
         GrowthCollector(watcher.inventory, state),
         SyslogCollector(receivers),
     ]

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -11,6 +11,7 @@ from zope_exporter.discovery.inventory import Inventory, Storage
 from zope_exporter.metrics.metric import Metric, Part, Sample
 from zope_exporter.storage.filestorage.datafile import FileStorageError
 from zope_exporter.storage.filestorage.follow import Followed
+from zope_exporter.storage.filestorage.followed_sites import PloneSites
 from zope_exporter.storage.filestorage.format import time_of
 from zope_exporter.storage.filestorage.rescan import Background, Rescan
 from zope_exporter.storage.filestorage.scan_memory import ScanMemory
@@ -118,6 +119,7 @@ class DataFsCollector:
         self._pause = pause or threading.Event().wait
         self._background = Background(self._rescan)
         self._followed: frozenset[Path] = frozenset()
+        self._plone_sites: dict[tuple[str, str], PloneSites] = {}
 
     def start(self) -> None:
         """Begin to scan in the background."""
@@ -127,8 +129,15 @@ class DataFsCollector:
         """End the scans in the background; they go on from there with the next run."""
         self._background.stop()
 
+    def plone_sites(self) -> Mapping[tuple[str, str], PloneSites]:
+        """Return the Plone sites of each Data.fs that was read last, by site and database."""
+        return dict(self._plone_sites)
+
     def parts(self) -> Iterable[Part]:
         storages = list(self._inventory().storages())
+        known = {(site, storage.database) for site, storage in storages}
+        for gone in self._plone_sites.keys() - known:
+            self._plone_sites.pop(gone, None)
         rescans = self._background.keep([storage.data_fs for _, storage in storages])
         self._forget(frozenset(rescans))
         return [
@@ -159,10 +168,19 @@ class DataFsCollector:
     def _collect(
         self, rescan: Rescan, storage: Storage, labels: dict[str, str]
     ) -> Iterator[Sample]:
+        key = labels["site"], labels["database"]
         followed = rescan.followed
-        known, problems = settled(followed.look, self._pause)
+        try:
+            known, problems = settled(followed.look, self._pause)
+        except Exception:
+            self._plone_sites.pop(key, None)
+            raise
         yield SCAN_PROGRESS(rescan.progress, **labels)
         yield from _known(known, storage, labels, self._clock())
+        if known.sites is None:
+            self._plone_sites.pop(key, None)
+        else:
+            self._plone_sites[key] = known.sites.versions
         problem = rescan.problem
         problems += [problem] if problem else []
         if problems:
@@ -184,6 +202,11 @@ class KeptDataFsCollector:
         self._inventory = inventory
         self._state = state
         self._clock = clock
+        self._plone_sites: dict[tuple[str, str], PloneSites] = {}
+
+    def plone_sites(self) -> Mapping[tuple[str, str], PloneSites]:
+        """Return the Plone sites of each Data.fs, by site and database."""
+        return self._plone_sites
 
     def collect(self) -> Iterator[Sample]:
         if self._state is None:
@@ -193,6 +216,8 @@ class KeptDataFsCollector:
             if known.identity == _identity(storage.data_fs):  # else it was packed since
                 labels = {"site": site, "database": storage.database}
                 yield from _known(known, storage, labels, self._clock())
+                if known.sites is not None:
+                    self._plone_sites[site, storage.database] = known.sites.versions
 
 
 def _known(known: Known, storage: Storage, labels: dict[str, str], now: float) -> Iterator[Sample]:

@@ -7,6 +7,7 @@ import io
 import platform
 import sys
 
+from Products.ZopeExporterAgent.addons import Addons
 from Products.ZopeExporterAgent.parts import UnknownError
 
 # What each is called, and the distributions that may hold it, the newest first.
@@ -28,6 +29,7 @@ class Instance(object):
         self._config_files = config_files
         self._config_hash = _hash_if_readable(config_files)
         self._versions = None
+        self._addons = Addons()
 
     def parts(self):
         return [
@@ -35,7 +37,7 @@ class Instance(object):
             ("debug_mode", lambda: bool(self._configuration.debug_mode)),
             ("config_hash", self._read_config_hash),
             ("broken_classes", _broken_classes),
-        ]
+        ] + self._addons.parts()
 
     def _read_versions(self):
         if self._versions is None:

@@ -18,6 +18,7 @@ from .instance import instance
 from .logs import logs
 from .overview import overview
 from .panels import DATASOURCE
+from .plone import plone
 from .queries import Metrics
 from .slo import slo
 from .storage import storage
@@ -27,7 +28,7 @@ from .zeo import zeo
 def dashboards(metrics: Metrics, limits: Limits) -> list[Dashboard]:
     """Return all dashboards; raises UndeclaredError if one asks for what is not declared."""
     of_sites = fleet, overview, instance, storage, backup, cache, capacity
-    every = (*of_sites, zeo, slo, logs, exporter)
+    every = (*of_sites, zeo, plone, slo, logs, exporter)
     return [make(metrics, limits) for make in every]
 
 

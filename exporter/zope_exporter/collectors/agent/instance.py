@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 
+from zope_exporter.clients.agent.addons import broken_classes
 from zope_exporter.clients.agent.answer import Answer
 from zope_exporter.metrics.metric import Metric, Sample
 
@@ -44,6 +45,12 @@ BROKEN_CLASSES = Metric(
     "gauge",
     "Classes of objects that were loaded from the database and whose code is missing.",
     ZOPE,
+)
+BROKEN_INFO = Metric(
+    "zope_broken_class_info",
+    "info",
+    "A class of objects that were loaded from the database and whose code is missing; 20 at most.",
+    (*ZOPE, "class"),
 )
 IN_PROGRESS = Metric(
     "zope_requests_in_progress", "gauge", "Requests that worker threads are processing.", ZOPE
@@ -120,7 +127,7 @@ _NUMBERS = {
     CHANNEL_LIMIT: ("workers", "connection_limit"),
 }
 METRICS = (
-    *(INFO, CONFIG_INFO, DEBUG_MODE, BROKEN_CLASSES),
+    *(INFO, CONFIG_INFO, DEBUG_MODE, BROKEN_CLASSES, BROKEN_INFO),
     *(*_NUMBERS, DURATION, RESPONSES, EXCEPTIONS),
 )
 
@@ -140,6 +147,8 @@ def instance_samples(answer: Answer, site: str, zope: str) -> Iterator[Sample]:
     broken = answer.number("instance", "broken_classes")
     if broken is not None:
         yield BROKEN_CLASSES(broken, **of)
+    for name in broken_classes(answer):
+        yield BROKEN_INFO(1, **of, **{"class": name})
 
 
 def serving_samples(answer: Answer, site: str, zope: str) -> Iterator[Sample]:

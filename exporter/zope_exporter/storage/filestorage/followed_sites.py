@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from .datafile import FileStorageError
 from .format import RECORD_HEADER, Transaction
-from .pickle_values import LARGEST_STATE
-from .plone_sites import PloneSites, find_plone_sites
 from .reader import DataFile
 from .records import unpacked
 
 if TYPE_CHECKING:
     from .current_records import Columns
+
+PloneSites = Mapping[str, Mapping[str, str] | None]
+"""By the path of each site, the versions of its profiles by name; None if they are not known."""
 
 Place = tuple[int, int]
 """Where the data of a record begins, and how many bytes they are; 0 for none."""
@@ -69,6 +70,10 @@ def scanned_sites(file: DataFile, columns: "Columns") -> FollowedSites | None:
 
 
 def _found(file: DataFile, place: Callable[[int], Place]) -> FollowedSites | None:
+    # Most commands need none of what reads pickles.
+    from .pickle_values import LARGEST_STATE
+    from .plone_sites import find_plone_sites
+
     places: dict[int, Place] = {}
 
     def read(oid: int) -> bytes:

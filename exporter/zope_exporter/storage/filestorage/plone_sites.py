@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 
 from .datafile import FileStorageError
+from .followed_sites import PloneSites
 from .pickle_values import Ref, state_of
 
 SITE = "Products.CMFPlone.Portal.PloneSite"
@@ -26,9 +27,6 @@ ROOT = Ref(0, "")
 
 Read = Callable[[int], bytes]
 """Returns the data of an object's current record; LookupError if it is not known."""
-
-PloneSites = Mapping[str, Mapping[str, str] | None]
-"""By the path of each site, the versions of its profiles by name; None if they are not known."""
 
 _UNREADABLE = (LookupError, ValueError, FileStorageError, zlib.error)
 

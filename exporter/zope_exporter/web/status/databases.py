@@ -14,6 +14,7 @@ from zope_exporter.checks.maintenance import (
     is_unverified,
     lacks_backup,
 )
+from zope_exporter.checks.plone import plone_facts
 from zope_exporter.collectors import backup, datafs, filestorage
 from zope_exporter.config.actions import ACTIONS, PACK
 from zope_exporter.discovery.inventory import Storage
@@ -51,7 +52,11 @@ class Databases:
 
         return DatabaseView(
             storage.database,
-            (*self._file(site, storage, known), *self._backup(site, storage.database, known)),
+            (
+                *self._file(site, storage, known),
+                *self._backup(site, storage.database, known),
+                *(Fact(*of) for of in plone_facts(site, storage.database, self._values)),
+            ),
             tuple(_room(known)),
             database_graphs(self._history, site, storage.database),
             tuple(self._offered(site, storage.database, known)),
