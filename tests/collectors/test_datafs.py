@@ -259,7 +259,7 @@ def test_what_is_kept_of_a_data_fs_that_is_gone_for_long_is_removed(
     assert Store(state, path).load().totals is not None
     other = tmp_path / "Other.fs"
     other.write_bytes(path.read_bytes())
-    watch(other).scrape()
+    watch(other).scanned("Other")  # which is when its count is kept
     known = Store(state, path).load()
     assert (known.totals is not None, known.counted is not None) == (kept, kept)
     assert Store(state, other).load().counted is not None
