@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 
 from .datafile import FileStorageError
-from .followed_sites import PloneSites
 from .pickle_values import Ref, state_of
 
 SITE = "Products.CMFPlone.Portal.PloneSite"
@@ -31,8 +30,8 @@ Read = Callable[[int], bytes]
 _UNREADABLE = (LookupError, ValueError, FileStorageError, zlib.error)
 
 
-def find_plone_sites(read: Read) -> PloneSites:
-    """Return the sites of a database.
+def find_plone_sites(read: Read) -> dict[str, Mapping[str, str] | None]:
+    """Return by the path of each site the versions of its profiles; None if they are not known.
 
     Raises ValueError or what `read` does if the root or a folder cannot be read.
     """
