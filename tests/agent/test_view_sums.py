@@ -89,6 +89,23 @@ def test_a_slice_is_of_its_time_whatever_the_clock_does() -> None:
     assert [value(each["views"], NONE, "requests") for each in slices(sums, HOUR)] == [4, 1]
 
 
+def test_a_clock_that_was_wrong_by_days_is_forgotten() -> None:
+    clock = Clock()
+    sums = ViewSums(clock)
+    for number in range(NAMED + 2):
+        sums.add(f"view{number}", row())
+    sums.count()
+    clock.now -= 48 * HOUR
+    sums.add("slow", row(50.0))
+    sums.count()
+    clock.now += MINUTES
+    sums.count()
+    assert sums.status()["hour"] == {"slow": row(50.0)}
+    clock.now += HOUR - MINUTES
+    sums.count()
+    assert "slow" in sums.status()["total"]
+
+
 def test_counters_of_views_never_go_back_and_change_places_once_an_hour() -> None:
     clock = Clock()
     sums = ViewSums(clock)

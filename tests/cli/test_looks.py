@@ -21,6 +21,7 @@ LOOKS = (
     ("jobs",),
     ("jobs", "1"),
     ("growth", "--since", "1d", "intranet"),
+    ("slow", "intranet"),
     ("backups",),
     ("plan", "pack", "intranet"),
 )

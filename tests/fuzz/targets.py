@@ -16,6 +16,7 @@ from pathlib import Path
 from zope_exporter.alerting.webhook.payload import PayloadError, parse_notification
 from zope_exporter.clients.agent.answer import AgentError, Answer
 from zope_exporter.clients.agent.client import _long_request, _pack, _parse
+from zope_exporter.clients.agent.views import slices
 from zope_exporter.clients.zeo.link import InvalidAnswerError, Link, ZeoError
 from zope_exporter.clients.zeo.order import Server
 from zope_exporter.clients.zeo.status import ask_ruok, parse_monitor, parse_status
@@ -142,6 +143,8 @@ def _agent_answer(data: bytes) -> None:
         _pack(answer, name)
     for index in range(answer.length("requests") or 0):
         _long_request(answer, index)
+    for each in slices(answer):
+        assert all(view.isprintable() and sums.seconds >= 0 for view, sums in each.views.items())
     for name in answer.databases():
         answer.counts("databases", name)
         answer.numbers("databases", name, "connections")

@@ -40,7 +40,7 @@ class ViewSums(object):
         now = self._clock()
         if self._election is None:
             self._election = now + MINUTES
-        elif now >= self._election:
+        elif not 0 < self._election - now <= HOUR:  # or the clock was set back
             self._election = now + HOUR
             self._named.elect(self._last_hour(now))
         for view, row in self._new.rows.items():
@@ -117,7 +117,9 @@ class Slices(object):
 
     def add(self, now, name, row):
         start = now - now % self._seconds
-        # A clock that is set back begins nothing.
+        if self._kept and start < self._kept[-1][0] - self._seconds:
+            self._kept.clear()  # the clock was wrong
+        # One that is set back a little begins nothing.
         if not self._kept or start > self._kept[-1][0]:
             if self._kept:
                 self._kept[-1][2].cut(MOST)
