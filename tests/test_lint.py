@@ -24,7 +24,10 @@ def tool(name: str) -> str:
         ("ruff", "format", "--check"),
         ("mypy",),
         ("hadolint", "Dockerfile"),
-        ("lint-imports",),
+        pytest.param(
+            ("lint-imports",),
+            marks=pytest.mark.skipif(sys.version_info < (3, 11), reason="requires Python 3.11"),
+        ),
     ],
     ids=" ".join,
 )
