@@ -1,35 +1,18 @@
 """A Zope that supervisord starts, and its output in the file that supervisord writes."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.databases.maintained import write_token
-from tests.support.programs.commands import Command
 from tests.support.programs.exporter import Running, serving, zope_exporter
 from tests.support.programs.processes import eventually
-from tests.support.programs.server import Server, end_processes_of
-from tests.support.zopes.consoles import to_stderr
 from tests.support.zopes.environments import Environment
 from tests.support.zopes.instances import ZopeInstance
+from tests.support.zopes.supervised import supervised
 
 NAME = "supervised"
-SETTINGS = """\
-[supervisord]
-nodaemon = true
-user = root
-logfile = {home}/supervisord.log
-pidfile = {home}/supervisord.pid
-
-[program:zope]
-command = {zope} {ini}
-environment = PYTHONUNBUFFERED="1"
-stopsignal = INT
-redirect_stderr = true
-stdout_logfile = {log}
-"""
 CONFIG = """\
 actions:
   token_file: token
@@ -45,21 +28,8 @@ sites:
 
 @pytest.fixture
 def zope(agent63: Environment, tmp_path: Path) -> Iterator[ZopeInstance]:
-    """What cookiecutter-zope-instance makes: all that is logged goes to stderr."""
-    zope = ZopeInstance(agent63, tmp_path / NAME)
-    to_stderr(zope)
-    settings, runwsgi = tmp_path / "supervisord.conf", agent63.script("runwsgi")
-    log = zope.home / "var/zope.log"
-    settings.write_text(SETTINGS.format(home=tmp_path, zope=runwsgi, ini=zope.zope_ini, log=log))
-    words: Command = [sys.executable, "-m", "supervisor.supervisord", "-c", settings]
-    supervisord = Server(words, tmp_path / "supervisord.out")
-    try:
-        supervisord.wait_until(zope.site.answers)
+    with supervised(agent63, tmp_path / NAME) as zope:
         yield zope
-        supervisord.stop()
-    finally:
-        supervisord.end()
-        end_processes_of(tmp_path)
 
 
 def logged(exporter: Running, name: str) -> set[str]:

@@ -160,20 +160,25 @@ print(json.dumps([answer.status, answer.read().decode()]))
 
 def build(engine: Engine, context: Path) -> str:
     """Build the image, with the agent as an add-on that it is told of when it is started."""
-    etc, addons = context / "app/etc", context / "addons"
-    etc.mkdir(parents=True)
+    addons = context / "addons"
+    write_configuration(context / "app/etc")
     addons.mkdir()
     (context / "Dockerfile").write_text(_DOCKERFILE)
     entrypoint = context / "app/docker-entrypoint.sh"
     entrypoint.write_text(_ENTRYPOINT)
     entrypoint.chmod(0o755)
-    (etc / "zope.ini").write_text(_INI)
-    for name, storage in _STORAGES.items():
-        (etc / name).write_text(_CONF.format(storage=storage))
-    (etc / "zeoserver.conf").write_text(_ZEO_CONF)
+    (context / "app/etc/zeoserver.conf").write_text(_ZEO_CONF)
     shipped().write_wheel(addons)
     engine.build(context, IMAGE)
     return IMAGE
+
+
+def write_configuration(etc: Path, app: str = "/app", listen: str = "0.0.0.0:8080") -> None:
+    """Write what the image has to `etc`, which is made, for a Zope in the directory `app`."""
+    etc.mkdir(parents=True)
+    (etc / "zope.ini").write_text(_INI.replace("0.0.0.0:8080", listen))
+    for name, storage in _STORAGES.items():
+        (etc / name).write_text(_CONF.format(storage=storage).replace("/app", app))
 
 
 def addon() -> str:
