@@ -7,7 +7,7 @@ import pytest
 from tests.support.web.status import HOUR, NOW, burning, healthy, inventory, observed, without
 from zope_exporter.alerting.thresholds import read_limits
 from zope_exporter.checks.finding import Severity
-from zope_exporter.collectors import backup
+from zope_exporter.collectors import backup, plone
 from zope_exporter.collectors.agent import instance
 from zope_exporter.discovery.inventory import Inventory
 from zope_exporter.maintenance.jobs.job import Job, Paths, Task
@@ -98,6 +98,24 @@ def test_a_backup_that_is_not_configured_is_no_backup() -> None:
     view = page(without(healthy(inventory()), *of_backups))
     assert texts(database(view))["Backup"] == ("there is none yet", Severity.CRITICAL)
     assert texts(database(view))["Proven restorable"] == ("never", Severity.WARNING)
+
+
+def test_plone_sites_and_classes_without_code_are_named() -> None:
+    [site] = inventory().sites
+    of = {"site": site.name, "database": site.storages[0].database}
+    broken = {"site": site.name, "zope": site.services[0].name}
+    more = [
+        plone.SITE_INFO(1, plone_site="/Plone", version="6205", **of),
+        plone.WAITING(1, profile="shop:default", **of),
+        instance.BROKEN_CLASSES(1, **broken),
+        instance.BROKEN_INFO(1, **broken, **{"class": "shop.Cart"}),
+    ]
+    view = page(Scrape([*healthy(inventory()).samples, *more], []))
+    facts = texts(database(view))
+    assert facts["Plone sites"] == ("/Plone (6205)", Severity.OK)
+    assert facts["Profiles waiting for an upgrade step"] == ("1: shop:default", Severity.OK)
+    [reason] = view.sites[0].reasons
+    assert "1 class: shop.Cart" in reason.text
 
 
 def test_the_last_hour() -> None:
