@@ -138,6 +138,18 @@ def exporter(podman: Engine, zope: Container) -> Container:
     return container
 
 
+def test_init_leaves_to_discovery_what_goes_with_its_container(exporter: Container) -> None:
+    first = "/var/lib/zope-exporter/first"
+    made = exporter.run("zope-exporter", "init", first)
+    assert "found: zope app of site app\n" in made.stdout
+    checked = exporter.run("zope-exporter", "config", "check", f"{first}/config.yml")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert "zope_conf" not in exporter.run("cat", f"{first}/config.yml").stdout
+    said = exporter.run("zope-exporter", "check", "--config.file", f"{first}/config.yml").stdout
+    assert said.startswith("OK: "), said
+    assert "/data/filestorage/Data.fs" in said
+
+
 def test_the_documented_command_sees_all_of_a_zope_whose_files_are_in_its_image(
     exporter: Container,
 ) -> None:
