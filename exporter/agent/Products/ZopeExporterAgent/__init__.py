@@ -7,7 +7,7 @@ from __future__ import absolute_import
 
 import logging
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 
 def initialize(_context):
