@@ -70,13 +70,13 @@ def test_one_at_a_time_for_a_database_and_all_databases_at_once(
         store,
     )
     numbers = [submitted(runner, task) for task in (MAIN, BACKUP, CATALOG)]
-    assert pack.begun.wait(10)
-    assert catalog.begun.wait(10)
+    assert pack.begun.wait(60)
+    assert catalog.begun.wait(60)
     assert not backup.begun.is_set()
     states = {job.id: job.state for job in runner.jobs()}
     assert [states[number] for number in numbers] == ["running", "queued", "running"]
     pack.go_on.set()
-    assert backup.begun.wait(10)
+    assert backup.begun.wait(60)
     assert ended(runner, numbers[0]).result == {"freed_bytes": 5}
     for gate in gates:
         gate.go_on.set()
@@ -92,7 +92,7 @@ def test_progress_and_log_are_seen_while_it_runs(store: JobStore, tmp_path: Path
 
     runner = Runner(ListedWork(work(tmp_path, run)), store)
     number = submitted(runner, MAIN)
-    assert gate.begun.wait(10)
+    assert gate.begun.wait(60)
     job = runner.job(number)
     assert job is not None
     assert (job.stage, job.total, job.log) == ("waiting in the test", 100, ("looking for room",))
@@ -105,7 +105,7 @@ def test_unknown_duplicate_and_cooldown_are_named(
 ) -> None:
     runner = Runner(ListedWork(work(tmp_path, gates[0], cooldown=3600)), store)
     number = submitted(runner, MAIN)
-    assert gates[0].begun.wait(10)
+    assert gates[0].begun.wait(60)
     assert runner.submit("backup", "intranet", "main", "x").refusal == "unknown"
     assert runner.submit(*reversed_task(MAIN), "x").refusal == "duplicate"
     gates[0].go_on.set()
@@ -168,7 +168,7 @@ def test_stop_ends_jobs_where_they_can_and_interrupts_the_queue(
     runner = Runner(ListedWork(work(tmp_path, gates[0]), work(tmp_path, gates[1], BACKUP)), store)
     submitted(runner, MAIN)
     submitted(runner, BACKUP)
-    assert gates[0].begun.wait(10)
+    assert gates[0].begun.wait(60)
     runner.stop()
     assert [(job.state, job.code) for job in store.jobs()] == [("interrupted", "stopped")] * 2
     assert "zope-exporter was stopped" in store.jobs()[1].error
@@ -187,7 +187,7 @@ def test_a_job_that_cannot_end_is_given_up_but_not_lost(
 
     runner = Runner(ListedWork(work(tmp_path, swap)), store)
     number = submitted(runner, MAIN)
-    assert gates[0].begun.wait(10)
+    assert gates[0].begun.wait(60)
     runner.stop(timeout=0.1)
     job = store.job(number)
     assert job is not None
@@ -204,13 +204,13 @@ def test_a_job_whose_state_file_is_moved_away_does_not_stop_the_next(
     works = work(tmp_path, gates[0]), work(tmp_path, gates[1], BACKUP)
     runner = Runner(ListedWork(*works), store)
     submitted(runner, MAIN)
-    assert gates[0].begun.wait(10)
+    assert gates[0].begun.wait(60)
     (tmp_path / "state.sqlite3").unlink()
     assert runner.jobs() == []
     gates[0].go_on.set()
     eventually(lambda: not list((tmp_path / "jobs").iterdir()))
     number = submitted(runner, BACKUP)
-    assert gates[1].begun.wait(10)
+    assert gates[1].begun.wait(60)
     gates[1].go_on.set()
     assert ended(runner, number).state == "succeeded"
 
