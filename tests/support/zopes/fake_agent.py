@@ -155,7 +155,10 @@ def answering(answer: bytes) -> Callable[[socket.socket], object]:
     def serve(link: socket.socket) -> None:
         question = b""
         while b"\r\n\r\n" not in question:
-            question += link.recv(4096)
+            piece = link.recv(4096)
+            if not piece:  # it only looked whether somebody listens
+                return
+            question += piece
         link.sendall(answer)
 
     return serve
