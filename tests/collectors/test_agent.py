@@ -72,6 +72,9 @@ def test_views_are_those_of_the_agents_that_answer(tmp_path: Path, agent: Path) 
     there[1:] = [Service("zope", "two", None, agent_socket=tmp_path / "no", process=ME)]
     registry.scrape(30)
     assert collector.views("intranet")["pkg.Listing/listing"].requests == 3
+    there[:] = [zope(tmp_path / "without")]
+    registry.scrape(30)
+    assert collector.views("intranet") == {}
 
 
 def test_an_older_agent_has_no_views_and_is_no_failure(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from zope_exporter.clients.agent.addons import Addons, addons_of
 from zope_exporter.clients.agent.answer import AgentError, Answer
@@ -46,6 +47,13 @@ def samples_of(answer: Answer, site: str, zope: str) -> Iterator[Sample]:
         yield from samples(answer, site, zope)
 
 
+class _Told(NamedTuple):
+    """What an agent told last that others make something of."""
+
+    views: Mapping[str, Sums]
+    addons: Addons
+
+
 class AgentCollector:
     """Asks the agent of every Zope; a Zope that has none is simply without these series."""
 
@@ -64,45 +72,42 @@ class AgentCollector:
         self._inventory = inventory
         self._logged = logged.LoggedSamples(logs)
         self._timeout = timeout
-        self._addons: dict[tuple[str, str], Addons] = {}
-        self._views: dict[tuple[str, str], Mapping[str, Sums]] = {}
+        self._told: dict[tuple[str, str], _Told] = {}
 
     def views(self, site: str) -> Mapping[str, Sums]:
         """Return what was asked for of a site in the last hour, as of the last scrape."""
-        return merged(found for (of, _), found in self._views.copy().items() if of == site)
+        return merged(told.views for (of, _), told in self._told.copy().items() if of == site)
 
     def addons(self) -> Mapping[tuple[str, str], Addons]:
         """Return what the agents that answered last told of add-ons, by site and Zope."""
-        return dict(self._addons)
+        return {of: told.addons for of, told in self._told.copy().items()}
 
     def parts(self) -> Iterable[Part]:
         inventory = self._inventory()
         shared = logged.shared_files(service for _, service in inventory.services())
         serving = list(inventory.serving())
         here = {(site, zope.name) for site, zope in serving}
-        self._views = {of: found for of, found in self._views.copy().items() if of in here}
-        self._addons = {of: found for of, found in self._addons.copy().items() if of in here}
+        self._told = {of: told for of, told in self._told.copy().items() if of in here}
         for site, zope in serving:
             yield Part((site, zope.name), partial(self._collect, site, zope, shared))
 
     def _collect(self, site: str, service: Service, shared: Collection[str]) -> Iterator[Sample]:
         sockets = find_sockets(service)
         if not sockets:
-            self._addons.pop((site, service.name), None)
+            self._told.pop((site, service.name), None)
         for socket in sockets:
             of = {"site": site, "zope": service.name}
             before = self._logged.before(site, service)
             try:
                 answer = self._ask(socket, service)
             except AgentError:
-                self._views.pop((site, service.name), None)
-                self._addons.pop((site, service.name), None)
+                self._told.pop((site, service.name), None)
                 yield UP(0, **of)
                 raise
             yield UP(1, **of)
-            self._views[site, service.name] = views.last_hour(answer)
+            recent = views.last_hour(answer)
             yield from samples_of(answer, **of)
-            self._addons[site, service.name] = addons_of(answer)
+            self._told[site, service.name] = _Told(recent, addons_of(answer))
             yield from self._logged.of(answer, site, service, before, shared)
             if answer.problems:
                 raise IncompleteError(f"the agent lacks {'; '.join(answer.problems)}")
