@@ -235,11 +235,7 @@ def _served_together(file: Path, members: Sequence[tuple[Source, Process]]) -> S
     (source, first), *_ = members = sorted(members, key=lambda each: each[1].start_time)
     master = master_of(first.pid) or first
     workers = [each for _, each in members if each != master]
-    strangers = [
-        each
-        for each in workers
-        if master_of(each.pid) != master and not serve_together(first.pid, each.pid)
-    ]
+    strangers = [each for each in workers if not serve_together(first.pid, each.pid)]
     if strangers:
         rest = ", ".join(str(each.pid) for each in strangers)
         told = f"{file} is also run by process {rest}; only process {master.pid} is watched"

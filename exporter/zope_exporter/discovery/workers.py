@@ -69,8 +69,18 @@ def master_of(pid: int) -> Process | None:
     return found
 
 
+def _master_or_itself(pid: int) -> int:
+    master = master_of(pid)
+    return master.pid if master else pid
+
+
 def serve_together(one: int, other: int) -> bool:
-    """Whether two processes are children of one server, as Apache is for those of mod_wsgi."""
+    """Whether two processes are of one master, or are it; or children of one server.
+
+    Such a server is Apache for those of mod_wsgi.
+    """
+    if _master_or_itself(one) == _master_or_itself(other):
+        return True
     with suppress(psutil.Error, OSError):
         first, second = psutil.Process(one), psutil.Process(other)
         parent = first.parent()
