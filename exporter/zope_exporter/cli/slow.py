@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from itertools import groupby
 from pathlib import Path
@@ -55,7 +55,7 @@ class Views(NamedTuple):
 
     site: str
     since: float | None
-    rows: "Sequence[tuple[str, Sums]]"
+    rows: "Mapping[str, Sums]"
     total: "Sums"
 
 
@@ -119,22 +119,16 @@ def _ask(config_file: Path | None, site: str | None) -> list[Told]:
 
 def _told(site: str, zope: "Service") -> Told:
     from zope_exporter.clients.agent.answer import AgentError
-    from zope_exporter.clients.agent.client import AgentClient
-    from zope_exporter.clients.agent.diagnosis import why_absent
-    from zope_exporter.clients.agent.sockets import find_sockets
+    from zope_exporter.clients.agent.diagnosis import client_of
 
-    sockets = find_sockets(zope)
-    if not sockets:
-        return Told(site, zope.name, reason=f"no agent: {why_absent(zope).reason}")
-    pid = zope.process.pid if zope.process else None
     try:
-        return Told(site, zope.name, AgentClient(sockets[0], ASK_SECONDS, pid).views())
+        return Told(site, zope.name, client_of(zope, ASK_SECONDS).views())
     except AgentError as error:
         return Told(site, zope.name, reason=str(error))
 
 
 def _views(site: str, told: Sequence[Told], span: float) -> Views:
-    from zope_exporter.clients.agent.views import OTHER, Sums, merged
+    from zope_exporter.clients.agent.views import Sums, merged, ranked
 
     now = time.time()
     slices = [
@@ -147,17 +141,8 @@ def _views(site: str, told: Sequence[Told], span: float) -> Views:
     total = Sums()
     for sums in views.values():
         total = total.plus(sums)
-    order = sorted(views, key=lambda name: (name == OTHER, -views[name].seconds, name))
     since = min((each.start for each in slices), default=None)
-    return Views(site, since, _cut([(name, views[name]) for name in order]), total)
-
-
-def _cut(rows: "list[tuple[str, Sums]]") -> "list[tuple[str, Sums]]":
-    from zope_exporter.clients.agent.views import OTHER, merged
-
-    named = [row for row in rows if row[0] != OTHER]
-    rest = merged({OTHER: sums} for _, sums in (*rows[len(named) :], *named[SHOWN:]))
-    return [*named[:SHOWN], *rest.items()]
+    return Views(site, since, ranked(views, SHOWN), total)
 
 
 def _object(found: Sequence[Views], told: Sequence[Told]) -> dict[str, Any]:
@@ -169,7 +154,7 @@ def _object(found: Sequence[Views], told: Sequence[Told]) -> dict[str, Any]:
             "share": sums.seconds / views.total.seconds if views.total.seconds else None,
         }
         for views in found
-        for name, sums in views.rows
+        for name, sums in views.rows.items()
     ]
     sites = [
         {"site": views.site, "since": _moment(views.since), **views.total._asdict()}
@@ -191,12 +176,12 @@ def _lines(views: Views) -> Iterator[str]:
         f" since {_moment(views.since)}"
     )
     yield ""
-    cells = [HEADING, *(_cells(name, sums, total.seconds) for name, sums in views.rows)]
+    cells = [HEADING, *(_cells(name, sums, total.seconds) for name, sums in views.rows.items())]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for name, *numbers in cells:
         padded = (cell.rjust(width) for cell, width in zip(numbers, widths[1:], strict=True))
         yield "  ".join((name.ljust(widths[0]), *padded))
-    if any(name == NONE for name, _ in views.rows):
+    if NONE in views.rows:
         yield f"\n{NONE}: not found, refused, or answered before a view was called"
 
 

@@ -9,9 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from zope_exporter.clients.agent.answer import AgentError
-from zope_exporter.clients.agent.client import AgentClient
-from zope_exporter.clients.agent.diagnosis import why_absent
-from zope_exporter.clients.agent.sockets import find_sockets
+from zope_exporter.clients.agent.diagnosis import NoAgentError, client_of
 from zope_exporter.discovery.inventory import Inventory, Service
 
 from .api import API, RefusedRequestError, json_response, require_token
@@ -38,13 +36,10 @@ def _long_requests(
     inventory: Inventory, name: str, site_name: str | None, timeout: float
 ) -> Response:
     site, service = _find(inventory, name, site_name)
-    sockets = find_sockets(service)
-    if not sockets:
-        reason = why_absent(service).reason
-        raise RefusedRequestError(503, f"{site}/{name} has no agent: {reason}")
-    pid = service.process.pid if service.process else None
     try:
-        found = AgentClient(sockets[0], timeout, pid).requests()
+        found = client_of(service, timeout).requests()
+    except NoAgentError as error:
+        raise RefusedRequestError(503, f"{site}/{name} has {error}") from None
     except AgentError as error:
         raise RefusedRequestError(502, f"{site}/{name}: {error}") from None
     requests = [asdict(request) for request in found]

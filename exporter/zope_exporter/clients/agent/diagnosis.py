@@ -80,6 +80,21 @@ def _installed(python: Path) -> Iterator[Path]:
         yield from python.parent.parent.glob(f"{pattern}/{_MODULE}")
 
 
+class NoAgentError(AgentError):
+    """A Zope has no agent; the message says so, and why."""
+
+
+def client_of(zope: Service, timeout: float) -> AgentClient:
+    """Return who asks the agent of a Zope, which is given so many seconds to answer.
+
+    Raises NoAgentError.
+    """
+    sockets = find_sockets(zope)
+    if not sockets:
+        raise NoAgentError(f"no agent: {why_absent(zope).reason}")
+    return AgentClient(sockets[0], timeout, zope.process.pid if zope.process else None)
+
+
 @dataclass(frozen=True)
 class AgentStatus:
     """`text` says all; `is_well` that the agent answers and is the one that comes with us."""

@@ -50,6 +50,15 @@ def merged(several: Iterable[Mapping[str, Sums]]) -> dict[str, Sums]:
     return found
 
 
+def ranked(views: Mapping[str, Sums], most: int) -> dict[str, Sums]:
+    """So many views, the one with the most time first, and what is left of them last as OTHER."""
+    order = sorted(views, key=lambda name: (-views[name].seconds, name))
+    named = [name for name in order if name != OTHER]
+    kept = [{name: views[name]} for name in named[:most]]
+    rest = [{OTHER: views[name]} for name in (*named[most:], *(views.keys() & {OTHER}))]
+    return merged([*kept, *rest])
+
+
 def slices(answer: Answer) -> list[Slice]:
     """All slices of an answer; what is wrong in it is in its problems."""
     found = []

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-from zope_exporter.clients.agent.views import OTHER, Sums
+from zope_exporter.clients.agent.views import OTHER, Sums, ranked
 from zope_exporter.system.humanize import short
 
 from .view import SlowView
@@ -18,16 +18,9 @@ def slow_views(views: Mapping[str, Sums]) -> Iterator[SlowView]:
     total = sum(sums.seconds for sums in views.values())
     if not total:
         return
-    order = sorted(views, key=lambda name: (name == OTHER, -views[name].seconds, name))
-    for name in order[:SHOWN]:
-        if name != OTHER:
-            yield _row(name, views[name], total)
-    rest = Sums()
-    for index, name in enumerate(order):
-        if index >= SHOWN or name == OTHER:
-            rest = rest.plus(views[name])
-    if rest.requests:
-        yield _row(OTHER, rest, total)
+    for name, sums in ranked(views, SHOWN).items():
+        if name != OTHER or sums.requests:
+            yield _row(name, sums, total)
 
 
 def _row(name: str, sums: Sums, total: float) -> SlowView:

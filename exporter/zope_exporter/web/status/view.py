@@ -39,8 +39,7 @@ class Fact:
 class Offers:
     """The action, site and database of all that may be asked for.
 
-    `with_event_log` are the sites whose last errors whoever
-    holds a token may read.
+    `with_event_log` are the sites whose last errors whoever holds a token may read.
     """
 
     allowed: Collection[tuple[str, str, str]] = ()
