@@ -1,20 +1,10 @@
 """The filter of a WSGI pipeline under a server that forks its workers."""
 
-import subprocess
-import sys
 from pathlib import Path
 
-from tests.support.zopes.agent_installed import SOURCE
+from tests.support.zopes.agent_programs import CONFIGURED, run_to_its_end
 
 _PROGRAM = """
-import json, os, socket, sys, types, warnings
-warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads
-sys.path.insert(0, sys.argv[1])
-home = sys.argv[2]
-import App.config
-configuration = App.config.getConfiguration()
-configuration.clienthome = configuration.instancehome = home
-App.config.setConfiguration(configuration)
 from Products.ZopeExporterAgent.paste import filter_factory
 
 def application(environ, start_response):
@@ -58,7 +48,4 @@ assert responses() == {"204": 1}
 
 
 def test_each_worker_has_an_agent_of_its_own(tmp_path: Path) -> None:
-    program = [sys.executable, "-c", _PROGRAM, str(SOURCE), str(tmp_path)]
-    ended = subprocess.run(program, check=False, timeout=60, stderr=subprocess.PIPE, text=True)
-    assert (ended.returncode, ended.stderr) == (0, "")
-    assert list(tmp_path.iterdir()) == []
+    run_to_its_end(CONFIGURED + _PROGRAM, tmp_path)

@@ -1,19 +1,13 @@
 """A process that forks: its child leaves the agent's socket alone and can go on counting."""
 
-import subprocess
-import sys
 from pathlib import Path
 
-from tests.support.zopes.agent_installed import SOURCE
+from tests.support.zopes.agent_programs import QUIETLY, run_to_its_end
 
 _PROGRAM = """
-import os, socket, sys, types, warnings
-warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads, our very subject
-sys.path.insert(0, sys.argv[1])
 from Products.ZopeExporterAgent.agent import Agent
 from Products.ZopeExporterAgent.settings import read_settings
 
-home = sys.argv[2]
 configuration = types.SimpleNamespace(clienthome=home, instancehome=home, debug_mode=False)
 agent = Agent(configuration, read_settings(None), [])
 agent.start()
@@ -51,7 +45,4 @@ assert answers()
 
 
 def test_a_forked_child_lets_go_of_everything(tmp_path: Path) -> None:
-    program = [sys.executable, "-c", _PROGRAM, str(SOURCE), str(tmp_path)]
-    ended = subprocess.run(program, check=False, timeout=60, stderr=subprocess.PIPE, text=True)
-    assert (ended.returncode, ended.stderr) == (0, "")
-    assert list(tmp_path.iterdir()) == []
+    run_to_its_end(QUIETLY + _PROGRAM, tmp_path)

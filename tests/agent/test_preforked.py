@@ -1,22 +1,12 @@
 """A server that has loaded Zope before it forks its workers, without the filter."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.zopes.agent_installed import SOURCE
+from tests.support.zopes.agent_programs import CONFIGURED, run_to_its_end
 
 _BEGINNING = """
-import os, sys, types, warnings
-warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads
-sys.path.insert(0, sys.argv[1])
-home = sys.argv[2]
-import App.config
-configuration = App.config.getConfiguration()
-configuration.clienthome = configuration.instancehome = home
-App.config.setConfiguration(configuration)
 from zope.event import notify
 from ZPublisher.pubevents import PubStart
 import zope.component.event
@@ -76,7 +66,4 @@ assert sockets() == [socket()], sockets()
 def test_each_worker_makes_an_agent_at_its_first_request(
     tmp_path: Path, program: str, by: str
 ) -> None:
-    command = [sys.executable, "-c", _BEGINNING + program, str(SOURCE), str(tmp_path), by]
-    ended = subprocess.run(command, check=False, timeout=60, stderr=subprocess.PIPE, text=True)
-    assert (ended.returncode, ended.stderr) == (0, "")
-    assert list(tmp_path.iterdir()) == []
+    run_to_its_end(CONFIGURED + _BEGINNING + program, tmp_path, by)
