@@ -42,7 +42,7 @@ def test_where_one_user_has_all_it_is_named() -> None:
 
 def test_what_another_user_has_is_listed_by_right() -> None:
     before, looking, socket = told(host(10, 11, 12, 13))
-    assert "as user 54321, whose are most servers here, it would miss what follows" in before
+    assert "as user 54321, who runs most servers here, it would not have these rights" in before
     assert looking.startswith("CAP_SYS_PTRACE: ")
     assert "open files of intranet/z10, intranet/z13; without" in looking
     assert socket.startswith("the agent's socket of intranet/z10, intranet/z13,")
@@ -111,4 +111,4 @@ def test_check_lists_it_for_a_real_process(shared: Path) -> None:
     )
     with there.start(there.good / "etc/zope.ini", ZOPE):
         check = zope_exporter("check", "--config.file", config, state_dir=shared)
-    assert f"zope-exporter runs as root, and all servers here as user {ZOPE}" in check.stdout
+    assert f"zope-exporter runs as root, all servers here as user {ZOPE}" in check.stdout

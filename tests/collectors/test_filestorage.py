@@ -261,7 +261,7 @@ def test_missing_file_is_a_failure_that_tells_the_rescue(
         path.with_name(path.name + suffix).touch()
     values, failure = Watched(path, clock=lambda: 0).failure()
     assert set(values) == {"filesystem_avail_bytes", "filesystem_size_bytes"}
-    assert f"{path} is missing. Stop Zope and ZEO and do not start them" in failure
+    assert f"{path} is missing. Do not start or stop anything yet" in failure
     assert rescue in failure
 
 

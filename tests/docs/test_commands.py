@@ -1,8 +1,10 @@
 """The commands of the documentation, run as they are written, on a site at the paths it uses."""
 
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.support.programs.documented import Block, run_by
 from tests.support.programs.sandbox import Sandbox, lines, without_proof_of_processes
@@ -35,6 +37,19 @@ def test_a_block_of_commands(block: Block, site: Sandbox, tmp_path: Path) -> Non
         assert done.returncode in good, f"{line}\n{done.stdout}{done.stderr}"
         assert "Traceback" not in done.stderr
         assert done.stdout or done.stderr or line.startswith(("cp ", "mkdir "))
+
+
+def test_alertmanager_finds_all_that_its_configuration_names(site: Sandbox, tmp_path: Path) -> None:
+    """It starts without its templates, and mails without a subject and a text."""
+    sandbox = site.copy(tmp_path / "host")
+    [block] = [block for block in BLOCKS if "alertmanager.yml" in block.text]
+    for line in lines(block.text):
+        assert sandbox.run(line).returncode == 0
+    etc = sandbox.path("/etc/prometheus")
+    text = (etc / "alertmanager.yml").read_text()
+    named = [*yaml.safe_load(text)["templates"], *re.findall(r"credentials_file: ([^}]+)}", text)]
+    assert len(named) > 1
+    assert [name for name in named if not (etc / name).is_file()] == []
 
 
 def test_there_are_blocks() -> None:

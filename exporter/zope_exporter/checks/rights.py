@@ -66,13 +66,13 @@ def judge_rights(
     name = _name(likeliest)
     if not needs:
         text = (
-            f"zope-exporter runs as root, and all servers here as user {name}: run it as that"
-            " user, which is all it takes to watch them, to pack and to back up"
+            f"zope-exporter runs as root, all servers here as user {name}: run it as that user,"
+            " whose rights are enough to watch them, to pack and to back up"
         )
     else:
         text = (
-            f"zope-exporter runs as root; as user {name}, whose are most servers here, it would"
-            " miss what follows"
+            f"zope-exporter runs as root; as user {name}, who runs most servers here, it would"
+            " not have these rights"
         )
     return [Finding(Severity.OK, "", "rights", each) for each in (text, *needs)]
 

@@ -86,4 +86,5 @@ To keep it running under systemd, as root, after reading {directory / UNIT}:
   install -m 644 {directory / UNIT} /etc/systemd/system/
   systemctl daemon-reload && systemctl enable --now zope-exporter
 For Prometheus, merge {directory / SCRAPE} into its prometheus.yml.
+For alerts by mail: http://localhost:9673/docs/alerts
 Everything else: http://localhost:9673/docs"""

@@ -35,10 +35,7 @@ def why_absent(service: Service) -> Absence:
     python = _python(process, root_of(service.config or service.wsgi_ini or ""))
     installed = python and next(_installed(python), None)
     if installed is None:
-        remedy = f"zope-exporter agent install --python {python or 'PYTHON'}"
-        if python and root_of(python):
-            remedy = "add the wheel that zope-exporter agent wheel writes to the image"
-        return Absence(f"not installed, as far as can be seen ({remedy})")
+        return Absence(f"not installed, as far as can be seen ({_how_to_install(python)})")
     try:
         since = installed.stat().st_ctime
         if since > process.start_time:
@@ -53,6 +50,14 @@ def why_absent(service: Service) -> Absence:
     except OSError as error:
         return Absence(f"{error.filename}: {error.strerror}", True)
     return Absence(f"installed, but there is no socket in {home} (see Zope's event log)", True)
+
+
+def _how_to_install(python: Path | None) -> str:
+    if python and root_of(python):
+        return "add the wheel that zope-exporter agent wheel writes to the image"
+    if python and python.with_name("buildout").exists():
+        return "add zope-exporter-agent to the eggs of the buildout, see /docs/agent"
+    return f"zope-exporter agent install --python {python or 'PYTHON'}"
 
 
 def _python(process: Process, root: Path | None) -> Path | None:

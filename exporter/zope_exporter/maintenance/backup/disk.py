@@ -4,7 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +32,7 @@ class Disk:
             descriptor = os.open(_within(path, dir_fd), flags, FILE_MODE, dir_fd=dir_fd)
         try:
             os.fchmod(descriptor, FILE_MODE)
+            _give_to_owner(descriptor, path, dir_fd)
         except OSError:
             os.close(descriptor)
             raise
@@ -84,6 +85,11 @@ class Disk:
         """Make a directory that only its owner may enter: a umask can only take from that."""
         with _named(path):
             os.mkdir(_within(path, dir_fd), DIRECTORY_MODE, dir_fd=dir_fd)
+            made = os.open(_within(path, dir_fd), WITHIN, dir_fd=dir_fd)
+        try:
+            _give_to_owner(made, path, dir_fd)
+        finally:
+            os.close(made)
 
     def remove_directory(self, path: Path, dir_fd: int | None = None) -> None:
         """Remove an empty directory."""
@@ -147,6 +153,18 @@ class Disk:
                 os.close(descriptor)
             self.rename(temporary, path)
         self.sync_directory(path.parent)
+
+
+def _give_to_owner(made: int, path: Path, dir_fd: int | None) -> None:
+    """Let what root has just made belong to the owner of its directory.
+
+    Else a backup by root would lock out the user who makes all the others. Some file systems know
+    of no owners.
+    """
+    if os.geteuid() == 0:
+        owner = path.parent.stat() if dir_fd is None else os.fstat(dir_fd)
+        with suppress(PermissionError):
+            os.fchown(made, owner.st_uid, owner.st_gid)
 
 
 def _within(path: Path, dir_fd: int | None) -> str | Path:

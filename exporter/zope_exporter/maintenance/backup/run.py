@@ -1,5 +1,7 @@
 """Backing up a database, with its repository locked from the first look to the end."""
 
+import errno
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,7 +36,7 @@ def backup(
     means = means or Means()
     disk = means.disk
     try:
-        _make(disk, repository)
+        _make(disk, repository, report)
         _check_place(source, repository)
         with exclusive(repository):
             check_names(read_repository(repository), source.site, source.database)
@@ -44,8 +46,7 @@ def backup(
     except FileStorageError as error:
         raise ActionError("reading the Data.fs", str(error)) from error
     except OSError as error:
-        remedy = "make room, or look at the disk"
-        raise ActionError("writing the backup", _told(error), remedy) from error
+        raise ActionError("writing the backup", _told(error), _remedy(error)) from error
 
 
 def _backed_up(run: Run, attempts: int = ATTEMPTS) -> BackupResult:
@@ -72,11 +73,24 @@ def _tidied(
     return tuple(removed)
 
 
-def _make(disk: Disk, repository: Path) -> None:
-    for directory in reversed((repository, *repository.parents)):
-        if not directory.exists():
-            disk.make_directory(directory)
-            disk.sync_directory(directory.parent)
+def _make(disk: Disk, repository: Path, report: Report) -> None:
+    missing = [path for path in (repository, *repository.parents) if not path.exists()]
+    for directory in reversed(missing):
+        disk.make_directory(directory)
+        disk.sync_directory(directory.parent)
+    if missing and missing[-1].stat().st_uid == 0:
+        report.say(
+            f"{missing[-1]} was made and belongs to root;"
+            " if another user is to make backups too, chown -R it"
+        )
+
+
+def _remedy(error: OSError) -> str:
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"it has to belong to the user that makes the backups, uid {os.geteuid()}: chown -R"
+    if error.errno == errno.EROFS:
+        return "name it in ReadWritePaths= of the unit, or mount it for writing"
+    return "make room, or look at the disk"
 
 
 def _check_place(source: Source, repository: Path) -> None:

@@ -159,8 +159,9 @@ def _rescue(path: Path) -> str:
     else:
         how = "restore a backup, unless this site is new"
     return (
-        f"{path} is missing. Stop Zope and ZEO and do not start them: a start makes an empty"
-        f" database and deletes the blobs. Then {how}"
+        f"{path} is missing. Do not start or stop anything yet: what runs may have it open, and a"
+        " start makes an empty database and deletes the blobs. First read /docs/recovery, then"
+        f" {how}"
     )
 
 
