@@ -46,6 +46,13 @@ def test_not_installed(environment: Path, process: Process) -> None:
     assert not absence.is_installed
 
 
+def test_not_installed_in_a_buildout_which_would_not_keep_it(
+    environment: Path, process: Process
+) -> None:
+    (environment / "bin/buildout").touch()
+    assert "to the eggs of the buildout" in why_absent(zope(process, environment)).reason
+
+
 def test_installed_after_the_start_of_zope(environment: Path, process: Process) -> None:
     agent_of(environment)
     absence = why_absent(zope(process, environment))
