@@ -38,6 +38,7 @@ from tests.support.zopes.environments import Environment
 MINUTES = 40.0
 ROTATIONS = 24
 SHORTEST = 200  # turns of a tenth of a second
+SHORTEST_PAUSE, PAUSES = 6.0, 100  # seconds between two evils; how many fit into the soak
 NAMED = (
     *("mmdd", "dd", "ascending", "year", "ymd", "logrotate"),
     *("RotatingFileHandler", "logrotate, gzip later"),
@@ -261,21 +262,23 @@ class Soak:
     def _spoil(self, one: Exporter, disk: Path) -> None:
         """Do one evil after the other, with a moment to recover from each."""
         evils: list[tuple[str, Callable[[], object]]] = [
+            # Rotated files stay open for a minute, which a start begins anew: kills come together.
             ("kill -9", lambda: one.kill(signal.SIGKILL)),
+            ("full disks", lambda: self._fill(disk, one)),
+            ("kill -15", lambda: one.kill(signal.SIGTERM)),
+            ("clock jumps", lambda: self.offset.write_text(f"{self._chance.choice(JUMPS):.0f}")),
             ("backups", lambda: self._command("backup", "zeo")),
             ("ZEO restarts", self._restart_zeo),
-            ("full disks", lambda: self._fill(disk, one)),
             ("packs", lambda: self._command("pack", "zeo")),
-            ("clock jumps", lambda: self.offset.write_text(f"{self._chance.choice(JUMPS):.0f}")),
-            ("kill -15", lambda: one.kill(signal.SIGTERM)),
             ("verifications", lambda: self._command("verify", "zeo")),
         ]
+        pause = max(SHORTEST_PAUSE, self.seconds / PAUSES)
         end = time.monotonic() + self.seconds
         while time.monotonic() < end:
             for name, evil in evils:
                 evil()
                 self.done[name] += 1
-                self._over.wait(self._chance.uniform(1, 6))
+                self._over.wait(self._chance.uniform(1, pause))
 
     def _command(self, *words: str) -> None:
         state = self.directory / "state-commands"

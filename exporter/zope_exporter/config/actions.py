@@ -17,6 +17,12 @@ BACKUP: Final = "backup"
 VERIFY: Final = "verify"
 
 
+def _positive(seconds: float) -> float:
+    if seconds <= 0:
+        raise wrong("must be more than 0")
+    return seconds
+
+
 class PackConfig(Section):
     days: Annotated[int, Field(ge=0)] = 1
     """How many days of history to keep for undo."""
@@ -25,6 +31,9 @@ class PackConfig(Section):
     where no backup is configured, none is required."""
     cooldown: Seconds = 6 * 3600.0
     """How long after the last start a request over HTTP or by an alert is refused."""
+    max_quiet: Annotated[Seconds, AfterValidator(_positive)] = 86400.0
+    """How long nothing may be seen of a pack, neither a growing Data.fs.pack nor output, before its
+    end is not waited for any longer. Of a Data.fs on another host nothing is ever seen."""
 
 
 class RepeatConfig(Section):
@@ -53,12 +62,6 @@ def _address(text: str) -> str:
     if not local or not domain or not text.isprintable() or set(text) & set(" <>,;"):
         raise wrong("is not a mail address", "such as admin@example.org")
     return text
-
-
-def _positive(seconds: float) -> float:
-    if seconds <= 0:
-        raise wrong("must be more than 0")
-    return seconds
 
 
 def _listed(value: object) -> object:

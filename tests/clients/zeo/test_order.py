@@ -13,35 +13,33 @@ import pytest
 from tests.support.zeo.fake_server import (
     GREETING,
     Serve,
+    answers_on,
     fake_zeo,
     greets_and,
     letting_in,
     replying,
     sends,
+    silent,
 )
 from zope_exporter.clients.http.resolve import Resolver
-from zope_exporter.clients.zeo.link import ZeoError, connected
-from zope_exporter.clients.zeo.order import RefusedOrderError, Server
+from zope_exporter.clients.zeo.link import NoAnswerError, ZeoError, connected
+from zope_exporter.clients.zeo.order import MOST_UNANSWERED, RefusedOrderError, Server
 from zope_exporter.clients.zeo.status import frame
 
 PATIENCE = 20.0
 SOON = 0.5
+ASK = 0.02
 
 
-def pack(address: str, patience: float = PATIENCE) -> None:
+def pack(address: str, patience: float = PATIENCE, ask: float = PATIENCE) -> None:
     with connected(address, None, time.monotonic() + patience, Resolver()) as link:
-        Server(link, "1").pack(0.0, patience)
-
-
-def silence(link: socket.socket) -> None:
-    while link.recv(100):
-        pass
+        Server(link, "1").pack(0.0, patience, ask)
 
 
 def says_and_hangs(*parts: bytes) -> Serve:
     def say(link: socket.socket) -> None:
         sends(*parts)(link)
-        silence(link)
+        silent(link)
 
     return say
 
@@ -75,6 +73,27 @@ PACKED = replying(2, None)
 def test_a_server_that_has_packed(answer: bytes) -> None:
     with fake_zeo(letting_in(sends(answer))) as address:
         pack(address)
+
+
+def test_a_server_that_packs_in_silence_is_asked_whether_it_lives() -> None:
+    def packs_later(link: socket.socket) -> None:
+        answers_on(link, 2 * MOST_UNANSWERED)
+        link.sendall(PACKED)
+
+    with fake_zeo(letting_in(packs_later)) as address:
+        pack(address, ask=ASK)
+
+
+def test_a_server_that_answers_nothing_any_more_is_given_up() -> None:
+    def dies_later(link: socket.socket) -> None:
+        answers_on(link, 2)
+        silent(link)
+
+    with (
+        fake_zeo(letting_in(dies_later)) as address,
+        pytest.raises(NoAnswerError, match="has answered nothing for"),
+    ):
+        pack(address, ask=ASK)
 
 
 def test_what_it_says_of_a_large_commit_is_not_kept() -> None:
@@ -137,12 +156,12 @@ def test_nothing_that_it_sends_is_run(tmp_path: Path) -> None:
 
 # Each ends without a word of its own, whatever it does: closed, or silent after a part.
 MISBEHAVIOUR: dict[str, tuple[Serve, str]] = {
-    "mute": (silence, "does not answer in time"),
+    "mute": (silent, "does not answer in time"),
     "closes": (socket.socket.close, "closes the connection without an answer"),
     "ssh": (says_and_hangs(b"SSH-2.0-OpenSSH_9.2\r\n"), "speaks another protocol than ZEO"),
     "of ZODB3": (says_and_hangs(frame(b"Z310")), "is of protocol 310"),
     "greets for ever": (repeats(GREETING), "an answer that no ZEO server gives"),
-    "greets and hangs": (greets_and(silence), "does not finish its answer"),
+    "greets and hangs": (greets_and(silent), "does not finish its answer"),
     "greets and closes": (greets_and(sends(b"\0")), "closes the connection in the middle"),
     "drips": (greets_and(says_and_hangs(frame(bytes(100))[:50])), "does not finish its answer"),
     "promises all": (greets_and(says_and_hangs(b"\xff\xff\xff\xff")), "does not finish"),

@@ -3,9 +3,6 @@
 import os
 import shutil
 import signal
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,8 +21,8 @@ from tests.support.programs.children import as_known
 from tests.support.programs.processes import eventually
 from tests.support.programs.server import free_port
 from tests.support.zeo.fake_server import Serve, fake_zeo, greets_and, letting_in, sends
+from tests.support.zeo.packed import OWN, packs, serving
 from tests.support.zeo.servers import ZeoServer
-from tests.support.zopes.environments import Environment
 from zope_exporter.clients.zeo.status import frame
 from zope_exporter.discovery.inventory import TlsFiles
 from zope_exporter.maintenance.jobs.report import ActionError, InterruptedActionError, RefusedError
@@ -35,34 +32,6 @@ from zope_exporter.maintenance.pack.zeo_engine import ZeoEngine
 
 # To unpickle this answer is to import `this`, which prints a poem; other modules run programs.
 IMPORTS_THIS = b"\x80\x03(K\x01K\x00X\x06\x00\x00\x00.replycthis\ns\nt."
-OWN = Environment("own", Path(sys.prefix))
-
-
-@contextmanager
-def serving(
-    home: Path, gate: Path | None = None, zeo: str = "", **database: int
-) -> Iterator[tuple[ZeoServer, PackTarget]]:
-    """A server whose packs, with a `gate`, wait until somebody writes to that FIFO.
-
-    `zeo` is a setting of its own.
-    """
-    settings = ""
-    if gate:
-        os.mkfifo(gate)
-        settings = (
-            "packer ZODB.FileStorage.FileStorage:lambda *arguments:"
-            f" (open('{gate}').read(), FileStorage.packer(*arguments))[1]"
-        )
-    server = ZeoServer(OWN, home, ("main",), settings=zeo, storage_settings=settings)
-    make_database(server.data_fs("main"), **database)
-    with server:
-        storage = storage_of(server.data_fs("main"), as_known(server.pid))
-        yield server, PackTarget(storage, ZeoEngine([f"127.0.0.1:{server.port}"], "main"))
-
-
-def packs(server: ZeoServer, word: str) -> int:
-    lines = server.event_log.read_text().splitlines()
-    return sum("pack(time=" in line and line.endswith(word) for line in lines)
 
 
 @pytest.mark.parametrize(("setting", "spoken"), [("", b"Z5"), ("msgpack true", b"M5")])
@@ -198,7 +167,7 @@ def test_a_server_that_is_not_there_is_a_failure_with_a_reason(tmp_path: Path) -
     ("serve", "kind", "reason"),
     [
         (greets_and(sends(frame(IMPORTS_THIS))), ActionError, "says: s"),
-        (letting_in(sends(b"")), StillRunningError, "the connection to the ZEO server was lost"),
+        (letting_in(sends(b"")), StillRunningError, "contact to the ZEO server was lost"),
         (sends(frame(b"Z310")), ActionError, "is of protocol 310"),
     ],
 )

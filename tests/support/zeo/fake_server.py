@@ -120,6 +120,24 @@ def letting_in(serve: Serve) -> Serve:
     return greets_and(serve, replying(1, bytes(8)))
 
 
+def silent(link: socket.socket) -> None:
+    """Hear all that is said, and answer nothing."""
+    while link.recv(100):
+        pass
+
+
+def answers_on(link: socket.socket, calls: int | None = None) -> None:
+    """Answer so many more calls, or all; only a client of ours may be at the other end."""
+    with link.makefile("rb") as stream:
+        while calls is None or calls:
+            length = int.from_bytes(stream.read(4), "big")
+            if not length:
+                break
+            number, *_ = pickle.loads(stream.read(length))
+            link.sendall(replying(number, bytes(8)))
+            calls = calls and calls - 1
+
+
 def replying(call: int, answer: object, flag: int = 0) -> bytes:
     """Answer a call as ZEO does."""
     return frame(pickle.dumps((call, flag, ".reply", answer), 3))

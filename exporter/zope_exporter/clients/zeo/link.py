@@ -4,6 +4,7 @@ import errno
 import os
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -17,7 +18,6 @@ _PIECE = 1 << 16
 # What this process lacks, which says nothing of the server.
 _OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EADDRNOTAVAIL})
 _LARGEST = 4 << 20
-_ALIVE_SECONDS = 60
 
 
 class ZeoError(Exception):
@@ -33,26 +33,15 @@ class InvalidAnswerError(ZeoError):
 
 
 class Link:
-    """Reads and writes until `deadline`, a time of the monotonic clock; raises ZeoError.
+    """Reads and writes until `deadline`, a time of the monotonic clock; raises ZeoError."""
 
-    With None it waits as long as the other end lives, by what the kernel can tell of it.
-    """
-
-    def __init__(self, connection: socket.socket, deadline: float | None) -> None:
+    def __init__(self, connection: socket.socket, deadline: float) -> None:
         self.deadline = deadline
         self._connection = connection
         self._heard = False
 
-    def keep_alive(self) -> None:
-        """Have the kernel ask a silent other end whether it is there, once a minute."""
-        if self._connection.family == socket.AF_UNIX:
-            return
-        self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for option in socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL:
-            self._connection.setsockopt(socket.IPPROTO_TCP, option, _ALIVE_SECONDS)
-
     def send(self, data: bytes) -> None:
-        self._connection.settimeout(self._left())
+        self._connection.settimeout(left(self.deadline))
         self._connection.sendall(data)
 
     def read(self, count: int) -> bytes:
@@ -67,6 +56,18 @@ class Link:
             received += piece
         return bytes(received)
 
+    def read_within(self, seconds: float) -> bytes:
+        """Return the next byte, none if the other end says nothing for so long."""
+        self.deadline = time.monotonic() + seconds
+        self._connection.settimeout(seconds)
+        try:
+            first = self._connection.recv(1)
+        except TimeoutError:
+            return b""
+        if not first:
+            raise InvalidAnswerError("closes the connection in the middle of its answer")
+        return first
+
     def read_to_end(self, most: int) -> bytes:
         """All that comes until the other end closes."""
         received = bytearray()
@@ -78,7 +79,7 @@ class Link:
 
     def _receive(self, most: int) -> bytes:
         try:
-            self._connection.settimeout(self._left())
+            self._connection.settimeout(left(self.deadline))
             piece = self._connection.recv(most)
         except (TimeoutError, ConnectionError):
             if self._heard:
@@ -86,9 +87,6 @@ class Link:
             raise
         self._heard = self._heard or bool(piece)
         return piece
-
-    def _left(self) -> float | None:
-        return None if self.deadline is None else left(self.deadline)
 
 
 @contextmanager

@@ -15,7 +15,9 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any, NamedTuple
 
-from .link import InvalidAnswerError, Link, ZeoError
+from zope_exporter.system.humanize import duration
+
+from .link import InvalidAnswerError, Link, NoAnswerError, ZeoError
 from .status import FIRST_OF_ZODB3, LENGTH, frame, greeting
 
 _FIRST_PROTOCOL = 5
@@ -25,6 +27,9 @@ _MOST_LOOKED_AT = 1 << 16  # bytes of an answer
 _MOST_OPCODES = 1000
 _PIECE = 1 << 16
 _LONGEST_REASON = 500
+ASK_SECONDS = 60.0
+# Half an hour: a server may be slow to answer while it packs, and is not dead for that.
+MOST_UNANSWERED = 30
 _PLAIN = re.compile(
     "NONE|NEWTRUE|NEWFALSE|(BIN)?INT[12]?|LONG[14]?|(BIN)?FLOAT|STRING|UNICODE|GLOBAL"
     "|(SHORT_)?BIN(STRING|UNICODE|BYTES)8?"
@@ -54,42 +59,50 @@ class Server:
         if not _FIRST_PROTOCOL <= protocol < FIRST_OF_ZODB3:
             raise ZeoError(f"is of protocol {protocol}, and packs are asked for by that of ZEO 5")
         link.send(frame(_SPOKEN))
-        self._answer_to("register", storage, True)
+        call = self._call("register", storage, True)
+        while not self._answers(call):
+            pass
 
-    def pack(self, moment: float, patience: float) -> None:
-        """Have it pack to a time, in seconds since the epoch, however long that takes.
+    def pack(self, moment: float, patience: float, ask: float = ASK_SECONDS) -> None:
+        """Have it pack to a time, in seconds since the epoch, for as long as it lives.
 
-        What it has begun to say must be said within `patience` seconds. Raises RefusedOrderError
-        if it says that it did not, else ZeoError.
+        What it has begun to say must be said within `patience` seconds. Whenever it has said
+        nothing for `ask` seconds it is asked something else, which it answers while it packs.
+        Raises RefusedOrderError if it says that it did not pack, else ZeoError.
         """
-        self._link.keep_alive()
-        self._answer_to("pack", moment, True, patience=patience)
+        call = self._call("pack", moment, True)
+        first = self._first_byte(ask)
+        self._link.deadline = time.monotonic() + patience
+        while not self._answers(call, first):
+            first = self._first_byte(ask)
+            self._link.deadline = time.monotonic() + patience
 
-    def _answer_to(self, name: str, *arguments: object, patience: float | None = None) -> None:
+    def _call(self, name: str, *arguments: object) -> int:
         self._calls += 1
-        call = pickle.dumps((self._calls, False, name, arguments), 3)
-        self._link.send(frame(call))
-        answer = self._heard(patience)
-        while answer.call != self._calls:
-            answer = self._heard(patience)
+        self._link.send(frame(pickle.dumps((self._calls, False, name, arguments), 3)))
+        return self._calls
+
+    def _first_byte(self, ask: float) -> bytes:
+        for _ in range(MOST_UNANSWERED):
+            first = self._link.read_within(ask)
+            if first:
+                return first
+            self._link.deadline = time.monotonic() + ask
+            self._call("lastTransaction")
+        raise NoAnswerError(f"has answered nothing for {duration(MOST_UNANSWERED * ask)}")
+
+    def _answers(self, call: int, begun: bytes = b"") -> bool:
+        """Read a message to its end; whether it answers the call, and not that it failed."""
+        (length,) = LENGTH.unpack(begun + self._link.read(LENGTH.size - len(begun)))
+        data = self._link.read(min(length, _MOST_LOOKED_AT))
+        for skipped in range(len(data), length, _PIECE):
+            self._link.read(min(_PIECE, length - skipped))
+        answer = _answer(data)
+        if answer is None or answer.call != call:
+            return False
         if answer.failed:
             raise RefusedOrderError(_reason(answer.told))
-
-    def _heard(self, patience: float | None) -> _Answer:
-        """Return the next answer; what it says to all clients, of commits, is none."""
-        while True:
-            if patience is not None:
-                self._link.deadline = None
-            first = self._link.read(1)
-            if patience is not None:
-                self._link.deadline = time.monotonic() + patience
-            (length,) = LENGTH.unpack(first + self._link.read(LENGTH.size - 1))
-            data = self._link.read(min(length, _MOST_LOOKED_AT))
-            for skipped in range(len(data), length, _PIECE):
-                self._link.read(min(_PIECE, length - skipped))
-            answer = _answer(data)
-            if answer is not None:
-                return answer
+        return True
 
 
 def _answer(data: bytes) -> _Answer | None:

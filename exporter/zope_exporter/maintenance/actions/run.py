@@ -144,10 +144,11 @@ def pack_settings(
 ) -> PackSettings:
     """Return how a database is packed, as it is configured."""
     garbage = known_garbage(state, database.storage)
+    settings = PackSettings(config.days, garbage=garbage, max_quiet=config.max_quiet)
     if plan is None or not config.require_backup:
-        return PackSettings(config.days, garbage=garbage)
+        return settings
     last_proven = partial(plan.last_proven, report)
-    return PackSettings(config.days, plan.settings.max_age, last_proven, garbage=garbage)
+    return replace(settings, backup_max_age=plan.settings.max_age, proven=last_proven)
 
 
 def _facts(result: PackResult) -> Facts:

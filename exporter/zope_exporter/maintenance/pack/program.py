@@ -37,6 +37,10 @@ class RunningProgram:
         self._report = report
         self._hidden = hidden
 
+    def seen(self) -> int:
+        """Return how much it has written."""
+        return self._log.stat().st_size
+
     def ended(self, seconds: float) -> bool:
         """Wait for its end, and pass on what it has said."""
         status = self._child.wait(seconds)

@@ -16,8 +16,10 @@ from .target import (
     PackResult,
     PackSettings,
     PackTarget,
+    Running,
     Sizes,
     StillRunningError,
+    UnseenError,
 )
 from .usage import Growth, blob_leftovers, leftovers, measured, runs
 
@@ -56,15 +58,30 @@ def _pack(target: PackTarget, settings: PackSettings, before: Sizes, report: Rep
     growth = Growth(target.data_fs, report)
     with target.engine.begin(settings.days, report) as running:
         try:
-            while not running.ended(settings.poll_seconds):
-                growth.look()
-                report.check()
+            _wait(running, growth, settings, report)
         except InterruptedActionError:
             if running.beyond_us:
                 report.say(f"not waited for any longer: {running.beyond_us}")
             raise
         except LostError as lost:
-            _judge_by_file(target, was, growth, str(lost))
+            _judge_by_file(target, was, growth, lost)
+
+
+def _wait(running: Running, growth: Growth, settings: PackSettings, report: Report) -> None:
+    """Wait for the end; raises UnseenError where nothing is seen of the pack for too long."""
+    seen, since = None, time.monotonic()
+    while not running.ended(settings.poll_seconds):
+        growth.look()
+        report.check()
+        now = growth.file, running.seen()
+        if now != seen:
+            seen, since = now, time.monotonic()
+        elif time.monotonic() - since > settings.max_quiet:
+            quiet = f"nothing was seen of the pack for {duration(settings.max_quiet)}"
+            if running.beyond_us:
+                raise UnseenError(f"{quiet}, max_quiet of actions.pack")
+            remedy = "begin it again; if it needs that long, set max_quiet of actions.pack"
+            raise ActionError(STAGE, f"{quiet}, and it is stopped", remedy)
 
 
 def _identity(data_fs: Path | None) -> Identity | None:
@@ -77,7 +94,9 @@ def _identity(data_fs: Path | None) -> Identity | None:
     return found.st_dev, found.st_ino
 
 
-def _judge_by_file(target: PackTarget, was: Identity | None, growth: Growth, lost: str) -> None:
+def _judge_by_file(
+    target: PackTarget, was: Identity | None, growth: Growth, lost: LostError
+) -> None:
     """Go by the file alone: a pack that is done has put another one in its place."""
     storage = target.storage
     if storage is not None:
@@ -90,7 +109,7 @@ def _judge_by_file(target: PackTarget, was: Identity | None, growth: Growth, los
         if storage.owners and not any(map(runs, storage.owners)):
             reason = f"{lost}: the process that packed has ended, and the Data.fs is that of before"
             raise ActionError(STAGE, reason, "start it, and pack again")
-    if growth.writes():
+    if growth.writes() and not isinstance(lost, UnseenError):
         how = "it goes on by itself, and another pack is refused meanwhile"
     else:
         how = "whether it goes on cannot be seen; look into the log of the server before the next"

@@ -19,6 +19,10 @@ class LostError(Exception):
     """Contact to whoever packs was lost: the pack may go on, be done, or have died."""
 
 
+class UnseenError(LostError):
+    """For so long was nothing seen of a pack that it is not waited for any longer."""
+
+
 class StillRunningError(UncertainError):
     """We know no more of a pack that, for all that can be seen, goes on: do not begin another."""
 
@@ -45,6 +49,9 @@ class Running(Protocol):
     """
 
     beyond_us: str
+
+    def seen(self) -> object:
+        """Return something that is another as long as the pack is seen to go on."""
 
     def ended(self, seconds: float) -> bool:
         """Wait up to so long for its end. Raises ActionError, or LostError."""
@@ -99,7 +106,8 @@ class PackSettings:
 
     `days` of history are kept. With a `backup_max_age` (seconds) it is refused unless `proven`
     gives the time of a proven backup younger than that. `headroom` (bytes) must be left on the
-    file system at the worst moment. `garbage` is None where no exporter has counted it.
+    file system at the worst moment. `garbage` is None where no exporter has counted it. The end of
+    a pack of which nothing is seen for `max_quiet` seconds is not waited for any longer.
     """
 
     days: float = 1.0
@@ -107,6 +115,7 @@ class PackSettings:
     proven: Callable[[], datetime | None] = lambda: None
     headroom: int = HEADROOM
     garbage: Garbage | None = None
+    max_quiet: float = 86400.0
     poll_seconds: float = 0.5
 
     @property

@@ -80,13 +80,13 @@ class Growth:
     def __init__(self, data_fs: Path | None, report: Report) -> None:
         self._path = data_fs and data_fs.with_name(data_fs.name + ".pack")
         self._report = report
-        self._leftover = self._stat()
+        self._leftover = self.file = self._stat()
         self._reported = 0
         self._swapped = False
 
     def look(self) -> None:
-        """Report how far it has grown since the last look."""
-        found = self._stat()
+        """Report how far it has grown since the last look; `file` is what is there now."""
+        found = self.file = self._stat()
         if found is not None and found != self._leftover:
             self._report.advance(max(found[1] - self._reported, 0))
             self._reported = max(found[1], self._reported)

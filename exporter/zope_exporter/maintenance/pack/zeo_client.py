@@ -1,12 +1,13 @@
-"""The program that has a ZEO server pack: STORAGE DAYS SECONDS TLS ADDRESS...
+"""The program that has a ZEO server pack: STORAGE DAYS SECONDS ASK TLS ADDRESS...
 
 It ends with 0 when the server says that it has packed, with 1 and the reason when nothing was
-packed, and with 3 when the connection was lost and the server may go on.
+packed, and with 3 when the server was lost, or has died, and may go on.
 """
 
 import sys
 import threading
 import time
+from dataclasses import dataclass
 
 from zope_exporter.clients.http.resolve import Resolver
 from zope_exporter.clients.zeo.link import NoAnswerError, ZeoError, connected
@@ -19,9 +20,9 @@ from .zeo_engine import tls_files
 AGAIN_SECONDS = 1.0
 
 
-def main(storage: str, days: str, seconds: str, tls: str, *addresses: str) -> int:
+def main(storage: str, days: str, seconds: str, ask: str, tls: str, *addresses: str) -> int:
     """Try the addresses until one lets us in: a server may just be starting."""
-    order = _Order(storage, float(days), float(seconds), tls_files(tls))
+    order = _Order(storage, float(days), float(seconds), float(ask), tls_files(tls))
     until = time.monotonic() + order.seconds
     while True:
         problems = []
@@ -42,27 +43,28 @@ def main(storage: str, days: str, seconds: str, tls: str, *addresses: str) -> in
     )
 
 
+@dataclass(frozen=True)
 class _Order:
-    def __init__(self, storage: str, days: float, seconds: float, tls: TlsFiles | None) -> None:
-        self.seconds = seconds
-        self._storage = storage
-        self._days = days
-        self._tls = tls
+    storage: str
+    days: float
+    seconds: float
+    ask: float
+    tls: TlsFiles | None
 
     def give(self, address: str, deadline: float) -> int:
         """Return the exit status; raises ZeoError if the server does not let us in by then."""
         given = False
         try:
-            with connected(address, self._tls, deadline, Resolver()) as link:
-                server = Server(link, self._storage)
+            with connected(address, self.tls, deadline, Resolver()) as link:
+                server = Server(link, self.storage)
                 given = True
-                server.pack(time.time() - self._days * 86400, self.seconds)
+                server.pack(time.time() - self.days * 86400, self.seconds, self.ask)
         except RefusedOrderError as error:
             return failed(f"the ZEO server says: {error}")
         except ZeoError as error:
             if not given:
                 raise
-            say(f"the connection to the ZEO server was lost: it {error}")
+            say(f"contact to the ZEO server was lost: it {error}")
             return LOST
         return 0
 

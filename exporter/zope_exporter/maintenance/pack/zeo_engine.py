@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
+from zope_exporter.clients.zeo.order import ASK_SECONDS
 from zope_exporter.discovery.inventory import TlsFiles
 from zope_exporter.maintenance.jobs.report import RefusedError, Report
 
@@ -19,7 +20,8 @@ BEYOND_US = "the pack continues in the ZEO server and cannot be stopped"
 class ZeoEngine:
     """Packs a storage of a ZEO server, the one of its addresses that answers first.
 
-    `connect` (seconds) is how long it may take until one does.
+    `connect` (seconds) is how long it may take until one does. While it packs in silence it is
+    asked every `ask` seconds whether it lives.
     """
 
     name = "the ZEO server"
@@ -34,11 +36,12 @@ class ZeoEngine:
         storage: str,
         tls: TlsFiles | None = None,
         connect: float = CONNECT_SECONDS,
+        ask: float = ASK_SECONDS,
     ) -> None:
         self._addresses = addresses
         self._storage = storage
         self._tls = tls
-        self._connect = connect
+        self._seconds = repr(connect), repr(ask)
 
     def check(self) -> None:
         """Raise RefusedError if there is nothing to connect to."""
@@ -48,7 +51,7 @@ class ZeoEngine:
     @contextmanager
     def begin(self, days: float, report: Report) -> Iterator[Running]:
         """Begin the pack; once the server has the order, it goes on whatever becomes of us."""
-        question = self._storage or "1", repr(days), repr(self._connect), tls_argument(self._tls)
+        question = self._storage or "1", repr(days), *self._seconds, tls_argument(self._tls)
         command = own_program("zeo_client", *question, *self._addresses)
         with program(command, report) as running:
             running.beyond_us = BEYOND_US

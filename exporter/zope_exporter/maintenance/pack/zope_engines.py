@@ -23,8 +23,8 @@ from .usage import runs
 # A busy Zope lets its agent wait for Python's lock.
 AGENT_PATIENCE_SECONDS = 60.0
 ANSWER_SECONDS = 10.0
-# The answer comes when all is packed, which may take hours.
-LONGEST_SECONDS = 24 * 3600.0
+# The answer comes when all is packed. Whether that goes on is seen by others than who waits for it.
+LONGEST_SECONDS = 30 * 86400.0
 REDIRECT = 302
 MEANINGS = {
     401: "the ZMI refuses the login: check username and password_file under zmi:",
@@ -79,6 +79,9 @@ class _InZope:
         self._process = process
         self._number = number
         self._silent_since: float | None = None
+
+    def seen(self) -> None:
+        """Return nothing: the agent tells that a pack runs, also of one that hangs."""
 
     def ended(self, seconds: float) -> bool:
         threading.Event().wait(seconds)
@@ -145,6 +148,9 @@ class _Asked:
         # A daemon: we do not wait for Zope when we end.
         self._thread = threading.Thread(target=self._ask, args=question, daemon=True)
         self._thread.start()
+
+    def seen(self) -> None:
+        """Return nothing: there is no answer before the end."""
 
     def ended(self, seconds: float) -> bool:
         self._thread.join(seconds)
