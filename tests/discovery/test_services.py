@@ -93,6 +93,17 @@ def test_files_are_read_again_only_when_they_have_changed(tmp_path: Path) -> Non
     assert changed.databases[0].data_fs == tmp_path / "var/Other.fs"
 
 
+def test_a_file_that_is_read_in_two_ways_by_turns_is_read_once_in_each(tmp_path: Path) -> None:
+    conf = tmp_path / "zope.conf"
+    conf.write_text("instancehome /srv/a\n")
+    old(conf)
+    cache = ConfCache(lambda path, source: read_zope_conf(path, source.environ))
+    ways = Source("zope", environ={"HOME": "/root"}), Source("zope")
+    first = [cache.get(conf, way).content for way in ways]
+    again = [cache.get(conf, way).content for way in ways]
+    assert all(one is other for one, other in zip(first, again, strict=True))
+
+
 def test_files_that_nobody_asks_for_any_more_are_forgotten(tmp_path: Path) -> None:
     confs = [zope_instance(tmp_path / str(n)).with_name("zope.conf") for n in range(3)]
     old(*confs)

@@ -66,3 +66,11 @@ def test_any_label_value_survives_both_formats(value: str) -> None:
         page, _ = encode([sample], accept)
         (family,) = parse(page.decode())
         assert family.samples[0].labels == {"kind": sample.labels[0]}
+
+
+@given(st.floats())
+def test_any_number_survives_both_formats(value: float) -> None:
+    for accept, parse in [("", parse_text), (OPENMETRICS, parse_openmetrics)]:
+        page, _ = encode([GAUGE(value, kind="a")], accept)
+        (family,) = parse(page.decode())
+        assert repr(family.samples[0].value) == repr(value)

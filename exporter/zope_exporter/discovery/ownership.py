@@ -31,8 +31,8 @@ def stranger(found: Candidate, looking: Looking, proc: Path = Path("/proc")) -> 
     looking(file)
     with suppress(OSError, ValueError):
         status, place = file.stat(), proc / str(process.pid)
-        user, group = user_of(place), user_of(place, "Gid:")
-        if user in (0, status.st_uid) or group == status.st_gid:
+        user = user_of(place)
+        if user in (0, status.st_uid) or user_of(place, "Gid:") == status.st_gid:
             return None
         owners = set(_owners(service, looking))
         if not owners or user in owners:  # without any file there is nothing to judge by
@@ -58,11 +58,10 @@ def with_own_data(found: Candidate, looking: Looking) -> Candidate:
         status = file.stat()
     except (OSError, ValueError):
         return found
-    user = _user(service)
     own, problems = [], []
     for database in service.databases:
         looking(database.data_fs or file)
-        other = _foreign(database, status, user)
+        other = _foreign(database, status, service)
         own += [database] if other is None else []
         problems += [] if other is None else [f"{file}, of user {status.st_uid}, names {other}"]
     if problems:
@@ -71,14 +70,16 @@ def with_own_data(found: Candidate, looking: Looking) -> Candidate:
     return replace(found, service=service, owner=status.st_uid)
 
 
-def _foreign(database: Database, conf: os.stat_result, user: int | None) -> str | None:
+def _foreign(database: Database, conf: os.stat_result, service: Service) -> str | None:
     if database.data_fs is None:
         return None
     try:
         data = database.data_fs.stat()
     except (OSError, ValueError):
         return None  # nothing is there that could be anybody's
-    if conf.st_uid in (0, data.st_uid) or conf.st_gid == data.st_gid or user == data.st_uid:
+    if conf.st_uid in (0, data.st_uid) or conf.st_gid == data.st_gid:
+        return None
+    if _user(service) == data.st_uid:
         return None
     return (
         f"{database.data_fs}, of user {data.st_uid}: it is left alone; give both files one owner or"

@@ -76,28 +76,29 @@ class _Sites:
         self._keys = [sharing.service_keys(member.service) for member in members]
         self._taken = {member.site for member in members if member.site} | set(declared_sites)
         self._sites: dict[int, list[str]] = {}
+        self._zopes, self._zeos = self._of_kind("zope"), self._of_kind("zeo")
+        self._sites_of_zopes = {members[index].site for index in self._zopes}
 
     def assign(self) -> dict[int, list[str]]:
-        zopes = connected((index, self._keys[index]) for index in self._of_kind("zope"))
+        zopes = connected((index, self._keys[index]) for index in self._zopes)
         for group in zopes:
             self._assign_zopes(group)
-        for index in self._of_kind("zeo"):
+        for index in self._zeos:
             self._assign_zeo(index)
         return self._sites
 
-    def _of_kind(self, kind: str) -> Iterator[int]:
-        return (i for i, member in enumerate(self._members) if member.service.kind == kind)
+    def _of_kind(self, kind: str) -> list[int]:
+        return [i for i, member in enumerate(self._members) if member.service.kind == kind]
 
     def _assign_zopes(self, group: list[int]) -> None:
         members = [self._members[index] for index in group]
         servers = self._servers_of(group)
         declared = _first(member.site for member in [*members, *servers] if member.declared)
-        of_zopes = {self._members[index].site for index in self._of_kind("zope")}
         common = (
             declared
             or _first(member.site for member in members)
             # What a ZEO server was called before its clients were known is theirs now.
-            or _first(member.site for member in servers if member.site not in of_zopes)
+            or _first(member.site for member in servers if member.site not in self._sites_of_zopes)
             or self._new(members[0])
         )
         for index, member in zip(group, members, strict=True):
@@ -106,13 +107,13 @@ class _Sites:
 
     def _servers_of(self, group: list[int]) -> list[Candidate]:
         keys = frozenset[object]().union(*(self._keys[index] for index in group))
-        return [self._members[index] for index in self._of_kind("zeo") if self._keys[index] & keys]
+        return [self._members[index] for index in self._zeos if self._keys[index] & keys]
 
     def _assign_zeo(self, index: int) -> None:
         member = self._members[index]
         served = [
             site
-            for zope in self._of_kind("zope")
+            for zope in self._zopes
             if self._keys[zope] & self._keys[index]
             for site in self._sites[zope]
         ]

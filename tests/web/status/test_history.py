@@ -22,6 +22,15 @@ def test_a_value_for_each_step_the_oldest_first() -> None:
     assert kept.course(SEEN, ("a", "200")) == [2, 3, 4, 5]
 
 
+def test_the_last_steps_alone_or_a_gap_for_each() -> None:
+    kept = history()
+    for number in range(6):
+        kept.add([SEEN(number, site="a", code="200")], 10.0 * number)
+    assert kept.course(SEEN, ("a", "200"), 2) == kept.course(SEEN, ("a", None), 2) == [4, 5]
+    assert kept.course(SEEN, ("b", None), 2) == [None, None]
+    assert kept.course(SEEN, ("a", None), 9) == [2, 3, 4, 5]
+
+
 def test_the_latest_within_a_step_counts() -> None:
     kept = history()
     kept.add([SEEN(1, site="a", code="200")], 11.0)

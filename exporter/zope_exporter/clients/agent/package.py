@@ -8,6 +8,7 @@ import configparser
 import hashlib
 import zipfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from zope_exporter import __file__ as _zope_exporter
@@ -63,6 +64,7 @@ class Package:
         }
 
 
+@cache
 def shipped() -> Package:
     """Return the agent that comes with this exporter."""
     setup = _setup()

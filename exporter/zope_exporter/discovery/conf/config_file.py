@@ -15,7 +15,7 @@ MAX_BYTES = 4 * 1024 * 1024
 # A file that changes twice within one tick of its file system's clock keeps its stamp.
 _SETTLED_NS = 2_000_000_000
 _Stamp = tuple[int, int, int] | None
-_Key = tuple[Path | None, Path]  # whose file it is
+_Key = tuple[Path | None, Path, Hashable]  # whose file it is, and how it is to be read
 
 
 class ConfigFileError(Exception):
@@ -77,7 +77,6 @@ class Content(Generic[C]):
 
 @dataclass(frozen=True)
 class _Kept(Generic[C]):
-    inputs: Hashable = field(repr=False)
     stamps: dict[Path, _Stamp]
     content: Content[C]
 
@@ -95,11 +94,11 @@ class ConfCache(Generic[C]):
         """Return what the file says, as the source's process reads it; raises HangsError alone."""
         if path is None:
             return Content()
-        key = source.root, path
+        # A search reads it both as the process does and as it is remembered.
+        key = source.root, path, _inputs(source)
         self._used.add(key)
-        inputs = _inputs(source)
         kept = self._kept.get(key)
-        if kept and kept.inputs == inputs and kept.stamps == self._stamps(kept.stamps, source):
+        if kept and kept.stamps == self._stamps(kept.stamps, source):
             return kept.content
         self._kept.pop(key, None)
         self._looking(_named(path, source.root))
@@ -112,7 +111,7 @@ class ConfCache(Generic[C]):
         content = Content(conf, environ.used, conf.problems)
         stamps = self._stamps(conf.files, source)
         if all(stamp and stamp[0] < started - _SETTLED_NS for stamp in stamps.values()):
-            self._kept[key] = _Kept(inputs, stamps, content)
+            self._kept[key] = _Kept(stamps, content)
         return content
 
     def drop_unused(self) -> None:

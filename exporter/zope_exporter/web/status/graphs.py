@@ -122,8 +122,8 @@ def errors(history: History, samples: Sequence[tuple[Metric, tuple[str, ...]]]) 
 def recent_rate(history: History, metric: Metric, labels: Mapping[str, str]) -> float:
     """Return by how much a counter grew a second within the last minutes."""
     steps = int(MINUTES * 60 / STEP_SECONDS)
-    course = history.course(metric, [labels[name] for name in metric.labels])
-    return (increase(course[-steps - 1 :]) or 0.0) / (MINUTES * 60)
+    course = history.course(metric, [labels[name] for name in metric.labels], steps + 1)
+    return (increase(course) or 0.0) / (MINUTES * 60)
 
 
 def _highest(values: Sequence[float | None]) -> float | None:

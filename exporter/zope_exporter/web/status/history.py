@@ -10,10 +10,21 @@ from zope_exporter.metrics.metric import Metric, Sample, encodable
 
 STEP_SECONDS = 30.0
 STEPS = 120
-# 120 values of 8 bytes each: what a flood of series may take is bounded by this.
-MOST_SERIES = 4000
+# 120 values of 8 bytes each: what a flood of series may take is bounded by this. A site has about
+# 40 of them, and a host of 300 sites is to be judged to the last.
+MOST_SERIES = 16000
 
 Course = list[float | None]
+
+
+class _Series:
+    """The values of one series, and the number of the last step in which there was one."""
+
+    __slots__ = ("last", "values")
+
+    def __init__(self, steps: int) -> None:
+        self.values = array("d", [math.nan]) * steps
+        self.last = 0
 
 
 class History:
@@ -35,7 +46,7 @@ class History:
         self._most = most
         self._lock = threading.Lock()
         # By metric and first label, the site: a page asks for those of one site after the other.
-        self._series: dict[tuple[Metric, str], dict[tuple[str, ...], array[float]]] = {}
+        self._series: dict[tuple[Metric, str], dict[tuple[str, ...], _Series]] = {}
         self._count = 0
         self._latest: int | None = None
 
@@ -46,45 +57,55 @@ class History:
             self._forget_up_to(number)
             for sample in samples:
                 if sample.metric in self._kept:
-                    values = self._values(sample)
-                    if values is not None:
-                        values[number % self._steps] = sample.value
+                    series = self._of_sample(sample)
+                    if series is not None:
+                        series.values[number % self._steps] = sample.value
+                        series.last = number
 
-    def course(self, metric: Metric, labels: Sequence[str | None]) -> Course:
+    def course(
+        self, metric: Metric, labels: Sequence[str | None], steps: int | None = None
+    ) -> Course:
         """Return the sum over all series whose labels fit, None where a label may be any.
 
-        The oldest value comes first; None stands for a step in which nothing was seen.
+        The oldest value comes first, of the last `steps` if not of all; None stands for a step in
+        which nothing was seen.
         """
         wanted = [None if label is None else encodable(label) for label in labels]
         with self._lock:
             if self._latest is None:
                 return []
-            fitting = [
-                values
-                for found, values in self._of(metric, wanted)
-                if all(want in (None, have) for want, have in zip(wanted, found, strict=True))
+            first = (self._latest + 1) % self._steps
+            skipped = 0 if steps is None else max(0, self._steps - steps)
+            courses = [
+                (values[first:] + values[:first])[skipped:] for values in self._of(metric, wanted)
             ]
-            order = [(self._latest + 1 + i) % self._steps for i in range(self._steps)]
-            return [_sum([values[place] for values in fitting]) for place in order]
+        if len(courses) == 1:
+            return [None if math.isnan(value) else value for value in courses[0]]
+        return [*map(_sum, zip(*courses, strict=True))] or [None] * (self._steps - skipped)
 
-    def _of(
-        self, metric: Metric, wanted: Sequence[str | None]
-    ) -> Iterator[tuple[tuple[str, ...], "array[float]"]]:
-        first = wanted[0] if wanted else ""
-        if first is not None:
-            yield from self._series.get((metric, first), {}).items()
+    def _of(self, metric: Metric, wanted: Sequence[str | None]) -> Iterator["array[float]"]:
+        exact = tuple(want for want in wanted if want is not None)
+        if len(exact) == len(wanted):
+            only = self._series.get((metric, "".join(exact[:1])), {}).get(exact)
+            yield from [only.values] if only else []
             return
-        for (of, _), series in self._series.items():
-            if of is metric:
-                yield from series.items()
+        of_sites = (
+            [self._series.get((metric, wanted[0]), {})]
+            if wanted[0] is not None
+            else [series for (of, _), series in self._series.items() if of is metric]
+        )
+        for series in of_sites:
+            for labels, each in series.items():
+                if all(want in (None, have) for want, have in zip(wanted, labels, strict=True)):
+                    yield each.values
 
-    def _values(self, sample: Sample) -> "array[float] | None":
-        series = self._series.setdefault((sample.metric, "".join(sample.labels[:1])), {})
-        values = series.get(sample.labels)
-        if values is None and self._count < self._most:
+    def _of_sample(self, sample: Sample) -> _Series | None:
+        of_site = self._series.setdefault((sample.metric, "".join(sample.labels[:1])), {})
+        series = of_site.get(sample.labels)
+        if series is None and self._count < self._most:
             self._count += 1
-            values = series[sample.labels] = array("d", [math.nan] * self._steps)
-        return values
+            series = of_site[sample.labels] = _Series(self._steps)
+        return series
 
     def _forget_up_to(self, number: int) -> None:
         previous = number - 1 if self._latest is None else self._latest
@@ -92,18 +113,22 @@ class History:
             return
         for passed in range(max(previous + 1, number - self._steps + 1), number + 1):
             for series in self._series.values():
-                for values in series.values():
-                    values[passed % self._steps] = math.nan
+                for each in series.values():
+                    each.values[passed % self._steps] = math.nan
         self._latest = number
         for key, series in list(self._series.items()):
-            gone = {labels for labels, values in series.items() if all(map(math.isnan, values))}
+            gone = [labels for labels, of in series.items() if of.last <= number - self._steps]
             self._count -= len(gone)
-            self._series[key] = {k: v for k, v in series.items() if k not in gone}
-            if not self._series[key]:
+            for labels in gone:
+                del series[labels]
+            if not series:
                 del self._series[key]
 
 
 def _sum(values: Sequence[float]) -> float | None:
+    total = sum(values)
+    if not math.isnan(total):
+        return total
     known = [value for value in values if not math.isnan(value)]
     return sum(known) if known else None
 
