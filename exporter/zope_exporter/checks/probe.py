@@ -3,9 +3,11 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from urllib.parse import quote
 
 from zope_exporter.clients.http.url import without_credentials
 from zope_exporter.collectors.agent.instance import INFO
+from zope_exporter.collectors.plone import SITE_INFO
 from zope_exporter.discovery.inventory import Site
 from zope_exporter.metrics.values import Values
 
@@ -39,8 +41,9 @@ def judge_probe(
     """
     if not site.targets or not all(target.any_answer for target in site.targets):
         return
-    root = _most(requested or {})
-    plone = any(of["plone_version"] for of in values.labels(INFO, site.name))
+    sites = [quote(of["plone_site"].strip("/")) for of in values.labels(SITE_INFO, site.name)]
+    root = _most(requested or {}) or (sites[0] if len(sites) == 1 else "")
+    plone = bool(sites) or any(of["plone_version"] for of in values.labels(INFO, site.name))
     if not root and not plone:
         return
     page = f"{without_credentials(site.targets[0].url)}{root or 'SITE'}"
