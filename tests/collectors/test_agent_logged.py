@@ -1,7 +1,9 @@
 """What an agent has counted of logs: told where no log tells it, and compared where one does."""
 
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import pytest
 
 from tests.support.logs.unfollowed import no_logs
 from tests.support.zopes.fake_agent import STATUS, answering, fake_agent, http
-from zope_exporter.collectors.agent import AgentCollector
+from zope_exporter.collectors.agent import UP, AgentCollector
 from zope_exporter.collectors.agent.logs import DIFFERENCE, Comparison
 from zope_exporter.discovery.inventory import Inventory, Process, Service, Site
 from zope_exporter.logs.access.counter import REQUESTS
@@ -19,7 +21,7 @@ from zope_exporter.logs.counters import CounterMaker
 from zope_exporter.logs.event.counter import MATCHES, RECORDS
 from zope_exporter.logs.followed import FollowedLogs
 from zope_exporter.logs.syslog.counting import MESSAGES
-from zope_exporter.logs.tail.sources import ExtraLog, log_sources
+from zope_exporter.logs.tail.sources import ExtraLog, LogSource, log_sources
 from zope_exporter.logs.tail.store import LogStore
 from zope_exporter.logs.tail.watch import LogWatch
 from zope_exporter.metrics.metric import Metric
@@ -67,10 +69,12 @@ class Host:
             lambda: log_sources(self.inventory(), self.extra),
             CounterMaker({}).of_file,
             LogStore(None),
+            interval=3600,
         )
         self.logs = FollowedLogs(watch, clock=iter(range(10**6)).__next__)
         self.collector = AgentCollector(self.inventory, self.logs, timeout=20)
         watch.start()
+        self.watched = watch
         return watch
 
     def log(self, name: str, text: str) -> None:
@@ -191,6 +195,39 @@ def test_a_file_that_two_zopes_write_is_told_once_and_compared_with_neither(
     assert page.failures == []
     assert logs(page, RECORDS) == set(), "they are in the file"
     assert "client1-event" not in differences(page)
+
+
+def test_all_agents_of_a_scrape_share_two_looks_at_the_logs(logging_host: Host) -> None:
+    host = logging_host
+    names = [f"client{number}" for number in range(2, 30)]
+    for name in names:
+        (host.home / name).mkdir()
+    host.others = tuple(
+        replace(
+            host.service,
+            name=name,
+            agent_home=host.home / name,
+            access_log=host.home / name / "access.log",
+            event_log=None,
+        )
+        for name in names
+    )
+    rounds: list[str] = []
+    sources = host.watched.sources
+
+    def given() -> Sequence[LogSource]:
+        rounds.append(threading.current_thread().name)
+        return sources()
+
+    host.watched.sources = given
+    host.counts()
+    with ExitStack() as agents:
+        for name in names:
+            path = host.home / name / f"zope-exporter-{os.getpid()}.sock"
+            agents.enter_context(fake_agent(path, answering(http(host.answer))))
+        page = host.scrape()
+    assert {s.value for s in page.samples if s.metric == UP} == {1.0}
+    assert rounds.count("log watch") == 2
 
 
 def test_what_falls_between_two_looks_is_no_difference() -> None:

@@ -1,4 +1,5 @@
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -64,6 +65,19 @@ def test_a_refresh_waits_for_what_begins_after_it() -> None:
         assert periodic.refresh(LONG) is None
         assert work.done >= 2
         assert periodic.busy_seconds() == 0.0
+
+
+def test_all_who_ask_since_one_moment_share_what_begins_after_it() -> None:
+    work = Work()
+    with doing(work) as periodic:
+        assert periodic.wait_for_first(LONG)
+        moment = time.monotonic()
+        for _ in range(3):
+            assert periodic.refresh(LONG, moment) is None
+        assert work.done == 2
+        assert periodic.refresh(0.0, moment) is None, "that is done already"
+        assert periodic.refresh(LONG) is None
+        assert work.done == 3
 
 
 def test_an_error_is_told_until_it_goes_well() -> None:

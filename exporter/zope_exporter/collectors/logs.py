@@ -1,6 +1,6 @@
 """The logs of all sites: what their lines say, and how it stands with the files."""
 
-import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
@@ -63,13 +63,13 @@ class LogsCollector:
         self.metrics: Sequence[Metric] = tuple(dict.fromkeys([*counted, UNPARSED_LINES, *own]))
 
     def parts(self) -> Iterable[Part]:
-        look = _Look(self._watch)
+        began = time.monotonic()
         for source in self._watch.sources():
-            yield Part((source.site, source.log), partial(self._collect, source, look))
+            yield Part((source.site, source.log), partial(self._collect, source, began))
         yield Part(("", "state"), self._state)
 
-    def _collect(self, source: LogSource, look: "_Look") -> Iterator[Sample]:
-        late = look.wait()
+    def _collect(self, source: LogSource, began: float) -> Iterator[Sample]:
+        late = self._look(began)
         snapshot = self._watch.snapshot(source)
         yield from snapshot.counted
         yield from _housekeeping(source, snapshot)
@@ -82,34 +82,18 @@ class LogsCollector:
         if problem is not None:
             raise problem
 
+    def _look(self, began: float) -> LogError | None:
+        """Wait for a look at all logs, which all who need one in a scrape share."""
+        try:
+            self._watch.refresh(REFRESH_SECONDS, began)
+        except LogError as error:
+            return error
+        return None
+
     def _state(self) -> Iterator[Sample]:
         if self._watch.store.problem is not None:
             raise LogError(self._watch.store.problem)
         yield from ()
-
-
-class _Look:
-    """One look at all logs, which those of one scrape wait for together.
-
-    If each asked for its own, a scrape would make as many as there are threads' turns to wait.
-    """
-
-    def __init__(self, watch: LogWatch) -> None:
-        self._watch = watch
-        self._lock = threading.Lock()
-        self._is_over = False
-        self._error: LogError | None = None
-
-    def wait(self) -> LogError | None:
-        """Return when it is over, with what went wrong."""
-        with self._lock:
-            if not self._is_over:
-                try:
-                    self._watch.refresh(REFRESH_SECONDS)
-                except LogError as error:
-                    self._error = error
-                self._is_over = True
-            return self._error
 
 
 def _housekeeping(source: LogSource, snapshot: Snapshot) -> Iterator[Sample]:

@@ -3,6 +3,7 @@
 A request or record must not be in two series of one metric, or every sum has it twice.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -72,12 +73,12 @@ class FollowedLogs:
         self._told: set[LogSource] = set()
         self._known: tuple[float, _BySite] | None = None
 
-    def refresh(self, timeout: float) -> bool:
-        """Have all logs looked at; return whether that was done within `timeout` seconds."""
+    def refresh(self, timeout: float, since: float = math.inf) -> bool:
+        """Have all logs looked at, see LogWatch.refresh; return whether that was done in time."""
         if not any(self._sources().values()):
             return True
         try:
-            self._watch.refresh(timeout)
+            self._watch.refresh(timeout, since)
         except LogError:
             return False
         return True

@@ -1,5 +1,6 @@
 """Work that is done again and again in the background."""
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -59,15 +60,19 @@ class Periodic:
             self._wanted = self._started + 1
             self._changed.notify_all()
 
-    def refresh(self, timeout: float) -> Exception | None:
+    def refresh(self, timeout: float, since: float = math.inf) -> Exception | None:
         """Wait for work that begins after this call; return the error if it did not go well.
 
-        Raises TimeoutError after `timeout` seconds.
+        Work that has begun `since` that time of the monotonic clock will do, too. Raises
+        TimeoutError after `timeout` seconds, of which those of such work are some.
         """
         with self._changed:
-            wanted = self._wanted = self._started + 1
-            self._changed.notify_all()
-            return self._wait_for(wanted, timeout)
+            wanted, left = self._started, self._began + timeout - time.monotonic()
+            if self._began < since:
+                wanted, left = self._started + 1, timeout
+                self._wanted = wanted
+                self._changed.notify_all()
+            return self._wait_for(wanted, max(0.0, left))
 
     def wait_for_first(self, timeout: float) -> bool:
         """Wait until the work was done once, up to `timeout` seconds; return whether it was."""

@@ -88,29 +88,46 @@ class AgentCollector:
         serving = list(inventory.serving())
         here = {(site, zope.name) for site, zope in serving}
         self._told = {of: told for of, told in self._told.copy().items() if of in here}
+        began = self._logged.begin(here)
         for site, zope in serving:
-            yield Part((site, zope.name), partial(self._collect, site, zope, shared))
+            yield Part((site, zope.name), partial(self._collect, site, zope, shared, began))
+        if serving:
+            yield Part(("", "logs"), self._logged.differences)
 
-    def _collect(self, site: str, service: Service, shared: Collection[str]) -> Iterator[Sample]:
-        sockets = find_sockets(service)
-        if not sockets:
-            self._told.pop((site, service.name), None)
-        for socket in sockets:
-            of = {"site": site, "zope": service.name}
-            before = self._logged.before(site, service)
-            try:
-                answer = self._ask(socket, service)
-            except AgentError:
-                self._told.pop((site, service.name), None)
-                yield UP(0, **of)
-                raise
-            yield UP(1, **of)
-            recent = views.last_hour(answer)
-            yield from samples_of(answer, **of)
-            self._told[site, service.name] = _Told(recent, addons_of(answer))
-            yield from self._logged.of(answer, site, service, before, shared)
-            if answer.problems:
-                raise IncompleteError(f"the agent lacks {'; '.join(answer.problems)}")
+    def _collect(
+        self, site: str, service: Service, shared: Collection[str], began: float
+    ) -> Iterator[Sample]:
+        try:
+            sockets = find_sockets(service)
+            if not sockets:
+                self._forget(site, service)
+            for socket in sockets:
+                yield from self._tell(socket, site, service, shared, began)
+        finally:
+            self._logged.ended(site, service)
+
+    def _tell(
+        self, socket: Path, site: str, service: Service, shared: Collection[str], began: float
+    ) -> Iterator[Sample]:
+        of = {"site": site, "zope": service.name}
+        before = self._logged.before(site, service, began)
+        try:
+            answer = self._ask(socket, service)
+        except AgentError:
+            self._forget(site, service)
+            yield UP(0, **of)
+            raise
+        yield UP(1, **of)
+        recent = views.last_hour(answer)
+        yield from samples_of(answer, **of)
+        self._told[site, service.name] = _Told(recent, addons_of(answer))
+        yield from self._logged.of(answer, site, service, before, shared)
+        if answer.problems:
+            raise IncompleteError(f"the agent lacks {'; '.join(answer.problems)}")
+
+    def _forget(self, site: str, service: Service) -> None:
+        self._told.pop((site, service.name), None)
+        self._logged.forget(site, service)
 
     def _ask(self, socket: Path, service: Service) -> Answer:
         pid = service.process.pid if service.process else None

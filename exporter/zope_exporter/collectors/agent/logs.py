@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ DIFFERENCE = Metric(
 METRICS = (REQUESTS, RECORDS, MATCHES, DIFFERENCE)
 KINDS: tuple[LogKind, ...] = ("access", "event")
 REFRESH_SECONDS = 1.5
+PATIENCE = 1.0  # more than an agent takes when all threads of its Zope burn CPU
 _CODE = re.compile("[1-9][0-9]{2}")
 
 
@@ -40,21 +42,62 @@ class Before:
     is_recent: bool
 
 
+@dataclass(frozen=True)
+class _Counted:
+    """What an agent had counted of a log, and what its file had at least then.
+
+    The lines of open requests may be in the log: they are counted once the answer has been sent.
+    """
+
+    zope: Service
+    log: str
+    start: float
+    count: float
+    open_requests: float
+    before: float
+
+
+_Place = tuple[str, str]
+"""A site and a Zope of it."""
+
+
 class LoggedSamples:
     """Makes the samples of what Zopes log from their agents' answers.
 
     What a log tells is told by the log alone. How far it and the agent's count have come apart
-    since both were seen is a sample, too.
+    since both were seen is a sample, too: for that all logs are looked at once before the agents of
+    a scrape are asked, and once when all have answered.
     """
 
     def __init__(self, logs: FollowedLogs) -> None:
         self._logs = logs
         self._comparison = Comparison()
+        self._changed = threading.Condition()
+        self._unanswered: set[_Place] = set()
+        self._counted: dict[_Place, dict[LogKind, _Counted]] = {}
 
-    def before(self, site: str, zope: Service) -> Before:
-        """Look at the logs before the agent is asked."""
-        is_recent = self._logs.refresh(REFRESH_SECONDS)
+    def begin(self, zopes: Collection[_Place]) -> float:
+        """Begin with a scrape in which these agents are to be asked; return the moment of that."""
+        with self._changed:
+            self._unanswered = set(zopes)
+            self._counted = {of: each for of, each in self._counted.items() if of in zopes}
+        return time.monotonic()
+
+    def before(self, site: str, zope: Service, began: float) -> Before:
+        """Say how it stands with the logs, which have been looked at since the scrape `began`."""
+        is_recent = self._logs.refresh(REFRESH_SECONDS, began)
         return Before({kind: self._logs.of(site, zope, kind) for kind in KINDS}, is_recent)
+
+    def forget(self, site: str, zope: Service) -> None:
+        """Forget what an agent had counted that answers no more."""
+        with self._changed:
+            self._counted.pop((site, zope.name), None)
+
+    def ended(self, site: str, zope: Service) -> None:
+        """Note that an agent has answered, or will not."""
+        with self._changed:
+            self._unanswered.discard((site, zope.name))
+            self._changed.notify_all()
 
     def of(
         self, answer: Answer, site: str, zope: Service, before: Before, shared: Collection[str] = ()
@@ -63,36 +106,37 @@ class LoggedSamples:
 
         `shared` are the files that several Zopes write.
         """
-        is_recent = before.is_recent and self._logs.refresh(REFRESH_SECONDS)
-        for kind in KINDS:
+        counted: dict[LogKind, _Counted] = {}
+        for kind, followed in before.logs.items():
             path = zope.access_log if kind == "access" else zope.event_log
             if path and (zope.is_one_of_several or normpath(path) in shared):
                 continue  # none of their agents has counted all that is in it
-            followed = self._logs.of(site, zope, kind)
             if not followed.is_told:
                 yield from logged_samples(kind, answer, site, followed.free)
-            if is_recent and followed.log is not None:
-                of = {"site": site, "log": followed.log}
-                file = before.logs[kind].count, followed.count
-                difference = self._difference((site, zope.name, followed.log), kind, answer, file)
-                if difference is not None:
-                    yield DIFFERENCE(difference, **of)
+            both = _counted(kind, answer, zope, followed) if before.is_recent else None
+            if both is not None:
+                counted[kind] = both
+        with self._changed:
+            self._counted[site, zope.name] = counted
 
-    def _difference(
-        self,
-        key: tuple[str, str, str],
-        kind: LogKind,
-        answer: Answer,
-        file: tuple[float | None, float | None],
-    ) -> float | None:
-        start, count = answer.number("agent", "start"), _total(answer, kind)
-        before, after = file
-        if start is None or count is None or before is None or after is None:
-            return None
-        # Their lines may be in the log, and are not counted until the answer has been sent.
-        open_requests = answer.number("requests", "in_progress") if kind == "access" else None
-        beyond = count - after, count + (open_requests or 0.0) - before
-        return self._comparison.difference(key, start, after, beyond)
+    def differences(self) -> Iterator[Sample]:
+        """Yield how far the agents have come apart from the files, when all have answered.
+
+        Who takes longer than the others is not waited for.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: not self._unanswered, PATIENCE)
+            all_counted = list(self._counted.items())
+        if not any(each for _, each in all_counted) or not self._logs.refresh(REFRESH_SECONDS):
+            return
+        for (site, name), of_zope in all_counted:
+            for kind, each in of_zope.items():
+                after = self._logs.of(site, each.zope, kind)
+                if after.log == each.log and after.count is not None:
+                    beyond = each.count - after.count, each.count + each.open_requests - each.before
+                    key = site, name, each.log
+                    value = self._comparison.difference(key, each.start, after.count, beyond)
+                    yield DIFFERENCE(value, site=site, log=each.log)
 
 
 def shared_files(services: Iterable[Service]) -> set[str]:
@@ -169,6 +213,14 @@ def _records(answer: Answer) -> dict[str, float]:
     for level, count in answer.counts("event_log", "records").items():
         counted[severity(level)] += count
     return counted
+
+
+def _counted(kind: LogKind, answer: Answer, zope: Service, followed: Followed) -> _Counted | None:
+    start, count = answer.number("agent", "start"), _total(answer, kind)
+    if start is None or count is None or followed.log is None or followed.count is None:
+        return None
+    running = answer.number("requests", "in_progress") if kind == "access" else None
+    return _Counted(zope, followed.log, start, count, running or 0.0, followed.count)
 
 
 def _total(answer: Answer, kind: LogKind) -> float | None:

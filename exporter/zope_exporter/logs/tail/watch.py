@@ -1,5 +1,6 @@
 """Looking at all logs every few seconds, and whenever somebody asks."""
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -124,13 +125,14 @@ class LogWatch:
         """End the looks; what hangs is left behind after `timeout` seconds."""
         self._rounds.stop(timeout)
 
-    def refresh(self, timeout: float) -> None:
+    def refresh(self, timeout: float, since: float = math.inf) -> None:
         """Return when all logs have been looked at since the call, but for those that hang.
 
-        Raises LogError after `timeout` seconds, or if the round failed.
+        A round that has begun `since` that time of the monotonic clock will do, too: so all who ask
+        in one scrape share it. Raises LogError after `timeout` seconds, or if the round failed.
         """
         try:
-            error = self._rounds.refresh(timeout)
+            error = self._rounds.refresh(timeout, since)
         except TimeoutError:
             raise LogError(f"not all logs were read within {timeout:g} s") from None
         if error is not None:
