@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 import click
@@ -208,12 +209,13 @@ class Soak:
         return len(exporter.look().get("zope_log_size_bytes", {})) >= len(self.logs)
 
     def _exporter(self, name: str, state: Path | None) -> Exporter:
-        log = self.directory / f"{name}.log"
+        numbers = count()
         place = state or self.directory / f"state-{name}"
         environ = self._clock() if state else {}
 
         def start(stack: ExitStack) -> Running:
             flags = "--config.file", self.config
+            log = self.directory / f"{name}-{next(numbers)}.log"
             return stack.enter_context(serving(place, *flags, log=log, environ=environ))
 
         return Exporter(name, start)
@@ -353,8 +355,8 @@ def main(minutes: float) -> None:
             click.echo(line)
         told = [
             line
-            for exporter in exporters
-            for line in (directory / f"{exporter.name}.log").read_text().splitlines()
+            for log in sorted(directory.glob("?-*.log"))
+            for line in log.read_text().splitlines()
             if "Traceback" in line or "level=ERROR" in line
         ]
         for line in told[:20]:

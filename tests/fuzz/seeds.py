@@ -18,6 +18,14 @@ ALERT = {
     "endsAt": "0001-01-01T00:00:00Z",
     "fingerprint": "0123456789abcdef",
 }
+WRAPPED = {
+    "log": "a\n",
+    "stream": "stdout",
+    "time": "1",
+    "message": "b",
+    "level": 20,
+    "exc_info": "c",
+}
 STAMP = "2026-11-22-10-37-51"
 AGENT = {
     "protocol": 1,
@@ -59,6 +67,15 @@ TEXTS: dict[str, bytes] = {
     b' 0/0/0/1/1 200 12 - - ---- 1/1/0/0/0 0/0 "GET / HTTP/1.1"',
     "json_line": json.dumps({"message": ACCESS.decode(), "level": "INFO"}).encode(),
     "prefixed_line": b"2026-11-22T10:37:51.0Z stdout F " + ACCESS,
+    "wrapped_log": b"2026-11-22T10:37:51.0Z stdout P "
+    + ACCESS[:40]
+    + b"\n2026-11-22T10:37:51.0Z stdout F "
+    + ACCESS[40:]
+    + b"\n\0"
+    + json.dumps(WRAPPED).encode()
+    + b"\nzope | "
+    + ACCESS
+    + b"\n",
     "event_log": EVENT,
     "syslog": b"<134>1 2026-11-22T10:37:51Z host zope 1 - - " + ACCESS,
     "command_line": b"/i/bin/python\0/i/bin/runwsgi\0-d\0/i/etc/zope.ini\0debug-mode=on",

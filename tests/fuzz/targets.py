@@ -33,8 +33,8 @@ from zope_exporter.logs.access import clf, haproxy
 from zope_exporter.logs.access.counter import AccessCounter
 from zope_exporter.logs.event.counter import EventCounter
 from zope_exporter.logs.syslog import message
-from zope_exporter.logs.wrapping.json_lines import read_object
-from zope_exporter.logs.wrapping.layers import without_prefix
+from zope_exporter.logs.wrapping import json_lines
+from zope_exporter.logs.wrapping.layers import LAYERS, Unwrapping, find_layers, without_prefix
 from zope_exporter.maintenance.backup.chains import read_dat
 from zope_exporter.maintenance.backup.checksummed_json import ChecksumError, checksummed
 from zope_exporter.maintenance.backup.manifest import read_manifest
@@ -115,6 +115,23 @@ def _line(read: Callable[[bytes], object]) -> Target:
     return lambda data: read(data.replace(b"\n", b""))
 
 
+def _json_line(data: bytes) -> None:
+    found = json_lines.read_object(data)
+    if found is not None:
+        json_lines.from_docker(found)
+        json_lines.record(found)
+
+
+def _wrapped_log(data: bytes) -> None:
+    """What is found out about it, and each layer with JSON within, a piece after the other."""
+    find_layers(data, lambda text: text.startswith(b"127"))
+    for layer in LAYERS:
+        unwrapping = Unwrapping((layer, "json") if layer != "json" else (layer,))
+        for piece in data.split(b"\0"):
+            unwrapped = unwrapping(piece + b"\n")
+            assert not unwrapped or unwrapped.endswith(b"\n")
+
+
 def _sealed(data: bytes) -> bytes:
     """With the checksum of what it says, so that more than that is read."""
     with suppress(ValueError, RecursionError):
@@ -182,8 +199,9 @@ def _growth(path: Path) -> None:
 TARGETS: dict[str, Target] = {
     "access_line": _line(clf.read_line),
     "haproxy_line": _line(haproxy.read_line),
-    "json_line": _line(read_object),
+    "json_line": _line(_json_line),
     "prefixed_line": _line(without_prefix),
+    "wrapped_log": _wrapped_log,
     "event_log": _event_log,
     "syslog": _syslog,
     "command_line": _command_line,

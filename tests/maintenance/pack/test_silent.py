@@ -1,6 +1,8 @@
 """Packs by somebody who takes the order and is not heard of again: no job waits for ever."""
 
+import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -16,12 +18,16 @@ from tests.support.databases.packing import AT_ONCE, Remembered, make_database, 
 from tests.support.zeo.fake_server import Serve, answers_on, fake_zeo, letting_in, silent
 from tests.support.zeo.packed import ASK, packs, serving
 from tests.support.zeo.servers import ZeoServer
+from tests.support.zopes.fake_agent import STATUS, fake_agent, http
+from zope_exporter.clients.agent.client import AgentClient
 from zope_exporter.clients.zeo.order import MOST_UNANSWERED
+from zope_exporter.discovery.inventory import Process
 from zope_exporter.maintenance.jobs.report import ActionError, Report
 from zope_exporter.maintenance.pack.program import program
 from zope_exporter.maintenance.pack.run import pack
 from zope_exporter.maintenance.pack.target import PackTarget, Running, StillRunningError
 from zope_exporter.maintenance.pack.zeo_engine import ZeoEngine
+from zope_exporter.maintenance.pack.zope_engines import AgentEngine
 
 GIVEN_UP = ASK * MOST_UNANSWERED
 
@@ -88,6 +94,19 @@ def test_a_real_server_that_packs_for_long_in_silence_is_waited_for(tmp_path: Pa
         result = pack(target, AT_ONCE, OpensLate(server, gate))
         assert result.freed
         assert packs(server, "complete") == 1
+
+
+def test_an_agent_that_takes_the_order_and_does_not_answer_may_have_begun(tmp_path: Path) -> None:
+    make_database(tmp_path / "Data.fs", revisions=2)
+
+    def well_until_told(link: socket.socket) -> None:
+        if link.recv(4096).startswith(b"GET"):
+            link.sendall(http(STATUS))
+
+    with fake_agent(tmp_path / "agent.sock", well_until_told) as path:
+        engine = AgentEngine(AgentClient(path, 20.0), "main", Process(os.getpid(), 0.0))
+        with pytest.raises(StillRunningError, match="whether Zope has begun the pack is unknown"):
+            pack(PackTarget(storage_of(tmp_path / "Data.fs"), engine), AT_ONCE, Remembered())
 
 
 class Made:

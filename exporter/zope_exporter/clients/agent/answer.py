@@ -18,6 +18,10 @@ class AgentError(Exception):
     """An agent could not be asked, or gave no answer that can be used: says why, to people."""
 
 
+class UnansweredError(AgentError):
+    """An agent was asked, and gave no whole answer: whether it does what it was told is unknown."""
+
+
 class Answer:
     """A JSON object from an agent.
 

@@ -15,7 +15,7 @@ from typing import cast
 
 from zope_exporter.clients.connection import connect_unix, left
 
-from .answer import AgentError, Answer
+from .answer import AgentError, Answer, UnansweredError
 from .views import Slice, slices
 
 LARGEST = 4 << 20
@@ -82,7 +82,8 @@ class AgentClient:
     def start_pack(self, database: str, days: float) -> int:
         """Have the process pack a database in a thread of its own; return the number of the pack.
 
-        The agent refuses it while another one runs.
+        The agent refuses it while another one runs. Raises UnansweredError where the process may
+        pack, and nobody knows.
         """
         answer = self._ask("POST", "/v1/pack", {"database": database, "days": days})
         number = answer.number("id")
@@ -116,13 +117,13 @@ class _Received:
 
 def _parse(raw: bytes, path: str) -> Answer:
     if not raw:
-        raise AgentError("the agent closed the connection without an answer")
+        raise UnansweredError("the agent closed the connection without an answer")
     response = http.client.HTTPResponse(cast("socket.socket", _Received(raw)))
     try:
         response.begin()
         body = response.read()
     except (http.client.HTTPException, ValueError):
-        raise AgentError("the agent's answer is not whole, or not HTTP") from None
+        raise UnansweredError("the agent's answer is not whole, or not HTTP") from None
     if response.status in (200, 202):
         return Answer(body)
     if response.status == 404:
@@ -170,15 +171,17 @@ def _exchange(path: Path, request: bytes, deadline: float, pid: int | None = Non
     """Send `request` to the socket `path`; return what comes until the other end closes.
 
     `deadline` is a time of the monotonic clock. With `pid`, only that process may listen there.
-    Raises AgentError.
+    Raises AgentError, from the moment it is sent UnansweredError.
     """
+    kind: type[AgentError] = AgentError
     try:
         with connect_unix(path, deadline) as link:
             _check_owner(path, link, pid)
             link.sendall(request)
+            kind = UnansweredError
             return _receive(link, deadline)
     except TimeoutError:
-        raise AgentError("the agent does not answer in time") from None
+        raise kind("the agent does not answer in time") from None
     except PermissionError:
         raise AgentError(
             f"{path} may not be used: run zope-exporter as the user of Zope, or set socket-mode and"
@@ -191,7 +194,7 @@ def _exchange(path: Path, request: bytes, deadline: float, pid: int | None = Non
     except BlockingIOError:
         raise AgentError("the agent accepts no more requests") from None
     except OSError as error:
-        raise AgentError(f"{path} cannot be used: {error.strerror or error}") from None
+        raise kind(f"{path} cannot be used: {error.strerror or error}") from None
 
 
 def _check_owner(path: Path, link: socket.socket, pid: int | None) -> None:

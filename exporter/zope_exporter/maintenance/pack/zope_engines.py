@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import quote
 
-from zope_exporter.clients.agent.answer import AgentError
+from zope_exporter.clients.agent.answer import AgentError, UnansweredError
 from zope_exporter.clients.agent.client import AgentClient, Pack
 from zope_exporter.clients.zmi.client import ZmiClient
 from zope_exporter.clients.zmi.pages import Page, ZmiError
 from zope_exporter.discovery.inventory import Process, ZmiLogin
 from zope_exporter.maintenance.jobs.report import RefusedError, Report
 
-from .target import LostError, Running, pack_failed
+from .target import STAGE, LostError, Running, StillRunningError, pack_failed
 from .usage import runs
 
 # A busy Zope lets its agent wait for Python's lock.
@@ -64,6 +64,10 @@ class AgentEngine:
         """Begin the pack; it goes on in Zope whatever becomes of us."""
         try:
             number = self._client.start_pack(self._database, days)
+        except UnansweredError as error:
+            reason = f"{error}; whether Zope has begun the pack is unknown"
+            remedy = "look into its event log before you begin another"
+            raise StillRunningError(STAGE, reason, remedy) from error
         except AgentError as error:
             raise pack_failed(str(error)) from error
         report.say(f"Zope has started pack {number} of {self._database}")
