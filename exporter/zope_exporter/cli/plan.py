@@ -26,7 +26,7 @@ EXITS = (
 
 @click.group()
 def plan() -> None:
-    """Print what is to be known before a pack or a restore."""
+    """Print what you should know before a pack or a restore."""
 
 
 @click.command("pack", epilog=EXITS)
