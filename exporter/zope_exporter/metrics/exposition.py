@@ -56,7 +56,7 @@ def _families(samples: Iterable[Sample]) -> dict[Metric, list[str]]:
         limit = () if bound is None else ("+Inf" if bound == inf else repr(bound),)
         given = (*labels, *limit)
         values = [escaped[given[place]] for place in order]
-        number = repr(value) if -_PLAIN < value < _PLAIN else _as_go_does(value)
+        number = repr(float(value)) if -_PLAIN < value < _PLAIN else _as_go_does(value)
         families[metric].append(of % (*values, number))
     return families
 
