@@ -32,7 +32,7 @@ from tests.support.zopes.lookalikes import zope_instance  # noqa: E402
 
 SIZES = (1, 10, 50, 100, 300)
 ROUNDS = 2
-TIMES = 10
+TIMES = 5
 TIMEOUT = {"X-Prometheus-Scrape-Timeout-Seconds": "30"}
 APART = "ZOPE_EXPORTER_BENCH_APART"
 FIRST_PORT = 20000
