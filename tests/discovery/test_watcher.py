@@ -116,6 +116,19 @@ def test_a_search_that_hangs_keeps_nobody_waiting() -> None:
     searches.go_on.set()
 
 
+def test_who_has_just_begun_is_given_the_first_search() -> None:
+    searches = Searches()
+    searches.go_on.clear()
+    with watching(searches) as watcher:
+        assert searches.entered.acquire(timeout=LONG)
+        answers: list[Inventory] = []
+        caller = threading.Thread(target=lambda: answers.append(watcher.first(LONG)))
+        caller.start()
+        searches.go_on.set()
+        caller.join(LONG)
+        assert [number(answer) for answer in answers] == ["1"]
+
+
 def test_a_rescan_starts_after_the_call_even_while_one_is_running() -> None:
     searches = Searches()
     searches.go_on.clear()

@@ -1,5 +1,8 @@
 """Searching this host as the configuration has it: once, or again and again."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from zope_exporter.discovery.inventory import (
     Database,
     Inventory,
@@ -23,18 +26,28 @@ def search(config: Config, timeout: float) -> Inventory:
 
     Raises TimeoutError or SearchError if that does not end well within `timeout` seconds.
     """
-    with state_to_look_at(config.state_dir) as (state, problem):
-        watcher = watch(config, Memory(state, problem))
+    with _memory(config) as memory:
+        watcher = watch(config, memory)
         try:
             return searched(watcher, timeout)
         finally:
             watcher.stop()
 
 
+@contextmanager
+def _memory(config: Config) -> Iterator[Memory]:
+    """Give what was found before; where nothing but the configuration counts, it is not asked."""
+    if not config.discover:
+        yield Memory(None, None)
+        return
+    with state_to_look_at(config.state_dir) as (state, problem):
+        yield Memory(state, problem)
+
+
 def searched(watcher: Watcher, timeout: float) -> Inventory:
-    """Return what one more search finds; raises as `search` does, with what keeps it."""
+    """Return what the first search finds; raises as `search` does, with what keeps it."""
     try:
-        return watcher.rescan(timeout)
+        return watcher.first(timeout)
     except TimeoutError:
         watcher.check(longest=0)  # says what keeps it
         raise

@@ -103,12 +103,18 @@ class Watcher:
         reason = f"failed: {error}" if error else self._stuck()
         return Inventory(problems=(f"the first search of this host {reason}",))
 
+    def first(self, timeout: float) -> Inventory:
+        """Return the inventory of the first search, for who has just begun; raises as `rescan`."""
+        return self._found(self._searches.first(timeout))
+
     def rescan(self, timeout: float) -> Inventory:
         """Return the inventory of a search that starts after this call.
 
         Raises TimeoutError after `timeout` seconds, SearchError if the search fails.
         """
-        error = self._searches.refresh(timeout)
+        return self._found(self._searches.refresh(timeout))
+
+    def _found(self, error: Exception | None) -> Inventory:
         if error is not None or self._inventory is None:
             raise SearchError(f"the search of this host failed: {error}") from error
         return self._inventory

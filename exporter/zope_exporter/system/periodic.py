@@ -74,14 +74,18 @@ class Periodic:
                 self._changed.notify_all()
             return self._wait_for(wanted, max(0.0, left))
 
+    def first(self, timeout: float) -> Exception | None:
+        """Wait for the first work; else as `refresh`."""
+        with self._changed:
+            return self._wait_for(1, timeout)
+
     def wait_for_first(self, timeout: float) -> bool:
         """Wait until the work was done once, up to `timeout` seconds; return whether it was."""
-        with self._changed:
-            try:
-                self._wait_for(1, timeout)
-            except TimeoutError:
-                return False
-            return True
+        try:
+            self.first(timeout)
+        except TimeoutError:
+            return False
+        return True
 
     def busy_seconds(self) -> float:
         """Return for how long the work is under way, 0 if it is not."""

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -161,7 +160,8 @@ def _check_version(state: sqlite3.Connection, file: Path) -> None:
     if version == 0:
         state.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         # By this a file that was made anew is known, which may well have the inode of the old one.
-        state.execute(f"PRAGMA application_id = {1 + secrets.randbelow(2**31 - 1)}")
+        number = int.from_bytes(os.urandom(4), "big") >> 1 or 1
+        state.execute(f"PRAGMA application_id = {number}")
 
 
 class OptionalTable:

@@ -1,12 +1,15 @@
 """What a manifest holds, and what becomes of a chain when one is lost or of an older format."""
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 
 from tests.support.databases.first_format import write_first_format
 from tests.support.databases.many_backups import make_repository
 from tests.support.databases.repository import Noted, Site
+from zope_exporter.maintenance.backup.checksummed_json import checksummed
 from zope_exporter.maintenance.backup.manifest import FORMAT, LENGTH, MOST_MARKS
 from zope_exporter.maintenance.backup.repository import LOST, UNFINISHED, read_repository
 
@@ -26,6 +29,37 @@ def test_a_manifest_is_as_small_as_what_is_new(site: Site) -> None:
     assert newest.manifest
     assert len(newest.manifest.pieces) == 12
     assert len(newest.manifest.own) == 1
+
+
+def test_the_note_of_a_proof_is_as_small_for_a_long_chain_as_for_a_short_one(
+    tmp_path: Path,
+) -> None:
+    make_repository(tmp_path / "backups", fulls=1, each=150)
+    records = sorted((tmp_path / "backups").glob("*.verified"))
+    assert records[-1].stat().st_size == records[0].stat().st_size
+    assert all(backup.proven for backup in read_repository(tmp_path / "backups").backups)
+
+
+def test_the_proofs_that_earlier_versions_noted_still_count(site: Site) -> None:
+    """They list each piece with its size and MD5 sum, and when each was written."""
+    for _ in range(3):
+        site.back_up()
+        assert site.verify().ok
+        site.commit()
+    for backup in read_repository(site.repository).backups:
+        assert backup.record
+        told = json.loads(backup.record.encoded())["contents"]
+        del told["seal"]
+        files = [site.repository / piece.name for piece in backup.pieces]
+        told["pieces"] = [f"{p.name} {p.size} {p.md5}" for p in backup.pieces]
+        told["changed"] = [file.stat().st_mtime_ns for file in files]
+        (site.repository / f"{backup.stamp}.verified").write_bytes(checksummed(told))
+    listed = read_repository(site.repository)
+    assert not listed.problems
+    assert [backup.proven for backup in listed.backups] == [True] * 3
+    os.utime(site.repository / listed.backups[1].pieces[-1].name)
+    written_since = [backup.proven for backup in read_repository(site.repository).backups]
+    assert written_since == [True, False, False]
 
 
 def test_the_fingerprint_is_that_of_the_whole_chain(site: Site) -> None:

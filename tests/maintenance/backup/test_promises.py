@@ -23,7 +23,7 @@ from zope_exporter.maintenance.backup.repository import (
     read_repository,
     shared,
 )
-from zope_exporter.maintenance.backup.verification_record import Level, VerificationRecord
+from zope_exporter.maintenance.backup.verification_record import Level, Seal, VerificationRecord
 from zope_exporter.maintenance.jobs.report import ActionError, RefusedError
 
 YEAR = 365 * 86400.0
@@ -122,7 +122,7 @@ def test_promise_13_retention_never_removes_the_last_good(
         full = full or not chain  # noqa: PLW2901 (the first one must be)
         name = f"{stamp}.{'' if full else 'delta'}fs"
         chain = (*(() if full else chain), Piece(name, 0, 0, ""))
-        record = VerificationRecord(stamp, Level.RESTORE, 0.0, (), ()) if proven else None
+        record = VerificationRecord(stamp, Level.RESTORE, 0.0, (), Seal()) if proven else None
         problem = "" if complete else "damaged"
         backups.append(Backup(Path(), stamp, chain, problem=problem, record=record))
     listed = Repository(Path(), tuple(backups))

@@ -11,7 +11,7 @@ from zope_exporter.maintenance.backup.chains import dat_text
 from zope_exporter.maintenance.backup.manifest import NOTHING, Mark, Piece
 from zope_exporter.maintenance.backup.repository import described
 from zope_exporter.maintenance.backup.stamps import stamp_of
-from zope_exporter.maintenance.backup.verification_record import Level, VerificationRecord
+from zope_exporter.maintenance.backup.verification_record import Level, Sealing, VerificationRecord
 
 DATA = b"x" * 100
 MD5 = hashlib.md5(DATA, usedforsecurity=False).hexdigest()
@@ -59,8 +59,8 @@ def _describe(directory: Path, pieces: tuple[Piece, ...], previous: str, moment:
         inherited=len(pieces) - 1,
     )
     (directory / f"{stamp}.manifest").write_bytes(manifest.encoded())
-    changed = tuple((directory / piece.name).lstat().st_mtime_ns for piece in pieces)
-    record = VerificationRecord(
-        *(stamp, Level.RESTORE, moment.timestamp(), (), described(pieces), 1, 1, 1, 0, changed)
-    )
+    sealing = Sealing()
+    for piece in pieces:
+        seal = sealing.over(described(piece), (directory / piece.name).lstat().st_mtime_ns)
+    record = VerificationRecord(stamp, Level.RESTORE, seconds, (), seal, 1, 1, 1, 0)
     (directory / f"{stamp}.verified").write_bytes(record.encoded())

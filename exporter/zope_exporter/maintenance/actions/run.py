@@ -17,7 +17,6 @@ from zope_exporter.system.humanize import few
 
 from .commands import Order, surrounded
 from .databases import BackupPlan, SiteDatabase
-from .garbage import known_garbage
 
 if TYPE_CHECKING:
     from zope_exporter.maintenance.backup.verification import Verdict
@@ -143,6 +142,8 @@ def pack_settings(
     report: Report,
 ) -> PackSettings:
     """Return how a database is packed, as it is configured."""
+    from .garbage import known_garbage
+
     garbage = known_garbage(state, database.storage)
     settings = PackSettings(config.days, garbage=garbage, max_quiet=config.max_quiet)
     if plan is None or not config.require_backup:

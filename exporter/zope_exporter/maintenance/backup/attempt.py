@@ -13,6 +13,7 @@ from zope_exporter.storage.filestorage.datafile import UnreadableError, opened
 from zope_exporter.storage.filestorage.reader import DataFile
 
 from .blob_lists import SUFFIX, listing, sealed
+from .chains import piece_names
 from .commit import commit, correct_dat
 from .copying import STAGE, Copier, Span
 from .disk import Disk, Means
@@ -22,9 +23,9 @@ from .new_blobs import NewBlobs
 from .parent import PLACES, ParentFinder, take_marks
 from .pool import put_in_pool
 from .prune import remove_unfinished
-from .repository import Repository, read_repository
+from .repository import Repository
 from .room import check_room
-from .stamps import next_stamp, piece_name, taken_stamps, time_of
+from .stamps import names_in, next_stamp, piece_name, taken_stamps, time_of
 from .stream_check import find_end
 from .target import BackupResult, BackupSettings, ChangedMeanwhileError, Source
 from .verification_record import CURRENT, current
@@ -42,6 +43,7 @@ class Run:
     settings: BackupSettings
     report: Report
     means: Means
+    listed: Repository
 
     @property
     def disk(self) -> Disk:
@@ -65,7 +67,7 @@ class Run:
     def look(self, descriptor: int, pool: ThreadPoolExecutor) -> "Attempt":
         """Find out what there is to do for the open Data.fs; nothing is written."""
         began = self.means.clock()
-        listed, data_fs = read_repository(self.repository), self.source.data_fs
+        listed, data_fs = self.listed, self.source.data_fs
         with reading(data_fs):
             parent = self._parent(listed, ParentFinder(descriptor, self.report, pool))
             if not parent.pieces:
@@ -220,7 +222,7 @@ class Attempt:
     def _check_alone(self) -> None:
         """Make sure that no repozo, which takes no lock, has put a piece after the same bytes."""
         before = {backup.pieces[-1].name for backup in self.listed.backups}
-        now = {backup.pieces[-1].name for backup in read_repository(self.run.repository).backups}
+        now = set(piece_names(names_in(self.run.repository)))
         if now != before:
             names = ", ".join(sorted(now ^ before))
             reason = f"meanwhile another program changed {self.run.repository}: {names}"

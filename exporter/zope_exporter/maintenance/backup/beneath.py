@@ -15,6 +15,7 @@ from zope_exporter.system import foreign_file
 from zope_exporter.system.foreign_file import NotRegularError
 from zope_exporter.system.fsync import named
 
+PART = 1 << 16
 LINK = "it is a symbolic link, and none is followed: move what it leads to in its place"
 
 
@@ -37,8 +38,12 @@ def opened(path: Path, dir_fd: int | None = None) -> Iterator[int]:
 
 def read_small(path: Path, largest: int) -> bytes:
     """Return what is in a regular file, at most that many bytes."""
-    with opened(path) as descriptor, os.fdopen(descriptor, "rb", closefd=False) as file:
-        return file.read(largest)
+    parts, left = [], largest
+    with opened(path) as descriptor:
+        while part := os.read(descriptor, min(left, PART)):
+            parts.append(part)
+            left -= len(part)
+    return b"".join(parts)
 
 
 def odd(path: Path, mode: int) -> OddFileError:

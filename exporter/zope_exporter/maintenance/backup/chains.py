@@ -8,6 +8,7 @@ import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from .beneath import OddFileError, odd, opened, read_small
@@ -55,7 +56,12 @@ class Dat:
     problem: str = ""
 
     def line(self, name: str) -> Line | None:
-        return next((line for line in self.lines if line.name == name and not line.guard), None)
+        return self._by_name.get(name)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Line]:
+        # The first of a name counts.
+        return {line.name: line for line in reversed(self.lines) if not line.guard}
 
 
 def read_dat(path: Path) -> Dat | None:
@@ -131,8 +137,7 @@ def read_chains(path: Path, names: Sequence[str]) -> list[Chain]:
     The first has no stamp if there are incremental pieces before any full one. Raises OSError.
     """
     found: list[tuple[str, list[str]]] = []
-    pieces = [name for name in names if (match := PIECE.fullmatch(name)) and time_of(match[1])]
-    for name in sorted(pieces):
+    for name in sorted(piece_names(names)):
         stamp = name.partition(".")[0]
         if "delta" not in name:
             found.append((stamp, []))
@@ -140,6 +145,11 @@ def read_chains(path: Path, names: Sequence[str]) -> list[Chain]:
             found.append(("", []))
         found[-1][1].append(name)
     return [_chain(path, stamp, chained) for stamp, chained in found]
+
+
+def piece_names(names: Iterable[str]) -> list[str]:
+    """Return those of pieces among the names in a directory."""
+    return [name for name in names if (match := PIECE.fullmatch(name)) and time_of(match[1])]
 
 
 def indexes(names: Sequence[str]) -> Iterator[str]:

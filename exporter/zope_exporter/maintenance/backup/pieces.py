@@ -34,6 +34,7 @@ class Sums:
 
     def __init__(self, pool: ThreadPoolExecutor, with_md5: bool = True) -> None:
         self.size = 0
+        self.with_md5 = with_md5
         self._pool = pool
         self._sums = {"sha256": sha256()}
         if with_md5:
@@ -98,16 +99,19 @@ class _Counted(RawIOBase):
         return size
 
 
-def contents(directory: Path, piece: Piece, pool: ThreadPoolExecutor) -> Iterator[bytes]:
+def contents(
+    directory: Path, piece: Piece, pool: ThreadPoolExecutor, with_md5: bool = True
+) -> Iterator[bytes]:
     """Yield what is in a piece, in the order of the Data.fs.
 
+    Without MD5 only where the SHA-256 of what was backed up is known, which takes half the time.
     Raises DamagedPieceError, at the latest after the last byte, for anything not as it should be.
     """
     path = directory / piece.name
     try:
         with opened(path) as descriptor:
             read = _compressed if piece.gzip else _plain
-            yield from read(descriptor, piece, pool)
+            yield from read(descriptor, piece, pool, with_md5 or not piece.content)
     except (OSError, EOFError, zlib.error) as error:
         raise DamagedPieceError(piece.name, f"cannot be read: {error}") from error
 
@@ -151,20 +155,23 @@ def all_contents(directory: Path, pieces: Sequence[Piece]) -> Iterator[bytes]:
             yield from contents(directory, piece, pool)
 
 
-def damage(directory: Path, piece: Piece, report: Report) -> str:
+def damage(directory: Path, piece: Piece, report: Report, with_md5: bool = True) -> str:
     """Read all of a piece; return what is wrong with it, nothing if it is whole."""
     report.stage(f"reading {piece.name}", piece.end - piece.start)
     try:
-        for data in all_contents(directory, [piece]):
-            report.check()
-            report.advance(len(data))
+        with ThreadPoolExecutor(2) as pool:
+            for data in contents(directory, piece, pool, with_md5):
+                report.check()
+                report.advance(len(data))
     except DamagedPieceError as error:
         return error.reason
     return ""
 
 
-def _plain(descriptor: int, piece: Piece, pool: ThreadPoolExecutor) -> Iterator[bytes]:
-    sums = Sums(pool)
+def _plain(
+    descriptor: int, piece: Piece, pool: ThreadPoolExecutor, with_md5: bool
+) -> Iterator[bytes]:
+    sums = Sums(pool, with_md5)
     for data in chunks(descriptor, Path(piece.name)):
         sums.update(data)
         yield data
@@ -173,8 +180,10 @@ def _plain(descriptor: int, piece: Piece, pool: ThreadPoolExecutor) -> Iterator[
     _check(piece, sums, sums)
 
 
-def _compressed(descriptor: int, piece: Piece, pool: ThreadPoolExecutor) -> Iterator[bytes]:
-    of_file, of_content = Sums(pool, with_md5=False), Sums(pool)
+def _compressed(
+    descriptor: int, piece: Piece, pool: ThreadPoolExecutor, with_md5: bool
+) -> Iterator[bytes]:
+    of_file, of_content = Sums(pool, with_md5=False), Sums(pool, with_md5)
     raw = BufferedReader(_Counted(descriptor, Path(piece.name), of_file), CHUNK)
     with gzip.GzipFile(fileobj=raw, mode="rb") as file:
         while data := file.read(CHUNK):
@@ -189,7 +198,7 @@ def _check(piece: Piece, of_file: Sums, of_content: Sums) -> None:
     if of_content.size != piece.end - piece.start:
         reason = f"holds {of_content.size} bytes instead of {piece.end - piece.start}"
         raise DamagedPieceError(piece.name, reason)
-    if not piece.md5 or of_content.digest("md5") != piece.md5:
+    if of_content.with_md5 and (not piece.md5 or of_content.digest("md5") != piece.md5):
         raise DamagedPieceError(piece.name, "its MD5 sum is not that of the .dat")
     if piece.sha256 and of_file.digest("sha256") != piece.sha256:
         raise DamagedPieceError(piece.name, "its SHA-256 sum is not that of the manifest")

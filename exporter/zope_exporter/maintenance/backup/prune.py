@@ -76,8 +76,8 @@ def remove_unfinished(disk: Disk, backup: Backup, say: Say) -> None:
     disk.replace(dat, dat_text(backup.pieces[:-1], before).encode())
 
 
-def clean(disk: Disk, repository: Path, say: Say) -> None:
-    """Remove what interrupted runs left. The lock must be held."""
+def clean(disk: Disk, repository: Path, say: Say) -> bool:
+    """Remove what interrupted runs left; tell whether there was any. The lock must be held."""
     names = names_in(repository)
     removing = [name for name in names if name.endswith(REMOVING) and OWN.fullmatch(name)]
     temporary = [name for name in names if TEMPORARY.fullmatch(name)]
@@ -88,6 +88,7 @@ def clean(disk: Disk, repository: Path, say: Say) -> None:
         disk.discard(repository / name)
     for name in removing + temporary:
         say(f"removed {name}, which an interrupted backup had left")
+    return bool(removing or temporary)
 
 
 def clean_orphans(disk: Disk, repository: Path, say: Say) -> None:

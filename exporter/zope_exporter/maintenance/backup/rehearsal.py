@@ -29,9 +29,10 @@ def rehearse(
 
     Raises ActionError where the backup would fail for what can be seen beforehand.
     """
-    run = Run(source, repository, settings, report, means or Means())
     try:
-        check_names(read_repository(repository), source.site, source.database)
+        listed = read_repository(repository)
+        check_names(listed, source.site, source.database)
+        run = Run(source, repository, settings, report, means or Means(), listed)
         report.stage("looking for what is new")
         with held(source.data_fs) as descriptor, ThreadPoolExecutor(4) as pool:
             attempt = run.look(descriptor, pool)

@@ -25,6 +25,8 @@ from .verification_record import (
     CURRENT,
     VERIFIED,
     Level,
+    Seal,
+    Sealing,
     VerificationRecord,
     read_current,
     read_record,
@@ -40,11 +42,11 @@ LOST = "its manifest is missing"
 class Backup:
     """One point in time that can be restored; or, with a `problem`, that cannot be relied on.
 
-    `pieces` restore it, in their order. Without a manifest it was made by repozo.
-    `changed` is when each piece was last written to (ns), and `covered` when all it holds was the
-    whole database, in seconds since the epoch. The files in `spoilt` told what came later, and can
-    be read no more, which makes nothing of the backup itself worse. It is `unfinished` if it lacks
-    a manifest, its own or that of a piece before, and may be gone on from once all is compared.
+    `pieces` restore it, in their order, and are known again by their `seal`. Without a manifest it
+    was made by repozo. `covered` is when all it holds was the whole database, in seconds since the
+    epoch. The files in `spoilt` told what came later, and can be read no more, which makes nothing
+    of the backup itself worse. It is `unfinished` if it lacks a manifest, its own or that of a
+    piece before, and may be gone on from once all is compared.
     """
 
     repository: Path
@@ -53,7 +55,7 @@ class Backup:
     manifest: Manifest | None = None
     problem: str = ""
     record: VerificationRecord | None = None
-    changed: tuple[int, ...] = ()
+    seal: Seal = field(default_factory=Seal)
     covered: float = 0.0
     spoilt: Mapping[str, str] = field(default_factory=dict)
     unfinished: bool = False
@@ -184,13 +186,16 @@ def _backups(path: Path, chain: Chain) -> Iterator[Backup]:
     """Yield what can be restored from the pieces of a chain, with what manifests say of them."""
     manifests: dict[str, Manifest] = {}
     listed = []
-    for number in range(len(chain.pieces)):
-        backup = _backup(path, chain, number, manifests)
+    sealing = Sealing()
+    for number, piece in enumerate(chain.pieces):
+        seal = sealing.over(described(piece), chain.changed[piece.name])
+        backup = _backup(path, chain, number, manifests, seal)
         listed.append(backup)
         if backup.manifest:
             manifests[backup.stamp] = backup.manifest
     known = {piece.name: piece for each in manifests.values() for piece in each.own}
     problem, unfinished = "", False
+    pieces: list[Piece] = []
     for backup in listed:
         own = backup.pieces[-1]
         if not problem and backup.manifest is None and own.name in chain.own - known.keys():
@@ -201,37 +206,39 @@ def _backups(path: Path, chain: Chain) -> Iterator[Backup]:
         previous = backup.manifest.previous if backup.manifest else ""
         missing = f"{previous}{SUFFIX} is missing" if previous not in {"", *manifests} else ""
         problem = problem or backup.problem
-        pieces = tuple(known.get(piece.name, piece) for piece in backup.pieces)
-        yield replace(backup, pieces=pieces, problem=problem or missing, unfinished=unfinished)
+        pieces.append(known.get(own.name, own))
+        told = problem or missing
+        yield replace(backup, pieces=tuple(pieces), problem=told, unfinished=unfinished)
 
 
 def _has_manifest(path: Path, stamp: str) -> bool:
     return os.path.lexists(path / (stamp + SUFFIX))
 
 
-def _backup(path: Path, chain: Chain, number: int, before: Mapping[str, Manifest]) -> Backup:
+def _backup(
+    path: Path, chain: Chain, number: int, before: Mapping[str, Manifest], seal: Seal
+) -> Backup:
     pieces = chain.pieces[: number + 1]
     stamp = pieces[-1].stamp
     problem = chain.problems.get(pieces[-1].name, "")
-    changed = tuple(chain.changed[piece.name] for piece in pieces)
-    backup = Backup(path, stamp, pieces, problem=problem, changed=changed, covered=_seconds(stamp))
+    manifest, covered = None, _seconds(stamp)
     spoilt: dict[str, str] = {}
     record = _unless_spoilt(read_record, path / (stamp + VERIFIED), spoilt)
     current = _unless_spoilt(read_current, path / (stamp + CURRENT), spoilt)
-    backup = replace(backup, spoilt=spoilt)
-    if record and record.pieces != described(pieces):
-        return replace(backup, problem=problem or f"{stamp}{VERIFIED} is about other pieces")
-    if record and record.changed == changed:
-        backup = replace(backup, record=record)
+    other = record is not None and record.seal.pieces != seal.pieces
+    record = record if record and record.seal == seal else None
     try:
-        manifest = read_manifest(path / (stamp + SUFFIX), before)
+        if other:
+            problem = problem or f"{stamp}{VERIFIED} is about other pieces"
+        else:
+            manifest = read_manifest(path / (stamp + SUFFIX), before)
+            problem = problem or _contradiction(pieces, manifest)
+            covered = manifest.made if current is None else current
     except FileNotFoundError:
-        return backup
+        pass
     except (ChecksumError, OSError) as error:
-        return replace(backup, problem=problem or str(error))
-    problem = problem or _contradiction(pieces, manifest)
-    covered = manifest.made if current is None else current
-    return replace(backup, manifest=manifest, problem=problem, covered=covered)
+        problem = problem or str(error)
+    return Backup(path, stamp, pieces, manifest, problem, record, seal, covered, spoilt)
 
 
 def _unless_spoilt(
@@ -244,9 +251,9 @@ def _unless_spoilt(
         return None
 
 
-def described(pieces: Sequence[Piece]) -> tuple[str, ...]:
-    """Return what a record says of the pieces that it is about."""
-    return tuple(f"{piece.name} {piece.size} {piece.md5}" for piece in pieces)
+def described(piece: Piece) -> str:
+    """Return what a seal says of a piece."""
+    return f"{piece.name} {piece.size} {piece.md5}"
 
 
 def _contradiction(pieces: Sequence[Piece], manifest: Manifest) -> str:

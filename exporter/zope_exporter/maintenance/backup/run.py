@@ -39,10 +39,12 @@ def backup(
         _make(disk, repository, report)
         _check_place(source, repository)
         with exclusive(repository):
-            check_names(read_repository(repository), source.site, source.database)
-            clean(disk, repository, report.say)
-            result = _backed_up(Run(source, repository, settings, report, means))
-            return replace(result, removed=_tidied(means, repository, settings, report))
+            listed = read_repository(repository)
+            check_names(listed, source.site, source.database)
+            if clean(disk, repository, report.say):
+                listed = read_repository(repository)
+            run = Run(source, repository, settings, report, means, listed)
+            return _tidied(run, _backed_up(run))
     except FileStorageError as error:
         raise ActionError("reading the Data.fs", str(error)) from error
     except OSError as error:
@@ -56,21 +58,22 @@ def _backed_up(run: Run, attempts: int = ATTEMPTS) -> BackupResult:
         if attempts == 1:
             raise
         run.report.say(f"{error}; trying again")
-    return _backed_up(run, attempts - 1)
+    return _backed_up(replace(run, listed=read_repository(run.repository)), attempts - 1)
 
 
-def _tidied(
-    means: Means, repository: Path, settings: BackupSettings, report: Report
-) -> tuple[str, ...]:
+def _tidied(run: Run, result: BackupResult) -> BackupResult:
+    """Remove what need not be kept, now that the result is there; say so in it."""
+    report, disk, repository, settings = run.report, run.disk, run.repository, run.settings
     report.stage("removing old backups")
-    disk, listed = means.disk, read_repository(repository)
-    removed = outdated(listed, settings.keep_full, settings.keep, means.clock())
+    known = any(each.manifest and each.stamp == result.stamp for each in run.listed.backups)
+    listed = run.listed if known else read_repository(repository)
+    removed = outdated(listed, settings.keep_full, settings.keep, run.means.clock())
     if removed:
         remove_generations(disk, repository, removed, report.say)
     for stamp in removed:
         report.say(f"removed {stamp} and the incremental backups after it")
     clean_orphans(disk, repository, report.say)
-    return tuple(removed)
+    return replace(result, removed=tuple(removed))
 
 
 def _make(disk: Disk, repository: Path, report: Report) -> None:

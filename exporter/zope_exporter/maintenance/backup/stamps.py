@@ -4,11 +4,11 @@ A backup goes by its stamp, a second of UTC. Its piece is `STAMP.fs`, or `STAMP.
 came after the piece before, with a `z` for gzip; `STAMP.dat` beside the first piece lists all.
 """
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from secrets import token_hex
 
 from zope_exporter.maintenance.jobs.report import ActionError
 
@@ -20,7 +20,7 @@ OWN = re.compile(rf"({STAMP})\.(manifest|blobs|verified|current|removing)")
 DAT = re.compile(rf"({STAMP})\.dat")
 INDEX = re.compile(rf"({STAMP})\.index")
 TEMPORARY = re.compile(r"zope-exporter-[0-9a-f]{16}\.tmp")
-FORMAT = "%Y-%m-%d-%H-%M-%S"
+_WHOLE = re.compile(STAMP)
 BLOBS = "blobs"
 
 
@@ -31,8 +31,11 @@ def stamp_of(moment: datetime) -> str:
 
 def time_of(stamp: str) -> datetime | None:
     """Return the moment of a stamp, None for numbers that are none."""
+    if not _WHOLE.fullmatch(stamp):
+        return None
+    year, month, day, hour, minute, second = map(int, stamp.split("-"))
     try:
-        return datetime.strptime(stamp, FORMAT).replace(tzinfo=timezone.utc)
+        return datetime(year, month, day, hour, minute, second, tzinfo=timezone.utc)
     except ValueError:
         return None
 
@@ -93,4 +96,4 @@ def piece_name(stamp: str, full: bool, gzip: bool) -> str:
 
 def temporary_name() -> str:
     """Return a new name that neither repozo takes for a piece, nor two processes for the same."""
-    return f"zope-exporter-{token_hex(8)}.tmp"
+    return f"zope-exporter-{os.urandom(8).hex()}.tmp"

@@ -20,7 +20,7 @@ from .disk import Means
 from .identity import NAMES, OtherDatabaseError, check_same, other_names
 from .manifest import Piece
 from .pieces import damage
-from .repository import Backup, Repository, described, read_repository, shared
+from .repository import Backup, Repository, read_repository, shared
 from .stamps import BLOBS
 from .target import Source
 from .verification_record import VERIFIED, Faults, Level, VerificationRecord
@@ -207,10 +207,14 @@ class Verification:
         for backup in self.listed.complete:
             self.read(backup, backup.pieces[-1:], done)
 
+    def damage(self, backup: Backup, piece: Piece) -> str:
+        """Tell what is wrong with a piece, also for repozo, which goes by its MD5 sum."""
+        return damage(backup.repository, piece, self.report)
+
     def read(self, backup: Backup, pieces: Sequence[Piece], done: Collection[str]) -> None:
         """Read these pieces of a backup but for those that are done, and its blobs."""
         for piece in pieces:
-            if piece.name not in done and (reason := damage(backup.repository, piece, self.report)):
+            if piece.name not in done and (reason := self.damage(backup, piece)):
                 self.bad[piece.name] = reason
         for piece in backup.pieces:
             if piece.name in self.bad:
@@ -237,10 +241,9 @@ class Verification:
             if failures or (better and self.is_judged(backup)):
                 counts = self.counts if backup is newest else (0, 0, 0)
                 faults = self.faults.count if backup is newest and self.faults else None
-                now, pieces = self.means.clock(), described(backup.pieces)
+                now = self.means.clock()
                 record = VerificationRecord(
-                    *(backup.stamp, level, now, failures, pieces, *counts, faults),
-                    changed=backup.changed,
+                    *(backup.stamp, level, now, failures, backup.seal, *counts, faults)
                 )
                 path = self.listed.path / (backup.stamp + VERIFIED)
                 self.means.disk.replace(path, record.encoded())

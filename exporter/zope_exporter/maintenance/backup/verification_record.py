@@ -6,8 +6,9 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import IntEnum
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .checksummed_json import ChecksumError, checksummed, read_checksummed
 from .stamps import time_of_epoch
@@ -72,12 +73,32 @@ class Schedule:
     every: float = 0.0
 
 
+class Seal(NamedTuple):
+    """What pieces are known again by: digests of what each is, and of when each was written."""
+
+    pieces: str = ""
+    written: str = ""
+
+
+class Sealing:
+    """Makes the seals of the pieces in a chain: a record is small however long the chain is."""
+
+    def __init__(self) -> None:
+        self._digests = sha256(), sha256()
+
+    def over(self, described: str, changed: int) -> Seal:
+        """Return the seal with one piece more, `changed` when its file was last written to (ns)."""
+        for digest, text in zip(self._digests, (described, changed), strict=True):
+            digest.update(f"{text}\n".encode())
+        return Seal(*(digest.hexdigest() for digest in self._digests))
+
+
 @dataclass(frozen=True)
 class VerificationRecord:
     """How a backup was last verified, at `time`, in seconds since the epoch.
 
-    `pieces` is what was verified: name, size and MD5 sum of each, and `changed` when each file was
-    last written to (ns): what is put in its place later, though of the same size, is not proven.
+    `seal` is of what was verified: name, size and MD5 sum of each piece, and when each file was
+    last written to: what is put in its place later, though of the same size, is not proven.
     `transactions`, `records` and `objects` were counted by the level `restore`, and are 0 before;
     `database_faults` by that level alone: references to nothing and missing blobs that the database
     has too, None if unknown.
@@ -87,12 +108,11 @@ class VerificationRecord:
     level: Level
     time: float
     failures: tuple[str, ...]
-    pieces: tuple[str, ...]
+    seal: Seal
     transactions: int = 0
     records: int = 0
     objects: int = 0
     database_faults: int | None = None
-    changed: tuple[int, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -108,16 +128,16 @@ def read_record(path: Path) -> VerificationRecord | None:
     if contents is None:
         return None
     try:
+        seal = _seal(contents)
         record = VerificationRecord(
             **contents
             | {
                 "level": Level[contents["level"].upper()],
                 "failures": tuple(contents["failures"]),
-                "pieces": tuple(contents["pieces"]),
-                "changed": tuple(contents["changed"]),
+                "seal": seal,
             }
         )
-    except (TypeError, KeyError, AttributeError) as error:
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
         raise ChecksumError(f"{path.name} is of another kind") from error
     _checked_time(record.time, path)
     if not isinstance(record.database_faults, int | None):
@@ -125,6 +145,15 @@ def read_record(path: Path) -> VerificationRecord | None:
     if record.stamp + VERIFIED != path.name:
         raise ChecksumError(f"{path.name} is about {record.stamp}")
     return record
+
+
+def _seal(contents: dict[str, Any]) -> Seal:
+    """Take the seal out of a record; those of earlier versions list all pieces."""
+    if "seal" in contents:
+        return Seal(*map(str, contents.pop("seal")))
+    lists = contents.pop("pieces"), contents.pop("changed")
+    lines = ("".join(f"{each}\n" for each in told) for told in lists)
+    return Seal(*(sha256(text.encode()).hexdigest() for text in lines))
 
 
 def current(stamp: str, time: float, tid: int) -> bytes:
