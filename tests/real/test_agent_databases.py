@@ -169,3 +169,22 @@ def test_what_cannot_be_packed_is_refused(agent63: Environment, start_zope: Star
             assert agent.send("POST", "/v1/pack", order).status_code == status, order
     assert agent.send("PUT", "/v1/pack").status_code == 405
     assert agent.get("/v1/pack")["packs"] == {}
+
+
+def test_what_no_record_is_read_for_is_refused(agent63: Environment, start_zope: StartZope) -> None:
+    agent = agent_of(start_zope(agent63).home)
+    refusals: dict[int, list[object]] = {
+        404: [{"database": "other", "oids": [0]}, {"database": "main", "oids": [0]}],
+        400: [
+            {"database": "main"},
+            {"database": "main", "oids": []},
+            {"database": "main", "oids": [-1]},
+            {"database": "main", "oids": ["0; DROP TABLE object_state"]},
+            {"database": "main", "oids": [2**63]},
+            {"database": "main", "oids": list(range(101))},
+        ],
+    }
+    for status, orders in refusals.items():
+        for order in orders:
+            assert agent.send("POST", "/v1/records", order).status_code == status, order
+    assert agent.send("GET", "/v1/records").status_code == 405

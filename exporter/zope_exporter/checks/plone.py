@@ -2,8 +2,13 @@
 
 from collections.abc import Iterator
 
-from zope_exporter.collectors.agent.instance import BROKEN_CLASSES, BROKEN_INFO
-from zope_exporter.collectors.plone import OTHER, SITE_INFO, WAITING
+from zope_exporter.collectors.agent.instance import (
+    BROKEN_CLASSES,
+    BROKEN_INFO,
+    BROKEN_PRODUCT_INFO,
+    BROKEN_PRODUCTS,
+)
+from zope_exporter.collectors.plone import OTHER, SITE_INFO, SITES, WAITING
 from zope_exporter.discovery.inventory import Service
 from zope_exporter.metrics.values import Values
 
@@ -12,10 +17,12 @@ from .finding import Finding, Severity
 SHOWN = 5
 
 
-def judge_plone_sites(site: str, database: str, values: Values) -> Iterator[Finding]:
-    """List the Plone sites of a database, and the profiles that wait for an upgrade step there."""
-    for name, text in plone_facts(site, database, values):
-        yield Finding(Severity.OK, site, database, f"{name}: {text}")
+def judge_plone_sites(site: str, values: Values) -> Iterator[Finding]:
+    """List the Plone sites of each database, and the profiles that wait for an upgrade step."""
+    for labels in values.labels(SITES, site):
+        database = labels["database"]
+        for name, text in plone_facts(site, database, values):
+            yield Finding(Severity.OK, site, database, f"{name}: {text}")
 
 
 def plone_facts(site: str, database: str, values: Values) -> Iterator[tuple[str, str]]:
@@ -35,6 +42,17 @@ def plone_facts(site: str, database: str, values: Values) -> Iterator[tuple[str,
         rest = bool(values.get(WAITING, site, database, OTHER))
         text = _some(names, len(names) + rest)
         yield "Profiles waiting for an upgrade step", f"{waiting:.0f}: {text}" if names else "none"
+
+
+def judge_broken_products(site: str, service: Service, values: Values) -> Iterator[Finding]:
+    """Name the products that a Zope 2.13 has started without."""
+    count = int(values.get(BROKEN_PRODUCTS, site, service.name) or 0)
+    if count:
+        labels = values.labels(BROKEN_PRODUCT_INFO, site, service.name)
+        text = f"started without {_some([of['product'] for of in labels], count)}"
+        remedy = "the event log has the traceback of each, after: Couldn't install"
+        text = f"{text}, which could not be imported or installed ({remedy})"
+        yield Finding(Severity.WARNING, site, service.name, text)
 
 
 def judge_broken_classes(site: str, service: Service, values: Values) -> Iterator[Finding]:

@@ -23,7 +23,7 @@ from zope_exporter.system.humanize import duration, size
 from .disks import is_missing, judge_blobs, judge_disks
 from .finding import Finding, Severity
 from .maintenance import databases_elsewhere, judge_actions, judge_backups, judge_packs
-from .plone import judge_broken_classes, judge_plone_sites
+from .plone import judge_broken_classes, judge_broken_products, judge_plone_sites
 from .relstorage import judge_relstorages
 from .zeo import judge_zeo
 from .zope import judge_agent, judge_databases, judge_storages, judge_workers, judge_zmi
@@ -55,11 +55,11 @@ def judge(
         findings += judge_blobs(site, scrape)
         for storage in site.storages:
             findings += _storage(site, storage, values, now())
-            findings += judge_plone_sites(site.name, storage.database, values)
             findings += judge_packs(site.name, storage.database, values, now(), limits)
             findings += judge_backups(site.name, storage.database, values, now(), limits)
         for name in databases_elsewhere(site, values):
             findings += judge_backups(site.name, name, values, now(), limits)
+        findings += judge_plone_sites(site.name, values)
         findings += judge_actions(site.name, values, now())
         for target in site.targets:
             findings += _target(site, target, values, now(), limits)
@@ -82,6 +82,7 @@ def _running_zope(
     for each in service.apart():
         yield from judge_agent(site, each, values, absence)
         yield from judge_broken_classes(site, each, values)
+        yield from judge_broken_products(site, each, values)
         yield from judge_workers(site, each, values, limits)
         yield from judge_databases(site, each, values, limits)
 

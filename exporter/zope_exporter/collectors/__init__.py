@@ -25,6 +25,7 @@ from .logs import LogsCollector
 from .ping import PingCollector
 from .pipeline import PipelineCollector
 from .plone import PloneCollector
+from .plone_sites import PloneSitesCollector
 from .process import ProcessCollector
 from .syslog import SyslogCollector
 from .zeo import ZeoCollector
@@ -43,10 +44,12 @@ def build_passing(
 ) -> list[Registered]:
     """Return the collectors that have all to say at once: what one look at this host takes."""
     agent = AgentCollector(watcher.inventory, FollowedLogs(logs, receivers))
+    elsewhere = PloneSitesCollector(watcher.inventory)
     return [
         agent,
         datafs,
-        PloneCollector(agent.addons, datafs.plone_sites),
+        elsewhere,
+        PloneCollector(agent.addons, datafs.plone_sites, elsewhere.plone_sites),
         ActionsCollector(catalog.store, catalog.configured),
         BackupCollector(catalog.plans, catalog.external, catalog.elsewhere),
         CoverageCollector(coverage),

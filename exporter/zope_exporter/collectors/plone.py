@@ -1,4 +1,4 @@
-"""Plone sites and add-ons: what the Data.fs has installed, against what the Zopes have on disk."""
+"""Plone sites and add-ons: what a database has installed, against what the Zopes have on disk."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,14 +16,14 @@ PLONE = "Products.CMFPlone:plone"
 SITES = Metric(
     "zope_plone_sites",
     "gauge",
-    "Plone sites in the Data.fs, in its root and in folders there; absent until the first"
-    " background scan has found them, and where records cannot be read.",
+    "Plone sites in the database, in its root and in folders there; absent until the first"
+    " background scan of a Data.fs has found them, and where records cannot be read.",
     LABELS,
 )
 SITE_INFO = Metric(
     "zope_plone_site_info",
     "info",
-    "A Plone site in the Data.fs, and the version of Plone's own profile in it, empty where that"
+    "A Plone site in the database, and the version of Plone's own profile in it, empty where that"
     " is not known.",
     (*LABELS, "plone_site", "version"),
 )
@@ -45,9 +45,9 @@ DISTRIBUTIONS = Metric(
 
 
 class PloneCollector:
-    """Puts together what an agent knows of each Zope, and what was found in each Data.fs.
+    """Puts together what an agent knows of each Zope, and what was found in each database.
 
-    `addons` has the Zopes by site and name, `sites` the databases by site and name.
+    `addons` has the Zopes by site and name, each of `sites` databases by site and name.
     """
 
     name = "plone"
@@ -56,14 +56,15 @@ class PloneCollector:
     def __init__(
         self,
         addons: Callable[[], Mapping[tuple[str, str], Addons]],
-        sites: Callable[[], Mapping[tuple[str, str], PloneSites]],
+        *sites: Callable[[], Mapping[tuple[str, str], PloneSites]],
     ) -> None:
         self._addons = addons
         self._sites = sites
 
     def derive(self, _: Scrape) -> Iterator[Sample]:
         addons = self._addons()
-        for (site, database), plones in self._sites().items():
+        found = {of: plones for sites in self._sites for of, plones in sites().items()}
+        for (site, database), plones in found.items():
             of = {"site": site, "database": database}
             yield SITES(len(plones), **of)
             for path, versions in plones.items():

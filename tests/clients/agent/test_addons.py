@@ -11,7 +11,7 @@ from zope_exporter.clients.agent.addons import (
     MOST_DISTRIBUTIONS,
     Addons,
     addons_of,
-    broken_classes,
+    broken_names,
 )
 from zope_exporter.clients.agent.answer import Answer
 
@@ -63,5 +63,5 @@ def test_no_more_is_taken_than_can_be_labels() -> None:
     distributions = {f"shop{number}": "1" for number in range(MOST_DISTRIBUTIONS + 5)}
     told = answer(distributions=distributions, broken_names=MANY)
     assert len(addons_of(told).distributions) == MOST_DISTRIBUTIONS
-    assert len(broken_classes(told)) == MOST_BROKEN
-    assert broken_classes(answer()) == []
+    assert len(broken_names(told, "broken_names")) == MOST_BROKEN
+    assert broken_names(answer(), "broken_products") == []

@@ -183,3 +183,29 @@ def test_whatever_else_it_does_ends_in_time_and_is_named(serve: Serve, problem: 
     with fake_zeo(serve) as address, pytest.raises(ZeoError, match=problem) as failed:
         pack(address, SOON if slow else PATIENCE)
     assert not isinstance(failed.value, RefusedOrderError)
+
+
+def records(serve: Serve, *oids: int) -> dict[int, bytes]:
+    with (
+        fake_zeo(serve) as address,
+        connected(address, None, time.monotonic() + PATIENCE, Resolver()) as link,
+    ):
+        return Server(link, "1").records(oids)
+
+
+def test_records_are_given_as_they_are_and_none_is_unpickled() -> None:
+    record, large = pickle.dumps(Runs(os.abort, ())), bytes(2 << 20)
+    gone = "ZODB.POSException.POSKeyError", (bytes(8),)
+    answers = (
+        replying(2, (record, bytes(8), None)),
+        COMMIT + replying(3, gone, flag=2),
+        replying(4, (large, bytes(8), None)),
+        replying(5, None),
+    )
+    serve = greets_and(silent, replying(1, bytes(8)), *answers)
+    assert records(serve, 0, 1, 2, 3) == {0: record}
+
+
+def test_those_of_a_server_with_python_2() -> None:
+    answer = frame(b"\x80\x02(K\x02K\x00U\x06.reply(U\x03c\xff.U\x08tidtidti" + b"Ntt.")
+    assert records(greets_and(silent, replying(1, bytes(8)), answer), 0) == {0: b"c\xff."}

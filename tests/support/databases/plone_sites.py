@@ -1,8 +1,9 @@
-"""A Data.fs with what the objects of a Plone site are in it, written where Plone is not needed.
+"""A database with what the objects of a Plone site are in it, written where Plone is not needed.
 
 Only the process that writes has such classes; whoever reads could not load one.
 """
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from tests.support.programs.children import child, lines_until_ready
 
 _WRITER = """
 import sys, types
-import transaction, ZODB, ZODB.FileStorage
+import transaction, ZODB, ZODB.config
 from BTrees.OOBTree import OOBTree
 from persistent import Persistent
 from persistent.mapping import PersistentMapping
@@ -46,11 +47,12 @@ def site(versions, persistent=True, tree=0):
 def tool_of(made):
     return made._tree["portal_setup"] if hasattr(made, "_tree") else made.portal_setup
 
-root = ZODB.DB(ZODB.FileStorage.FileStorage(sys.argv[1])).open().root()
-root["Application"] = app = Application()
+root = ZODB.DB(ZODB.config.storageFromString(sys.argv[1])).open().root()
+app = root.setdefault("Application", Application())
 while True:
     transaction.commit()
-    print("ready", flush=True)
+    sys.stdout.write("ready\\n")  # Python 2 has no print for this
+    sys.stdout.flush()
     line = sys.stdin.readline()
     if not line:
         break
@@ -74,5 +76,12 @@ class PloneWriter:
 
 @contextmanager
 def plone_writer(path: Path) -> Iterator[PloneWriter]:
-    with child(_WRITER, str(path)) as running:
+    with plone_writer_of(f"<filestorage>\n  path {path}\n</filestorage>") as writer:
+        yield writer
+
+
+@contextmanager
+def plone_writer_of(storage: str, program: Path | str = sys.executable) -> Iterator[PloneWriter]:
+    """The same of a storage as a section of zope.conf names it, by a Python that has its code."""
+    with child(_WRITER, storage, program=str(program)) as running:
         yield PloneWriter(running)

@@ -18,6 +18,7 @@ STATUS: dict[str, Any] = {
         "config_hash": "c0ffee",
         "broken_classes": 2,
         "broken_names": ["Products.Gone.gone.Thing", "Products.Gone.gone.Other"],
+        "broken_products": ["Shop"],
         "distributions": {"Products.CMFPlone": "6.2.2", "collective.shop": "1.0b2"},
         "upgrade_steps": {"collective.shop:default": [["1", "2"]]},
     },

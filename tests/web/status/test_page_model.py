@@ -118,6 +118,17 @@ def test_plone_sites_and_classes_without_code_are_named() -> None:
     assert "1 class: shop.Cart" in reason.text
 
 
+def test_plone_sites_elsewhere_have_a_database_of_their_own() -> None:
+    of = {"site": inventory().sites[0].name, "database": "users"}
+    more = [plone.SITES(1, **of), plone.SITE_INFO(1, plone_site="/Plone", version="6205", **of)]
+    more.append(plone.SITES(0, **{**of, "database": "other"}))
+    view = page(Scrape([*healthy(inventory()).samples, *more], []))
+    elsewhere = view.sites[0].databases[-1]
+    assert elsewhere.name == "users"
+    assert texts(elsewhere) == {"Plone sites": ("/Plone (6205)", Severity.OK)}
+    assert all(each.name != "other" for each in view.sites[0].databases)
+
+
 def test_the_last_hour() -> None:
     found = inventory()
     scrapes = [healthy(found, NOW - back * 30) for back in range(3, -1, -1)]

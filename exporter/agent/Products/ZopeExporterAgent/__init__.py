@@ -7,7 +7,20 @@ from __future__ import absolute_import
 
 import logging
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
+
+
+def _listen():
+    """Zope 2.13 imports all products before it installs the first, and tells only its log."""
+    try:
+        from Products.ZopeExporterAgent.broken_products import listen
+
+        listen()
+    except Exception:
+        logging.getLogger(__name__).exception("Broken products are not told, Zope goes on.")
+
+
+_listen()
 
 
 def initialize(_context):

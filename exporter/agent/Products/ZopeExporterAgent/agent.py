@@ -16,6 +16,7 @@ from Products.ZopeExporterAgent.databases import (
     Known,
     database_status,
     held_since,
+    innermost,
     open_databases,
     watch,
 )
@@ -24,6 +25,8 @@ from Products.ZopeExporterAgent.instance import Instance
 from Products.ZopeExporterAgent.long_requests import long_requests
 from Products.ZopeExporterAgent.packs import Packs
 from Products.ZopeExporterAgent.parts import ABSENT, UnknownError, gather, text
+from Products.ZopeExporterAgent.records import MOST as MOST_RECORDS
+from Products.ZopeExporterAgent.records import Records
 from Products.ZopeExporterAgent.requests import Requests
 from Products.ZopeExporterAgent.server import Server
 from Products.ZopeExporterAgent.socket_file import SocketFile
@@ -54,6 +57,7 @@ class Agent(object):
         self._activity = Activity(self._requests.loaded)
         self._packs = Packs()
         self._known = Known(self._activity, self._packs, SqlStatistics())
+        self._records = Records()
         self._event_log = EventLog()
         self._conflicts = Conflicts(self._requests)
         self._views = Views(self._requests)
@@ -131,6 +135,7 @@ class Agent(object):
                 "GET": lambda _: (200, {"packs": self._packs.status()}),
                 "POST": self._pack,
             },
+            "/v1/records": {"POST": self._read_records},
         }
 
     def status(self):
@@ -201,22 +206,43 @@ class Agent(object):
         return self._requests.views.slices()
 
     def _pack(self, request):
-        if request.peer not in (os.geteuid(), 0):
-            raise RefusedError(403, "only the user that Zope runs as may pack")
-        name, days = _read_order(request.body)
-        database = open_databases().get(name)
-        if database is None:
-            raise RefusedError(404, "no such database")
-        return 202, {"id": self._packs.start(name, database, days)}
+        name, days = _order(request, _read_pack)
+        return 202, {"id": self._packs.start(name, _database(name), days)}
+
+    def _read_records(self, request):
+        name, oids = _order(request, _read_oids)
+        found = self._records.of(innermost(_database(name).storage), oids)
+        return (202, {"reading": True}) if found is None else (200, {"records": found})
 
 
-def _read_order(body):
+def _database(name):
+    database = open_databases().get(name)
+    if database is None:
+        raise RefusedError(404, "no such database")
+    return database
+
+
+def _order(request, read):
+    """The name of the database, and what else `read` finds in an order."""
+    if request.peer not in (os.geteuid(), 0):
+        raise RefusedError(403, "only the user that Zope runs as may ask for that")
     try:
-        order = json.loads(body.decode("utf-8"))
-        name, days = order["database"], float(order["days"])
-        if not 0 <= days <= 36500:
-            raise ValueError
+        order = json.loads(request.body.decode("utf-8"))
         # Python 2's names are bytes.
-        return str(name), days
+        return str(order["database"]), read(order)
     except (KeyError, TypeError, ValueError):
-        raise RefusedError(400, "not a database and a number of days")
+        raise RefusedError(400, "not a database and what is asked of it")
+
+
+def _read_pack(order):
+    days = float(order["days"])
+    if not 0 <= days <= 36500:
+        raise ValueError
+    return days
+
+
+def _read_oids(order):
+    oids = [int(oid) for oid in order["oids"]]
+    if not 0 < len(oids) <= MOST_RECORDS or not all(0 <= oid < 2**63 for oid in oids):
+        raise ValueError
+    return oids

@@ -8,6 +8,7 @@ import platform
 import sys
 
 from Products.ZopeExporterAgent.addons import Addons
+from Products.ZopeExporterAgent.broken_products import broken_products
 from Products.ZopeExporterAgent.parts import UnknownError
 
 # What each is called, and the distributions that may hold it, the newest first.
@@ -37,6 +38,7 @@ class Instance(object):
             ("debug_mode", lambda: bool(self._configuration.debug_mode)),
             ("config_hash", self._read_config_hash),
             ("broken_classes", _broken_classes),
+            ("broken_products", broken_products),
         ] + self._addons.parts()
 
     def _read_versions(self):

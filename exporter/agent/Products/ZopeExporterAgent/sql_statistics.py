@@ -127,22 +127,34 @@ class Look(object):
         self._is_asking = False
 
     def _answers(self):
-        manager = self.adapter.connmanager
+        keeps_history = self.adapter.connmanager.keep_history
+        return ask_database(
+            self.adapter, lambda cursor: _ask_all(cursor, self._dialect, keeps_history)
+        )
 
-        def ask(_connection, cursor):
-            return _ask_all(cursor, self._dialect, manager.keep_history)
 
-        # Read by open_and_call, as those of its decorator are.
-        ask.transaction_isolation_level = manager.isolation_read_committed
-        ask.transaction_read_only = True
-        ask.transaction_deferrable = False
-        ask.transaction_application_name = "zope-exporter"
-        return manager.open_and_call(ask)
+def ask_database(adapter, question):
+    """What `question` makes of a cursor that only reads, of a connection of its own.
+
+    Only for adapters that have a dialect; raises whatever they do.
+    """
+    manager = adapter.connmanager
+    limit = DIALECTS[type(adapter).__name__].limit
+
+    def ask(_connection, cursor):
+        if limit:
+            cursor.execute(limit.format(milliseconds=MOST_MILLISECONDS))
+        return question(cursor)
+
+    # Read by open_and_call, as those of its decorator are.
+    ask.transaction_isolation_level = manager.isolation_read_committed
+    ask.transaction_read_only = True
+    ask.transaction_deferrable = False
+    ask.transaction_application_name = "zope-exporter"
+    return manager.open_and_call(ask)
 
 
 def _ask_all(cursor, dialect, keeps_history):
-    if dialect.limit:
-        cursor.execute(dialect.limit.format(milliseconds=MOST_MILLISECONDS))
     table = "current_object" if keeps_history else "object_state"
     tid = _number(cursor, "SELECT MAX(tid) FROM object_state")  # of an index
     return {

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from .answer import Answer
 
@@ -36,10 +37,10 @@ def addons_of(answer: Answer) -> Addons:
     return Addons(distributions, steps)
 
 
-def broken_classes(answer: Answer) -> list[str]:
-    """Return names of classes whose code is missing, as many as may be shown."""
-    count = min(answer.length(_INSTANCE, "broken_names") or 0, MOST_BROKEN)
-    names = (answer.text(_INSTANCE, "broken_names", index) for index in range(count))
+def broken_names(answer: Answer, of: Literal["broken_names", "broken_products"]) -> list[str]:
+    """Return names of classes whose code is missing, or products, as many as may be shown."""
+    count = min(answer.length(_INSTANCE, of) or 0, MOST_BROKEN)
+    names = (answer.text(_INSTANCE, of, index) for index in range(count))
     return sorted({_shown(name) for name in names if name})
 
 

@@ -1,5 +1,6 @@
 """What an agent answers: JSON from a process that may be broken, believed number by number."""
 
+import binascii
 import json
 from typing import Any, NoReturn, TypeVar
 
@@ -66,6 +67,17 @@ class Answer:
         if value is not None:
             self._wrong(path, "is no text of reasonable length")
         return None
+
+    def data(self, *path: Step) -> bytes | None:
+        """Bytes, which are there as a text in base64."""
+        value = self._of_kind(str, path, "is no text")
+        if value is None:
+            return None
+        try:
+            return binascii.a2b_base64(value, strict_mode=True)
+        except ValueError:
+            self._wrong(path, "is not in base64")
+            return None
 
     def keys(self, *path: Step) -> tuple[str, ...]:
         """The keys of an object, none if it is not there."""

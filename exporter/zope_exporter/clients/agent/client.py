@@ -8,7 +8,9 @@ import io
 import json
 import socket
 import struct
+import threading
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -19,7 +21,9 @@ from .answer import AgentError, Answer, UnansweredError
 from .views import Slice, slices
 
 LARGEST = 4 << 20
+MOST_RECORDS = 100
 _PIECE = 1 << 16
+_AGAIN_SECONDS = 0.02
 _CREDENTIALS = struct.Struct("3i")
 
 
@@ -46,6 +50,10 @@ class Pack:
     start: float | None
     end: float | None
     error: str | None
+
+
+class NotOfferedError(AgentError):
+    """The agent does not answer that at all, or not to our user."""
 
 
 class AgentClient:
@@ -97,6 +105,22 @@ class AgentClient:
         found = {name: _pack(answer, name) for name in answer.keys("packs")}
         return {name: pack for name, pack in found.items() if pack is not None}
 
+    def records(self, database: str, oids: Collection[int]) -> dict[int, bytes]:
+        """Return the current records of objects of a RelStorage, without those it does not give.
+
+        At most MOST_RECORDS at a time. Raises NotOfferedError of another storage.
+        """
+        deadline = time.monotonic() + self._timeout
+        question: dict[str, object] = {"database": database, "oids": list(oids)}
+        answer = self._ask("POST", "/v1/records", question)
+        while answer.flag("reading"):
+            if time.monotonic() + _AGAIN_SECONDS > deadline:
+                raise AgentError("the database does not tell its agent in time")
+            threading.Event().wait(_AGAIN_SECONDS)
+            answer = self._ask("POST", "/v1/records", question)
+        found = {oid: answer.data("records", str(oid)) for oid in oids}
+        return {oid: data for oid, data in found.items() if data is not None}
+
     def _ask(self, method: str, path: str, question: dict[str, object] | None = None) -> Answer:
         body = b"" if question is None else json.dumps(question).encode()
         head = f"{method} {path} HTTP/1.0\r\nHost: agent\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -127,8 +151,9 @@ def _parse(raw: bytes, path: str) -> Answer:
     if response.status in (200, 202):
         return Answer(body)
     if response.status == 404:
-        raise AgentError(f"the agent knows no {path}: install the agent of this zope-exporter")
-    raise AgentError(_refusal(response.status, body))
+        raise NotOfferedError(f"the agent knows no {path}: install the agent of this zope-exporter")
+    refused = NotOfferedError if response.status == 403 else AgentError
+    raise refused(_refusal(response.status, body))
 
 
 def _refusal(status: int, body: bytes) -> str:

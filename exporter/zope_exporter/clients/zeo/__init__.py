@@ -1,1 +1,1 @@
-"""Asking ZEO servers how they are, without becoming one of their clients."""
+"""Asking ZEO servers how they are, and as a client that only reads for a pack and few records."""

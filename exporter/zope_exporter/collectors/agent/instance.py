@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from zope_exporter.clients.agent.addons import broken_classes
+from zope_exporter.clients.agent.addons import broken_names
 from zope_exporter.clients.agent.answer import Answer
 from zope_exporter.metrics.metric import Metric, Sample
 
@@ -51,6 +51,19 @@ BROKEN_INFO = Metric(
     "info",
     "A class of objects that were loaded from the database and whose code is missing; 20 at most.",
     (*ZOPE, "class"),
+)
+BROKEN_PRODUCTS = Metric(
+    "zope_broken_products",
+    "gauge",
+    "Products and packages that Zope 2.13 has started without, since they could not be imported or"
+    " installed; absent of later Zopes, which do not start then.",
+    ZOPE,
+)
+BROKEN_PRODUCT_INFO = Metric(
+    "zope_broken_product_info",
+    "info",
+    "A product that Zope 2.13 has started without; 20 at most.",
+    (*ZOPE, "product"),
 )
 IN_PROGRESS = Metric(
     "zope_requests_in_progress", "gauge", "Requests that worker threads are processing.", ZOPE
@@ -128,6 +141,7 @@ _NUMBERS = {
 }
 METRICS = (
     *(INFO, CONFIG_INFO, DEBUG_MODE, BROKEN_CLASSES, BROKEN_INFO),
+    *(BROKEN_PRODUCTS, BROKEN_PRODUCT_INFO),
     *(*_NUMBERS, DURATION, RESPONSES, EXCEPTIONS),
 )
 
@@ -147,8 +161,13 @@ def instance_samples(answer: Answer, site: str, zope: str) -> Iterator[Sample]:
     broken = answer.number("instance", "broken_classes")
     if broken is not None:
         yield BROKEN_CLASSES(broken, **of)
-    for name in broken_classes(answer):
+    for name in broken_names(answer, "broken_names"):
         yield BROKEN_INFO(1, **of, **{"class": name})
+    products = answer.length("instance", "broken_products")
+    if products is not None:
+        yield BROKEN_PRODUCTS(products, **of)
+    for name in broken_names(answer, "broken_products"):
+        yield BROKEN_PRODUCT_INFO(1, **of, product=name)
 
 
 def serving_samples(answer: Answer, site: str, zope: str) -> Iterator[Sample]:

@@ -16,8 +16,9 @@ from zope_exporter.checks.maintenance import (
 )
 from zope_exporter.checks.plone import plone_facts
 from zope_exporter.collectors import backup, datafs, filestorage
+from zope_exporter.collectors.plone import SITES
 from zope_exporter.config.actions import ACTIONS, PACK
-from zope_exporter.discovery.inventory import Storage
+from zope_exporter.discovery.inventory import Site, Storage
 from zope_exporter.metrics.metric import Metric
 from zope_exporter.metrics.values import Values
 from zope_exporter.system.humanize import duration, size
@@ -61,6 +62,14 @@ class Databases:
             database_graphs(self._history, site, storage.database),
             tuple(self._offered(site, storage.database, known)),
         )
+
+    def elsewhere(self, site: Site) -> Iterator[DatabaseView]:
+        """Yield those without a Data.fs on this host of which Plone sites are known."""
+        here = {storage.database for storage in site.storages}
+        for name in (of["database"] for of in self._values.labels(SITES, site.name)):
+            facts = tuple(Fact(*of) for of in plone_facts(site.name, name, self._values))
+            if facts and name not in here:
+                yield DatabaseView(name, facts, (), (), ())
 
     def _file(self, site: str, storage: Storage, known: Known) -> Iterator[Fact]:
         used = known(filestorage.SIZE)

@@ -148,6 +148,7 @@ class _Composer:
         reasons = [f for f in self._findings.get(site.name, ()) if f.severity]
         reasons.sort(key=lambda finding: -finding.severity)
         told = self._events.get(encodable(site.name), ())
+        databases = (self._databases.view(site.name, storage) for storage in site.storages)
         event_series = [(sample.metric, sample.labels) for sample in told]
         return SiteView(
             site.name,
@@ -155,7 +156,7 @@ class _Composer:
             tuple(reasons),
             site_graphs(self._history, site),
             tuple(self._zope(site.name, service) for service in site.services),
-            tuple(self._databases.view(site.name, storage) for storage in site.storages),
+            (*databases, *self._databases.elsewhere(site)),
             tuple(self._written(site)),
             tuple(slow_views(self._views_of(site.name))),
             tuple(self._target(site.name, target) for target in site.targets),
