@@ -54,7 +54,6 @@ ABSENT = {
     "zope_action_progress_ratio": "no job is long enough to be met",
     "zope_broken_class_info": "no class is missing",
     "zope_broken_product_info": "no Zope is 2.13",
-    "zope_broken_products": "no Zope is 2.13",
     "zope_exporter_scrapes_refused_total": "one Prometheus is not too many",
     "zope_log_resets_total": "no line was lost",
     "zope_plone_profiles_waiting": "no site is one of Plone",
