@@ -99,12 +99,13 @@ def judge_each_failing(site: str, values: Values, rate: Rate, limits: Limits) ->
     """
     answered: defaultdict[str, float] = defaultdict(float)
     failed: defaultdict[str, float] = defaultdict(float)
-    for of in values.labels(RESPONSES, site):
+    series = values.labels(RESPONSES, site)
+    if len({of["zope"] for of in series}) < 2:
+        return
+    for of in series:
         each = rate(RESPONSES, of)
         answered[of["zope"]] += each
         failed[of["zope"]] += each if of["code"].startswith("5") else 0.0
-    if len(answered) < 2:
-        return
     for zope, requests in answered.items():
         if requests > limits.all_failing_least_requests:
             share = failed[zope] / requests

@@ -78,7 +78,7 @@ class _Server:
     process: Process
     parent: int
     key: tuple[str, str]  # whose files, and which of them is its configuration
-    is_of_owner: bool  # whether root runs it, or the user whose that file is
+    file: Path
 
 
 Seen = _Server | Holder | None
@@ -155,8 +155,7 @@ class _Scan:
             of_any_application=command.of_any_application,
         )
         key = root_key(root), str(file if root or not answers else real(file))
-        is_owner = answers and _is_of_owner(self._proc / str(process.pid), file)
-        return _Server(source, this, process.ppid(), key, is_owner)
+        return _Server(source, this, process.ppid(), key, file)
 
     def _root(self, pid: int, file: Path, answers: bool) -> Path | None:
         if answers:
@@ -186,8 +185,10 @@ class _Scan:
     def _leader(self, file: str, servers: list[_Server]) -> Source:
         pids = {server.process.pid for server in servers}
         apart = [each for each in servers if each.parent not in pids] or servers
-        # Anybody may start something with a file that is not theirs.
-        first, *others = sorted(apart, key=lambda each: not each.is_of_owner)
+        if len(apart) > 1:
+            # Anybody may start something with a file that is not theirs.
+            apart = sorted(apart, key=lambda each: not self._is_of_owner(each))
+        first, *others = apart
         if first.source.of_any_application:
             first = replace(first, source=with_listeners(first.source, self._proc))
         if not others:
@@ -195,6 +196,14 @@ class _Scan:
         rest = ", ".join(str(server.process.pid) for server in others)
         told = f"{file} is also run by process {rest}; only process {first.process.pid} is watched"
         return replace(first.source, problems=(told,))
+
+    def _is_of_owner(self, server: _Server) -> bool:
+        """Whether root runs it, or the user whose its configuration is."""
+        with suppress(OSError, ValueError):
+            user = user_of(self._proc / str(server.process.pid))
+            answers = self._looking.answers(server.file)
+            return answers and user in (0, server.file.stat().st_uid)
+        return False
 
 
 def _in_full(command: CommandLine, directory: Path | None) -> tuple[tuple[str, str], ...]:
@@ -205,13 +214,6 @@ def _in_full(command: CommandLine, directory: Path | None) -> tuple[tuple[str, s
         else (key, value)
         for key, value in command.variables
     )
-
-
-def _is_of_owner(process: Path, file: Path) -> bool:
-    with suppress(OSError, ValueError):
-        user = user_of(process)
-        return user in (0, file.stat().st_uid)
-    return False
 
 
 def _directory(process: RunningProcess) -> Path | None:

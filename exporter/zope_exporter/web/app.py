@@ -100,7 +100,7 @@ def _scrape(registry: Scraped, request: Request) -> Response:
     page, content_type = encode(scrape.samples, headers.get("accept", ""))
     answer = _headers(content_type)
     if _takes_gzip(headers.get("accept-encoding", "")):
-        page = gzip.compress(page, compresslevel=6)
+        page = gzip.compress(page, compresslevel=1)  # a sixth larger than with 6, in a third
         answer["Content-Encoding"] = "gzip"
     return Response(page, headers=answer)
 

@@ -149,7 +149,8 @@ class _Composer:
         reasons.sort(key=lambda finding: -finding.severity)
         told = self._events.get(encodable(site.name), ())
         databases = (self._databases.view(site.name, storage) for storage in site.storages)
-        event_series = [(sample.metric, sample.labels) for sample in told]
+        # What has counted nothing so far, as most patterns, has not grown within the hour.
+        event_series = [(sample.metric, sample.labels) for sample in told if sample.value]
         return SiteView(
             site.name,
             max((finding.severity for finding in reasons), default=Severity.OK),
@@ -161,7 +162,7 @@ class _Composer:
             tuple(slow_views(self._views_of(site.name))),
             tuple(self._target(site.name, target) for target in site.targets),
             tuple(errors(self._history, event_series)),
-            bool(event_series),
+            bool(told),
             site.name in self._offers.with_event_log,
             tuple(self._watched(site)),
         )
