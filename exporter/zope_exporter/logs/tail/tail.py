@@ -30,7 +30,7 @@ class Tail:
     `size` is that of the file at the path, `unread` the bytes not counted yet, also of rotated
     files, `oldest` the time of the file's first line, `current` that file itself: None where there
     is no such file. `resets` tells how often lines may have been lost. `unsaved` is set by a look
-    that changed the state.
+    that changed the state, `idle` by one that found all as the look before had left it.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Tail:
         self.unread: int | None = None
         self.oldest: float | None = None
         self.current: Identity | None = None
-        self.unsaved = False
+        self.unsaved = self.idle = False
         self._make_counter = make_counter
         self._clock = clock
         self._files = RotationTracker(path, self._count_reset, clock)
@@ -91,7 +91,8 @@ class Tail:
         now = time.time_ns()
         status = self._status()
         self.current = status and status[:2]
-        if status == self._unchanged is not None and not self._files.older:
+        self.idle = status == self._unchanged is not None and not self._files.older
+        if self.idle:
             return False
         before = self._files.save()
         problem = self._update()

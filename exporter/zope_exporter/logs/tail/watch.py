@@ -71,6 +71,8 @@ class _WatchedLog:
     def publish(self) -> None:
         """Make what the last look brought visible."""
         tail, source = self.tail, self.source
+        if tail.idle and self._problem is None and self.snapshot is not None:
+            return
         self.snapshot = Snapshot(
             tuple(tail.counter.samples(source.site, source.log)),
             dict(tail.resets),
