@@ -100,7 +100,7 @@ def test_a_clock_that_was_wrong_by_days_is_forgotten() -> None:
     sums.count()
     clock.now += MINUTES
     sums.count()
-    assert sums.status()["hour"] == {"slow": row(50.0)}
+    assert sums.status()["hour"] == {"slow": row(50.0)[:-1]}
     clock.now += HOUR - MINUTES
     sums.count()
     assert "slow" in sums.status()["total"]
@@ -127,3 +127,15 @@ def test_counters_of_views_never_go_back_and_change_places_once_an_hour() -> Non
     assert OTHER in seen[-1]
     # Those that were slow in the hour before the last change.
     assert {f"view{number}" for number in range(10, 15)} <= seen[-1].keys()
+
+
+def test_the_time_of_loads_is_told_only_where_it_is_taken() -> None:
+    sums = ViewSums(Clock())
+    sums.add("slow", row(5.0, load_seconds=4.0))
+    sums.count()
+    assert "load_seconds" not in sums.status()["fields"] + sums.slices()["fields"]
+    assert {len(each) for each in slices(sums, HOUR)[0]["views"].values()} == {len(FIELDS) - 1}
+    sums.are_loads_timed = True
+    assert sums.status()["fields"] == sums.slices()["fields"] == FIELDS
+    for views in (sums.status()["hour"], sums.status()["total"], slices(sums, HOUR)[0]["views"]):
+        assert value(views, "slow", "load_seconds") == 4.0

@@ -17,8 +17,9 @@ from tests.support.programs.processes import eventually
 from tests.support.programs.require import require
 from tests.support.zopes.agent_answers import AgentSocket, agent_of
 from tests.support.zopes.environments import Environment, environment
-from tests.support.zopes.instances import ZopeInstance
+from tests.support.zopes.instances import ZopeInstance, timed
 from tests.support.zopes.manager import undisturbed
+from tests.support.zopes.pages import publish_pages
 
 StartZope = Callable[..., ZopeInstance]
 _ASKED = re.compile(r"LOG:  (?:statement|execute|connection received)")
@@ -142,8 +143,18 @@ def test_what_postgresql_holds(
 def test_on_sqlite(relstorage: Environment, start_zope: StartZope, tmp_path: Path) -> None:
     (tmp_path / "sqlite").mkdir()
     adapter = f"  <sqlite3>\n    data-dir {tmp_path}/sqlite\n  </sqlite3>\n"
-    zope = start_zope(relstorage, storage=section(adapter))
-    check_what_is_told(zope, agent_of(zope.home))
+    zope = start_zope(relstorage, storage=timed(section(adapter)))
+    agent = agent_of(zope.home)
+    check_what_is_told(zope, agent)
+    publish_pages(zope, ("crowd", "slow"))
+    assert zope.site.get("/crowd").text == "crowded"
+    assert zope.site.get("/slow").text == "435"
+    eventually(lambda: not agent.status()["requests"]["in_progress"])
+    views = agent.status()["requests"]["views"]
+    [row] = (row for name, row in views["hour"].items() if name.endswith("/slow"))
+    slow = dict(zip(views["fields"], row, strict=True))
+    assert slow["loads"] >= 30
+    assert 0 < slow["load_seconds"] <= slow["seconds"] - 0.2
 
 
 def test_on_postgresql(

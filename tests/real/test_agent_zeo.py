@@ -9,7 +9,7 @@ from tests.support.programs.processes import eventually
 from tests.support.zeo.servers import ZeoServer
 from tests.support.zopes.agent_answers import AgentSocket, agent_of
 from tests.support.zopes.environments import Environment
-from tests.support.zopes.instances import ZopeInstance
+from tests.support.zopes.instances import ZopeInstance, timed
 
 StartZope = Callable[..., ZopeInstance]
 StartZeo = Callable[..., ZeoServer]
@@ -27,7 +27,7 @@ def test_a_client_knows_whether_its_server_is_there(
     any_agent: Environment, start_zope: StartZope, start_zeo: StartZeo
 ) -> None:
     zeo = start_zeo(any_agent)
-    zope = start_zope(any_agent, storage=zeo.client())
+    zope = start_zope(any_agent, storage=timed(zeo.client()))
     agent = agent_of(zope.home)
     zope.site.commit(["one"])
     first = client(agent)

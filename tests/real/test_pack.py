@@ -16,7 +16,7 @@ from tests.support.programs.processes import eventually
 from tests.support.programs.require import require
 from tests.support.zeo.servers import ZeoServer
 from tests.support.zopes.environments import Environment, environment
-from tests.support.zopes.instances import ZopeInstance
+from tests.support.zopes.instances import ZopeInstance, timed
 from tests.support.zopes.manager import MANAGER
 from zope_exporter.config.load import load_config
 from zope_exporter.config.search import search
@@ -206,9 +206,14 @@ def relstorage() -> Environment:
     return require(environment, "relstorage")
 
 
-@pytest.mark.parametrize("keep_history", ["true", "false"])
+@pytest.mark.parametrize(("keep_history", "is_timed"), [("true", False), ("false", True)])
 def test_a_relstorage_by_its_own_zodbpack(
-    relstorage: Environment, start_zope: StartZope, tmp_path: Path, keep_history: str
+    relstorage: Environment,
+    add_agent: Callable[[Environment], Environment],
+    start_zope: StartZope,
+    tmp_path: Path,
+    keep_history: str,
+    is_timed: bool,
 ) -> None:
     data = tmp_path / "sqlite"
     data.mkdir()
@@ -216,7 +221,10 @@ def test_a_relstorage_by_its_own_zodbpack(
         "%import relstorage\n<relstorage>\n"
         f"keep-history {keep_history}\n<sqlite3>\ndata-dir {data}\n</sqlite3>\n</relstorage>\n"
     )
-    zope = start_zope(relstorage, "sql", storage=storage)
+    if is_timed:
+        zope = start_zope(add_agent(relstorage), "sql", storage=timed(storage))
+    else:
+        zope = start_zope(relstorage, "sql", storage=storage)
     make_garbage(zope)
     target = target_of(zope.zope_conf, tmp_path)
     report = Remembered()

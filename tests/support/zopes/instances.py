@@ -102,6 +102,11 @@ class ZopeInstance:
         end_processes_of(self.home)
 
 
+def timed(section: str) -> str:
+    """A storage of zope.conf within the section by which the agent knows how long loads take."""
+    return f"%import Products.ZopeExporterAgent\n<timedstorage>\n{section}\n</timedstorage>\n"
+
+
 def _replace(path: Path, pattern: str, replacement: str) -> None:
     text, count = re.subn(
         pattern, lambda _: replacement, path.read_text(), flags=re.MULTILINE | re.DOTALL

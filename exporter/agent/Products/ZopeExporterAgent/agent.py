@@ -14,6 +14,7 @@ from Products.ZopeExporterAgent.conflicts import Conflicts
 from Products.ZopeExporterAgent.conversation import RefusedError
 from Products.ZopeExporterAgent.databases import (
     Known,
+    are_loads_timed,
     database_status,
     held_since,
     innermost,
@@ -107,8 +108,10 @@ class Agent(object):
         return SOON if is_starting else LATER
 
     def _watch_databases(self):
-        for database in open_databases().values():
+        databases = open_databases()
+        for database in databases.values():
             watch(database, self._known)
+        self._requests.views.are_loads_timed = are_loads_timed(databases)
 
     def _web_server(self):
         """The web server of this process, its requests counted; None if there is none yet."""

@@ -10,6 +10,10 @@ from Products.ZopeExporterAgent.parts import gather
 # A connection that no request holds may just be on its way back to the pool, or be a script's.
 LEAKED_AFTER = 5.0  # seconds
 
+_TIMED = "TimedStorage"
+_WRAPPERS = (_TIMED, "ZlibStorage", "CipherStorage", "EncryptingStorage")
+_IN_MEMORY = ("TemporaryStorage", "MappingStorage")
+
 # What the agent keeps of all databases: their Activity, Packs and SqlStatistics.
 Known = collections.namedtuple("Known", "activity packs sql")
 
@@ -50,10 +54,25 @@ def database_status(name, database, known, held, errors):
 
 
 def innermost(storage):
-    """The storage behind one that only compresses or encrypts."""
-    while type(storage).__name__ in ("ZlibStorage", "CipherStorage", "EncryptingStorage"):
-        storage = storage.base
-    return storage
+    """The storage behind those that only compress, encrypt, or take the time."""
+    return _layers(storage)[-1]
+
+
+def are_loads_timed(databases):
+    """Whether the time of all their loads is known; of what is in memory none is taken."""
+    layers = [_layers(database.storage) for database in databases.values()]
+    lasting = [each for each in layers if type(each[-1]).__name__ not in _IN_MEMORY]
+    return bool(lasting) and all(
+        any(type(storage).__name__ == _TIMED for storage in each) for each in lasting
+    )
+
+
+def _layers(storage):
+    """A storage and those within it, the innermost one last."""
+    found = [storage]
+    while type(found[-1]).__name__ in _WRAPPERS:
+        found.append(found[-1].base)
+    return found
 
 
 def watch(database, known):

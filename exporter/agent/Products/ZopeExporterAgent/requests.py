@@ -7,6 +7,7 @@ import collections
 import threading
 import time
 
+from Products.ZopeExporterAgent.load_times import spent
 from Products.ZopeExporterAgent.view_sums import ViewSums
 
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
@@ -24,7 +25,7 @@ class RequestInProgress(object):
     """One request, from the moment a worker has it to the end of its answer."""
 
     __slots__ = ("began", "environ", "exception", "method", "start", "status", "thread_id")
-    __slots__ += ("conflicts", "loads", "view")
+    __slots__ += ("conflicts", "load_seconds", "loads", "view")
 
     def __init__(self, environ, thread_id, began):
         self.environ = environ
@@ -36,6 +37,7 @@ class RequestInProgress(object):
         self.exception = None  # name of the class
         self.view = None  # what is published, once that is known
         self.loads = 0
+        self.load_seconds = -spent.seconds  # with what its thread has in the end, the difference
         self.conflicts = 0
 
 
@@ -73,14 +75,15 @@ class Requests(object):
 
     def published(self, request):
         """The code for it has run in this thread, though its answer may go on."""
-        self._published.pop(request.thread_id, None)
+        if self._published.pop(request.thread_id, None) is not None:
+            request.load_seconds += spent.seconds
 
     def end(self, request):
         """Its answer has been given; further calls change nothing, whatever thread they are of."""
         if request in self._in_progress:
             # In this order there is no moment at which it is neither in progress nor answered.
             seconds = self._clock() - request.began
-            did = request.view, request.loads, request.conflicts
+            did = request.view, request.loads, request.conflicts, request.load_seconds
             self._ended.append((seconds, request.method, request.status, request.exception, did))
             self._in_progress.discard(request)
 
@@ -116,8 +119,9 @@ class Requests(object):
             self._seconds += max(0.0, seconds)
             # Raised to redirect, to say that something is not there, or to ask for a password.
             is_error = exception is not None and (status or "5")[:1] not in ("3", "4")
-            view, loads, conflicts = did
-            self.views.add(view, [1, max(0.0, seconds), loads, conflicts, int(is_error)])
+            view, loads, conflicts, load_seconds = did
+            row = [1, max(0.0, seconds), loads, conflicts, int(is_error), max(0.0, load_seconds)]
+            self.views.add(view, row)
             if status is not None:
                 self._responses[status] = self._responses.get(status, 0) + 1
                 codes = self._methods.setdefault(method if method in METHODS else "other", {})

@@ -17,13 +17,17 @@ MINUTES = 600
 HOUR = 3600
 _SECONDS = 1  # where the time is in a row
 
-FIELDS = ["requests", "seconds", "loads", "conflicts", "errors"]
+FIELDS = ["requests", "seconds", "loads", "conflicts", "errors", "load_seconds"]
 
 
 class ViewSums(object):
-    """Of the last hour and the last day, and since the start of a few views by name."""
+    """Of the last hour and the last day, and since the start of a few views by name.
+
+    `load_seconds` are told only while `are_loads_timed`.
+    """
 
     def __init__(self, clock=time.time):
+        self.are_loads_timed = False
         self._clock = clock
         self._hour = Slices(MINUTES, HOUR // MINUTES)
         self._day = Slices(HOUR, 24)
@@ -54,19 +58,27 @@ class ViewSums(object):
         """What /v1/status says; the last hour begins up to ten minutes earlier."""
         hour = self._last_hour(self._clock())
         hour.cut(NAMED)
-        return {"fields": FIELDS, "total": self._named.rows(), "hour": dict(hour.rows)}
+        total, of_hour = self._told(self._named.rows()), self._told(hour.rows)
+        return {"fields": self._fields(), "total": total, "hour": of_hour}
 
     def slices(self):
         """What /v1/views says."""
         now = self._clock()
         slices = self._hour.since(now - HOUR) + self._day.since(now - 24 * HOUR)
         return {
-            "fields": FIELDS,
+            "fields": self._fields(),
             "slices": [
-                {"start": start, "seconds": seconds, "views": sums.top(MOST)}
+                {"start": start, "seconds": seconds, "views": self._told(sums.top(MOST))}
                 for start, seconds, sums in slices
             ],
         }
+
+    def _fields(self):
+        return FIELDS if self.are_loads_timed else FIELDS[:-1]
+
+    def _told(self, rows):
+        most = len(self._fields())
+        return {name: row[:most] for name, row in rows.items()}
 
     def _last_hour(self, now):
         found = Sums()
@@ -165,7 +177,7 @@ class NamedViews(object):
             self._rows[name] = [0] * len(FIELDS)
 
     def rows(self):
-        return {name: list(row) for name, row in self._rows.items()}
+        return self._rows
 
 
 def _add(sums, row):

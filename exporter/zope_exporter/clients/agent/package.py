@@ -72,7 +72,7 @@ def shipped() -> Package:
     files = {
         path.relative_to(top).as_posix(): path.read_bytes()
         for path in sorted((top / "Products").rglob("*"))
-        if path.suffix in (".py", ".zcml")
+        if path.suffix in (".py", ".xml", ".zcml")
     }
     return Package(setup["metadata"]["name"], setup["metadata"]["version"], files)
 

@@ -22,7 +22,11 @@ from .target import Running
 NOT_OURS = frozenset({"cache-local-dir", "cache-servers", "cache-prefix"})
 # A pack that sees records only packed or encrypted by a wrapper finds no reference in them, and
 # takes all for garbage.
-WRAPPERS = {"relstorage": "relstorage", "zlibstorage": "zc.zlibstorage"}
+WRAPPERS = {
+    "relstorage": "relstorage",
+    "zlibstorage": "zc.zlibstorage",
+    "timedstorage": "Products.ZopeExporterAgent",
+}
 SECRET = re.compile(r"pass|pwd|secret|dsn", re.IGNORECASE)
 SHORTEST_SECRET = 3
 
