@@ -66,6 +66,16 @@ def test_an_agent_that_answers() -> None:
     assert of_agent(values(agent)) == [(Severity.OK, f"agent {OURS} in Zope 6.3 answers")]
 
 
+def test_loads_that_are_not_timed() -> None:
+    views: dict[str, Any] = {"fields": ["requests", "seconds", "loads", "conflicts", "errors"]}
+    views |= {"total": {"other": [0, 0, 0, 0, 0]}}
+    ((severity, text),) = of_agent(
+        values({"agent": {"version": OURS}, "requests": {"views": views}})
+    )
+    assert severity == Severity.OK
+    assert text.endswith("answers, loads are not timed (see /docs/agent#how-long-loads-take)")
+
+
 def test_an_agent_of_another_version() -> None:
     ((severity, text),) = of_agent(values({"agent": {"version": "0.0.1"}}))
     assert severity == Severity.WARNING

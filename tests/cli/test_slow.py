@@ -12,13 +12,16 @@ import pytest
 from tests.support.programs.exporter import zope_exporter
 from tests.support.zopes.fake_agent import answering, fake_agent, http
 
-FIELDS = ["requests", "seconds", "loads", "conflicts", "errors"]
+FIELDS = ["requests", "seconds", "loads", "conflicts", "errors", "load_seconds"]
 Row = list[float]
 
 
-def views(hour: dict[str, Row], earlier: dict[str, Row]) -> bytes:
+def views(hour: dict[str, Row], earlier: dict[str, Row], fields: list[str] = FIELDS) -> bytes:
     """An answer of an agent; `earlier` is of more than an hour ago."""
     now = time.time()
+    hour, earlier = (
+        {name: row[: len(fields)] for name, row in of.items()} for of in (hour, earlier)
+    )
     slices: list[dict[str, Any]] = [
         {"start": now - 9000, "seconds": 3600, "views": earlier},
         {"start": now - 1200, "seconds": 3600, "views": hour},
@@ -26,15 +29,15 @@ def views(hour: dict[str, Row], earlier: dict[str, Row]) -> bytes:
         {"start": now - 700, "seconds": 600, "views": {}},
         {"start": now - 100, "seconds": 600, "views": hour},
     ]
-    return http({"protocol": 1, "fields": FIELDS, "slices": slices})
+    return http({"protocol": 1, "fields": fields, "slices": slices})
 
 
-REPORT = {f"pkg.Small/view{n:02}": [1.0, 0.1 - n / 1000, 3, 0, 0] for n in range(30)} | {
-    "pkg.Report/report": [4, 34.0, 4000, 2, 1],
-    "other": [2, 0.5, 0, 0, 0],
-    "none": [10, 0.2, 0, 0, 0],
+REPORT = {f"pkg.Small/view{n:02}": [1.0, 0.1 - n / 1000, 3, 0, 0, 0] for n in range(30)} | {
+    "pkg.Report/report": [4, 34.0, 4000, 2, 1, 24.0],
+    "other": [2, 0.5, 0, 0, 0, 0],
+    "none": [10, 0.2, 0, 0, 0, 0],
 }
-NIGHTLY = {"pkg.Import/nightly": [1, 600.0, 9, 0, 0]}
+NIGHTLY = {"pkg.Import/nightly": [1, 600.0, 9, 0, 0, 500.0]}
 
 
 @pytest.fixture
@@ -70,16 +73,48 @@ def test_the_slow_view_comes_first_with_its_share(tmp_path: Path, agents: ExitSt
     first, _, heading, report, *rows = run.stdout.splitlines()
     assert first.startswith("intranet: 92 requests in 74.5 s, since ")
     assert heading.split() == (
-        ["VIEW", "TIME", "SHARE", "REQUESTS", "MEAN", "LOADS", "CONFLICTS", "ERRORS"]
+        [
+            "VIEW",
+            "TIME",
+            "SHARE",
+            "REQUESTS",
+            "MEAN",
+            "LOADS",
+            "LOAD",
+            "TIME",
+            "CONFLICTS",
+            "ERRORS",
+        ]
     )
     assert report.split() == (
-        ["pkg.Report/report", "68.0", "s", "91%", "8", "8.5", "s", "1000", "4", "2"]
+        ["pkg.Report/report", "68.0", "s", "91%", "8", "8.5", "s", "1000", "6.0", "s", "4", "2"]
     )
     names = [row.split()[0] for row in rows if row]
     assert names[:2] == ["none", "pkg.Small/view00"]
     # Twenty views, and all others together.
     assert names[19:] == ["other", "none:"]
     assert rows[19].split()[4] == str(2 * (2 + 12))
+
+
+def test_the_time_of_loads_is_unknown_where_one_zope_does_not_tell(
+    tmp_path: Path, agents: ExitStack
+) -> None:
+    timed, untimed = (
+        views(REPORT, {}),
+        views({"pkg.Report/report": [1, 1.0, 0, 0, 0]}, {}, FIELDS[:-1]),
+    )
+    config = configured(tmp_path, agents, {"client1": timed, "client2": untimed})
+    run = slow(tmp_path, config, "intranet")
+    report, small = (
+        next(line for line in run.stdout.splitlines() if line.startswith(name))
+        for name in ("pkg.Report/report", "pkg.Small/view00")
+    )
+    assert report.split()[8:] == ["unknown", "2", "1"]
+    assert small.split()[8:] == ["0", "ms", "0", "0"]
+    assert "LOAD TIME is unknown of client2: it needs a <timedstorage> around" in run.stdout
+    told = json.loads(slow(tmp_path, config, "--json").stdout)
+    assert [row["load_seconds"] for row in told["rows"][:2]] == [None, 0.2 * 0]
+    assert told["sites"][0]["load_seconds"] is None
 
 
 def test_a_day_reaches_further_and_json_tells_all(tmp_path: Path, agents: ExitStack) -> None:

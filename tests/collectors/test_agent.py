@@ -66,7 +66,7 @@ def test_views_are_those_of_the_agents_that_answer(tmp_path: Path, agent: Path) 
     assert collector.views("intranet") == {}
     registry.scrape(30)
     assert collector.views("intranet") == {
-        "pkg.Listing/listing": Sums(9, 13.5, 600, 3, 0),
+        "pkg.Listing/listing": Sums(9, 13.5, 600, 3, 0, 4.5),
     }
     assert collector.views("extranet") == {}
     there[1:] = [Service("zope", "two", None, agent_socket=tmp_path / "no", process=ME)]

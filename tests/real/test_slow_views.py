@@ -13,12 +13,17 @@ from tests.support.programs.exporter import serving, zope_exporter
 from tests.support.programs.processes import eventually
 from tests.support.zopes.agent_answers import AgentSocket, agent_of
 from tests.support.zopes.environments import Environment
-from tests.support.zopes.instances import ZopeInstance
+from tests.support.zopes.instances import ZopeInstance, timed
 from tests.support.zopes.pages import publish_pages
 
 EXTERNAL = "Products.ExternalMethod.ExternalMethod.ExternalMethod"
 SLOW = f"{EXTERNAL}/slow"
 TIMES = 4
+FILESTORAGE = """\
+<filestorage>
+  path $INSTANCE/var/Data.fs
+  blob-dir $INSTANCE/var/blobs
+</filestorage>"""
 
 
 def views_of(agent: AgentSocket) -> dict[str, dict[str, float]]:
@@ -68,7 +73,7 @@ def slow_views(zope: ZopeInstance, agent: AgentSocket) -> list[dict[str, Any]]:
 def test_the_slow_view_is_named_with_what_it_did(
     any_agent: Environment, start_zope: Callable[..., ZopeInstance]
 ) -> None:
-    zope = start_zope(any_agent)
+    zope = start_zope(any_agent, storage=timed(FILESTORAGE))
     publish_pages(zope, ("boom", "clash", "crowd", "part", "slow"))
     agent = agent_of(zope.home)
     seconds = use(zope)
@@ -86,6 +91,8 @@ def test_the_slow_view_is_named_with_what_it_did(
     assert 0.2 * TIMES <= slow["seconds"] <= seconds
     assert slow["loads"] >= 30 * TIMES
     assert slow["conflicts"] == slow["errors"] == 0
+    # It waits for something else than loads.
+    assert 0 < slow["load_seconds"] <= slow["seconds"] - 0.2 * TIMES
     boom, clash = found[f"{EXTERNAL}/boom"], found[f"{EXTERNAL}/clash"]
     assert (boom["requests"], boom["errors"], boom["conflicts"]) == (1, 1, 0)
     assert (clash["requests"], clash["errors"], clash["conflicts"]) == (2, 0, 1)
@@ -119,5 +126,7 @@ def test_metrics_and_page_have_it(
     assert len(page["zope_view_requests_total"]) == 11
     counted = page["zope_request_duration_seconds_count"][frozenset(of.items())]
     assert sum(page["zope_view_requests_total"].values()) == counted
+    # Nothing says how long loads took, as its storage is not timed.
+    assert "zope_view_object_load_duration_seconds_total" not in page
     assert "Slow views, last hour" in shown
     assert SLOW in shown

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from zope_exporter.alerting.thresholds import Limits
 from zope_exporter.clients.agent.diagnosis import Absence, outdated_remedy
+from zope_exporter.clients.agent.views import TIMING_LOADS
 from zope_exporter.collectors import agent, zmi
 from zope_exporter.collectors.agent.databases import (
     CACHE_OBJECTS,
@@ -14,6 +15,7 @@ from zope_exporter.collectors.agent.databases import (
     POOL_SIZE,
 )
 from zope_exporter.collectors.agent.instance import BUSY, INFO, THREADS
+from zope_exporter.collectors.agent.views import LOAD_SECONDS as VIEW_LOAD_SECONDS
 from zope_exporter.discovery.inventory import Service
 from zope_exporter.metrics.values import Values
 
@@ -38,6 +40,8 @@ def judge_agent(
             severity = Severity.WARNING if outdated else Severity.OK
             runs = f"agent {version} in Zope {of['zope_version']}"
             text = f"{runs}: {outdated}" if outdated else f"{runs} answers"
+            if not outdated and values.total(VIEW_LOAD_SECONDS, site, service.name) is None:
+                text += f", loads are not timed (see {TIMING_LOADS})"
             yield Finding(severity, site, service.name, text)
 
 

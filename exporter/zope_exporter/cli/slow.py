@@ -5,13 +5,14 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
+from functools import reduce
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from zope_exporter.system.humanize import short
+from zope_exporter.system.humanize import few, short
 from zope_exporter.system.log_format import set_up_logging
 
 from .flags import (
@@ -38,7 +39,10 @@ EXITS = (
     " site or none of its Zopes tells. The agent inside each Zope counts requests by the class and"
     " the name of what they asked for, never by URL; it loads no object for that."
 )
-HEADING = ("VIEW", "TIME", "SHARE", "REQUESTS", "MEAN", "LOADS", "CONFLICTS", "ERRORS")
+HEADING = (
+    *("VIEW", "TIME", "SHARE", "REQUESTS", "MEAN"),
+    *("LOADS", "LOAD TIME", "CONFLICTS", "ERRORS"),
+)
 
 
 class Told(NamedTuple):
@@ -51,12 +55,16 @@ class Told(NamedTuple):
 
 
 class Views(NamedTuple):
-    """The views of a site, the one with the most time first; `since` in seconds of the epoch."""
+    """The views of a site, the one with the most time first; `since` in seconds of the epoch.
+
+    `untimed` are the Zopes that do not tell how long their loads took.
+    """
 
     site: str
     since: float | None
     rows: "Mapping[str, Sums]"
     total: "Sums"
+    untimed: Sequence[str]
 
 
 def _within_a_day(ctx: click.Context, flag: click.Parameter, text: str) -> float | None:
@@ -83,8 +91,9 @@ def _within_a_day(ctx: click.Context, flag: click.Parameter, text: str) -> float
 def slow_command(site: str | None, span: float, as_json: bool, config_file: Path | None) -> None:
     """Print the views of SITE, or of all sites, that take the most time, the first ones first.
 
-    Each with its part of the time of all requests, objects loaded from ZODB by a request on the
-    average, tries that ended in a conflict, and requests that ended in an error.
+    Each with its part of the time of all requests, objects loaded from ZODB by a request and the
+    time of that on the average, tries that ended in a conflict, and requests that ended in an
+    error. The time of loads is known where zope.conf has <timedstorage>.
     """
     set_up_logging("error", "logfmt")  # what is to be said is printed
     with exit_on_user_error():
@@ -132,17 +141,20 @@ def _views(site: str, told: Sequence[Told], span: float) -> Views:
 
     now = time.time()
     slices = [
-        each
+        (of.zope, each)
         for of in told
         for each in of.slices
         if each.start + each.seconds > now - span and (each.seconds < HOUR) == (span <= HOUR)
     ]
-    views = merged(each.views for each in slices)
-    total = Sums()
-    for sums in views.values():
-        total = total.plus(sums)
-    since = min((each.start for each in slices), default=None)
-    return Views(site, since, ranked(views, SHOWN), total)
+    views = merged(each.views for _, each in slices)
+    total = reduce(Sums.plus, views.values()) if views else Sums()
+    since = min((each.start for _, each in slices), default=None)
+    untimed = [
+        zope
+        for zope, each in slices
+        if any(sums.load_seconds is None for sums in each.views.values())
+    ]
+    return Views(site, since, ranked(views, SHOWN), total, [*dict.fromkeys(untimed)])
 
 
 def _object(found: Sequence[Views], told: Sequence[Told]) -> dict[str, Any]:
@@ -165,7 +177,7 @@ def _object(found: Sequence[Views], told: Sequence[Told]) -> dict[str, Any]:
 
 
 def _lines(views: Views) -> Iterator[str]:
-    from zope_exporter.clients.agent.views import NONE
+    from zope_exporter.clients.agent.views import NONE, TIMING_LOADS
 
     if not views.rows:
         yield f"{views.site}: no requests are known of that time"
@@ -183,6 +195,11 @@ def _lines(views: Views) -> Iterator[str]:
         yield "  ".join((name.ljust(widths[0]), *padded))
     if NONE in views.rows:
         yield f"\n{NONE}: not found, refused, or answered before a view was called"
+    if views.untimed:
+        yield (
+            f"\nLOAD TIME is unknown of {few(views.untimed)}: it needs a <timedstorage> around each"
+            f" storage in zope.conf (see {TIMING_LOADS})"
+        )
 
 
 def _cells(name: str, sums: "Sums", total: float) -> tuple[str, ...]:
@@ -193,9 +210,16 @@ def _cells(name: str, sums: "Sums", total: float) -> tuple[str, ...]:
         f"{sums.requests:.0f}",
         short(sums.seconds / sums.requests) if sums.requests else "",
         f"{sums.loads / sums.requests:.0f}" if sums.requests else "",
+        _load_time(sums),
         f"{sums.conflicts:.0f}",
         f"{sums.errors:.0f}",
     )
+
+
+def _load_time(sums: "Sums") -> str:
+    if sums.load_seconds is None:
+        return "unknown"
+    return short(sums.load_seconds / sums.requests) if sums.requests else ""
 
 
 def _moment(seconds: float | None) -> str | None:

@@ -27,6 +27,7 @@ def asked(tmp_path: Path, fields: object, views: object) -> list[Slice]:
         (FIELDS, [4, 2.5, 7, 1, 2], Sums(4, 2.5, 7, 1, 2)),
         (FIELDS[::-1], [2, 1, 7, 2.5, 4], Sums(4, 2.5, 7, 1, 2)),
         (["of later", *FIELDS], [9, 4, 2.5, 7, 1, 2], Sums(4, 2.5, 7, 1, 2)),
+        ([*FIELDS, "load_seconds"], [4, 2.5, 7, 1, 2, 1.5], Sums(4, 2.5, 7, 1, 2, 1.5)),
     ],
 )
 def test_numbers_are_known_by_their_names(
@@ -72,3 +73,9 @@ def test_sums_of_several_zopes_are_added_by_view() -> None:
     one, two = Sums(1, 2, 3, 4, 5), Sums(1, 1, 1, 1, 1)
     together = merged([{"a": one, "b": one}, {"a": one}, {"b": two}])
     assert together == {"a": Sums(2, 4, 6, 8, 10), "b": Sums(2, 3, 4, 5, 6)}
+
+
+def test_the_time_of_loads_is_known_of_both_or_of_none() -> None:
+    timed, plain = Sums(1, 2, load_seconds=0.5), Sums(1, 2)
+    assert timed.plus(timed).load_seconds == 1
+    assert timed.plus(plain).load_seconds is plain.plus(timed).load_seconds is None

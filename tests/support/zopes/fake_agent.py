@@ -92,12 +92,12 @@ STATUS: dict[str, Any] = {
         "exceptions": {"KeyError": 1, "zExceptions.NotFound": 3, "no class": 1},
         "duration": {"bounds": [0.005, 1, 2.5], "counts": [3, 2, 1, 1], "sum": 7.5},
         "views": {
-            "fields": ["requests", "seconds", "loads", "conflicts", "errors"],
+            "fields": ["requests", "seconds", "loads", "conflicts", "errors", "load_seconds"],
             "total": {
-                "other": [1, 0.5, 2, 0, 0],
-                "pkg.Listing/listing": [5, 7.0, 400, 2, 1],
+                "other": [1, 0.5, 2, 0, 0, 0.25],
+                "pkg.Listing/listing": [5, 7.0, 400, 2, 1, 3.5],
             },
-            "hour": {"pkg.Listing/listing": [3, 4.5, 200, 1, 0]},
+            "hour": {"pkg.Listing/listing": [3, 4.5, 200, 1, 0, 1.5]},
         },
         "long": {"threshold_seconds": 5.0, "count": 1},
     },

@@ -18,7 +18,7 @@ from tests.support.programs.server import free_port
 from tests.support.web.front import front
 from tests.support.zeo.servers import ZeoServer
 from tests.support.zopes.environments import Environment
-from tests.support.zopes.instances import ZopeInstance
+from tests.support.zopes.instances import ZopeInstance, timed
 from tests.support.zopes.pages import publish_pages
 
 ZEO_SITE, BACKED_UP = "remote", "overdue"
@@ -128,7 +128,7 @@ def fleet(environment: Environment, top: Path, authority: Path) -> Iterator[Flee
         zeo = running.enter_context(ZeoServer(environment, top / "zeo"))
 
         def run(name: str) -> ZopeInstance:
-            storages = {ZEO_SITE: zeo.client(), BACKED_UP: _WITH_BLOBS}
+            storages = {ZEO_SITE: timed(zeo.client()), BACKED_UP: _WITH_BLOBS}
             storage = storages.get(name, "")
             zope = running.enter_context(ZopeInstance(environment, top / name, storage=storage))
             publish_pages(zope, _PAGES.get(name, ()))

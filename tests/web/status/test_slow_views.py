@@ -25,9 +25,19 @@ def test_the_slow_view_comes_first_and_the_rest_is_one() -> None:
     report = Sums(requests=4, seconds=90.0, loads=4000)
     other = Sums(requests=9, seconds=2.5)
     rows = page({"other": other, **views, "pkg.Report/report": report}).sites[0].slow
-    assert rows[0] == SlowView("pkg.Report/report", "90.0 s", "90%", "4", "22.5 s", "1000")
+    assert rows[0] == SlowView("pkg.Report/report", "90.0 s", "90%", "4", "22.5 s", "1000", "")
     assert [row.name for row in rows[1:-1]] == [f"pkg.Small/{number:02}" for number in range(9)]
-    assert rows[-1] == SlowView("other", "5.5 s", "6%", "15", "367 ms", "0")
+    assert rows[-1] == SlowView("other", "5.5 s", "6%", "15", "367 ms", "0", "")
+
+
+def test_the_time_of_loads_is_shown_where_it_is_known() -> None:
+    plain, timed = Sums(1, 1.0, 5), Sums(2, 3.0, 5, load_seconds=1.0)
+    known = page({"pkg.Report/report": timed, "pkg.Small/small": plain})
+    assert [row.load_time for row in known.sites[0].slow[:2]] == ["500 ms", ""]
+    html = StatusPage({})
+    assert "load time each" in html.render(known)
+    assert "<td>unknown</td>" in html.render(known)
+    assert "load time each" not in html.render(page({"pkg.Small/small": plain}))
 
 
 def test_without_an_agent_nothing_is_said() -> None:

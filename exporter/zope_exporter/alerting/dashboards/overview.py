@@ -131,13 +131,20 @@ def _workers(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
 
 
 def _views(m: Metrics) -> tuple[Panel, ...]:
-    taken, asked, loaded = (
+    taken, asked, loaded, loading = (
         f"sum by ({SITE}, view) (increase({m(name)}[1h]))"
         for name in (
             "zope_view_duration_seconds_total",
             "zope_view_requests_total",
             "zope_view_object_loads_total",
+            "zope_view_object_load_duration_seconds_total",
         )
+    )
+    # Of the Zopes that tell it, not of all.
+    timed = m("zope_view_object_load_duration_seconds_total")
+    asked_timed = (
+        f"sum by ({SITE}, view) (increase({m('zope_view_requests_total')}[1h])"
+        f" and on ({SITE}, zope, view) increase({timed}[1h]))"
     )
     columns = (
         Column("Time", taken, SECONDS),
@@ -145,6 +152,7 @@ def _views(m: Metrics) -> tuple[Panel, ...]:
         Column("Requests", asked, COUNT),
         Column("Each", f"{taken} / ({asked} > 0)", SECONDS),
         Column("Loads each", f"{loaded} / ({asked} > 0)", COUNT),
+        Column("Load time each", f"{loading} / ({asked_timed} > 0)", SECONDS, "unknown"),
     )
     return (
         table(

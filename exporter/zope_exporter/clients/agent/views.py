@@ -10,16 +10,20 @@ OTHER = "other"
 """All views without a row of their own."""
 NONE = "none"
 """Requests that were answered before a view was found."""
+TIMING_LOADS = "/docs/agent#how-long-loads-take"
+"""Where the exporter's documentation says how to have loads timed."""
 _LONGEST = 200
 _MOST_FIELDS = 50
 _MOST_VIEWS = 100
+_OPTIONAL = "load_seconds"
 
 
 class Sums(NamedTuple):
     """What the requests for a view did.
 
     `seconds` until their answers had been given; `loads` are objects loaded from ZODB; `conflicts`
-    tries that ended in one.
+    tries that ended in one. `load_seconds` of those `seconds` were spent in loads; None where not
+    all storages of a Zope are timed.
     """
 
     requests: float = 0
@@ -27,10 +31,13 @@ class Sums(NamedTuple):
     loads: float = 0
     conflicts: float = 0
     errors: float = 0
+    load_seconds: float | None = None
 
     def plus(self, other: "Sums") -> "Sums":
-        """Both together."""
-        return Sums(*map(add, self, other))
+        """Both together; the time in loads only where both know it."""
+        ours, others = self.load_seconds, other.load_seconds
+        both = None if ours is None or others is None else ours + others
+        return Sums(*map(add, self[:-1], other[:-1]))._replace(load_seconds=both)
 
 
 class Slice(NamedTuple):
@@ -80,10 +87,10 @@ def views_at(answer: Answer, fields: tuple[Step, ...], place: tuple[Step, ...]) 
         if numbers is None:
             continue
         row = dict(zip(names, numbers, strict=False))
-        if len(numbers) != length or not {*Sums._fields} <= row.keys():
+        if len(numbers) != length or not {*Sums._fields} - {_OPTIONAL} <= row.keys():
             answer.doubt("views have numbers that do not fit")
             continue
-        sums = Sums(*(row[field] for field in Sums._fields))
+        sums = Sums(**{field: row[field] for field in Sums._fields if field in row})
         views.append({view if _can_be(view) else OTHER: sums})
     return merged(views)
 

@@ -31,7 +31,14 @@ LOADS = Metric(
     " is not loaded.",
     LABELS,
 )
-METRICS = (REQUESTS, SECONDS, LOADS)
+LOAD_SECONDS = Metric(
+    "zope_view_object_load_duration_seconds_total",
+    "counter",
+    "Part of zope_view_duration_seconds_total that was spent in loads from ZODB; absent where"
+    " zope.conf has a storage without <timedstorage> around it.",
+    LABELS,
+)
+METRICS = (REQUESTS, SECONDS, LOADS, LOAD_SECONDS)
 _FIELDS = "requests", "views", "fields"
 
 
@@ -42,6 +49,8 @@ def view_samples(answer: Answer, site: str, zope: str) -> Iterator[Sample]:
         yield REQUESTS(sums.requests, **of)
         yield SECONDS(sums.seconds, **of)
         yield LOADS(sums.loads, **of)
+        if sums.load_seconds is not None:
+            yield LOAD_SECONDS(sums.load_seconds, **of)
 
 
 def last_hour(answer: Answer) -> Mapping[str, Sums]:

@@ -32,4 +32,5 @@ def _row(name: str, sums: Sums, total: float) -> SlowView:
         f"{sums.requests:.0f}",
         short(sums.seconds / requests),
         f"{sums.loads / requests:.0f}",
+        "" if sums.load_seconds is None else short(sums.load_seconds / requests),
     )

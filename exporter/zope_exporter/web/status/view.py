@@ -93,7 +93,10 @@ class Written:
 
 @dataclass(frozen=True)
 class SlowView:
-    """What requests for a view took within the last hour, in words; `loads` by one of them."""
+    """What requests for a view took within the last hour, in words; `loads` by one of them.
+
+    `load_time`, too of one of them, is empty where it is not known.
+    """
 
     name: str
     time: str
@@ -101,6 +104,7 @@ class SlowView:
     requests: str
     mean: str
     loads: str
+    load_time: str
 
 
 @dataclass(frozen=True)
