@@ -115,7 +115,8 @@ TEXTS: dict[str, bytes] = {
     "zmi_panel": b"<table><tr><th>Zope Version</th><td>5.10</td></tr></table>",
     "zmi_caches": b"<table><tr><td>Total</td><td>1</td><td>2</td></tr></table>",
     "notification": json.dumps({"version": "4", "alerts": [ALERT], "truncatedAlerts": 0}).encode(),
-    "accept_header": b"application/openmetrics-text;version=1.0.0;q=0.75,text/plain;q=0.5,*/*",
+    "accept_header": b"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;"
+    b"encoding=delimited;q=0.9,application/openmetrics-text;version=1.0.0;q=0.75,text/plain;q=0.5",
     "index": b"\x80\x03K\x04.",
 }
 

@@ -26,6 +26,7 @@ LEFT_OUT = {
     "zope_blob_scan_timestamp_seconds": "says how fresh the sizes of blobs are; they change slowly",
     "zope_broken_products": "the products themselves are listed",
     "zope_filestorage_written_records_total": "the bytes are shown, which fill the disk",
+    "zope_http_request_duration_native_seconds": "not every Prometheus asks for it",
     "zope_plone_sites": "the sites themselves are listed",
     "zope_plone_sites_read_timestamp_seconds": "says how fresh the list of sites is",
     "zope_process_workers": "as many as are configured; memory and time are those of all",

@@ -12,6 +12,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+from tests.support.monitoring.metrics_proto import ACCEPT as PROTOBUF
+from tests.support.monitoring.metrics_proto import series
 from tests.support.web.server import (
     DEADLINE,
     Held,
@@ -69,6 +71,20 @@ def test_any_other_wish_gets_text(client: httpx.Client, accept: str) -> None:
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/plain")
     assert parse_text(answer.text)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_the_protobuf_page_has_all_that_the_text_has(client: httpx.Client, zipped: bool) -> None:
+    headers = {"Accept": PROTOBUF, "Accept-Encoding": "gzip" if zipped else ""}
+    answer = client.get("/metrics", headers=headers)
+    assert answer.headers["content-type"].startswith("application/vnd.google.protobuf;")
+    assert answer.headers.get("content-encoding") == ("gzip" if zipped else None)
+    found = {f"{name}{sorted(labels)}" for name, labels in series(answer.content)}
+    assert found == {
+        f"{sample.name}{sorted(sample.labels.items())}"
+        for family in parse_text(client.get("/metrics").text)
+        for sample in family.samples
+    }
 
 
 @pytest.mark.parametrize(
@@ -153,7 +169,7 @@ def test_routes_of_others_come_first() -> None:
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/-/healthy", "/-/ready"])
-@pytest.mark.parametrize("accept", ["", "application/openmetrics-text"])
+@pytest.mark.parametrize("accept", ["", "application/openmetrics-text", PROTOBUF])
 def test_head_has_the_headers_and_no_body(client: httpx.Client, path: str, accept: str) -> None:
     answer = client.head(path, headers={"Accept": accept})
     assert answer.status_code == 200

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from zope_exporter.metrics.metric import Metric
 
 from .access.counter import REQUESTS, RESPONSE_BYTES, AccessCounter
-from .access.durations import DURATION
+from .access.durations import DURATION, NATIVE_DURATION
 from .event.counter import MATCHES, RECORDS, EventCounter
 from .syslog.counting import Counters
 from .tail.lines import UNPARSED_LINES, LineCounter
@@ -14,7 +14,7 @@ from .tail.sources import LogKind, LogSource
 
 log = logging.getLogger(__name__)
 
-COUNTED = (REQUESTS, RESPONSE_BYTES, DURATION, RECORDS, MATCHES, UNPARSED_LINES)
+COUNTED = (REQUESTS, RESPONSE_BYTES, DURATION, NATIVE_DURATION, RECORDS, MATCHES, UNPARSED_LINES)
 
 COUNT_OF: Mapping[LogKind, Metric] = {"access": REQUESTS, "event": RECORDS}
 """What a log of each kind is read for: its requests or records."""

@@ -11,8 +11,9 @@ from math import inf
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from .failure import Source
+from .native import NativeHistogram
 
-Kind = Literal["counter", "gauge", "info", "histogram"]
+Kind = Literal["counter", "gauge", "info", "histogram", "native histogram"]
 
 
 @dataclass(frozen=True, eq=False)  # declared once, so that each equals itself only
@@ -29,7 +30,7 @@ class Metric:
 
         Raises LabelError unless exactly the declared labels are given, and all of them as text.
         """
-        if self.kind == "histogram":
+        if "histogram" in self.kind:
             raise LabelError(f"{self.name} is a histogram, whose samples come together")
         return Sample(self, self._values(labels), float(value))
 
@@ -51,6 +52,12 @@ class Metric:
         yield Sample(self, values, float(total), "_sum")
         yield Sample(self, values, float(reached[-1]), "_count")
 
+    def native(self, histogram: NativeHistogram, **labels: str) -> "Sample":
+        """Make the one sample of a native histogram; raises LabelError as a call does."""
+        if self.kind != "native histogram":
+            raise LabelError(f"{self.name} is no native histogram")
+        return Sample(self, self._values(labels), float(histogram.count), native=histogram)
+
     def _values(self, labels: dict[str, str]) -> tuple[str, ...]:
         if len(labels) != len(self.labels) or not all(map(labels.__contains__, self.labels)):
             raise LabelError(f"{self.name} takes the labels {self.labels}, not {tuple(labels)}")
@@ -60,7 +67,8 @@ class Metric:
 class Sample(NamedTuple):
     """One value of one series; `labels` are the values in the order of `metric.labels`.
 
-    Those of a histogram have a `suffix`, and its buckets their upper bound.
+    Those of a histogram have a `suffix`, and its buckets their upper bound. Of a native histogram
+    the value is its count.
     """
 
     metric: Metric
@@ -68,6 +76,7 @@ class Sample(NamedTuple):
     value: float
     suffix: str = ""
     bound: float | None = None
+    native: NativeHistogram | None = None
 
 
 class LabelError(ValueError):

@@ -16,7 +16,7 @@ from tests.logs.access.test_counter import values
 from tests.support.logs.access_logs import hostile_lines, zope_lines
 from tests.support.logs.wrapped import WHOLE_LINES, Wrap, cut
 from zope_exporter.logs.access.counter import REQUESTS, RESPONSE_BYTES, AccessCounter
-from zope_exporter.logs.access.durations import DURATION
+from zope_exporter.logs.access.durations import DURATION, NATIVE_DURATION
 from zope_exporter.logs.tail.lines import UNPARSED_LINES
 from zope_exporter.metrics.metric import Metric
 
@@ -42,6 +42,7 @@ HAPROXY_VALUES = {
     REQUESTS: {("GET", "200"): 1, ("POST", "503"): 1},
     RESPONSE_BYTES: {(): 2962},
     DURATION: {(): 1},  # of the one that was answered
+    NATIVE_DURATION: {(): 1},
 }
 
 

@@ -12,6 +12,7 @@ from tests.support.programs.debian import PROGRAMS, Packaged, tool, unpack
 PROGRAMS_THERE = {
     "alertmanager": PROGRAMS["alertmanager"],
     "amtool": PROGRAMS["amtool"],
+    "prometheus": Packaged(("prometheus",), "usr/bin/prometheus"),
     "promtool": Packaged(("promtool",), "usr/bin/promtool"),
 }
 _SUITES = {"0.28": "trixie", "0.33": "forky"}

@@ -104,8 +104,8 @@ def _count(
         counts.add(read(bytes(block[lines.begin[line] : lines.end[line]])))
     if read_rest is not None:
         closing, end = lines.closing[plain].tolist(), lines.end[plain].tolist()
-        for start, stop in zip(closing, end, strict=True):
-            counts.durations.add(read_rest(bytes(block[start:stop])))
+        pairs = zip(closing, end, strict=True)
+        counts.durations.add(read_rest(bytes(block[start:stop])) for start, stop in pairs)
 
 
 def _find_lines(block: memoryview) -> tuple[_Lines, int]:

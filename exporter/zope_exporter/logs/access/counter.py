@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from zope_exporter.logs.tail.lines import JSON, UNPARSED_LINES
 from zope_exporter.metrics.metric import Metric, Sample
 
-from .durations import DURATION, from_json
+from .durations import DURATION, NATIVE_DURATION, from_json
 from .other_lines import Reader, read_known, read_line
 from .requests import CODES, METHODS, OTHER, Request, RequestCounts
 
@@ -55,7 +55,8 @@ class AccessCounter:
 
     @property
     def metrics(self) -> Sequence[Metric]:
-        sized, timed = [RESPONSE_BYTES] * self._has_size, [DURATION] * self._tells_durations
+        sized = [RESPONSE_BYTES] * self._has_size
+        timed = [DURATION, NATIVE_DURATION] if self._tells_durations else []
         return (REQUESTS, *sized, UNPARSED_LINES, *timed)
 
     @property

@@ -41,7 +41,7 @@ class RequestCounts:
         else:
             self.requests[request.method, request.code] += 1
             self.response_bytes += request.size
-            self.durations.add(request.duration)
+            self.durations.add((request.duration,))
 
 
 def make_request(method: bytes, code: bytes, size: bytes) -> Request | None:
