@@ -43,11 +43,11 @@ from zope_exporter.maintenance.jobs.report import Silent
 from zope_exporter.maintenance.recover.recover import salvage
 from zope_exporter.metrics.exposition import encode
 from zope_exporter.storage.filestorage.datafile import FileStorageError
+from zope_exporter.storage.filestorage.full_count import walk
 from zope_exporter.storage.filestorage.growth import growth_of
 from zope_exporter.storage.filestorage.index import read_index
 from zope_exporter.storage.filestorage.pickle_machine import strong_references
 from zope_exporter.storage.filestorage.pickle_values import state_of
-from zope_exporter.storage.filestorage.scan import walk
 from zope_exporter.storage.filestorage.tail import read_tail
 from zope_exporter.system.foreign_file import ForeignFileError
 from zope_exporter.web.api import RefusedRequestError, parse_object

@@ -16,7 +16,7 @@ from tests.support.databases.packing import make_database
 from zope_exporter.maintenance.jobs.report import Silent
 from zope_exporter.maintenance.recover.recover import salvage
 from zope_exporter.storage.filestorage.datafile import NotAFileStorageError
-from zope_exporter.storage.filestorage.scan import walk
+from zope_exporter.storage.filestorage.full_count import walk
 
 Revision = tuple[bytes, bytes, bytes | None]
 ROUNDS = 4  # hundreds of files; tests/bench/beside_fsrecover.py makes more

@@ -22,7 +22,7 @@ from zope_exporter.maintenance.jobs.report import Silent
 from zope_exporter.maintenance.recover.order import longest_rise
 from zope_exporter.maintenance.recover.recover import salvage
 from zope_exporter.maintenance.recover.report import Losses
-from zope_exporter.storage.filestorage.scan import walk
+from zope_exporter.storage.filestorage.full_count import walk
 
 Change = Callable[[bytes, list[Transaction]], bytes]
 FUTURE = bytes(TimeStamp(3144, 1, 1).raw())

@@ -21,7 +21,7 @@ from tests.support.programs.require import require
 from zope_exporter.maintenance.jobs.report import ActionError, RefusedError, Silent
 from zope_exporter.maintenance.recover.recover import recover, salvage
 from zope_exporter.maintenance.recover.report import Losses
-from zope_exporter.storage.filestorage.scan import walk
+from zope_exporter.storage.filestorage.full_count import walk
 
 Revision = tuple[bytes, bytes, bytes | None]
 Damage = Callable[[bytearray, list[int]], None]

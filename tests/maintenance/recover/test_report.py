@@ -12,7 +12,7 @@ from tests.support.databases.history import History, record
 from zope_exporter.maintenance.jobs.report import Silent
 from zope_exporter.maintenance.recover.recover import recover, salvage
 from zope_exporter.maintenance.recover.report import Losses
-from zope_exporter.storage.filestorage.scan import walk
+from zope_exporter.storage.filestorage.full_count import walk
 
 TRANSACTION_HEADER, RECORD_HEADER = 23, 42
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from zope_exporter.storage.filestorage import file_order
 from zope_exporter.storage.filestorage.current_records import CurrentRecords
 from zope_exporter.storage.filestorage.file_order import order_of, up_to
-from zope_exporter.storage.filestorage.scan import walk
+from zope_exporter.storage.filestorage.full_count import walk
 from zope_exporter.storage.filestorage.scan_memory import ScanMemory
 
 NUMBERS = st.integers(0, 40) | st.integers((1 << 32) - 3, (1 << 32) + 3) | st.integers(0, 1 << 60)

@@ -3,14 +3,18 @@ import shutil
 from pathlib import Path
 
 import pytest
+from ZODB.Connection import TransactionMetaData
 from ZODB.fsIndex import fsIndex
-from ZODB.utils import p64, u64
+from ZODB.utils import p64, u64, z64
 
 from tests.support.databases import datafs
 from tests.support.databases.counting import scanned, scanned_numbers
 from tests.support.databases.history import History, zodb_numbers
-from zope_exporter.storage.filestorage.datafile import FileStorageError
+from zope_exporter.storage.filestorage.datafile import FileStorageError, opened
+from zope_exporter.storage.filestorage.full_count import indexed, walk
 from zope_exporter.storage.filestorage.index import UnusableIndexError, read_index
+from zope_exporter.storage.filestorage.reader import DataFile
+from zope_exporter.storage.filestorage.scan_memory import ScanMemory
 
 
 @pytest.fixture
@@ -112,6 +116,37 @@ def test_stale_index_is_where_the_walk_begins(path: Path, age: int) -> None:
     found = read_index(index_of(path))
     assert found.end < path.stat().st_size
     assert scanned_numbers(path) == zodb_numbers(path)
+
+
+def test_transactions_of_every_kind_before_the_end_of_an_index(tmp_path: Path) -> None:
+    """Texts longer than what is read of a header, nothing stored, and one undone by an old Zope."""
+    path = tmp_path / "Data.fs"
+    starts = [4]
+    with datafs.storage_at(path) as storage:
+        for number, length in enumerate((0, 100, 220, 300, 60_000, 5), 1):
+            transaction = TransactionMetaData("admin", "x" * length)
+            storage.tpc_begin(transaction, tid=datafs.tid(number))
+            if number != 2:
+                storage.store(p64(number), z64, b"some data", "", transaction)
+            storage.tpc_vote(transaction)
+            storage.tpc_finish(transaction)
+            starts.append(storage.getSize())
+    with path.open("r+b") as file:
+        file.seek(starts[2] + 16)
+        file.write(b"u")
+    index_of(path).unlink()
+    with datafs.storage_at(path):
+        pass  # which writes an index without what is undone
+    with opened(path) as descriptor:
+        steps = indexed(DataFile(path, descriptor), index_of(path), ScanMemory())
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:  # noqa: PERF203 - this is how a generator returns
+                found = end.value.totals()
+                break
+    assert found == walk(path).totals()
+    assert (found.transactions, found.objects) == (5, 4)
 
 
 def test_index_of_a_longer_or_another_file(path: Path) -> None:

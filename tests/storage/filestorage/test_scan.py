@@ -16,6 +16,7 @@ from tests.support.databases.history import History, zodb_numbers
 from zope_exporter.storage.filestorage import contents
 from zope_exporter.storage.filestorage.datafile import FileStorageError, opened
 from zope_exporter.storage.filestorage.follow import Followed
+from zope_exporter.storage.filestorage.full_count import FullCount
 from zope_exporter.storage.filestorage.reader import DataFile
 from zope_exporter.storage.filestorage.rescan import (
     RESCAN_SECONDS,
@@ -23,7 +24,7 @@ from zope_exporter.storage.filestorage.rescan import (
     SAVE_SECONDS,
     Rescan,
 )
-from zope_exporter.storage.filestorage.scan import FullCount, Scan, restored
+from zope_exporter.storage.filestorage.scan import Scan, restored
 from zope_exporter.storage.filestorage.state import Store
 from zope_exporter.system.state import open_state
 
@@ -38,7 +39,10 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
         history = History(storage)
         for number in range(6):
             history.store(
-                [(oid, 40 + number, [oid + 1, oid + 2]) for oid in range(2 * number, 1800)]
+                [
+                    (oid, 40 + number, [min(oid + 1, 1799), min(oid + 2, 1799)])
+                    for oid in range(2 * number, 1800)
+                ]
             )
         history.store([(oid, contents.WINDOW + oid, [oid]) for oid in range(12)])
     path.with_name("Data.fs.index").unlink()

@@ -17,9 +17,9 @@ from zope_exporter.maintenance.jobs.report import Report
 from zope_exporter.storage.filestorage.contents import ROOT, Contents
 from zope_exporter.storage.filestorage.current_records import Columns, Numbers, Places, Rows
 from zope_exporter.storage.filestorage.datafile import TornTailError, opened
+from zope_exporter.storage.filestorage.full_count import FullCount
 from zope_exporter.storage.filestorage.reader import DataFile
 from zope_exporter.storage.filestorage.references import Bytes, References
-from zope_exporter.storage.filestorage.scan import FullCount
 
 from .repository import Backup
 from .verification_record import Faults, dangling, missing

@@ -22,8 +22,8 @@ from ZODB.serialize import referencesf
 from ZODB.utils import oid_repr
 
 from zope_exporter.storage.filestorage.datafile import FileStorageError, status
+from zope_exporter.storage.filestorage.full_count import walk
 from zope_exporter.storage.filestorage.records import unpacked
-from zope_exporter.storage.filestorage.scan import walk
 from zope_exporter.system.fsync import sync_directory, sync_file
 from zope_exporter.system.subprocesses import outlive_parent
 

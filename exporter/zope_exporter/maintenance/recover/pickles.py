@@ -24,9 +24,9 @@ from zope_exporter.maintenance.jobs.report import ActionError, Report
 from zope_exporter.storage.filestorage.current_records import Columns, Numbers
 from zope_exporter.storage.filestorage.datafile import opened
 from zope_exporter.storage.filestorage.format import RECORD_HEADER
+from zope_exporter.storage.filestorage.full_count import FullCount, walk
 from zope_exporter.storage.filestorage.reader import DataFile
 from zope_exporter.storage.filestorage.records import begins_as_stored, unpacked
-from zope_exporter.storage.filestorage.scan import FullCount, walk
 from zope_exporter.system.subprocesses import Child
 
 if TYPE_CHECKING:

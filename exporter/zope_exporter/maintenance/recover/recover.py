@@ -27,8 +27,8 @@ from zope_exporter.storage.filestorage.format import (
     TRANSACTION_HEADER,
     UNDONE,
 )
+from zope_exporter.storage.filestorage.full_count import walk
 from zope_exporter.storage.filestorage.records import unpacked
-from zope_exporter.storage.filestorage.scan import walk
 from zope_exporter.system.foreign_file import CHUNK
 from zope_exporter.system.fsync import named, sync_directory, sync_file
 

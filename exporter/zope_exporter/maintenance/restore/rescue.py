@@ -5,7 +5,7 @@ from pathlib import Path
 
 from zope_exporter.maintenance.jobs.report import ActionError, RefusedError, Report
 from zope_exporter.storage.filestorage.datafile import FileStorageError
-from zope_exporter.storage.filestorage.scan import FullCount, walk
+from zope_exporter.storage.filestorage.full_count import FullCount, walk
 from zope_exporter.system.fsync import sync_directory, sync_file
 
 from .files import name_new

@@ -9,8 +9,8 @@ from typing import Protocol
 from zope_exporter.maintenance.jobs.report import ActionError, RefusedError, Report
 from zope_exporter.storage.filestorage.datafile import FileStorageError, opened
 from zope_exporter.storage.filestorage.format import FIRST_TRANSACTION
+from zope_exporter.storage.filestorage.full_count import walk
 from zope_exporter.storage.filestorage.reader import HEADERS_ONLY, DataFile
-from zope_exporter.storage.filestorage.scan import walk
 from zope_exporter.system.foreign_file import chunks
 from zope_exporter.system.fsync import named
 

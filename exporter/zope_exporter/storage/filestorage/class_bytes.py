@@ -17,10 +17,13 @@ MOST_CLASSES = 10_000
 
 # Nearly all records begin with a class as two lines, which end within so many bytes.
 _LONGEST_LINES = 64
-_PLACES = np.arange(_LONGEST_LINES, dtype=np.uint8)
 _NEWLINE = ord("\n")
+# By the place of the last byte that is kept of them, which bits of their words are kept.
+_KEPT = np.ascontiguousarray(
+    (np.tri(_LONGEST_LINES, dtype=np.uint8) * np.uint8(0xFF)).view(np.uint64).T
+)
 # Any eight numbers; numpy.random, which has some, takes megabytes for good.
-_FACTORS = np.frombuffer(sha512(b"class").digest(), np.uint64)
+_FACTORS = np.frombuffer(sha512(b"class").digest(), np.uint64)[:, None]
 
 
 class ClassBytes:
@@ -77,20 +80,20 @@ class ClassBytes:
     def _sort(self) -> None:
         """Put the known lines in order of their keys."""
         known = [lines.ljust(_LONGEST_LINES, b"\0") for lines in self._names]
-        lines = np.frombuffer(b"".join(known), np.uint64).reshape(-1, len(_FACTORS))
+        lines = np.frombuffer(b"".join(known), np.uint64).reshape(-1, len(_FACTORS)).T
         keys = _keys(lines)
         order = np.argsort(keys)
-        self._keys, self._lines = keys[order], lines[order]
+        self._keys, self._lines = keys[order], lines[:, order]
         names = list(self._names.values())
         self._ordered = [names[number] for number in order.tolist()]
 
     def _add_known(self, lines: Numbers, is_whole: Flags, sizes: Rows) -> Flags:
         """Add the records with known lines; tell which these are."""
         if not len(self._keys):
-            return np.zeros(len(lines), bool)
+            return np.zeros(len(is_whole), bool)
         at = np.searchsorted(self._keys, _keys(lines))
         at[at == len(self._keys)] = 0
-        is_known: Flags = is_whole & (self._lines[at] == lines).all(1)
+        is_known: Flags = is_whole & (self._lines[:, at] == lines).all(0)
         totals = np.bincount(at[is_known], sizes[is_known], len(self._keys))
         for number in np.flatnonzero(totals).tolist():
             self._new[self._ordered[number]] += int(totals[number])
@@ -98,18 +101,22 @@ class ClassBytes:
 
 
 def _lines(data: Bytes, starts: Rows, ends: Rows) -> tuple[Numbers, Flags]:
-    """Return the first two lines of records, with zeros after them, and which have so many."""
+    """Return the first two lines of records, with zeros after them, and which have so many.
+
+    A column is one record: what is done to a row at a time is several times as fast.
+    """
     if not len(starts):
-        return np.zeros((0, len(_FACTORS)), np.uint64), np.zeros(0, bool)
-    lines = np.lib.stride_tricks.sliding_window_view(data, _LONGEST_LINES)[starts]
-    is_end, every = lines == _NEWLINE, np.arange(len(starts))
-    is_end[every, is_end.argmax(1)] = False
-    second = is_end.argmax(1)
-    is_whole = is_end[every, second] & (starts + second < ends)
-    lines *= second.astype(np.uint8)[:, None] >= _PLACES
-    return lines.view(np.uint64), is_whole
+        return np.zeros((len(_FACTORS), 0), np.uint64), np.zeros(0, bool)
+    begins = np.lib.stride_tricks.sliding_window_view(data, _LONGEST_LINES)[starts]
+    # A bit for each byte that is a newline, from the lowest on, and the lowest of them taken away.
+    newlines = np.packbits(begins == _NEWLINE, bitorder="little").view("<u8")
+    newlines &= newlines - 1
+    has_two = newlines != 0
+    second = np.bitwise_count(newlines ^ (newlines - 1)) - 1
+    lines = begins.view(np.uint64).T & _KEPT[:, second]
+    return lines, has_two & (starts + second < ends)
 
 
 def _keys(lines: Numbers) -> Numbers:
     """Return a number for each; that of two may be the same."""
-    return np.asarray((lines * _FACTORS).sum(1, dtype=np.uint64))
+    return np.asarray((lines * _FACTORS).sum(0, dtype=np.uint64))

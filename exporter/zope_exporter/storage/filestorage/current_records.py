@@ -18,7 +18,7 @@ Numbers = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.uint32]
 Rows = npt.NDArray[np.int64]
 
-WINDOW = 1 << 21
+WINDOW = 1 << 22
 HEADER = np.dtype(
     [
         ("oid", ">u8"),

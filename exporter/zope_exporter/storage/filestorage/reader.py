@@ -75,10 +75,14 @@ class DataFile:
 
     def load(self, position: int) -> None:
         """Read the window again, from `position` on."""
-        if self.cache is not None:
-            self.cache.reads(position, len(self.window))
+        self.reads(position, len(self.window))
         self.base = position
         self.filled = os.preadv(self.descriptor, [self.window], position)
+
+    def reads(self, position: int, size: int) -> None:
+        """Let the cache know that so much is going to be read there, and nothing before it."""
+        if self.cache is not None:
+            self.cache.reads(position, size)
 
     def read(self, size: int, position: int) -> bytes:
         """Return that many bytes; DamagedError if the file ends before."""

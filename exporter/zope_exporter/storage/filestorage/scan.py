@@ -6,9 +6,8 @@ current records' headers are read; then the data of the current records.
 
 import json
 from array import array
-from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass, field, fields
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
 
 import numpy as np
 
@@ -17,145 +16,16 @@ from zope_exporter.system.parts_file import Part
 
 from .columns import Array, Column
 from .contents import Contents
-from .current_records import Columns, CurrentRecords, Sweep
-from .datafile import FileStorageError, TornTailError, opened
-from .file_order import parts
-from .format import FIRST_TRANSACTION, LENGTH, PACKED, RECORD_HEADER, UNDONE, Transaction
-from .index import read_index
-from .reader import HEADERS_ONLY, DataFile
+from .current_records import Columns, CurrentRecords
+from .datafile import FileStorageError
+from .format import FIRST_TRANSACTION
+from .full_count import FullCount, indexed
+from .reader import DataFile
 from .scan_memory import NoRoomError, ScanMemory
-from .totals import Totals
 
-TRANSACTIONS_A_STEP = 1000
-RECORDS_A_STEP = 4000
-RECORDS_A_MERGE = 1 << 18
 _PLACE = ("position", "tid", "start", "packed")
 _READ = ("done", "opaque", "classes")
 _REFERENCES = ("ends", "targets", "unsure")
-
-
-@dataclass
-class FullCount:
-    """What is counted so far, up to `position`, after the transaction `tid` that began at `start`.
-
-    `starts` and `overheads` have an entry for each transaction that was not undone.
-    """
-
-    position: int = FIRST_TRANSACTION
-    tid: int = 0
-    start: int = 0
-    packed: int = 0
-    starts: "array[int]" = field(default_factory=lambda: array("Q"))
-    overheads: "array[int]" = field(default_factory=lambda: array("I"))
-    current: CurrentRecords = field(default_factory=CurrentRecords)
-    merged_at_once: int = RECORDS_A_MERGE
-
-    @property
-    def columns(self) -> Columns:
-        """The current records up to the last merge."""
-        return self.current.columns
-
-    def steps(self, file: DataFile) -> Iterator[None]:
-        """Count on to the last committed transaction, giving way after each step."""
-        for transaction in file.transactions(self.position, self.tid):
-            if transaction.status != UNDONE:
-                yield from self._add(file, transaction)
-            self.passed(transaction)
-        self.current.merge()
-
-    def _add(self, file: DataFile, transaction: Transaction) -> Iterator[None]:
-        number, added = len(self.starts), self.current.added
-        step = 4 * min(RECORDS_A_STEP, self.merged_at_once)
-        for oid, position, _, length, back in file.records(transaction):
-            if length:
-                data = position + RECORD_HEADER.size
-                added.extend((oid, data, RECORD_HEADER.size + length, number))
-            else:
-                added.extend((oid, *file.resolve(oid, back), number))
-            if not len(added) % step:
-                if len(added) >= 4 * self.merged_at_once:
-                    self.current.merge()
-                    added = self.current.added
-                yield
-
-    def totals(self) -> Totals:
-        """Return the totals, from which the count goes on commit by commit."""
-        columns = self.columns
-        live = np.zeros(len(self.starts), np.uint32)
-        for part in parts(len(columns.oids)):
-            holding = columns.transactions[part][columns.sizes[part] > 0]
-            numbers, counts = np.unique(holding, return_counts=True)
-            live[numbers] += counts.astype(np.uint32)
-        starts = np.frombuffer(self.starts, np.uint64)[live > 0]
-        overheads = np.frombuffer(self.overheads, np.uint32)[live > 0]
-        kept = int(columns.sizes.sum(dtype=np.uint64)) + int(overheads.sum(dtype=np.uint64))
-        return Totals(
-            position=self.position,
-            tid=self.tid,
-            start=self.start,
-            transactions=len(self.starts),
-            objects=len(columns.oids),
-            kept=FIRST_TRANSACTION + kept,
-            packed=self.packed,
-            starts=array("Q", starts.tobytes()),
-            live=array("I", live[live > 0].tobytes()),
-        )
-
-    def passed(self, transaction: Transaction) -> None:
-        if transaction.status != UNDONE:
-            self.starts.append(transaction.start)
-            self.overheads.append(transaction.overhead)
-        if transaction.status == PACKED:
-            self.packed = transaction.tid
-        self.tid, self.start, self.position = transaction.tid, transaction.start, transaction.end
-
-
-def indexed(file: DataFile, path: Path, memory: ScanMemory) -> Generator[None, None, FullCount]:
-    """Count what an index file covers, from its current records alone.
-
-    Raises UnusableIndexError for an index that is not one of this file, and DamagedError.
-    """
-    index = read_index(path, memory)
-    full_count = FullCount()
-    ends, last_filled = array("Q"), -1
-    headers = file.with_window(HEADERS_ONLY)
-    for number, transaction in enumerate(headers.transactions(full_count.position, full_count.tid)):
-        if transaction.start >= index.end:
-            break
-        if transaction.status != UNDONE:
-            ends.append(transaction.end - LENGTH.size)
-            if transaction.records < transaction.end - LENGTH.size:
-                last_filled = len(full_count.starts)
-        full_count.passed(transaction)
-        if number % TRANSACTIONS_A_STEP == 0:
-            yield
-    sweep = Sweep(file, index, full_count.starts, ends, memory)
-    yield from sweep.steps()
-    sweep.check_end(full_count.position, last_filled)
-    full_count.current = CurrentRecords(sweep.columns, memory)
-    return full_count
-
-
-def walk(path: Path, seen: Callable[[int], object] = lambda _: None) -> FullCount:
-    """Read the headers of all transactions and records; `seen` is given the bytes passed.
-
-    Raises DamagedError, and TornTailError if the last transaction is not whole.
-    """
-    with opened(path) as descriptor:
-        file = DataFile(path, descriptor)
-        full_count, passed = FullCount(), 0
-        for _ in full_count.steps(file):
-            seen(full_count.position - passed)
-            passed = full_count.position
-        size = file.size()
-        seen(size - passed)
-        if full_count.position != size:
-            raise TornTailError(
-                f"{path} has {size - full_count.position} bytes after its last whole transaction,"
-                f" at byte {full_count.position}",
-                path.stat().st_mtime,
-            )
-        return full_count
 
 
 class Scan:
