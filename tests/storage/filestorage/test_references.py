@@ -1,4 +1,5 @@
 import os
+import pickle
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,13 +16,13 @@ from zope_exporter.storage.filestorage.contents import Contents
 from zope_exporter.storage.filestorage.references import REFERENCES_A_STEP, References
 
 
-def found(data: bytes, oids: list[int]) -> list[int]:
-    """Which of the objects one record refers to."""
+def found(data: bytes, oids: list[int], doubtful: Sequence[int] = ()) -> list[int]:
+    """Which of the objects one record refers to; it is `doubtful` if it has to be gone through."""
     references = References(np.array(oids, np.uint64))
     references.order = np.zeros(1, np.uint32)
     array = np.frombuffer(data, np.uint8)
-    doubtful = references.find(array, np.array([0]), np.array([len(data)]), np.array([0]))
-    assert not len(doubtful)
+    left = references.find(array, np.array([0]), np.array([len(data)]), np.array([0]))
+    assert left.tolist() == list(doubtful)
     references.take(1)
     return [oids[row] for row in references.targets.values]
 
@@ -54,7 +55,7 @@ def test_no_reference(data: bytes) -> None:
 
 def test_unknown_objects_and_ends_of_records() -> None:
     data = b"C\x08" + p64(7) + b"QC\x08" + p64(8) + b"Q"
-    assert found(data, [1, 8]) == [8]
+    assert found(data, [1, 8], doubtful=[0]) == []
     assert found(data[:-2], [7, 8]) == [7]
     assert found(data, []) == []
 
@@ -117,6 +118,17 @@ def test_without_a_root_nothing_is_said_of_garbage(tmp_path: Path) -> None:
     path = tmp_path / "Data.fs"
     datafs.write(path, 3)
     assert of(path).unreachable is None
+
+
+def test_a_text_whose_length_and_beginning_look_like_a_reference(tmp_path: Path) -> None:
+    """The opcode of a short string, eight, and six characters of it before a `Q`."""
+    path = tmp_path / "Data.fs"
+    text = pickle.dumps("abcdefQ".ljust(ord("U") + (8 << 8)), 3)
+    assert b"U\x08\0\0abcdefQ" in text
+    with datafs.storage_at(path) as storage, History(storage).transaction() as transaction:
+        storage.store(p64(0), z64, b"cm\nRoot\n." + text, "", transaction)
+    held = of(path)
+    assert (held.unreachable, held.unknown) == (0, None)
 
 
 def test_classes_are_those_of_current_records(tmp_path: Path) -> None:

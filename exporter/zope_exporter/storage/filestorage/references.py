@@ -80,6 +80,9 @@ class References:
             targets, existing = targets[likely], existing[likely]
         doubtful = np.zeros(len(starts), bool)
         doubtful[records[~_are_strong(data, at + REFERENCE_LENGTH, ends[records])]] = True
+        if before is None:
+            # The length and beginning of a text may look like a reference, but to what?
+            doubtful[records[~existing]] = True
         sure = ~doubtful[records]
         self._note(numbers[records[sure]], oids[sure], targets[sure], existing[sure])
         return np.flatnonzero(doubtful)
