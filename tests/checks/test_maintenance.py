@@ -11,7 +11,7 @@ from zope_exporter.metrics.registry import Scrape
 NOW = 1_800_000_000.0
 HOUR = 3600.0
 MAIN = ("intranet", "main")
-FAILED = "the last one did not do its work, 2 h ago (zope-exporter jobs has the reason)"
+FAILED = "the last job did not succeed, 2 h ago (zope-exporter jobs has the reason)"
 WELL: dict[tuple[Metric, tuple[str, ...]], float | None] = {
     (backup.MAX_AGE, MAIN): 26 * HOUR,
     (backup.AVAILABLE, MAIN): 1e9,

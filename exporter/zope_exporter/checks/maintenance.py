@@ -22,7 +22,7 @@ def judge_actions(site: str, values: Values, now: float) -> Iterator[Finding]:
         task = site, labels["database"], labels["action"]
         failed = values.get(actions.LAST_FAILURE, *task) or 0.0
         if failed > (values.get(actions.LAST_SUCCESS, *task) or 0.0):
-            text = f"the last one did not do its work, {duration(now - failed)} ago"
+            text = f"the last job did not succeed, {duration(now - failed)} ago"
             remedy = "zope-exporter jobs has the reason"
             subject = f"{labels['action']} {labels['database']}"
             yield Finding(Severity.WARNING, site, subject, f"{text} ({remedy})")

@@ -30,9 +30,9 @@ EXITS = (
 @json_flag("Print a list of objects; sizes in bytes, times in seconds.")
 @config_flag
 def advise_command(site: str | None, as_json: bool, config_file: Path | None) -> None:
-    """Print what to set differently at SITE, or at all sites, and what becomes too small when.
+    """Print which settings of SITE, or of all sites, to change, and which limits are near.
 
-    Each line with the numbers that it is from; where there are none, there is no line.
+    Each line names the numbers that it is based on; without numbers there is no line.
     """
     lower_priority()
     set_up_logging("error", "logfmt")  # what is to be said is printed

@@ -10,7 +10,7 @@ _VARIABLE = "_ZOPE_EXPORTER_COMPLETE"  # as click makes it of the name of the pr
 @click.argument("shell", type=click.Choice(_SHELLS))
 @click.pass_context
 def completion_command(ctx: click.Context, shell: str) -> None:
-    """Print what SHELL has to read in order to complete commands and flags."""
+    """Print the script with which SHELL completes commands and flags."""
     from click.shell_completion import get_completion_class
 
     complete = get_completion_class(shell)

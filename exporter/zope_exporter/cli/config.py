@@ -23,7 +23,7 @@ CHECK_EXITS = (
 
 @click.group("config")
 def config_group() -> None:
-    """Check the configuration, or show what it amounts to."""
+    """Check the configuration, or show it with all defaults."""
 
 
 @config_group.command("check", epilog=CHECK_EXITS)

@@ -26,7 +26,7 @@ EXIT_CODES: "dict[State, int]" = {"failed": 1, "interrupted": 4, "refused": 3, "
 def config_flag(command: Command) -> Command:
     text = (
         "Configuration file; by default /etc/zope-exporter/config.yml if it exists. Without one,"
-        " what runs on this host is found by itself."
+        " what runs on this host is found automatically."
     )
     return click.option(
         "--config.file",

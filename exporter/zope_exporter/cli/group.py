@@ -8,7 +8,7 @@ import click
 class ServeByDefault(click.Group):
     """A group that serves when no command is named, as exporters do.
 
-    Options may stand before the command that they are for: `--config.file FILE jobs`.
+    Options may come before the command that they are for: `--config.file FILE jobs`.
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

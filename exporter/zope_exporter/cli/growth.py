@@ -50,7 +50,7 @@ class Place(NamedTuple):
 @click.option(
     "--data-fs",
     type=click.Path(path_type=Path),
-    help="Read this Data.fs, or a copy of one, whatever site it is of.",
+    help="Read this Data.fs, or a copy of one, of any site.",
 )
 @click.option("--database", help="Name of the database, if there are several.")
 @click.option(
@@ -58,8 +58,8 @@ class Place(NamedTuple):
     "span",
     callback=time_span,
     metavar="SPAN",
-    help="How far to go back from now: 90m, 24h, 7d. Without it a day, of a file named by --data-fs"
-    " the one before its last transaction.",
+    help="How far to go back from now: 90m, 24h, 7d. By default a day; for a file named by"
+    " --data-fs, the day before its last transaction.",
 )
 @click.option(
     "--by",

@@ -79,7 +79,7 @@ def main() -> None:
     """Prometheus exporter for Zope, ZODB, ZEO and Plone.
 
     Without a command it serves metrics. Without a configuration it watches all Zope and ZEO
-    processes of this host. Options may stand before the command. A running exporter has its
+    processes of this host. Options may come before the command. A running exporter has its
     documentation at /docs.
     """
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 EXITS = (
     "Exits with 0, with 1 when something cannot be read, 2 for a mistake, 3 when it would be"
-    " refused: the reasons are printed last. What is not known is said to be unknown. Nothing is"
-    " written, begun or waited for."
+    " refused: the reasons are printed last. What is not known is printed as unknown. Nothing is"
+    " written or started."
 )
 
 
@@ -32,7 +32,7 @@ def plan() -> None:
 @click.command("pack", epilog=EXITS)
 @click.argument("site", required=False)
 @click.argument("named", metavar="[DATABASE]", required=False)
-@click.option("--database", help="The same, as the other commands have it.")
+@click.option("--database", help="The same, as a flag like that of other commands.")
 @json_flag("Print an object; sizes in bytes.")
 @config_flag
 def plan_pack_command(
@@ -43,10 +43,10 @@ def plan_pack_command(
     config_file: Path | None,
     pack_days: int | None = None,
 ) -> None:
-    """Print what a pack of a DATABASE of SITE would do, and what stands in its way.
+    """Print what a pack of a DATABASE of SITE would do, and what prevents it.
 
     That is what it frees, what can no longer be undone, the room it takes, how long the last ones
-    took, which backup covers the database, what else runs, and how the site fares meanwhile.
+    took, which backup covers the database, what else runs, and what happens to the site.
     """
     lower_priority()
     from zope_exporter.config.actions import PACK
@@ -86,11 +86,11 @@ def plan_restore_command(
     as_json: bool,
     config_file: Path | None,
 ) -> None:
-    """Print what a restore would do, and what stands in its way.
+    """Print what a restore would do, and what prevents it.
 
     That is which backup it takes and why, its proof and size, the room for it, how long the last
     trial restores took, which transactions are lost, and who has the Data.fs open. A REPOSITORY
-    (with a slash in it) is restored to DATA_FS, by default to that of the site whose it is.
+    (with a slash in it) is restored to DATA_FS, by default to that of its site.
     """
     lower_priority()
     from zope_exporter.maintenance.actions.restore_plan import RestoreQuestion, plan_restore

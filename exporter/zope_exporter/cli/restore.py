@@ -61,8 +61,8 @@ RECOVER_EXITS = (
     "Exits with 0 when nothing is missing, 1 when something is lost or in doubt (it prints what, as"
     " far as it can be known) or when it failed, 2 for a mistake, 3 when it was refused, 4 when it"
     " was interrupted. The contents of records are not checked: damage within the data of an object"
-    " is only noticed if they are no pickle any more, and never if records are encrypted."
-    " Transactions that were cut off at the end leave no sign. A proven backup is always better"
+    " is only noticed if they are no longer a pickle, and never if records are encrypted."
+    " Transactions that were cut off at the end leave no trace. A proven backup is always better"
     " than the result of this command."
 )
 

@@ -35,9 +35,9 @@ SHOWN = 20
 HOUR = 3600.0
 DAY = 24 * HOUR
 EXITS = (
-    "Exits with 0, with 1 when an agent does not tell, 2 for a mistake, 3 when there is no such"
-    " site or none of its Zopes tells. The agent inside each Zope counts requests by the class and"
-    " the name of what they asked for, never by URL; it loads no object for that."
+    "Exits with 0, with 1 when an agent does not answer, 2 for a mistake, 3 when there is no such"
+    " site or none of its agents answers. The agent inside each Zope counts requests by the class"
+    " and the name of what they call, never by URL; it loads no object for that."
 )
 HEADING = (
     *("VIEW", "TIME", "SHARE", "REQUESTS", "MEAN"),
@@ -89,10 +89,10 @@ def _within_a_day(ctx: click.Context, flag: click.Parameter, text: str) -> float
 @json_flag("Print an object; times in seconds.")
 @config_flag
 def slow_command(site: str | None, span: float, as_json: bool, config_file: Path | None) -> None:
-    """Print the views of SITE, or of all sites, that take the most time, the first ones first.
+    """Print the views of SITE, or of all sites, that take the most time, the slowest first.
 
-    Each with its part of the time of all requests, objects loaded from ZODB by a request and the
-    time of that on the average, tries that ended in a conflict, and requests that ended in an
+    Each with its share of the time of all requests, the objects that a request loads from ZODB on
+    average and the time of that, attempts that ended in a conflict, and requests that ended in an
     error. The time of loads is known where zope.conf has <timedstorage>.
     """
     set_up_logging("error", "logfmt")  # what is to be said is printed

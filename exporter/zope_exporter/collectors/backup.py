@@ -145,6 +145,9 @@ class BackupCollector:
         except FileNotFoundError:
             why = "no backup was made yet, or its file system is not mounted"
             raise RepositoryError(f"{plan.repository} is missing: {why}") from None
+        except PermissionError:
+            why = "it has to belong to the user of zope-exporter: chown -R"
+            raise RepositoryError(f"{plan.repository} may not be read: {why}") from None
         except OSError as error:
             raise RepositoryError(f"{plan.repository} cannot be read: {error.strerror}") from error
         yield AVAILABLE(room.f_bavail * room.f_frsize, **labels)

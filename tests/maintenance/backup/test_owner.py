@@ -7,7 +7,12 @@ import pytest
 
 from tests.support.databases.repository import Noted, Site
 from tests.support.faults.rights import NOBODY, public_directory, unprivileged
+from zope_exporter.collectors.backup import BackupCollector
+from zope_exporter.config.actions import BackupConfig
+from zope_exporter.discovery.inventory import Storage
+from zope_exporter.maintenance.actions.databases import BackupPlan
 from zope_exporter.maintenance.jobs.report import ActionError
+from zope_exporter.metrics.registry import Registry
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 
@@ -46,3 +51,15 @@ def test_a_user_who_may_not_write_there_is_told_what_to_do() -> None:
         site.back_up()
         with unprivileged(), pytest.raises(ActionError, match=f"uid {NOBODY}: chown -R"):
             site.back_up()
+
+
+def test_a_repository_that_may_not_be_read_is_named_with_the_remedy() -> None:
+    with public_directory() as directory:
+        site = Site(directory)
+        site.back_up()
+        settings = BackupConfig(repository=site.repository)
+        plan = BackupPlan("a", "main", Storage("main", site.data_fs), site.repository, settings)
+        with unprivileged():
+            [failure] = Registry([BackupCollector(lambda: [plan])]).scrape(60).failures
+    assert "may not be read" in str(failure)
+    assert "chown -R" in str(failure)
