@@ -28,7 +28,10 @@ def pages(path: Path) -> bytes:
 def cold(tmp_path: Path) -> Path:
     """A file of which no page is in memory, where the file system can do that."""
     path = tmp_path / "cold"
-    path.write_bytes(bytes(page_cache.STRETCH + 3 * WINDOW + 77))
+    with path.open("wb") as file:
+        # Nearly all of it a hole, which is read like what is on the disk.
+        file.seek(2 * page_cache.STRETCH + 3 * WINDOW + 76)
+        file.write(b"x")
     evict(path)
     return path
 

@@ -10,8 +10,8 @@ import mmap
 import os
 from contextlib import suppress
 
-STRETCH = 32 << 20
-OVERLAP = 8 << 20  # the system reads ahead of us, but never as far
+STRETCH = 64 << 20
+OVERLAP = 32 << 20  # the system reads ahead of us, twice 8 MiB on some disks, but not as far
 BEHIND = 1 << 20  # this much is let go of at once
 # The system has pages in groups, and drops none of a group of which only a part is let go of.
 AGAIN = 4 << 20
