@@ -78,7 +78,7 @@ class SmtpConfig(Section):
     port: Annotated[int, Field(ge=1, le=65535)] = 25
     """Its port; usually 25, 587 with starttls, 465 with tls."""
     sender: Annotated[Address, Field(alias="from")]
-    """Whom the mail is from."""
+    """Sender of the mail."""
     to: Addresses
     """Whom to send it to, one address or several."""
     tls: Literal["none", "starttls", "tls"] = "none"
@@ -157,8 +157,8 @@ class VerifyConfig(Section):
     """How thoroughly everything is proven from time to time: by names and sizes, by reading all of
     it, or by a trial restore of the newest backup as well."""
     every: Seconds = 7 * 86400.0
-    """How long that is enough; 0s: each time. It warns where `backup_unverified` of the thresholds,
-    8d, has passed without."""
+    """How long such a proof is enough; 0s: each time. There is a warning if `backup_unverified` of
+    the thresholds (8d) has passed without one."""
 
 
 def _level_alone(value: object) -> object:
@@ -173,8 +173,8 @@ class BackupConfig(Section):
     """In place of `repository`: another program makes the backups, such as pg_dump for a
     RelStorage, and only their age is watched."""
     elsewhere: bool = False
-    """In place of both: backups are made where nothing here tells of them, or none are wanted.
-    Nobody is told any more that the exporter knows of none."""
+    """In place of both: backups are made where the exporter cannot see them, or none are wanted.
+    Then no alert says that it knows of none."""
     databases: tuple[Name, ...] = ()
     """Which databases of the site to back up, or to watch the backups of; without any, all whose
     Data.fs is on this host, or all."""
@@ -186,19 +186,21 @@ class BackupConfig(Section):
     keep_for: Seconds = 0.0
     """For how long every state is to be restorable, such as 30d."""
     keep_daily: Annotated[int, Field(ge=0)] = 0
-    """Of how many days that have backups to keep the last one; days, weeks and months are UTC's."""
+    """For how many days that have backups to keep the last one; days, weeks and months are those of
+    UTC."""
     keep_weekly: Annotated[int, Field(ge=0)] = 0
-    """Of how many weeks to keep the last one."""
+    """For how many weeks to keep the last one."""
     keep_monthly: Annotated[int, Field(ge=0)] = 0
-    """Of how many months to keep the last one."""
+    """For how many months to keep the last one."""
     gzip: bool = False
     """Whether to compress."""
     hard_links: bool = False
     """Whether blobs in the repository may be the files of the database itself, where both are on
     one file system: they take no room, and what damages one of them damages all its backups."""
     verify: Annotated[VerifyConfig, BeforeValidator(_level_alone)] = VerifyConfig()
-    """How the backups are proven. Each is right after it was made, by the checksums of all that is
-    new in it; `verify: restore`, a level alone, has all proven each time."""
+    """How the backups are proven. Each one is proven immediately after it was made, by the
+    checksums of all that is new in it; with a level alone, such as `verify: restore`, all of them
+    are proven each time."""
     before: Command = Field(default=(), repr=False)
     """A program and its arguments, as a list, to run before each backup, as the user of
     zope-exporter and without a shell; if it fails, so does the backup."""

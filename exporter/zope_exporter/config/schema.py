@@ -107,8 +107,8 @@ class InstanceConfig(Section):
     default as in zope.conf. It is sufficient to watch a Zope in another container."""
 
     zmi: ZmiConfig | None = None
-    """Where this Zope has no agent: a login for its management pages, visited once a minute; alone,
-    all there is of a Zope that runs on another host."""
+    """Where this Zope has no agent: a login for its management pages, visited once a minute;
+    without other keys, for a Zope that runs on another host."""
 
     @model_validator(mode="after")
     def _something_to_go_by(self) -> "InstanceConfig":
@@ -182,7 +182,7 @@ class Config(Section):
     Alertmanager."""
     thresholds: FilePath | None = None
     """Your own thresholds, the file that `zope-exporter rules --thresholds` takes: `check` and the
-    status page then judge by the same numbers as the alerts."""
+    status page then use the same numbers as the alerts."""
 
     @property
     def repositories(self) -> dict[str, Path]:
