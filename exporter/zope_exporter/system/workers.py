@@ -8,7 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +53,7 @@ class Workers:
         Meanwhile every task gets its turn: while none ends, there are more and more threads.
         """
         deadline = time.monotonic() + timeout
+        all_come = _when_all_come(outcomes)
         threads, ended = FEW, None
         while True:
             if ended in (None, self._ended):
@@ -61,7 +62,7 @@ class Workers:
             ended = self._ended
             left = max(0.0, deadline - time.monotonic())
             patience = min(left, PATIENCE) if self._tasks else left
-            if not wait(outcomes, patience).not_done or patience == left:
+            if all_come.wait(patience) or patience == left:
                 return
 
     def _start(self, most: int) -> None:
@@ -96,3 +97,22 @@ class Workers:
             threading.current_thread().name = task.name
             task.run()
             self._ended += 1  # without the lock: that it moves is enough
+
+
+def _when_all_come(outcomes: Sequence["Future[Any]"]) -> threading.Event:
+    """An event for all of them: to wait for hundreds of futures again and again locks each of them
+    every time."""
+    event, lock = threading.Event(), threading.Lock()
+    missing = len(outcomes) + 1
+
+    def one_more(_: object) -> None:
+        nonlocal missing
+        with lock:
+            missing -= 1
+            if not missing:
+                event.set()
+
+    for outcome in outcomes:
+        outcome.add_done_callback(one_more)
+    one_more(None)
+    return event
