@@ -33,5 +33,5 @@ def test_one_part_is_measured_and_told_with_date_and_machine() -> None:
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "[1/1] maintenance" in run.stderr
     assert run.stdout.startswith("Measured on 20")
-    rows = [line for line in run.stdout.splitlines() if " s | " in line]
+    rows = [line for line in run.stdout.splitlines() if " s CPU | " in line]
     assert len(rows) == len(PARTS["maintenance"].rows), run.stderr

@@ -103,12 +103,19 @@ PARTS = {
     "backup": Part(
         ("1700000",),
         ("2000",),
-        "s",
+        "s CPU",
         (
-            Row("full backup of 2 GB", "repozo", "full +ours", "full +theirs_full"),
-            Row("full backup of 2 GB", "restic with its init", "full +ours", "full +restic"),
-            Row("20 MB more", "repozo", "incremental +ours", "incremental +theirs"),
+            Row("full backup of 2 GB", "repozo", "full +ours", "full +repozo"),
+            Row("full backup of 2 GB", "restic", "full +ours", "full +restic"),
+            Row(
+                "the same with a proof that reads all",
+                "repozo, -BF and -V",
+                "proven full +ours_proven",
+                "proven full +repozo, -BF and -V",
+            ),
+            Row("20 MB more", "repozo", "incremental +ours", "incremental +repozo"),
             Row("20 MB more", "restic", "incremental +ours", "incremental +restic"),
+            Row("nothing new", "repozo", "nothing new +ours", "nothing new +repozo"),
             Row(
                 "a trial restore that reads all",
                 "cp and FileIterator",
@@ -120,7 +127,7 @@ PARTS = {
     "maintenance": Part(
         ("200000",),
         ("2000",),
-        "s",
+        "s CPU",
         (
             Row("pack of 200,000 records", "ZODB's pack", "pack of a file", "ZODB: pack"),
             Row("restore of them", "cp, unproven", "restore", "cp"),
