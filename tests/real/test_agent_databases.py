@@ -1,11 +1,13 @@
 """Databases of real Zopes as the agent tells of them, and what it leaves alone."""
 
 import json
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from tests.support.faults.rights import public_directory, unprivileged
 from tests.support.programs.processes import eventually
 from tests.support.zopes.agent_answers import AgentSocket, agent_of, counts
 from tests.support.zopes.environments import Environment
@@ -188,3 +190,17 @@ def test_what_no_record_is_read_for_is_refused(agent63: Environment, start_zope:
         for order in orders:
             assert agent.send("POST", "/v1/records", order).status_code == status, order
     assert agent.send("GET", "/v1/records").status_code == 405
+
+
+def test_who_may_read_the_socket_only_gets_no_record(
+    agent63: Environment, start_zope: StartZope
+) -> None:
+    with public_directory() as directory:
+        lines = f"  socket-mode 0666\n  socket-directory {directory}\n"
+        start_zope(agent63, settings=f"<product-config zope-exporter>\n{lines}</product-config>\n")
+        agent = agent_of(directory)
+        with unprivileged():
+            assert agent.status()["errors"] == {}
+            refused = agent.send("POST", "/v1/records", {"database": "other", "oids": [0]})
+    # Who is not root here is the user that Zope runs as.
+    assert refused.status_code == (403 if os.geteuid() == 0 else 404)
