@@ -34,7 +34,7 @@ def views(hour: dict[str, Row], earlier: dict[str, Row], fields: list[str] = FIE
 
 REPORT = {f"pkg.Small/view{n:02}": [1.0, 0.1 - n / 1000, 3, 0, 0, 0] for n in range(30)} | {
     "pkg.Report/report": [4, 34.0, 4000, 2, 1, 24.0],
-    "other": [2, 0.5, 0, 0, 0, 0],
+    "other": [2, 0.5, 0, 0, 0, 0.0004],
     "none": [10, 0.2, 0, 0, 0, 0],
 }
 NIGHTLY = {"pkg.Import/nightly": [1, 600.0, 9, 0, 0, 500.0]}
@@ -94,6 +94,7 @@ def test_the_slow_view_comes_first_with_its_share(tmp_path: Path, agents: ExitSt
     # Twenty views, and all others together.
     assert names[19:] == ["other", "none:"]
     assert rows[19].split()[4] == str(2 * (2 + 12))
+    assert rows[19].split()[8:10] == ["<1", "ms"]
 
 
 def test_the_time_of_loads_is_unknown_where_one_zope_does_not_tell(

@@ -29,7 +29,9 @@ def duration(seconds: float) -> str:
 
 
 def short(seconds: float) -> str:
-    """Return a short time with what matters of it: 340 ms, 2.5 s."""
+    """Return a short time with what matters of it: 340 ms, 2.5 s; only what took none is 0."""
+    if 0 < seconds < 0.0005:
+        return "<1 ms"
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
 
