@@ -51,7 +51,6 @@ EXPECTED = {mail for fault in FAULTS for mail in fault.mails}
 ABSENT = {
     "zope_action_failures_total": "no job has failed",
     "zope_action_last_failure_timestamp_seconds": "no job has failed",
-    "zope_action_progress_ratio": "no job is long enough to be met",
     "zope_broken_class_info": "no class is missing",
     "zope_broken_product_info": "no Zope is 2.13",
     "zope_exporter_scrapes_refused_total": "one Prometheus is not too many",
@@ -68,13 +67,17 @@ ABSENT = {
     "zope_relstorage_size_bytes": "no database is in RelStorage",
     "zope_relstorage_store_connections": "no database is in RelStorage",
     "zope_relstorage_store_connections_pooled": "no database is in RelStorage",
-    "zope_request_oldest_start_timestamp_seconds": "no request lasts until a scrape",
     "zope_syslog_dropped_messages_total": "one message is not too many",
     "zope_syslog_truncated_messages_total": "nor is it too long",
     "zope_watchdog_messages_total": "alerting was never silent",
     "zope_zeo_conflicts_resolved_total": "ZEO 5 and later do not count them",
-    "zope_zeo_lock_acquired_timestamp_seconds": "no commit lasts until a scrape",
     "zope_zmi_up": "every Zope has an agent",
+}
+# So short that a scrape does not meet one, but for a host that is slow.
+SHORT = {
+    "zope_action_progress_ratio": "jobs",
+    "zope_request_oldest_start_timestamp_seconds": "requests",
+    "zope_zeo_lock_acquired_timestamp_seconds": "commits",
 }
 
 
@@ -133,5 +136,6 @@ def test_each_fault_is_told_to_the_right_person_and_so_is_its_end(loop: Loop) ->
     newest, *_ = loop.sites.jobs(loop.exporter)
     assert (newest["site"], newest["origin"]) == (BACKED_UP, "alert ZopeBackupOverdue")
     assert newest["state"] == "succeeded"
-    assert {expr for expr in empty if not asks_for(expr) & ABSENT.keys()} == set()
+    known = {*ABSENT, *SHORT}
+    assert {expr for expr in empty if not asks_for(expr) & known} == set()
     assert {name for expr in empty for name in asks_for(expr)} >= ABSENT.keys()
