@@ -53,20 +53,11 @@ def _addons(m: Metrics) -> tuple[Panel, ...]:
             ("site", "distribution", "version"),
             width=8,
         ),
-        listing(
-            "Classes whose code is missing",
-            m.help("zope_broken_class_info"),
-            m("zope_broken_class_info"),
-            ("site", "zope", "class"),
-            width=8,
-            runbooks=("ZopeBrokenClasses",),
-        ),
-        listing(
-            "Products that Zope has started without",
-            m.help("zope_broken_product_info"),
-            m("zope_broken_product_info"),
-            ("site", "zope", "product"),
-            width=8,
-            runbooks=("ZopeBrokenProducts",),
-        ),
+        _missing(m, "Classes whose code is missing", "class", "ZopeBrokenClasses"),
+        _missing(m, "Products that Zope started without", "product", "ZopeBrokenProducts"),
     )
+
+
+def _missing(m: Metrics, title: str, label: str, runbook: str) -> Panel:
+    metric, names = f"zope_broken_{label}_info", ("site", "zope", label)
+    return listing(title, m.help(metric), m(metric), names, width=8, runbooks=(runbook,))
