@@ -173,10 +173,14 @@ class _Page:
 
     def __init__(self) -> None:
         self.samples: list[Sample] = []
-        self.failures: list[Failure] = []
+        self._failures: dict[Failure, None] = {}  # in their order, each once
         self.readings: dict[Key, Reading] = {}
         self.unlisted: set[str] = set()
         self._seen: set[tuple[str, tuple[str, ...], float | None]] = set()
+
+    @property
+    def failures(self) -> list[Failure]:
+        return list(self._failures)
 
     def take(self, collector: Registered, run: _Run, waited: float) -> float:
         """Add what a source gave; return the seconds it took, or has been waited for in vain."""
@@ -211,10 +215,10 @@ class _Page:
         self, collector: str, source: Source, seconds: float | None, failures: list[Failure]
     ) -> None:
         self.readings[collector, source] = Reading(seconds, failures)
-        self.failures += [each for each in dict.fromkeys(failures) if each not in self.failures]
+        self._failures |= dict.fromkeys(failures)
 
     def summarise(self, collector: str, seconds: float) -> None:
-        failed = any(failure.collector == collector for failure in self.failures)
+        failed = any(failure.collector == collector for failure in self._failures)
         self.samples.append(COLLECTOR_SUCCESS(not failed, collector=collector))
         self.samples.append(COLLECTOR_DURATION(seconds, collector=collector))
 
