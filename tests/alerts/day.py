@@ -152,6 +152,7 @@ def _agent(day: Day, zope: str) -> Series:
     yield f"zope_instance_info{{{of}, {versions}}}", day.while_up(always(1))
     yield f"zope_instance_debug_mode{{{of}}}", day.while_up(always(0))
     yield f"zope_broken_classes{{{of}}}", day.while_up(always(0))
+    yield f"zope_broken_products{{{of}}}", day.while_up(always(0))
     yield f'zope_wsgi_responses_total{{{of}, code="200"}}', counter(day.visits)
     yield f'zope_wsgi_responses_total{{{of}, code="404"}}', counter(lambda m: 0.3 * day.visits(m))
     yield f'zope_wsgi_responses_total{{{of}, code="500"}}', counter(day.errors)
