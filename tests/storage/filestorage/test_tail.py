@@ -218,7 +218,7 @@ def test_what_is_no_file_is_refused_without_waiting(path: Path) -> None:
 
 
 def test_missing_file(path: Path) -> None:
-    with pytest.raises(DataFileMissingError, match="do not start"):
+    with pytest.raises(DataFileMissingError, match="Do not start"):
         read_tail(path)
 
 
