@@ -88,12 +88,14 @@ def test_check_and_the_page_judge_by_own_thresholds(
         assert (FULL in (eventually(page) or "")) is is_told
 
 
-@pytest.mark.parametrize("command", ["check", "serve"])
+@pytest.mark.parametrize(
+    "command", [("check",), ("serve", "--web.listen-address", "127.0.0.1:0")], ids=" ".join
+)
 def test_thresholds_that_nobody_knows_end_it_with_exit_code_2(
-    command: str, config: Path, tmp_path: Path
+    command: tuple[str, ...], config: Path, tmp_path: Path
 ) -> None:
     file = own(tmp_path, "disk_full: 0.1\n")
-    run = zope_exporter(command, "--config.file", config, state_dir=tmp_path)
+    run = zope_exporter(*command, "--config.file", config, state_dir=tmp_path)
     refused = zope_exporter("rules", "--thresholds", file, tmp_path / "out", state_dir=tmp_path)
     assert (run.returncode, run.stderr.endswith(refused.stderr)) == (2, True)
     assert f"{file}: disk_full: no such threshold" in run.stderr
