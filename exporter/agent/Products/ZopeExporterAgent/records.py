@@ -37,8 +37,9 @@ class Records(object):
             return None
         self._read = None
         if read is None or read.wish != wish:
-            self._read = Read(wish)
-            self._read.start()
+            read = Read(wish)
+            read.start()  # raises if there are no more threads at the moment
+            self._read = read
             return None
         if read.problem is not None:
             raise RefusedError(500, "its SQL database did not tell: " + read.problem)
@@ -57,11 +58,7 @@ class Read(object):
     def start(self):
         thread = threading.Thread(target=self._read, name="zope-exporter-records")
         thread.daemon = True
-        try:
-            thread.start()
-        except BaseException:  # there may be no more threads at the moment
-            self.is_running = False
-            raise
+        thread.start()
 
     def _read(self):
         adapter, oids = self.wish

@@ -78,11 +78,11 @@ class Server:
         Raises RefusedOrderError if it says that it did not pack, else ZeoError.
         """
         call = self._call("pack", moment, True)
-        first = self._first_byte(ask)
-        self._link.deadline = time.monotonic() + patience
-        while self._answer_to(call, first) is None:
+        told = None
+        while told is None:
             first = self._first_byte(ask)
             self._link.deadline = time.monotonic() + patience
+            told = self._answer_to(call, first)
 
     def records(self, oids: Collection[int]) -> dict[int, bytes]:
         """Return the current records of objects, without those that are missing or too large.
