@@ -45,6 +45,17 @@ def number(inventory: Inventory) -> str:
     return inventory.sites[0].name
 
 
+def asked_meanwhile(searches: Searches, ask: Callable[[], Inventory]) -> Inventory:
+    """What is answered to whoever has begun to ask while a search is held up."""
+    answers: list[Inventory] = []
+    caller = threading.Thread(target=lambda: answers.append(ask()))
+    caller.start()
+    searches.go_on.set()
+    caller.join(LONG)
+    (answer,) = answers
+    return answer
+
+
 def test_the_first_call_waits_for_the_first_search() -> None:
     searches = Searches()
     searches.go_on.clear()
@@ -121,12 +132,7 @@ def test_who_has_just_begun_is_given_the_first_search() -> None:
     searches.go_on.clear()
     with watching(searches) as watcher:
         assert searches.entered.acquire(timeout=LONG)
-        answers: list[Inventory] = []
-        caller = threading.Thread(target=lambda: answers.append(watcher.first(LONG)))
-        caller.start()
-        searches.go_on.set()
-        caller.join(LONG)
-        assert [number(answer) for answer in answers] == ["1"]
+        assert number(asked_meanwhile(searches, lambda: watcher.first(LONG))) == "1"
 
 
 def test_a_rescan_starts_after_the_call_even_while_one_is_running() -> None:
@@ -134,12 +140,7 @@ def test_a_rescan_starts_after_the_call_even_while_one_is_running() -> None:
     searches.go_on.clear()
     with watching(searches) as watcher:
         assert searches.entered.acquire(timeout=LONG)
-        answers: list[Inventory] = []
-        caller = threading.Thread(target=lambda: answers.append(watcher.rescan(LONG)))
-        caller.start()
-        searches.go_on.set()
-        caller.join(LONG)
-        assert int(number(answers[0])) >= 2
+        assert int(number(asked_meanwhile(searches, lambda: watcher.rescan(LONG)))) >= 2
         before = int(number(watcher.inventory()))
         assert int(number(watcher.rescan(LONG))) > before
 

@@ -1,7 +1,6 @@
 """Packs by somebody who takes the order and is not heard of again: no job waits for ever."""
 
 import os
-import signal
 import socket
 import sys
 import time
@@ -16,7 +15,7 @@ import pytest
 
 from tests.support.databases.packing import AT_ONCE, Remembered, make_database, storage_of
 from tests.support.zeo.fake_server import Serve, answers_on, fake_zeo, letting_in, silent
-from tests.support.zeo.packed import ASK, packs, serving
+from tests.support.zeo.packed import ASK, OncePacking, packs, serving
 from tests.support.zeo.servers import ZeoServer
 from tests.support.zopes.fake_agent import STATUS, fake_agent, http
 from zope_exporter.clients.agent.client import AgentClient
@@ -52,23 +51,12 @@ def test_a_server_that_takes_the_order_and_never_packs(
     assert "look into the log of the server" in failed.value.remedy
 
 
-class StopsTheServer(Remembered):
-    """A report that stops the server once it packs; it keeps all of its connections."""
-
-    def __init__(self, server: ZeoServer) -> None:
-        super().__init__()
-        self._server = server
-
-    def check(self) -> None:
-        if packs(self._server, "started..."):
-            psutil.Process(self._server.pid).send_signal(signal.SIGSTOP)
-
-
 def test_a_real_server_that_stops_while_it_packs_is_given_up(tmp_path: Path) -> None:
     with serving(tmp_path / "zeo", tmp_path / "gate") as (server, target):
+        process = psutil.Process(server.pid)  # which keeps all of its connections
         with pytest.raises(StillRunningError, match="has answered nothing for"):
-            pack(target, AT_ONCE, StopsTheServer(server))
-        psutil.Process(server.pid).send_signal(signal.SIGCONT)
+            pack(target, AT_ONCE, OncePacking(server, process.suspend))
+        process.resume()
 
 
 class OpensLate(Remembered):

@@ -21,7 +21,7 @@ from tests.support.programs.children import as_known
 from tests.support.programs.processes import eventually
 from tests.support.programs.server import free_port
 from tests.support.zeo.fake_server import Serve, fake_zeo, greets_and, letting_in, sends
-from tests.support.zeo.packed import OWN, packs, serving
+from tests.support.zeo.packed import OWN, OncePacking, packs, serving
 from tests.support.zeo.servers import ZeoServer
 from zope_exporter.clients.zeo.status import frame
 from zope_exporter.discovery.inventory import TlsFiles
@@ -55,7 +55,7 @@ def test_promise_11_a_pack_whose_client_is_gone_is_still_running_and_not_tried_a
 ) -> None:
     gate = tmp_path / "gate"
     with serving(tmp_path / "zeo", gate) as (server, target):
-        report = KillsTheClient(server)
+        report = OncePacking(server, kill_clients)
         with pytest.raises(StillRunningError) as lost:
             pack(target, AT_ONCE, report)
         assert "was not stopped by that" in lost.value.reason
@@ -67,28 +67,24 @@ def test_promise_11_a_pack_whose_client_is_gone_is_still_running_and_not_tried_a
         assert packs(server, "complete") == 1
 
 
-class KillsTheClient(Remembered):
-    """A report that kills the client once the server has begun."""
-
-    def __init__(self, server: ZeoServer) -> None:
-        super().__init__()
-        self._server = server
-
-    def check(self) -> None:
-        if packs(self._server, "started..."):
-            for client in clients():
-                client.kill()
-
-
 def clients() -> list[psutil.Process]:
     children = psutil.Process().children(recursive=True)
     return [child for child in children if any("zeo_client" in word for word in child.cmdline())]
 
 
+def kill_clients() -> None:
+    for client in clients():
+        client.kill()
+
+
+def leave() -> None:
+    raise InterruptedActionError("packing", "told to end")
+
+
 def test_leaving_a_pack_says_that_it_goes_on(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     with serving(tmp_path / "zeo", gate) as (server, target):
-        report = LeavesOnceBegun(server)
+        report = OncePacking(server, leave)
         with pytest.raises(InterruptedActionError):
             pack(target, AT_ONCE, report)
         assert "continues in the ZEO server" in report.text
@@ -96,60 +92,31 @@ def test_leaving_a_pack_says_that_it_goes_on(tmp_path: Path) -> None:
         eventually(lambda: packs(server, "complete"))
 
 
-class LeavesOnceBegun(Remembered):
-    def __init__(self, server: ZeoServer) -> None:
-        super().__init__()
-        self._server = server
-
-    def check(self) -> None:
-        if packs(self._server, "started..."):
-            raise InterruptedActionError("packing", "told to end")
-
-
 def test_a_client_that_dies_when_the_server_is_done_already_has_packed(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     with serving(tmp_path / "zeo", gate) as (server, target):
-        result = pack(target, AT_ONCE, StopsThenKillsTheClient(server, gate))
-        assert result.freed
-        assert result.freed > 190_000
 
-
-class StopsThenKillsTheClient(Remembered):
-    """A report that lets the server pack while its client hears nothing of it."""
-
-    def __init__(self, server: ZeoServer, gate: Path) -> None:
-        super().__init__()
-        self._server = server
-        self._gate = gate
-
-    def check(self) -> None:
-        if packs(self._server, "started..."):
+        def let_it_pack_unheard() -> None:
             (client,) = clients()
             client.suspend()
-            self._gate.write_text("")
-            eventually(lambda: packs(self._server, "complete"))
+            gate.write_text("")
+            eventually(lambda: packs(server, "complete"))
             client.kill()
+
+        result = pack(target, AT_ONCE, OncePacking(server, let_it_pack_unheard))
+        assert result.freed
+        assert result.freed > 190_000
 
 
 def test_a_server_killed_while_it_packs_has_not_packed(tmp_path: Path) -> None:
     with serving(tmp_path / "zeo", tmp_path / "gate") as (server, target):
         before = server.data_fs("main").stat()
         with pytest.raises(ActionError) as failed:
-            pack(target, AT_ONCE, KillsTheServer(server))
+            pack(target, AT_ONCE, OncePacking(server, lambda: os.kill(server.pid, signal.SIGKILL)))
         assert not isinstance(failed.value, StillRunningError)
         assert "the Data.fs is that of before" in failed.value.reason
         after = server.data_fs("main").stat()
         assert (before.st_ino, before.st_size) == (after.st_ino, after.st_size)
-
-
-class KillsTheServer(Remembered):
-    def __init__(self, server: ZeoServer) -> None:
-        super().__init__()
-        self._server = server
-
-    def check(self) -> None:
-        if packs(self._server, "started..."):
-            os.kill(self._server.pid, signal.SIGKILL)
 
 
 def test_a_server_that_is_not_there_is_a_failure_with_a_reason(tmp_path: Path) -> None:

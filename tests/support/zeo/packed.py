@@ -2,11 +2,11 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.databases.packing import make_database, storage_of
+from tests.support.databases.packing import Remembered, make_database, storage_of
 from tests.support.programs.children import as_known
 from tests.support.zeo.servers import ZeoServer
 from tests.support.zopes.environments import Environment
@@ -42,3 +42,16 @@ def serving(
 def packs(server: ZeoServer, word: str) -> int:
     lines = server.event_log.read_text().splitlines()
     return sum("pack(time=" in line and line.endswith(word) for line in lines)
+
+
+class OncePacking(Remembered):
+    """A report of a pack that does something at each look, once the server has begun."""
+
+    def __init__(self, server: ZeoServer, act: Callable[[], object]) -> None:
+        super().__init__()
+        self._server = server
+        self._act = act
+
+    def check(self) -> None:
+        if packs(self._server, "started..."):
+            self._act()
