@@ -202,7 +202,7 @@ def most_descriptors(process: psutil.Process) -> Iterator[list[int]]:
 
 def inside() -> None:
     """Print what a survey and a round over all logs take, in ms of CPU."""
-    from zope_exporter.config.log_settings import known_logs
+    from zope_exporter.config.log_settings import KnownLogs
     from zope_exporter.config.schema import Config
     from zope_exporter.config.search import watch
     from zope_exporter.logs.counters import CounterMaker
@@ -214,7 +214,7 @@ def inside() -> None:
     state, problem = state_file(None)
     watcher = watch(config)
     counters = CounterMaker({})
-    sources = known_logs(config, watcher.inventory)
+    sources = KnownLogs(config, watcher.inventory)
     logs = LogWatch(sources, counters.of_file, LogStore(state, problem))
     logs.start()
     for work in (watcher.rescan, logs.refresh):

@@ -71,7 +71,7 @@ class Host:
             LogStore(None),
             interval=3600,
         )
-        self.logs = FollowedLogs(watch, clock=iter(range(10**6)).__next__)
+        self.logs = FollowedLogs(watch)
         self.collector = AgentCollector(self.inventory, self.logs, timeout=20)
         watch.start()
         self.watched = watch

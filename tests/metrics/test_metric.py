@@ -18,7 +18,7 @@ def test_other_labels_than_declared_are_refused(labels: dict[str, str]) -> None:
 
 
 def test_a_label_value_that_is_not_text_is_refused() -> None:
-    with pytest.raises(LabelError, match="zope_size_bytes got a label value of type int"):
+    with pytest.raises(LabelError, match="zope_size_bytes got label values of the types str, int"):
         SIZE(1, site="a", database=5)  # type: ignore[arg-type]  # the mistake under test
 
 

@@ -21,7 +21,7 @@ from zope_exporter.collectors.coverage import Coverage, Source
 from zope_exporter.collectors.coverage.evidence import Logs
 from zope_exporter.collectors.datafs import KeptDataFsCollector
 from zope_exporter.collectors.logs import SIZE
-from zope_exporter.config.log_settings import known_logs, log_patterns, syslog_settings
+from zope_exporter.config.log_settings import KnownLogs, log_patterns, syslog_settings
 from zope_exporter.config.schema import Config
 from zope_exporter.config.search import searched, watch
 from zope_exporter.discovery.inventory import Inventory
@@ -120,7 +120,7 @@ def _collect(
     What takes long or would take something away from an exporter that runs is left out.
     """
     counters = CounterMaker(log_patterns(config))
-    logs = LogWatch(known_logs(config, watcher.inventory), counters.of_file, LogStore(None))
+    logs = LogWatch(KnownLogs(config, watcher.inventory), counters.of_file, LogStore(None))
     catalog = ActionCatalog(config, watcher.inventory, jobs)
     datafs = KeptDataFsCollector(watcher.inventory, jobs.file)
     by_syslog = frozenset(site for site, _ in syslog_settings(config))

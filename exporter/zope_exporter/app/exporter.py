@@ -18,7 +18,7 @@ from zope_exporter.collectors.growth import GrowthCollector
 from zope_exporter.collectors.watchdog import WatchdogCollector
 from zope_exporter.collectors.webhook import WebhookCollector
 from zope_exporter.config.actions import ACTIONS, PACK, ActionsConfig, WatchdogConfig
-from zope_exporter.config.log_settings import known_logs, log_patterns, syslog_settings
+from zope_exporter.config.log_settings import KnownLogs, log_patterns, syslog_settings
 from zope_exporter.config.schema import Config
 from zope_exporter.config.search import watch
 from zope_exporter.discovery.inventory import Inventory
@@ -55,7 +55,7 @@ class Exporter:
         counters = CounterMaker(patterns)
         self.limit = ScrapeLimit()
         self._watcher = watch(config)
-        self._logs = LogWatch(known_logs(config, self._watcher.inventory), counters.of_file, store)
+        self._logs = LogWatch(KnownLogs(config, self._watcher.inventory), counters.of_file, store)
         self._receivers = [
             SyslogReceiver(site, settings, counters.of_syslog(site), store)
             for site, settings in syslog_settings(config)

@@ -42,11 +42,11 @@ class RepeatConfig(Section):
 
 
 class ActionSettings(Section):
-    pack: PackConfig = PackConfig()
+    pack: PackConfig = PackConfig.model_construct()
     """How to pack."""
-    backup: RepeatConfig = RepeatConfig()
+    backup: RepeatConfig = RepeatConfig.model_construct()
     """When a backup may be requested; the repository is configured under `sites`."""
-    verify: RepeatConfig = RepeatConfig()
+    verify: RepeatConfig = RepeatConfig.model_construct()
     """When a verification may be requested."""
 
 
@@ -197,7 +197,7 @@ class BackupConfig(Section):
     hard_links: bool = False
     """Whether blobs in the repository may be the files of the database itself, where both are on
     one file system: they take no room, and what damages one of them damages all its backups."""
-    verify: Annotated[VerifyConfig, BeforeValidator(_level_alone)] = VerifyConfig()
+    verify: Annotated[VerifyConfig, BeforeValidator(_level_alone)] = VerifyConfig.model_construct()
     """How the backups are proven. Each one is proven immediately after it was made, by the
     checksums of all that is new in it; with a level alone, such as `verify: restore`, all of them
     are proven each time."""

@@ -1,5 +1,7 @@
 """What the configuration says of logs, in the terms of those who follow and receive them."""
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 
 from zope_exporter.discovery.inventory import Inventory
@@ -9,11 +11,39 @@ from zope_exporter.logs.tail.sources import ExtraLog, LogSource, RealPaths, log_
 from .logs import SyslogRouteConfig
 from .schema import Config
 
+KEPT_SECONDS = 5.0
 
-def known_logs(config: Config, inventory: Callable[[], Inventory]) -> Callable[[], list[LogSource]]:
-    """Return what tells, at any time, which logs there are to follow."""
-    extra, real = extra_logs(config), RealPaths()
-    return lambda: log_sources(inventory(), extra, real)
+
+class KnownLogs:
+    """Tells, at any time, which logs there are to follow.
+
+    They are put together once for each inventory, as all sites of a host ask for them at each
+    scrape, and anew after some seconds: where a path leads may change.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        inventory: Callable[[], Inventory],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._extra = extra_logs(config)
+        self._real = RealPaths()
+        self._inventory = inventory
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._known: tuple[Inventory, float, list[LogSource]] | None = None
+
+    def __call__(self) -> list[LogSource]:
+        """Return them: the same list as before, if they are those that were known before."""
+        inventory = self._inventory()
+        with self._lock:
+            known = self._known
+            if known and known[0] is inventory and self._clock() - known[1] < KEPT_SECONDS:
+                return known[2]
+            found = log_sources(inventory, self._extra, self._real)
+            self._known = inventory, self._clock(), found
+            return found
 
 
 def log_patterns(config: Config) -> dict[str, dict[str, str]]:

@@ -80,9 +80,9 @@ class SyslogRouteConfig(Section):
 class SyslogConfig(Section):
     listen: Annotated[str, AfterValidator(_listen)]
     """Where to receive: `udp:HOST:PORT` or `unix:/path`."""
-    access: SyslogRouteConfig = SyslogRouteConfig(facility="local0")
+    access: SyslogRouteConfig = SyslogRouteConfig.model_construct(facility="local0")
     """Which messages are lines of the access log; by default those of facility local0."""
-    event: SyslogRouteConfig = SyslogRouteConfig(facility="user")
+    event: SyslogRouteConfig = SyslogRouteConfig.model_construct(facility="user")
     """Which messages are records of the event log; by default those of facility user."""
     socket_mode: Literal["0600", "0660", "0666"] = "0600"
     """Who may send to a Unix socket: its owner, the group too, or everybody."""

@@ -158,7 +158,7 @@ class SiteConfig(Section):
     """Its ZEO servers, if they are not found automatically or require a certificate."""
     ping: Annotated[tuple[PingConfig, ...], unique("targets")] = ()
     """Addresses to probe; without any, every Zope of the site is probed at its root."""
-    logs: LogsConfig = LogsConfig()
+    logs: LogsConfig = LogsConfig.model_construct()
     """Logs that are not found automatically, and patterns to count in all logs of the site."""
     backup: BackupConfig | None = None
     """Where and how to back up its databases."""

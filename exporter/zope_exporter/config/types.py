@@ -1,5 +1,6 @@
 """What all configuration files are made of: sections, and values with errors for people."""
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -131,8 +132,13 @@ PROGRAM_ALONE = _shown(_program_alone)
 Regex = Annotated[str, AfterValidator(_regex)]
 
 
+# It would read the metadata of every distribution for plugins, and show them what it validates.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
+
 class Section(BaseModel):
     # Deferred, as each section would be built once by itself and again in each that it is part of.
+    # Likewise, sections that are defaults are made by `model_construct`, which builds nothing.
     # The docstrings of the keys are for the reference alone, which reads the source for them: that
     # takes as long as all else here.
     model_config = ConfigDict(

@@ -5,10 +5,9 @@ A request or record must not be in two series of one metric, or every sum has it
 
 import math
 import threading
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from zope_exporter.discovery.inventory import Service
@@ -21,7 +20,6 @@ from .tail.file import LogError
 from .tail.sources import LogKind, LogSource
 from .tail.watch import LogWatch, Snapshot
 
-_KEPT_SECONDS = 0.5  # a host may have hundreds of Zopes, each asking for its own
 _BySite = dict[tuple[str, LogKind], list[LogSource]]
 
 
@@ -64,14 +62,12 @@ class FollowedLogs:
         self,
         watch: LogWatch,
         receivers: Sequence[Receiver] = (),
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._watch = watch
         self._receivers = receivers
-        self._clock = clock
         self._lock = threading.Lock()
         self._told: set[LogSource] = set()
-        self._known: tuple[float, _BySite] | None = None
+        self._known: tuple[Sequence[LogSource], _BySite] | None = None
 
     def refresh(self, timeout: float, since: float = math.inf) -> bool:
         """Have all logs looked at, see LogWatch.refresh; return whether that was done in time."""
@@ -98,16 +94,17 @@ class FollowedLogs:
         return Followed(is_told, free, own[0].log, count)
 
     def _sources(self) -> _BySite:
-        known = self._known
-        if known is None or self._clock() - known[0] > _KEPT_SECONDS:
+        # A host may have hundreds of Zopes, each asking for its own.
+        sources, known = self._watch.sources(), self._known
+        if known is None or known[0] is not sources:
             found: _BySite = {}
-            for source in self._watch.sources():
+            for source in sources:
                 found.setdefault((source.site, source.kind), []).append(source)
-            self._known = known = self._clock(), found
+            self._known = known = sources, found
         return known[1]
 
     def _tells(self, source: LogSource) -> bool:
-        known, metric = replace(source, process=None), COUNT_OF[source.kind]
+        known, metric = source.lasting, COUNT_OF[source.kind]
         with self._lock:
             if known not in self._told and _total(self._watch.snapshot(source), metric):
                 self._told.add(known)

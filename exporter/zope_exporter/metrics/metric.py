@@ -59,9 +59,19 @@ class Metric:
         return Sample(self, self._values(labels), float(histogram.count), native=histogram)
 
     def _values(self, labels: dict[str, str]) -> tuple[str, ...]:
-        if len(labels) != len(self.labels) or not all(map(labels.__contains__, self.labels)):
+        try:
+            values = tuple([labels[name] for name in self.labels])
+        except KeyError:
+            values = ()
+        if len(values) != len(self.labels) or len(values) != len(labels):
             raise LabelError(f"{self.name} takes the labels {self.labels}, not {tuple(labels)}")
-        return tuple([_text(self.name, labels[name]) for name in self.labels])
+        try:
+            # Nearly always nothing is left to do, of tens of thousands of samples a scrape.
+            plain = "".join(values).isascii()
+        except TypeError:
+            kinds = ", ".join(type(value).__name__ for value in values)
+            raise LabelError(f"{self.name} got label values of the types {kinds}") from None
+        return values if plain else tuple(map(encodable, values))
 
 
 class Sample(NamedTuple):
@@ -81,12 +91,6 @@ class Sample(NamedTuple):
 
 class LabelError(ValueError):
     """A sample was made with other labels than its metric declares."""
-
-
-def _text(metric: str, value: object) -> str:
-    if not isinstance(value, str):
-        raise LabelError(f"{metric} got a label value of type {type(value).__name__}")
-    return encodable(value)
 
 
 def encodable(text: str) -> str:

@@ -229,7 +229,7 @@ class _Page:
             return f"gave {sample.metric.name} without declaring it"
         if len(sample.labels) != len(sample.metric.labels):
             return f"gave {sample.metric.name} with {len(sample.labels)} label values"
-        name = sample.metric.name + sample.suffix
+        name = sample.metric.name + sample.suffix if sample.suffix else sample.metric.name
         series = name, sample.labels, sample.bound
         if series in self._seen:
             return f"gave {name}{sample.labels} twice"

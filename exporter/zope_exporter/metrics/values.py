@@ -1,6 +1,7 @@
 """The values of one scrape, looked up by metric and labels."""
 
 from collections.abc import Iterable
+from itertools import chain
 
 from .metric import Metric, Sample, encodable
 
@@ -10,12 +11,13 @@ class Values:
 
     def __init__(self, samples: Iterable[Sample]) -> None:
         self._values = {(sample.metric, sample.labels): sample.value for sample in samples}
-        self._labels: dict[Metric, list[tuple[str, ...]]] = {}
-        self._labels_of: dict[tuple[Metric, str], list[tuple[str, ...]]] = {}
+        # Mostly those of one site are asked for, and a host may have hundreds.
+        self._labels: dict[Metric, dict[str, list[tuple[str, ...]]]] = {}
         for metric, labels in self._values:
-            self._labels.setdefault(metric, []).append(labels)
-            # Mostly a site is asked for, and a host may have hundreds.
-            self._labels_of.setdefault((metric, labels[0] if labels else ""), []).append(labels)
+            by_site = self._labels.get(metric)
+            if by_site is None:
+                by_site = self._labels[metric] = {}
+            by_site.setdefault(labels[0] if labels else "", []).append(labels)
 
     def get(self, metric: Metric, *labels: str) -> float | None:
         return self._values.get((metric, tuple(map(encodable, labels))))
@@ -34,6 +36,5 @@ class Values:
         return sum(self._values[metric, labels] for labels in found) if found else None
 
     def _known(self, metric: Metric, first: tuple[str, ...]) -> list[tuple[str, ...]]:
-        return (
-            self._labels_of.get((metric, first[0]), []) if first else self._labels.get(metric, [])
-        )
+        by_site = self._labels.get(metric, {})
+        return by_site.get(first[0], []) if first else list(chain.from_iterable(by_site.values()))

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -41,7 +42,12 @@ def _groups(cgroup: bytes) -> dict[str, PurePosixPath]:
     return groups
 
 
-def _mounts(mountinfo: bytes) -> Iterator[_Mount]:
+@lru_cache(maxsize=1)  # a host may have hundreds of processes, all of which are asked for it
+def _mounts(mountinfo: bytes) -> tuple[_Mount, ...]:
+    return tuple(_cgroup_mounts(mountinfo))
+
+
+def _cgroup_mounts(mountinfo: bytes) -> Iterator[_Mount]:
     for line in os.fsdecode(mountinfo).splitlines():
         place, _, filesystem = line.partition(" - ")
         kind, _, options = filesystem.split(" ", 2)

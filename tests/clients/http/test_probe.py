@@ -1,5 +1,8 @@
 """What a probe sends, where it connects, and how it judges an answer."""
 
+import errno
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -136,3 +139,22 @@ def test_phases_not_reached_are_absent(server: HostileServer) -> None:
 def test_the_system_decides_whom_to_trust_by_default(server: HostileServer) -> None:
     url = f"https://127.0.0.1:{server.ports['trusted']}/ok"
     assert Prober().probe(Target("target", url, timeout=20.0)).reason == "certificate"
+
+
+def test_that_this_host_has_no_socket_left_is_our_failure(server: HostileServer) -> None:
+    """It says nothing of the target, which may be well."""
+    program = (
+        "import os, resource, sys\n"
+        "from zope_exporter.clients.http.probe import Prober\n"
+        "from zope_exporter.discovery.inventory import Target\n"
+        "prober = Prober()\n"
+        "assert prober.probe(Target('target', sys.argv[1], timeout=20.0)).reason is None\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (os.dup(2) + 1,) * 2)\n"
+        "try:\n"
+        "    print(prober.probe(Target('target', sys.argv[1], timeout=20.0)))\n"
+        "except OSError as error:\n"
+        "    print(error.errno)\n"
+    )
+    command = [sys.executable, "-c", program, server.url("/ok")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{errno.EMFILE}\n"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zope_exporter.clients.http.visit import MAX_BODY_BYTES
+from zope_exporter.clients.http.exchange import MAX_BODY_BYTES
 from zope_exporter.clients.zmi.pages import (
     Caches,
     Panel,

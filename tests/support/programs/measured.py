@@ -24,6 +24,15 @@ class Took(NamedTuple):
     read: float
 
 
+def as_installed() -> dict[str, str]:
+    """The environment of a program that was installed: what it imports was compiled before.
+
+    Where Python must not keep what it compiled, each start of a checkout compiles all of it again,
+    while the others were compiled when they were installed.
+    """
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def measured(command: Arguments, environ: Mapping[str, str] | None = None) -> Took:
     """Run a command to its good end. What it read is all of it, its own program included."""
     began = time.monotonic()
@@ -32,7 +41,7 @@ def measured(command: Arguments, environ: Mapping[str, str] | None = None) -> To
             list(map(str, command)),
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **(environ or {})},
+            env={**as_installed(), **(environ or {})},
         )
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it is still there to be asked
         read = int(Path(f"/proc/{process.pid}/io").read_text().split()[1])

@@ -1,14 +1,19 @@
 """The channels by which people are told: a mail, or a POST to a URL such as that of a chat."""
 
+import json
 import smtplib
 import socket
 import ssl
 import threading
+import time
 from contextlib import suppress
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 
 from zope_exporter import __version__
+from zope_exporter.clients.connection import left
+from zope_exporter.clients.http.resolve import Resolver
+from zope_exporter.clients.http.url import authorization
 from zope_exporter.config.actions import SmtpConfig
 from zope_exporter.system.foreign_file import ForeignFileError, read
 
@@ -129,28 +134,34 @@ def post(url: str, message: Message, deadline: float = POST_DEADLINE) -> None:
 
     Raises DeliveryError unless it is taken (2xx). The URL, which may be a secret, is in no error.
     """
-    import anyio
-    import httpx
+    from zope_exporter.clients.http.exchange import FAILURES  # with httpx, which takes a while
 
     try:
-        status = anyio.run(_post, url, message, deadline)
+        status = _post(url, message, time.monotonic() + deadline)
     except TimeoutError:
         raise DeliveryError(f"the URL did not answer within {deadline:g} s") from None
-    except (httpx.HTTPError, OSError) as error:
+    except (*FAILURES, OSError, UnicodeError) as error:
         raise DeliveryError(f"the URL cannot be reached: {type(error).__name__}") from None
     if not 200 <= status < 300:
         raise DeliveryError(f"the URL answered {status}")
 
 
-async def _post(url: str, message: Message, deadline: float) -> int:
-    import anyio
+def _post(text: str, message: Message, deadline: float) -> int:
     import httpx
 
-    headers = {"User-Agent": f"zope-exporter/{__version__}"}
+    from zope_exporter.clients.http.exchange import Route, exchange
+
+    url = httpx.URL(text)
+    headers = {
+        "Host": url.netloc.decode("ascii"),
+        "User-Agent": f"zope-exporter/{__version__}",
+        "Content-Type": "application/json",
+        "Connection": "close",
+        **authorization(url),
+    }
+    trust = ssl.create_default_context() if url.scheme == "https" else None
+    route = Route(Resolver().addresses(url.raw_host.decode("ascii"), left(deadline)), deadline)
+    content = json.dumps(message.as_json()).encode()
     # No redirects: they could lead the message, and a password in the URL, elsewhere.
-    with anyio.fail_after(deadline):
-        async with (
-            httpx.AsyncClient(headers=headers, timeout=deadline, trust_env=False) as client,
-            client.stream("POST", url, json=message.as_json()) as response,
-        ):
-            return response.status_code
+    with exchange(route, "POST", url, headers, content, trust=trust) as response:
+        return response.status

@@ -46,14 +46,7 @@ class Answer:
 
     def number(self, *path: Step) -> float | None:
         """A number from 0 to 2**63."""
-        value = self._at(path)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            if 0 <= value <= _LARGEST:
-                return float(value)
-            self._wrong(path, "is a number that cannot be")
-        elif value is not None:
-            self._wrong(path, "is no number")
-        return None
+        return self._number(self._at(path), path)
 
     def flag(self, *path: Step) -> bool | None:
         """True or false."""
@@ -100,21 +93,31 @@ class Answer:
 
     def numbers(self, *path: Step) -> list[float] | None:
         """The numbers of a list; None if one of them is none."""
-        length = self.length(*path)
-        if length is None:
+        items = self._of_kind(list, path, "is no list")
+        if items is None:
             return None
-        found = [self.number(*path, index) for index in range(length)]
+        found = [self._number(item, (*path, index)) for index, item in enumerate(items)]
         return None if None in found else [number for number in found if number is not None]
 
     def counts(self, *path: Step) -> dict[str, float]:
         """The numbers of an object by their names."""
-        found = {name: self.number(*path, name) for name in self.keys(*path)}
+        items = self._of_kind(dict, path, "is no object") or {}
+        found = {name: self._number(item, (*path, name)) for name, item in items.items()}
         return {name: number for name, number in found.items() if number is not None}
 
     def doubt(self, problem: str) -> None:
         """Note what cannot be."""
         if len(self.problems) < _MOST_PROBLEMS and problem not in self.problems:
             self.problems.append(problem)
+
+    def _number(self, value: Any, path: tuple[Step, ...]) -> float | None:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            if 0 <= value <= _LARGEST:
+                return float(value)
+            self._wrong(path, "is a number that cannot be")
+        elif value is not None:
+            self._wrong(path, "is no number")
+        return None
 
     def _of_kind(self, kind: type[T], path: tuple[Step, ...], problem: str) -> T | None:
         value = self._at(path)

@@ -38,8 +38,6 @@ class Prober:
         if problem is not None:
             raise ValueError(f"the URL {problem}")
         # Only who probes needs httpx, and that before the clock of the visit begins to run.
-        import asyncio
-
         from .visit import Visit
 
         visit = Visit(target, self._trusted())
@@ -51,7 +49,7 @@ class Prober:
         except (OSError, UnicodeError):
             visit.fail("dns")
         else:
-            asyncio.run(visit.run(addresses))
+            visit.run(addresses)
         return visit.result()
 
     def _trusted(self) -> ssl.SSLContext:

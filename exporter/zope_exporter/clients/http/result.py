@@ -67,8 +67,8 @@ class Phases:
         self.seconds[self.current] = self.seconds.get(self.current, 0.0) + now - self._since
         self._since = now
 
-    def observe(self, event: str) -> None:
-        """Enter the phase that an event of httpx' `trace` extension begins, if it begins one."""
+    def observe(self, event: str, _: object = None) -> None:
+        """Enter the phase that an event of httpcore's `trace` begins, if it begins one."""
         phase = _BEGINNINGS.get(event)
         if phase is not None:
             self.enter(phase)

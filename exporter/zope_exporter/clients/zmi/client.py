@@ -1,18 +1,22 @@
 """Visiting the ZMI of one Zope with the login of a Manager."""
 
-import asyncio
 import base64
 import ssl
 from collections.abc import Callable
 from pathlib import Path
 
-import anyio
 import httpx
 
 from zope_exporter import __version__
 from zope_exporter.clients.connection import left
+from zope_exporter.clients.http.exchange import (
+    FAILURES,
+    BodyTooLargeError,
+    Route,
+    exchange,
+    read_body,
+)
 from zope_exporter.clients.http.resolve import Resolver
-from zope_exporter.clients.http.visit import BodyTooLargeError, read_body
 from zope_exporter.discovery.inventory import ZmiLogin
 from zope_exporter.system.foreign_file import ForeignFileError, read
 
@@ -57,44 +61,19 @@ class ZmiClient:
         """Send a request below the root of this Zope; return status and body of the answer."""
         url = httpx.URL(f"{self._login.url.rstrip('/')}/{path}")
         headers = {"Authorization": self._authorization(), **_headers(url, body)}
+        trust = self._trust() if url.scheme == "https" else None
         try:
             addresses = self._resolver.addresses(url.raw_host.decode("ascii"), left(deadline))
-            return asyncio.run(self._exchange(method, url, headers, body, addresses, deadline))
+            route = Route(addresses, deadline)
+            with exchange(route, method, url, headers, body, trust=trust) as response:
+                return response.status, read_body(response, True, deadline)
         except TimeoutError:
             raise ZmiError("the ZMI does not answer in time") from None
         except BodyTooLargeError:
             raise ZmiError("the page of the ZMI is too large") from None
-        except (httpx.TransportError, OSError, UnicodeError) as error:
+        except (*FAILURES, OSError, UnicodeError) as error:
             # Their texts may quote what was sent.
             raise ZmiError(f"the ZMI cannot be reached ({type(error).__name__})") from None
-
-    async def _exchange(
-        self,
-        method: str,
-        url: httpx.URL,
-        headers: dict[str, str],
-        body: bytes,
-        addresses: list[str],
-        deadline: float,
-    ) -> tuple[int, bytes]:
-        verify = self._trust() if url.scheme == "https" else False
-        sni = {"sni_hostname": url.raw_host.decode("ascii")}
-        async with httpx.AsyncHTTPTransport(verify=verify, trust_env=False) as transport:
-            with anyio.fail_after(left(deadline)):
-                for address in addresses:
-                    there = url.copy_with(host=address)
-                    request = httpx.Request(
-                        method, there, headers=headers, content=body, extensions=sni
-                    )
-                    try:
-                        response = await transport.handle_async_request(request)
-                    except httpx.ConnectError:  # as where a name has an IPv6 address too
-                        continue
-                    try:
-                        return response.status_code, await read_body(response, True, deadline)
-                    finally:
-                        await response.aclose()
-        raise ConnectionError
 
     def _authorization(self) -> str:
         credentials = f"{self._login.username}:{_password(self._login.password_file)}"

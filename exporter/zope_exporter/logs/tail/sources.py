@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -46,6 +47,11 @@ class LogSource:
     process: Process | None = None
     shared: bool = False
 
+    @cached_property
+    def lasting(self) -> "LogSource":
+        """The source without what may change while it stays the same log."""
+        return replace(self, process=None)
+
 
 def log_sources(
     inventory: Inventory,
@@ -63,10 +69,13 @@ def log_sources(
     for log in extra:
         given.setdefault((log.site, real(log.path)), {}).setdefault(log.kind, log)
     sources: dict[tuple[str, str, str], LogSource] = {}
+    taken: dict[str, set[str]] = {}
     for file, source in _candidates(inventory, given, real):
         if file not in sources:
-            taken = {each.log for each in sources.values() if each.site == source.site}
-            sources[file] = replace(source, log=first_free(_labels(source), taken))
+            of_site = taken.setdefault(source.site, set())
+            label = first_free(_labels(source), of_site)
+            of_site.add(label)
+            sources[file] = replace(source, log=label)
     return list(sources.values())
 
 

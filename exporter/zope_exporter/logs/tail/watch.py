@@ -142,7 +142,7 @@ class LogWatch:
 
     def snapshot(self, source: LogSource) -> Snapshot:
         """Return what is known of a log, with what is wrong with it."""
-        log = self._logs.get(_identity(source))
+        log = self._logs.get(source.lasting)
         hangs = log.hangs() if log else None
         known = log.snapshot if log else None
         if known is None:
@@ -151,7 +151,7 @@ class LogWatch:
 
     def _round(self) -> float:
         """Look at each log once; return the pause, none if one of them has more to be read."""
-        self._admit(list(dict.fromkeys(map(_identity, self.sources()))))
+        self._admit(list(dict.fromkeys(source.lasting for source in self.sources())))
         idle = [log for log in self._logs.values() if not log.busy]
         self._look(idle)
         done = [log for log in idle if not log.busy]
@@ -198,8 +198,3 @@ class LogWatch:
 
     def _watched(self, source: LogSource) -> _WatchedLog:
         return _WatchedLog(source, Tail(source.path, lambda: self._make_counter(source)))
-
-
-def _identity(source: LogSource) -> LogSource:
-    """The source without what may change while it stays the same log."""
-    return replace(source, process=None)

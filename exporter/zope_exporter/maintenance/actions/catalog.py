@@ -32,7 +32,7 @@ class ActionCatalog:
     ) -> None:
         """`pack_days`, and the `level` to verify at, are in place of those configured."""
         self._config = config
-        self._settings = config.actions or ActionSettings()
+        self._settings = config.actions or ActionSettings.model_construct()
         self._pack = self._settings.pack
         if pack_days is not None:
             self._pack = self._pack.model_copy(update={"days": pack_days})
