@@ -81,7 +81,12 @@ class History:
             ]
         if len(courses) == 1:
             return [None if math.isnan(value) else value for value in courses[0]]
-        return [*map(_sum, zip(*courses, strict=True))] or [None] * (self._steps - skipped)
+        # A sum is not equal to itself where a value is missing: it is no number.
+        found: Course = [
+            total if (total := sum(each)) == total else _sum_of_known(each)
+            for each in zip(*courses, strict=True)
+        ]
+        return found or [None] * (self._steps - skipped)
 
     def _of(self, metric: Metric, wanted: Sequence[str | None]) -> Iterator["array[float]"]:
         exact = tuple(want for want in wanted if want is not None)
@@ -125,10 +130,7 @@ class History:
                 del self._series[key]
 
 
-def _sum(values: Sequence[float]) -> float | None:
-    total = sum(values)
-    if not math.isnan(total):
-        return total
+def _sum_of_known(values: Sequence[float]) -> float | None:
     known = [value for value in values if not math.isnan(value)]
     return sum(known) if known else None
 
