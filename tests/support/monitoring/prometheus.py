@@ -1,5 +1,6 @@
 """What tests ask a running Prometheus."""
 
+import time
 from typing import Any
 
 import httpx
@@ -17,9 +18,17 @@ class Prometheus:
 
     def query(self, expression: str) -> Series:
         """The series it evaluates to now; QueryError with Prometheus' words if it cannot be."""
-        answer = self._client.post("/api/v1/query", data={"query": expression}).json()
+        return self._ask("query", {"query": expression})
+
+    def query_since(self, start: float, expression: str, step: float) -> Series:
+        """The same at each `step` of seconds since `start`, which is since the epoch."""
+        times = {"start": start, "end": time.time(), "step": step}
+        return self._ask("query_range", {"query": expression, **times})
+
+    def _ask(self, what: str, question: dict[str, str | float]) -> Series:
+        answer = self._client.post(f"/api/v1/{what}", data=question).json()
         if answer["status"] != "success":
-            raise QueryError(f"{answer['error']}: {expression}")
+            raise QueryError(f"{answer['error']}: {question['query']}")
         found: Series = answer["data"]["result"]
         return found
 
