@@ -1,7 +1,6 @@
 """Serving metrics: the exporter behind its web server."""
 
 import ctypes
-import gc
 import logging
 import os
 import resource
@@ -15,6 +14,7 @@ from starlette.routing import Route
 from zope_exporter import __version__
 from zope_exporter.alerting.thresholds import Limits, read_limits
 from zope_exporter.config.schema import Config
+from zope_exporter.system.garbage import collect_seldom
 from zope_exporter.system.healthcheck import socket_name
 from zope_exporter.system.state import StateError
 from zope_exporter.web.actions import action_routes
@@ -58,7 +58,7 @@ def serve_on(
     tokens = TokenFile(config.actions.token_file) if config.actions else None
     limits = read_limits(config.thresholds)
     _bound_heaps()
-    _collect_garbage_seldom()
+    collect_seldom(samples=0)
     _take_all_descriptors()
     tls = web_config is not None and web_config.current().tls_server_config is not None
     exporter = Exporter(config, "https" if tls else "http")
@@ -129,12 +129,6 @@ def _bound_heaps() -> None:
     # Each scrape runs in many short threads, and glibc would keep a heap for every one of them.
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
-
-
-def _collect_garbage_seldom() -> None:
-    # A scrape of 300 sites makes 73,000 samples, which are no garbage before it ends: to look for
-    # some at every 700 of them takes a fifth of its time.
-    gc.set_threshold(20_000, 10, 10)
 
 
 def _take_all_descriptors() -> None:

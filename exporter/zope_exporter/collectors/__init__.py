@@ -46,7 +46,6 @@ def build_passing(
     agent = AgentCollector(watcher.inventory, FollowedLogs(logs, receivers))
     elsewhere = PloneSitesCollector(watcher.inventory)
     return [
-        agent,
         datafs,
         elsewhere,
         PloneCollector(agent.addons, datafs.plone_sites, elsewhere.plone_sites),
@@ -56,12 +55,15 @@ def build_passing(
         DiscoveryCollector(watcher),
         DisksCollector(watcher.inventory, logs.sources, catalog.plans),
         FileStorageCollector(watcher.inventory),
-        LogsCollector(logs, COUNTED),
         PingCollector(watcher.inventory),
         PipelineCollector(watcher.inventory),
         ProcessCollector(watcher.inventory, lambda: watcher.rescan(RESCAN_SECONDS)),
         ZeoCollector(watcher.inventory),
         ZmiCollector(watcher.inventory),
+        # These wait until all logs have been looked at. If they came first, that would take
+        # hundreds of threads on a host of hundreds of sites.
+        agent,
+        LogsCollector(logs, COUNTED),
     ]
 
 

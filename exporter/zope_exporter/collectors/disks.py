@@ -115,7 +115,7 @@ class DisksCollector:
         with suppress(*TOLD_BY_OTHERS):
             directory = Path(real_path(place.directory))
             device = directory.stat().st_dev
-            disk = self._mountpoint(place, device, _top_of(directory, device))
+            disk = self._mountpoint(place, directory, device)
             if self._speaks(place, (device, place.site, place.holds)):
                 yield HOLDS(mountpoint=disk, site=place.site, holds=place.holds)
             if self._speaks(place, device):
@@ -137,12 +137,17 @@ class DisksCollector:
         known = self._mountpoints.items()
         self._mountpoints = {device: top for device, top in known if device in self._speakers}
 
-    def _mountpoint(self, place: Place, device: int, top: str) -> str:
+    def _mountpoint(self, place: Place, directory: Path, device: int) -> str:
         """The name of a file system: where it is mounted for whoever uses it, no two alike."""
         with self._lock:
             if self._devices.setdefault(place, device) != device:  # mounted since the last look
                 self._devices[place] = device
                 self._forget(lambda speaker: speaker == place)
+            known = self._mountpoints.get(device)
+        if known is not None:
+            return known
+        top = _top_of(directory, device)  # what hangs there keeps nobody else from the lock
+        with self._lock:
             names = self._mountpoints
             if device not in names:
                 taken = top in names.values()  # in another container

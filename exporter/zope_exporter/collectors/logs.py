@@ -64,6 +64,7 @@ class LogsCollector:
 
     def parts(self) -> Iterable[Part]:
         began = time.monotonic()
+        self._watch.ask()  # so that they are looked at while other sources are read
         for source in self._watch.sources():
             yield Part((source.site, source.log), partial(self._collect, source, began))
         yield Part(("", "state"), self._state)

@@ -176,6 +176,7 @@ class _Page:
         self._failures: dict[Failure, None] = {}  # in their order, each once
         self.readings: dict[Key, Reading] = {}
         self.unlisted: set[str] = set()
+        self._declared: dict[str, frozenset[Metric]] = {}  # by collector
         self._seen: set[tuple[str, tuple[str, ...], float | None]] = set()
 
     @property
@@ -203,7 +204,9 @@ class _Page:
     def _add(
         self, collector: Registered, source: Source, samples: Iterable[Sample]
     ) -> Iterator[Failure]:
-        declared = frozenset(collector.metrics)
+        declared = self._declared.get(collector.name)
+        if declared is None:
+            declared = self._declared[collector.name] = frozenset(collector.metrics)
         for sample in samples:
             problem = self._problem(declared, sample)
             if problem is None:

@@ -19,7 +19,7 @@ class OpenFile(NamedTuple):
     writable: bool
 
 
-def open_files(process: Path, is_wanted: Callable[[str, Path], bool]) -> list[OpenFile]:
+def open_files(process: Path, is_wanted: Callable[[str, str], bool]) -> list[OpenFile]:
     """Return the wanted ones of the files that a process, given by its place in /proc, has open.
 
     `is_wanted` is given the path, which a file that was deleted keeps, and the place in
@@ -29,19 +29,19 @@ def open_files(process: Path, is_wanted: Callable[[str, Path], bool]) -> list[Op
     with suppress(*GONE):
         directory = os.open(process / "fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            return list(_open_files(directory, process / "fdinfo", is_wanted))
+            return list(_open_files(directory, f"{process}/fdinfo", is_wanted))
         finally:
             os.close(directory)
     return []
 
 
 def _open_files(
-    directory: int, fdinfo: Path, is_wanted: Callable[[str, Path], bool]
+    directory: int, fdinfo: str, is_wanted: Callable[[str, str], bool]
 ) -> Iterator[OpenFile]:
     for number in os.listdir(directory):
         with suppress(*GONE):  # closed meanwhile
             path = os.readlink(number, dir_fd=directory).removesuffix(DELETED)
-            if is_wanted(path, fdinfo / number):
+            if is_wanted(path, f"{fdinfo}/{number}"):
                 found = os.stat(number, dir_fd=directory)
                 link = os.stat(number, dir_fd=directory, follow_symlinks=False)
                 # The link's own permissions are the mode the file was opened with.

@@ -1,5 +1,6 @@
 """What coverage is judged by: what there is to watch, and what one scrape has brought of it."""
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -40,6 +41,10 @@ class Evidence:
         self.logs = logs
         self.absence = absence
         self._failures = {(each.collector, each.source): each.reason for each in scrape.failures}
+        self.files: defaultdict[tuple[str, LogKind], list[LogSource]] = defaultdict(list)
+        """Those that are followed, by site and kind."""
+        for log in logs.files:
+            self.files[log.site, log.kind].append(log)
 
     def failure(self, collector: str, site: str, source: str) -> str:
         """Why a collector could not read a source of a site, empty if it could.
@@ -76,11 +81,7 @@ class Looked:
 
     def logs(self, kind: LogKind) -> list[LogSource]:
         """Its own logs of a kind, or else those that are given for the whole site."""
-        ours = [
-            log
-            for log in self.evidence.logs.files
-            if log.site == self.site.name and log.kind == kind
-        ]
+        ours = self.evidence.files[self.site.name, kind]
         own = [log for log in ours if is_own(log, self.service)]
         others = self.site.services
         return own or [log for log in ours if not any(is_own(log, each) for each in others)]

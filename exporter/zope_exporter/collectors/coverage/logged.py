@@ -82,7 +82,7 @@ def _by_syslog(look: Looked) -> Judged | None:
 def _by_agent(look: Looked, kind: LogKind) -> Judged | None:
     """What the agent counts inside Zope, where no file or syslog tells it."""
     site = look.site.name
-    files = {log.log for log in look.evidence.logs.files if log.site == site}
+    files = {log.log for each in COUNT_OF for log in look.evidence.files[site, each]}
     counted = look.evidence.values.labels(COUNT_OF[kind], site)
     found = {labels["log"] for labels in counted} - files
     zopes = [each.name for each in look.service.apart()]

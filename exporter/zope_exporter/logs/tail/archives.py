@@ -208,8 +208,13 @@ def reopen_needed(
     nothing. Raises WriterHiddenError without the rights to look.
     """
     path = own_path(log)
+    beside = os.path.dirname(path) + "/"  # noqa: PTH120 - for each file that each process has open
+
+    def is_wanted(name: str, _: str) -> bool:
+        return name.startswith(beside) and (name == path or _is_archive(name, path))
+
     try:
-        found = open_files(proc / str(pid), lambda name, _: name == path or _is_archive(name, path))
+        found = open_files(proc / str(pid), is_wanted)
     except PermissionError as error:
         raise WriterHiddenError(
             f"whether process {pid} still writes to a renamed {log.name} cannot be seen: run the"

@@ -127,6 +127,10 @@ class LogWatch:
         """End the looks; what hangs is left behind after `timeout` seconds."""
         self._rounds.stop(timeout)
 
+    def ask(self) -> None:
+        """Have all logs looked at now, for who will `refresh` soon; does not block."""
+        self._rounds.wake()
+
     def refresh(self, timeout: float, since: float = math.inf) -> None:
         """Return when all logs have been looked at since the call, but for those that hang.
 

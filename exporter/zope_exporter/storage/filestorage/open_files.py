@@ -105,11 +105,11 @@ def _identities(paths: set[Path]) -> Iterator[Identity]:
 
 
 def _holds(process: Path, names: set[str], inodes: set[int], identities: set[Identity]) -> bool:
-    def is_wanted(path: str, fdinfo: Path) -> bool:
+    def is_wanted(path: str, fdinfo: str) -> bool:
         # First without a look at the file: to stat one on a file system that hangs, hangs.
-        if Path(path).name not in names and _inode(fdinfo) not in inodes:
+        if Path(path).name not in names and _inode(Path(fdinfo)) not in inodes:
             return False
-        return not _is_a_look(fdinfo)
+        return not _is_a_look(Path(fdinfo))
 
     return any(file.identity in identities for file in system.open_files(process, is_wanted))
 

@@ -9,6 +9,7 @@ from zope_exporter.collectors.coverage import Coverage
 from zope_exporter.collectors.coverage.evidence import Logs
 from zope_exporter.discovery.inventory import Inventory
 from zope_exporter.metrics.registry import Registry, Scrape
+from zope_exporter.system.garbage import collect_seldom
 from zope_exporter.system.periodic import Periodic
 from zope_exporter.system.trouble import Trouble
 
@@ -76,6 +77,7 @@ class LastScrape:
     def scrape(self, timeout: float) -> Scrape:
         """Scrape the registry, see Registry.scrape, and remember what came."""
         scrape = self._registry.scrape(timeout)
+        collect_seldom(len(scrape.samples))
         self._latest = Observation(self._inventory(), scrape, self._clock())
         self.history.add(scrape.samples, self._latest.time)
         return scrape
