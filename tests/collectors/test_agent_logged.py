@@ -1,8 +1,9 @@
 """What an agent has counted of logs: told where no log tells it, and compared where one does."""
 
 import os
+import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -84,10 +85,17 @@ class Host:
     def inventory(self) -> Inventory:
         return Inventory((Site("intranet", (self.service, *self.others)),))
 
-    def scrape(self) -> Scrape:
+    def scrape(self, meanwhile: Callable[[], None] = lambda: None) -> Scrape:
+        """Scrape; something happens `meanwhile`, before the agent answers."""
         path = self.home / f"zope-exporter-{os.getpid()}.sock"
         path.unlink(missing_ok=True)
-        with fake_agent(path, answering(http(self.answer))):
+        answer = answering(http(self.answer))
+
+        def serve(link: socket.socket) -> None:
+            meanwhile()
+            answer(link)
+
+        with fake_agent(path, serve):
             return Registry([self.collector]).scrape(30)
 
 
@@ -108,6 +116,12 @@ def logging_host(host: Host) -> Iterator[Host]:
 
 def logs(page: Scrape, metric: Metric) -> set[str]:
     return {sample.labels[1] for sample in page.samples if sample.metric == metric}
+
+
+def records(page: Scrape) -> dict[str, float]:
+    """The errors that are told of each log."""
+    errors = (s for s in page.samples if s.metric == RECORDS and s.labels[2] == "ERROR")
+    return {sample.labels[1]: sample.value for sample in errors}
 
 
 def differences(page: Scrape) -> dict[str, float]:
@@ -150,6 +164,25 @@ def test_a_log_tells_from_its_first_line_on_and_the_agent_no_more(logging_host: 
     assert logs(page, RECORDS) == logs(page, REQUESTS) == set()
     (host.home / "event.log").unlink()
     assert logs(host.scrape(), RECORDS) == set(), "not even in the middle of a rotation"
+
+
+def test_the_first_line_of_a_log_is_told_once_though_written_after_the_look(
+    logging_host: Host,
+) -> None:
+    host = logging_host
+    host.counts(errors=3)
+    assert records(host.scrape()) == {"client1-agent-event": 3}
+    host.counts(errors=4)
+    page = host.scrape(meanwhile=lambda: host.log("event.log", ERROR))
+    assert records(page) == {}, "it is in the file"
+
+
+def test_what_no_log_has_is_told_by_the_agent_as_before(logging_host: Host) -> None:
+    host = logging_host
+    host.counts(errors=3)
+    host.scrape()
+    host.counts(errors=5)
+    assert records(host.scrape()) == {"client1-agent-event": 5}
 
 
 def test_a_log_of_an_unknown_format_leaves_it_to_the_agent(logging_host: Host) -> None:

@@ -75,12 +75,14 @@ class LoggedSamples:
         self._changed = threading.Condition()
         self._unanswered: set[_Place] = set()
         self._counted: dict[_Place, dict[LogKind, _Counted]] = {}
+        self._told: dict[tuple[_Place, LogKind], float | None] = {}  # what agents had counted
 
     def begin(self, zopes: Collection[_Place]) -> float:
         """Begin with a scrape in which these agents are to be asked; return the moment of that."""
         with self._changed:
             self._unanswered = set(zopes)
             self._counted = {of: each for of, each in self._counted.items() if of in zopes}
+            self._told = {of: each for of, each in self._told.items() if of[0] in zopes}
         return time.monotonic()
 
     def before(self, site: str, zope: Service, began: float) -> Before:
@@ -111,13 +113,30 @@ class LoggedSamples:
             path = zope.access_log if kind == "access" else zope.event_log
             if path and (zope.is_one_of_several or normpath(path) in shared):
                 continue  # none of their agents has counted all that is in it
-            if not followed.is_told:
+            if not followed.is_told and not self._is_told_by_now(answer, site, zope, kind):
                 yield from logged_samples(kind, answer, site, followed.free)
             both = _counted(kind, answer, zope, followed) if before.is_recent else None
             if both is not None:
                 counted[kind] = both
         with self._changed:
             self._counted[site, zope.name] = counted
+
+    def _is_told_by_now(self, answer: Answer, site: str, zope: Service, kind: LogKind) -> bool:
+        """Whether what the agent has counted since it was last told is in a log by now.
+
+        The first line of a log may have been written after the look at it, and before the agent
+        was asked: told by both, it would be two.
+        """
+        of, total = ((site, zope.name), kind), _total(answer, kind)
+        with self._changed:
+            is_new = of in self._told and self._told[of] != total
+        if is_new:
+            self._logs.refresh(REFRESH_SECONDS)
+            if self._logs.of(site, zope, kind).is_told:
+                return True
+        with self._changed:
+            self._told[of] = total
+        return False
 
     def differences(self) -> Iterator[Sample]:
         """Yield how far the agents have come apart from the files, when all have answered.
