@@ -117,3 +117,6 @@ def test_whatever_is_added_the_course_is_what_was_seen_last_in_each_step(
             course = [expected.get(step, {}).get(site) for step in range(last - 3, last + 1)]
             assert kept.course(SEEN, (site, "200")) == course
             assert not any(value is not None and math.isnan(value) for value in course)
+            for steps in (None, 2, 3):
+                recent = course if steps is None else course[-steps:]
+                assert kept.increase(SEEN, (site, "200"), steps) == (increase(recent) or 0.0)

@@ -12,7 +12,7 @@ from zope_exporter.logs.event import counter as event
 from zope_exporter.metrics.metric import Metric
 from zope_exporter.system.humanize import size
 
-from .history import STEP_SECONDS, Course, History, increase, rate
+from .history import STEP_SECONDS, Course, History, rate
 from .view import ErrorCount, Graph
 
 WIDTH, HEIGHT = 120.0, 24.0
@@ -113,7 +113,7 @@ def errors(history: History, samples: Sequence[tuple[Metric, tuple[str, ...]]]) 
         _, log, what = labels
         if metric is event.RECORDS and what not in _LOUD:
             continue
-        count = increase(history.course(metric, labels))
+        count = history.increase(metric, labels)
         if count and what not in _HARMLESS:
             found.append(ErrorCount(log, what, int(count)))
     return sorted(found, key=lambda error: (-error.count, error.log, error.what))
@@ -122,8 +122,8 @@ def errors(history: History, samples: Sequence[tuple[Metric, tuple[str, ...]]]) 
 def recent_rate(history: History, metric: Metric, labels: Mapping[str, str]) -> float:
     """Return by how much a counter grew a second within the last minutes."""
     steps = int(MINUTES * 60 / STEP_SECONDS)
-    course = history.course(metric, [labels[name] for name in metric.labels], steps + 1)
-    return (increase(course) or 0.0) / (MINUTES * 60)
+    grown = history.increase(metric, [labels[name] for name in metric.labels], steps + 1)
+    return grown / (MINUTES * 60)
 
 
 def _highest(values: Sequence[float | None]) -> float | None:

@@ -18,13 +18,21 @@ Course = list[float | None]
 
 
 class _Series:
-    """The values of one series, and the number of the last step in which there was one."""
+    """The values of one series, and the numbers of the last steps in which there was one, and in
+    which it was another than before."""
 
-    __slots__ = ("last", "values")
+    __slots__ = ("changed", "last", "latest", "values")
 
     def __init__(self, steps: int) -> None:
         self.values = array("d", [math.nan]) * steps
-        self.last = 0
+        self.last = self.changed = 0
+        self.latest = math.nan
+
+    def add(self, value: float, number: int, place: int) -> None:
+        self.values[place] = value
+        self.last = number
+        if value != self.latest:
+            self.latest, self.changed = value, number
 
 
 class History:
@@ -59,8 +67,7 @@ class History:
                 if sample.metric in self._kept:
                     series = self._of_sample(sample)
                     if series is not None:
-                        series.values[number % self._steps] = sample.value
-                        series.last = number
+                        series.add(sample.value, number, number % self._steps)
 
     def course(
         self, metric: Metric, labels: Sequence[str | None], steps: int | None = None
@@ -87,6 +94,19 @@ class History:
             for each in zip(*courses, strict=True)
         ]
         return found or [None] * (self._steps - skipped)
+
+    def increase(self, metric: Metric, labels: Sequence[str], steps: int | None = None) -> float:
+        """Return by how much a counter has grown, within the last `steps` if not within all.
+
+        It is 0 for one that was seen only once or never.
+        """
+        exact = tuple(map(encodable, labels))
+        with self._lock:
+            series = self._series.get((metric, "".join(exact[:1])), {}).get(exact)
+            # Most counters of most sites stand still, and a page asks for thousands.
+            if series is None or series.changed <= (self._latest or 0) - (steps or self._steps):
+                return 0.0
+        return increase(self.course(metric, labels, steps)) or 0.0
 
     def _of(self, metric: Metric, wanted: Sequence[str | None]) -> Iterator["array[float]"]:
         exact = tuple(want for want in wanted if want is not None)
