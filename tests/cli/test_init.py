@@ -4,11 +4,13 @@ import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.support.hostile.server import HostileServer
 from tests.support.programs.exporter import zope_exporter
 from tests.support.zopes.lookalikes import (
     program,
@@ -17,9 +19,10 @@ from tests.support.zopes.lookalikes import (
     zeo_instance,
     zope_instance,
 )
-from zope_exporter.app.first_files import first_files
+from zope_exporter.app.check import Checked
+from zope_exporter.app.first_files import first_files, first_pages
 from zope_exporter.config.load import load_config
-from zope_exporter.discovery.inventory import Inventory, Process, Service, Site
+from zope_exporter.discovery.inventory import Inventory, Process, Service, Site, Target
 
 FILES = {"config.yml", "prometheus-scrape.yml", "token", "zope-exporter.service"}
 
@@ -94,6 +97,28 @@ def test_unit_and_scrape_configuration_are_those_that_are_shipped(tmp_path: Path
     path = tmp_path / "config.yml"
     path.write_text(texts["config.yml"])
     assert load_config(path).sites == ()
+
+
+def test_a_page_of_the_site_is_probed_where_one_answers() -> None:
+    with HostileServer() as server:
+        root = Target("client1", server.url("/"), any_answer=True)
+        names = "intranet", "gone", "unknown"
+        sites = tuple(Site(name, targets=(root,)) for name in names)
+        roots = {"intranet": "ok", "gone": "404", "unknown": ""}
+        pages = first_pages(Checked([], [], Inventory(sites), roots=roots))
+        assert pages == {"intranet": server.url("/ok")}
+
+
+def test_such_a_page_is_in_the_configuration(tmp_path: Path) -> None:
+    zope = Service("zope", "client1", tmp_path / "zope.conf", urls=("http://127.0.0.1:8080/",))
+    sites = Site("intranet", (zope,)), Site("shop", (replace(zope, config=tmp_path / "other"),))
+    page = "http://127.0.0.1:8080/Plone/@@ok"
+    (tmp_path / "config.yml").write_text(
+        first_files(Inventory(sites), "web1", {"intranet": page})["config.yml"]
+    )
+    intranet, shop = load_config(tmp_path / "config.yml").sites
+    assert [ping.url for ping in intranet.ping] == [page]
+    assert shop.ping == ()
 
 
 def test_a_directory_that_is_not_empty_is_left_alone(tmp_path: Path) -> None:

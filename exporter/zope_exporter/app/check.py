@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from zope_exporter.checks.coverage import blind, judge_watching, table
 from zope_exporter.checks.failing import failing, judge_failing
 from zope_exporter.checks.finding import Finding, Severity
 from zope_exporter.checks.log_ends import LogEnds
-from zope_exporter.checks.probe import judge_probe
+from zope_exporter.checks.probe import judge_probe, known_root
 from zope_exporter.checks.rights import judge_rights
 from zope_exporter.checks.site import judge
 from zope_exporter.collectors import build_passing
@@ -42,12 +42,16 @@ COLLECT_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Checked:
-    """What there is to say, and what of each Zope was watched for it: services and values."""
+    """What there is to say, and what of each Zope was watched for it: services and values.
+
+    `roots` are where the pages of the sites are within Zope, as far as that is known.
+    """
 
     findings: list[Finding]
     sources: list[Source]
     inventory: Inventory = field(default_factory=Inventory)
     values: Values = field(default_factory=lambda: Values(()))
+    roots: Mapping[str, str] = field(default_factory=dict)
 
 
 def look(config: Config, remember: bool = False) -> Checked:
@@ -138,7 +142,9 @@ def _collect(
             found += judge_failing(site.name, failing(site.name, scrape.values, ends.rate), limits)
             found += judge_probe(site, scrape.values, ends.roots.get(site.name))
         found += judge_watching(inventory, scrape, known, sources, found)
-        return Checked(found, sources, inventory, scrape.values)
+        values, requested = scrape.values, ends.roots
+        roots = {s.name: known_root(s, values, requested.get(s.name)) for s in inventory.sites}
+        return Checked(found, sources, inventory, values, roots)
     finally:
         logs.stop()
 

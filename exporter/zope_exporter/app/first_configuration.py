@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from zope_exporter.discovery.inventory import Inventory, Service, Site
@@ -24,6 +24,11 @@ _PING = """\
     # ping:
     #   - {{name: home, url: {url}, timeout: 5s}}
 """
+_PAGE = """\
+    # It answers only as long as the site is there; the root of Zope always does:
+    ping:
+      - {{name: page, url: {url}, timeout: 5s}}
+"""
 _BACKUP = """\
     # Nothing is backed up until a repository is named; see http://localhost:9673/docs/backup:
     # backup: {{repository: /backup/{directory}}}
@@ -40,17 +45,20 @@ _TAIL = """
 """
 
 
-def configuration_for(inventory: Inventory, host: str) -> str:
-    """Return the text of a configuration that names what can be named of an inventory."""
+def configuration_for(inventory: Inventory, host: str, pages: Mapping[str, str]) -> str:
+    """Return the text of a configuration that names what can be named of an inventory.
+
+    `pages` are the URLs of pages to probe, by site.
+    """
     named: set[tuple[Path | None, Path | None]] = set()
-    sites = [_site(site, named) for site in inventory.sites]
+    sites = [_site(site, pages.get(site.name), named) for site in inventory.sites]
     listed = "".join(sites)
     is_empty = not any(line and not line.lstrip().startswith("#") for line in listed.splitlines())
     head = _HEAD.format(host=plain(host))
     return f"{head}{'sites: []' if is_empty else 'sites:'}\n{listed}{_TAIL}"
 
 
-def _site(site: Site, named: set[tuple[Path | None, Path | None]]) -> str:
+def _site(site: Site, page: str | None, named: set[tuple[Path | None, Path | None]]) -> str:
     """Return the entry of a site; one of which nothing can be named is told of in comments."""
     zopes: list[Service] = []
     servers: list[Service] = []
@@ -68,7 +76,7 @@ def _site(site: Site, named: set[tuple[Path | None, Path | None]]) -> str:
     lines = [f"  - name: {_text(site.name)}\n"]
     lines += ["    instances:\n", *map(_zope, zopes)] if zopes else []
     lines += ["    zeo:\n", *map(_zeo, servers)] if servers else []
-    lines += [unnamed, *_suggested(site)]
+    lines += [unnamed, *_suggested(site, page)]
     return "".join(lines)
 
 
@@ -82,9 +90,11 @@ def _zeo(service: Service) -> str:
     return f"      # {_told(service)}\n      - conf: {_text(service.config)}\n"
 
 
-def _suggested(site: Site) -> Iterator[str]:
+def _suggested(site: Site, page: str | None) -> Iterator[str]:
     url = next((url for each in site.services for url in each.urls), None)
-    if url:
+    if page:
+        yield _PAGE.format(url=_text(page))
+    elif url:
         yield _PING.format(url=json.dumps(f"{plain(url).rstrip('/')}/SITE/@@ok"))
     if site.storages:
         # Of each site its own, as two cannot share one.

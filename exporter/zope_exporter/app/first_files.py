@@ -9,10 +9,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from zope_exporter.clients.http.probe import Prober
 from zope_exporter.discovery.evidence import user_of
-from zope_exporter.discovery.inventory import Inventory
+from zope_exporter.discovery.inventory import Inventory, Target
 from zope_exporter.system.resources import shipped
 
+from .check import Checked
 from .first_configuration import configuration_for
 
 CONFIG = "config.yml"
@@ -21,14 +23,35 @@ UNIT = "zope-exporter.service"
 SCRAPE = "prometheus-scrape.yml"
 
 
-def first_files(inventory: Inventory, host: str) -> Mapping[str, str]:
-    """Return configuration, token, unit and scrape configuration; `host` is what it is called."""
+def first_files(
+    inventory: Inventory, host: str, pages: Mapping[str, str] | None = None
+) -> Mapping[str, str]:
+    """Return configuration, token, unit and scrape configuration; `host` is what it is called.
+
+    `pages` has for each site the URL of a page to probe, as far as one is known.
+    """
     return {
-        CONFIG: configuration_for(inventory, host),
+        CONFIG: configuration_for(inventory, host, pages or {}),
         TOKEN: f"{secrets.token_hex(32)}\n",
         UNIT: _unit(user_for(inventory)),
         SCRAPE: _scrape(host),
     }
+
+
+def first_pages(checked: Checked) -> Mapping[str, str]:
+    """Return for each site the URL of a page that answers only as long as the site is there.
+
+    As far as there is one that does answer now: Plone has @@ok from 5.2 on.
+    """
+    prober = Prober()
+    pages: dict[str, str] = {}
+    for site in checked.inventory.sites:
+        root = checked.roots.get(site.name)
+        below = [f"{target.url}{root}" for target in site.targets[:1] if root]
+        for url in [f"{page}{view}" for page in below for view in ("/@@ok", "")]:
+            if site.name not in pages and prober.probe(Target("page", url)).reason is None:
+                pages[site.name] = url
+    return pages
 
 
 def user_for(inventory: Inventory) -> str:

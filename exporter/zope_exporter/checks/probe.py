@@ -41,8 +41,8 @@ def judge_probe(
     """
     if not site.targets or not all(target.any_answer for target in site.targets):
         return
-    sites = [quote(of["plone_site"].strip("/")) for of in values.labels(SITE_INFO, site.name)]
-    root = _most(requested or {}) or (sites[0] if len(sites) == 1 else "")
+    root = known_root(site, values, requested)
+    sites = values.labels(SITE_INFO, site.name)
     plone = bool(sites) or any(of["plone_version"] for of in values.labels(INFO, site.name))
     if not root and not plone:
         return
@@ -52,6 +52,12 @@ def judge_probe(
         remedy = f'ping: [{{name: page, url: "{page}"}}], or {page}/@@ok if it is a Plone'
     text = "only the root of Zope is probed, which answers even when the site is gone"
     yield Finding(Severity.WARNING, site.name, "ping", f"{text} (probe a page of it: {remedy})")
+
+
+def known_root(site: Site, values: Values, requested: Mapping[str, int] | None = None) -> str:
+    """Return where the pages of a site are within Zope, as in a URL, empty if that is not known."""
+    sites = [quote(of["plone_site"].strip("/")) for of in values.labels(SITE_INFO, site.name)]
+    return _most(requested or {}) or (sites[0] if len(sites) == 1 else "")
 
 
 def _most(requested: Mapping[str, int]) -> str:

@@ -10,7 +10,7 @@ import click
 
 from zope_exporter.system.log_format import set_up_logging
 
-from .flags import EXIT_CODES, SEARCH_SECONDS, exit_on_user_error
+from .flags import EXIT_CODES, exit_on_user_error
 
 EXITS = (
     "Exits with 0, with 1 when a file cannot be written, 2 for a mistake, 3 when DIRECTORY exists"
@@ -26,18 +26,20 @@ def init_command(directory: Path) -> None:
     A commented configuration of the Zopes and ZEO servers that were found, a token, a unit for
     systemd and a job for Prometheus. Nothing else is changed.
     """
-    from zope_exporter.app.first_files import first_files, user_for
+    from zope_exporter.app.check import look
+    from zope_exporter.app.first_files import first_files, first_pages, user_for
     from zope_exporter.config.schema import Config
-    from zope_exporter.config.search import search
 
     set_up_logging("error", "logfmt")  # what is to be said is printed
     with exit_on_user_error():
         _refuse_what_is_there(directory)
-        inventory = search(Config(), SEARCH_SECONDS)
+        checked = look(Config())
+        inventory = checked.inventory
         for problem in inventory.problems:
             click.echo(f"zope-exporter: {problem}", err=True)
         try:
-            _write(directory, first_files(inventory, socket.gethostname()))
+            pages = first_pages(checked)
+            _write(directory, first_files(inventory, socket.gethostname(), pages))
         except OSError as error:
             click.echo(f"zope-exporter: {error.filename}: {error.strerror}", err=True)
             sys.exit(EXIT_CODES["failed"])
