@@ -21,6 +21,7 @@ TIMES = 5
 # What neither our probe nor that of anyone else on this host asks for: they send GET, and get 200.
 ASKED = (("POST", "/Plone/@@ok"), ("GET", "/Plone/nope"), ("GET", "/Plone/boom"))
 CRITICAL = 2
+VISITS = 30  # so many that the access log shows what they are to
 # Whose versions are put back, so that their upgrade steps wait.
 OLDER = {"plone.app.event:default": "14", "plone.app.dexterity:default": "2006"}
 
@@ -203,6 +204,12 @@ def test_check_asks_for_a_page_of_the_site_and_that_one_is_missed(
     status, told = check("--config.file", config)
     assert status == 0, told
     assert f"{page}: status 200" in told
+
+    assert all(plone.site.get("/Plone/@@ok").is_success for _ in range(VISITS))
+    zope_exporter("init", tmp_path / "first", state_dir=tmp_path / "state")
+    _, told = check("--config.file", tmp_path / "first/config.yml")
+    assert f"{page}: status 200" in told
+    assert not re.search("^(WARNING|CRITICAL|UNKNOWN)", told, re.MULTILINE), told
 
     deleted = plone.site.post("/manage_delObjects", {"ids:list": "Plone"})
     assert deleted.status_code == 200
