@@ -172,7 +172,7 @@ def test_create_and_reopen_under_load(
     if down:
         followed.restart()
     found = followed.look()
-    if down:
+    if down and compress == "compress":
         assert found == sorted({*found, *zope.kept()})
     else:
         assert found == list(range(1, written + 1))
@@ -193,8 +193,11 @@ def test_several_rotations_after_a_look_at_an_empty_log(
     eventually(lambda: zope.wrote(20))
     written = zope.order("stop")
     found = followed.look()
-    assert found == sorted({*found, *zope.kept()})
-    assert found[-1] == written
+    if compress == "compress":
+        assert found == sorted({*found, *zope.kept()})
+        assert found[-1] == written
+    else:
+        assert found == list(range(1, written + 1))
     assert followed.resets() == {}
 
 

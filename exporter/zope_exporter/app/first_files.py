@@ -47,10 +47,12 @@ def first_pages(checked: Checked) -> Mapping[str, str]:
     pages: dict[str, str] = {}
     for site in checked.inventory.sites:
         root = checked.roots.get(site.name)
-        below = [f"{target.url}{root}" for target in site.targets[:1] if root]
-        for url in [f"{page}{view}" for page in below for view in ("/@@ok", "")]:
-            if site.name not in pages and prober.probe(Target("page", url)).reason is None:
+        if not root or not site.targets:
+            continue
+        for url in (f"{site.targets[0].url}{root}{view}" for view in ("/@@ok", "")):
+            if prober.probe(Target("page", url)).reason is None:
                 pages[site.name] = url
+                break
     return pages
 
 

@@ -1,8 +1,9 @@
-"""Connecting to Unix sockets, however long their paths are, before a deadline.
+"""What all clients share: deadlines, and connecting to Unix sockets, however long their paths are.
 
 A deadline is a time of the monotonic clock.
 """
 
+import errno
 import os
 import socket
 import time
@@ -10,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
+"""What this process lacks, which says nothing of the server."""
 _LONGEST = 107  # bytes the kernel takes
 
 

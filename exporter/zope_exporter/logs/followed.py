@@ -35,11 +35,14 @@ class Receiver(Protocol):
 class Followed:
     """Of one kind of log: whether anything followed tells it, and what the Zope's own file has.
 
+    `has_file` is whether there is a file that tells it as soon as something is counted in it.
+
     `log` is the label of that file and `count` its requests or records so far; they are None where
     there is not one such file, but none or several. `free` is a label that no file has.
     """
 
     is_told: bool
+    has_file: bool
     free: str
     log: str | None = None
     count: float | None = None
@@ -84,14 +87,15 @@ class FollowedLogs:
         sources = self._sources().get((site, kind), [])
         own = [each for each in sources if _is_of(zope, each)]
         shared = [each for each in sources if _belongs_to_nobody(each)]
-        told = [each for each in (*own, *shared) if self._tells(each)]
+        files = [*own, *shared]
+        told = [each for each in files if self._tells(each)]
         is_told = bool(told) or self._comes_by_syslog(site, kind)
         label, other = agent_labels(zope.name, kind)
         free = other if any(s.log == label for s in sources) else label
         if len(own) != 1:
-            return Followed(is_told, free)
+            return Followed(is_told, bool(files), free)
         count = _total(self._watch.snapshot(own[0]), COUNT_OF[kind])
-        return Followed(is_told, free, own[0].log, count)
+        return Followed(is_told, bool(files), free, own[0].log, count)
 
     def _sources(self) -> _BySite:
         # A host may have hundreds of Zopes, each asking for its own.

@@ -10,7 +10,6 @@ from contextlib import suppress
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 
-from zope_exporter import __version__
 from zope_exporter.clients.connection import left
 from zope_exporter.clients.http.resolve import Resolver
 from zope_exporter.clients.http.url import authorization
@@ -152,13 +151,7 @@ def _post(text: str, message: Message, deadline: float) -> int:
     from zope_exporter.clients.http.exchange import Route, exchange
 
     url = httpx.URL(text)
-    headers = {
-        "Host": url.netloc.decode("ascii"),
-        "User-Agent": f"zope-exporter/{__version__}",
-        "Content-Type": "application/json",
-        "Connection": "close",
-        **authorization(url),
-    }
+    headers = {"Content-Type": "application/json", **authorization(url)}
     trust = ssl.create_default_context() if url.scheme == "https" else None
     route = Route(Resolver().addresses(url.raw_host.decode("ascii"), left(deadline)), deadline)
     content = json.dumps(message.as_json()).encode()

@@ -4,7 +4,6 @@ By httpcore in plain blocking code, for who asks has a thread to wait in: an eve
 would cost each request five times as much. A deadline is a time of the monotonic clock.
 """
 
-import errno
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,13 +13,12 @@ from typing import Any
 import httpcore
 import httpx
 
-from zope_exporter.clients.connection import left
+from zope_exporter import __version__
+from zope_exporter.clients.connection import OURS, left
 
 MAX_BODY_BYTES = 1 << 20
 FAILURES = httpcore.NetworkError, httpcore.ProtocolError
 """What a server can do wrong, apart from taking too long."""
-# What this process lacks, which says nothing of the server.
-_OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
 _SYSTEM = httpcore.SyncBackend()
 
 Trace = Callable[[str, Mapping[str, Any]], None]
@@ -63,7 +61,7 @@ class Route(httpcore.NetworkBackend):
         try:
             stream = _SYSTEM.connect_tcp(address, port, seconds)
         except httpcore.ConnectError as error:
-            if isinstance(error.__cause__, OSError) and error.__cause__.errno in _OURS:
+            if isinstance(error.__cause__, OSError) and error.__cause__.errno in OURS:
                 raise error.__cause__ from None
             raise
         self.addresses = [address]
@@ -121,16 +119,21 @@ def exchange(
 ) -> Iterator[httpcore.Response]:
     """Send a request; give the answer, whose body is still to be read, until the block ends.
 
-    `headers` are sent as they are, with the length of the `content` if there is any; `trust` is for
-    https. `trace` is called with each event of httpcore's extension of that name. Raises
-    TimeoutError at the deadline, one of FAILURES for what the server does wrong, another OSError if
-    this host has no socket left.
+    `headers` are sent beside those that every request has, with the length of the `content` if
+    there is any; `trust` is for https. `trace` is called with each event of httpcore's extension of
+    that name. Raises TimeoutError at the deadline, one of FAILURES for what the server does wrong,
+    another OSError if this host has no socket left.
     """
+    own = {
+        "Host": url.netloc.decode("ascii"),
+        "User-Agent": f"zope-exporter/{__version__}",
+        "Connection": "close",
+    }
     length = {"Content-Length": str(len(content))} if content else {}
     request = httpcore.Request(
         method,
         httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
-        headers=[*headers.items(), *length.items()],
+        headers=[*own.items(), *headers.items(), *length.items()],
         content=content,
         extensions={"trace": trace} if trace else {},
     )

@@ -10,7 +10,6 @@ import httpcore
 import httpx
 import re2
 
-from zope_exporter import __version__
 from zope_exporter.clients.connection import left
 from zope_exporter.discovery.inventory import Target
 
@@ -21,10 +20,8 @@ from .url import authorization, origin, redirected
 MAX_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
 _HEADERS = {
-    "User-Agent": f"zope-exporter/{__version__}",
     "Accept": "*/*",
     "Accept-Encoding": "identity",
-    "Connection": "close",
 }
 
 
@@ -85,7 +82,7 @@ class Visit:
         self.fail("redirect")
 
     def _answer(self, credentials: Mapping[str, str]) -> AbstractContextManager[httpcore.Response]:
-        headers = {"Host": self.url.netloc.decode("ascii"), **_HEADERS, **credentials}
+        headers = {**_HEADERS, **credentials}
         trace = self._phases.observe
         return exchange(self._route, "GET", self.url, headers, trust=self._trust, trace=trace)
 

@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from zope_exporter.clients.connection import connect_unix, left
+from zope_exporter.clients.connection import OURS, connect_unix, left
 from zope_exporter.clients.http.resolve import Resolver
 from zope_exporter.discovery.inventory import TlsFiles
 from zope_exporter.system.foreign_file import opened
 
 _PIECE = 1 << 16
-# What this process lacks, which says nothing of the server.
-_OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EADDRNOTAVAIL})
+_OURS = OURS | {errno.EADDRNOTAVAIL}  # of the last: no port is left
 _LARGEST = 4 << 20
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import httpx
 
-from zope_exporter import __version__
 from zope_exporter.clients.connection import left
 from zope_exporter.clients.http.exchange import (
     FAILURES,
@@ -23,6 +22,8 @@ from zope_exporter.system.foreign_file import ForeignFileError, read
 from .pages import Page, ZmiError
 
 _LONGEST_PASSWORD = 4096
+_HEADERS = {"Accept-Encoding": "identity"}
+_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _MEANINGS = {
     401: "the ZMI refuses the login: check username and password_file under zmi:",
     403: "the ZMI refuses the login: its user has to be a Manager",
@@ -60,7 +61,7 @@ class ZmiClient:
     ) -> tuple[int, bytes]:
         """Send a request below the root of this Zope; return status and body of the answer."""
         url = httpx.URL(f"{self._login.url.rstrip('/')}/{path}")
-        headers = {"Authorization": self._authorization(), **_headers(url, body)}
+        headers = {"Authorization": self._authorization(), **_HEADERS, **(_FORM if body else {})}
         trust = self._trust() if url.scheme == "https" else None
         try:
             addresses = self._resolver.addresses(url.raw_host.decode("ascii"), left(deadline))
@@ -88,14 +89,3 @@ def _password(file: Path) -> str:
         raise ZmiError(f"{file}: is not text in UTF-8") from None
     except ForeignFileError as error:
         raise ZmiError(str(error)) from None
-
-
-def _headers(url: httpx.URL, body: bytes) -> dict[str, str]:
-    form = {"Content-Type": "application/x-www-form-urlencoded"} if body else {}
-    return {
-        "Host": url.netloc.decode("ascii"),
-        "User-Agent": f"zope-exporter/{__version__}",
-        "Accept-Encoding": "identity",
-        "Connection": "close",
-        **form,
-    }

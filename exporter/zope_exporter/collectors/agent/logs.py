@@ -113,7 +113,7 @@ class LoggedSamples:
             path = zope.access_log if kind == "access" else zope.event_log
             if path and (zope.is_one_of_several or normpath(path) in shared):
                 continue  # none of their agents has counted all that is in it
-            if not followed.is_told and not self._is_told_by_now(answer, site, zope, kind):
+            if not self._by_now(followed, answer, site, zope, kind).is_told:
                 yield from logged_samples(kind, answer, site, followed.free)
             both = _counted(kind, answer, zope, followed) if before.is_recent else None
             if both is not None:
@@ -121,22 +121,27 @@ class LoggedSamples:
         with self._changed:
             self._counted[site, zope.name] = counted
 
-    def _is_told_by_now(self, answer: Answer, site: str, zope: Service, kind: LogKind) -> bool:
-        """Whether what the agent has counted since it was last told is in a log by now.
+    def _by_now(
+        self, followed: Followed, answer: Answer, site: str, zope: Service, kind: LogKind
+    ) -> Followed:
+        """What was known of a log, or what is by now if the agent has counted something new.
 
         The first line of a log may have been written after the look at it, and before the agent
         was asked: told by both, it would be two.
         """
+        if followed.is_told:
+            return followed
         of, total = ((site, zope.name), kind), _total(answer, kind)
         with self._changed:
             is_new = of in self._told and self._told[of] != total
         if is_new:
-            self._logs.refresh(REFRESH_SECONDS)
-            if self._logs.of(site, zope, kind).is_told:
-                return True
-        with self._changed:
-            self._told[of] = total
-        return False
+            if followed.has_file:  # a message of syslog is counted as it comes
+                self._logs.refresh(REFRESH_SECONDS)
+            followed = self._logs.of(site, zope, kind)
+        if not followed.is_told:
+            with self._changed:
+                self._told[of] = total
+        return followed
 
     def differences(self) -> Iterator[Sample]:
         """Yield how far the agents have come apart from the files, when all have answered.

@@ -107,20 +107,20 @@ def _identities(paths: set[Path]) -> Iterator[Identity]:
 def _holds(process: Path, names: set[str], inodes: set[int], identities: set[Identity]) -> bool:
     def is_wanted(path: str, fdinfo: str) -> bool:
         # First without a look at the file: to stat one on a file system that hangs, hangs.
-        if Path(path).name not in names and _inode(Path(fdinfo)) not in inodes:
+        if Path(path).name not in names and _inode(fdinfo) not in inodes:
             return False
-        return not _is_a_look(Path(fdinfo))
+        return not _is_a_look(fdinfo)
 
     return any(file.identity in identities for file in system.open_files(process, is_wanted))
 
 
-def _inode(fdinfo: Path) -> int | None:
+def _inode(fdinfo: str) -> int | None:
     """Return the inode of what is open, None from a kernel before 5.14."""
     found = _told(fdinfo, INODE)
     return None if found is None else int(found)
 
 
-def _is_a_look(fdinfo: Path) -> bool:
+def _is_a_look(fdinfo: str) -> bool:
     """Tell whether it is open as our own looks are: for reading, and without waiting.
 
     ZODB, repozo and cp open files for reading as everybody does, without that second flag.
@@ -129,8 +129,8 @@ def _is_a_look(fdinfo: Path) -> bool:
     return flags & os.O_ACCMODE == os.O_RDONLY and bool(flags & os.O_NONBLOCK)
 
 
-def _told(fdinfo: Path, name: str) -> str | None:
-    for line in fdinfo.read_text().splitlines():
+def _told(fdinfo: str, name: str) -> str | None:
+    for line in Path(fdinfo).read_text().splitlines():
         if line.startswith(name):
             return line.removeprefix(name)
     return None
