@@ -190,6 +190,23 @@ def test_a_signal_in_the_middle_of_the_preparation_does_too(tmp_path: Path, step
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("step", ["Preparing a Zope", "instance as", "Data.fs with", "visitors"])
+def test_a_signal_that_comes_amid_a_finalizer_does_too(tmp_path: Path, step: str) -> None:
+    class Finalized:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGTERM)
+
+    def say(line: str) -> None:
+        if step in line:
+            Finalized()
+
+    with pytest.raises(SystemExit) as ended, demo_zope(say, parent=tmp_path) as demo:
+        pytest.fail(f"goes on with {demo.top}")
+    assert ended.value.code == 128 + signal.SIGTERM
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("step", ["Preparing a Zope", "instance as", "Ctrl-C ends it"])
 def test_a_kill_leaves_no_process(tmp_path: Path, step: str) -> None:
     with a_persons_demo(tmp_path) as process:

@@ -83,11 +83,13 @@ def demo_zope(
     the next ones do nothing until everything is gone. SIGKILL leaves no process, but the directory.
     Raises DemoError if Zope cannot be started.
     """
-    with _ended_by_signals(), ExitStack() as resources:
+    with _ended_by_signals() as ending, ExitStack() as resources:
         try:
-            yield _prepare(resources, echo, _Wanted(products, parent, visitors))
+            demo = _prepare(resources, echo, ending, _Wanted(products, parent, visitors))
+            ending.check()
+            yield demo
         finally:
-            _ignore_signals()
+            ending.disregard_others()
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,37 @@ class _Wanted:
     visitors: tuple[Visitor, ...]
 
 
-def _prepare(resources: ExitStack, echo: Echo, wanted: _Wanted) -> Demo:
+class _Ending:
+    """What ends the demo: as a handler of signals, raises SystemExit at the first of them."""
+
+    def __init__(self) -> None:
+        self._number: int | None = None
+
+    def __call__(self, number: int, _frame: FrameType | None) -> None:
+        if self._number is None:
+            self._number = number
+            raise SystemExit(128 + number)
+
+    def check(self) -> None:
+        """Raise SystemExit if a signal has come.
+
+        What a handler raises is lost where Python cannot pass it on: amid a finalizer, or the
+        callback of a weak reference, of which an import has many.
+        """
+        if self._number is not None:
+            raise SystemExit(128 + self._number)
+
+    def disregard_others(self) -> None:
+        """Let the tidying up come to its end, however impatient somebody gets.
+
+        By handlers that do nothing: of a signal that is ignored while it is on its way, Python
+        would complain to the person.
+        """
+        for number in SIGNALS:
+            signal.signal(number, lambda *_: None)
+
+
+def _prepare(resources: ExitStack, echo: Echo, ending: _Ending, wanted: _Wanted) -> Demo:
     require(("Zope", "Paste"))
     where = wanted.parent
     try:
@@ -105,7 +137,8 @@ def _prepare(resources: ExitStack, echo: Echo, wanted: _Wanted) -> Demo:
         require_space(where, SPACE_NEEDED)
         top = tempfile.TemporaryDirectory(prefix="zope-exporter-demo-", dir=where)
         resources.callback(_farewell, echo, Path(top.name))
-        return _start(resources, echo, Path(resources.enter_context(top)), wanted)
+        resources.enter_context(top)
+        return _start(resources, _checked(echo, ending), Path(top.name), wanted)
     except OSError as error:
         raise DemoError(f"the demo cannot be prepared in {where}: {error}") from error
 
@@ -127,6 +160,16 @@ def _start(resources: ExitStack, echo: Echo, top: Path, wanted: _Wanted) -> Demo
     traffic.start()
     echo("  visitors: a few requests a second, some of them slow, refused or failing")
     return Demo(top, instance, traffic, state_dir, child.pid)
+
+
+def _checked(echo: Echo, ending: _Ending) -> Echo:
+    """Each line that is said is a step of the preparation, after which it may be ended."""
+
+    def checked(line: str) -> None:
+        ending.check()
+        echo(line)
+
+    return checked
 
 
 def _farewell(echo: Echo, top: Path) -> None:
@@ -156,28 +199,18 @@ def _await_answer(instance: Instance, child: Child) -> None:
 
 
 @contextmanager
-def _ended_by_signals() -> Iterator[None]:
+def _ended_by_signals() -> Iterator[_Ending]:
     """Within, the first of `SIGNALS` raises SystemExit in the main thread, the others do nothing.
 
     A signal that is ignored already, as nohup does, stays ignored.
     """
+    ending = _Ending()
     before = {number: signal.getsignal(number) for number in SIGNALS}
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:
-            signal.signal(number, _end)
+            signal.signal(number, ending)
     try:
-        yield
+        yield ending
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _ignore_signals() -> None:
-    """Let the tidying up come to its end, however impatient somebody gets."""
-    for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
-
-
-def _end(number: int, _frame: FrameType | None) -> None:
-    _ignore_signals()
-    raise SystemExit(128 + number)
