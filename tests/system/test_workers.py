@@ -3,7 +3,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from tests.support.programs.processes import eventually
-from zope_exporter.system.workers import FEW, Task, Workers
+from zope_exporter.system.workers import Progress, Task, Workers
 
 SOON = 20.0  # seconds; only broken workers ever wait so long
 NOW = 0.01
@@ -57,7 +57,7 @@ def test_tasks_that_hang_keep_no_other_from_its_turn() -> None:
 
 def test_what_a_hurried_wait_left_is_begun_by_the_next() -> None:
     workers, let_go = Workers(), threading.Event()
-    hanging = [task(lambda: let_go.wait(SOON)) for _ in range(FEW)]
+    hanging = [task(lambda: let_go.wait(SOON)) for _ in range(8)]
     quick, outcome = task()
     for each, _ in [*hanging, (quick, outcome)]:
         workers.add(each)
@@ -106,3 +106,24 @@ def test_with_one_thread_and_no_more_to_be_had_it_does_everything() -> None:
     let_go.set()
     workers.wait([first_outcome, second_outcome], SOON)
     assert results([first_outcome, second_outcome]) == ["done", "done"]
+
+
+def progress(moment: float, cpu: float = 0, ended: int = 0, left: int = 100) -> Progress:
+    return Progress(moment, cpu, ended, left)
+
+
+def test_threads_that_keep_a_processor_busy_are_given_no_others() -> None:
+    assert progress(1.0).waited_since(progress(0.9))
+    assert progress(1.0, cpu=5.04).waited_since(progress(0.9, cpu=5.0))
+    assert not progress(1.0, cpu=5.06).waited_since(progress(0.9, cpu=5.0))
+
+
+def test_unless_they_would_not_be_through_in_time() -> None:
+    before = progress(1.0, ended=10, left=110)
+    assert progress(2.0, ended=20, left=100).too_slow_since(before, 9.0)
+    assert not progress(2.0, ended=20, left=100).too_slow_since(before, 11.0)
+
+
+def test_whether_they_will_be_through_is_not_told_from_a_moment() -> None:
+    assert not progress(1.1).too_slow_since(progress(1.0), 5.0)
+    assert progress(1.5).too_slow_since(progress(1.0), 5.0)

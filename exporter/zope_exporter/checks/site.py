@@ -15,7 +15,7 @@ from zope_exporter.config.actions import PACK
 from zope_exporter.discovery.inventory import Inventory, Service, Site, Storage, Target
 from zope_exporter.discovery.watcher import NOTHING
 from zope_exporter.metrics.failure import Failure, joined
-from zope_exporter.metrics.metric import Metric, Sample
+from zope_exporter.metrics.metric import Metric
 from zope_exporter.metrics.registry import Scrape
 from zope_exporter.metrics.values import Values
 from zope_exporter.system.humanize import duration, size
@@ -64,7 +64,8 @@ def judge(
         for target in site.targets:
             findings += _target(site, target, values, now(), limits)
     findings += judge_disks(inventory, values, limits)
-    findings += [_renamed(*sample.labels) for sample in scrape.samples if _is_renamed(sample)]
+    renamed = values.series(logs.REOPEN_NEEDED)
+    findings += [_renamed(*labels) for labels, is_renamed in renamed if is_renamed]
     failures = [failure for failure in scrape.failures if failure.reason != NOTHING]
     findings += [_failure(failure, values) for failure in failures]
     if not inventory.sites:
@@ -85,10 +86,6 @@ def _running_zope(
         yield from judge_broken_products(site, each, values)
         yield from judge_workers(site, each, values, limits)
         yield from judge_databases(site, each, values, limits)
-
-
-def _is_renamed(sample: Sample) -> bool:
-    return sample.metric == logs.REOPEN_NEEDED and bool(sample.value)
 
 
 def _renamed(site: str, log: str) -> Finding:

@@ -25,7 +25,10 @@ def assemble(
     With no probe targets of its own, the Zopes of a site are probed.
     """
     names = dict.fromkeys([*declared, *(site for each in settled for site in each.sites)])
-    services = {name: [s.service for s in settled if name in s.sites] for name in names}
+    services: dict[str, list[Service]] = {name: [] for name in names}
+    for each in settled:
+        for name in dict.fromkeys(each.sites):
+            services[name].append(each.service)
     zeo = zeo_servers(services, {name: site.zeo for name, site in declared.items()}, sharing)
     known = _Storages(settled, sharing)
     return tuple(

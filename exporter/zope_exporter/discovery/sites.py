@@ -38,13 +38,22 @@ def settle(
         replace(member, service=replace(member.service, name=name), sites=tuple(sites[index]))
         for index, (member, name) in enumerate(zip(members, names, strict=True))
     ]
-    return tuple(_bringing_its_own(each, settled) for each in settled)
+    # Of each site, the place of the first that is declared, or else of the first.
+    firsts: dict[str, tuple[bool, int]] = {}
+    for place, member in enumerate(settled):
+        for site in member.sites:
+            firsts[site] = min(firsts.get(site, (True, place)), (not member.declared, place))
+    return tuple(
+        _bringing_its_own(each, settled[min(firsts[site] for site in each.sites)[1]])
+        for each in settled
+    )
 
 
-def _bringing_its_own(member: Candidate, settled: Sequence[Candidate]) -> Candidate:
-    """Anybody may be a client of a ZEO server; that alone brings its site no Data.fs."""
-    there = [each for each in settled if set(each.sites) & set(member.sites)]
-    first = next((each for each in there if each.declared), there[0])
+def _bringing_its_own(member: Candidate, first: Candidate) -> Candidate:
+    """Anybody may be a client of a ZEO server; that alone brings its site no Data.fs.
+
+    `first` is the one whose user the site belongs to.
+    """
     if member.declared or first.owner is None or member.owner in {None, 0, first.owner}:
         return member
     service = member.service

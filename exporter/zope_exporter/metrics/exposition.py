@@ -4,8 +4,9 @@ prometheus-client chooses between the formats of text. Its encoders would take f
 for the lines, and a host of 300 sites has 60,000 of them.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from math import inf
+from operator import itemgetter
 
 from prometheus_client import exposition
 from prometheus_client.utils import floatToGoString
@@ -18,6 +19,7 @@ _OPENMETRICS = "application/openmetrics-text"
 _TEXT = {_OPENMETRICS, "text/plain", "text/*", "*/*"}
 # prometheus-client calls such a family by its name without these in OpenMetrics.
 _SUFFIXES = {"counter": "_total", "info": "_info"}
+_InOrder = Callable[[tuple[str, ...]], tuple[str, ...]]
 _PLAIN = 1e6  # below that Python and Go write numbers alike
 
 
@@ -79,7 +81,7 @@ def _lines(samples: Iterable[Sample], is_openmetrics: bool) -> Iterator[str]:
 def _families(samples: Iterable[Sample]) -> dict[Metric, list[str]]:
     """The lines of each metric, which are to be together."""
     families: dict[Metric, list[str]] = {}
-    formats: dict[tuple[Metric, str], tuple[str, list[int]]] = {}
+    formats: dict[tuple[Metric, str], tuple[str, _InOrder]] = {}
     escaped = _Escaped()
     for metric, labels, value, suffix, bound, native in samples:
         if native is not None:
@@ -88,21 +90,22 @@ def _families(samples: Iterable[Sample]) -> dict[Metric, list[str]]:
         if known is None:
             known = formats[metric, suffix] = _format(metric, suffix)
             families.setdefault(metric, [])
-        of, order = known
+        line, in_order = known
         limit = () if bound is None else ("+Inf" if bound == inf else repr(bound),)
-        given = (*labels, *limit)
-        values = [escaped[given[place]] for place in order]
         number = repr(float(value)) if -_PLAIN < value < _PLAIN else _as_go_does(value)
-        families[metric].append(of % (*values, number))
+        families[metric].append(
+            line % (*map(escaped.__getitem__, in_order((*labels, *limit))), number)
+        )
     return families
 
 
-def _format(metric: Metric, suffix: str) -> tuple[str, list[int]]:
-    """What a line looks like, and where among its labels those of the line are, in their order."""
+def _format(metric: Metric, suffix: str) -> tuple[str, _InOrder]:
+    """What a line looks like, and what puts the values of its labels in the order of the line."""
     names = (*metric.labels, "le") if suffix == "_bucket" else metric.labels
     order = sorted(range(len(names)), key=names.__getitem__)
     labels = ",".join(f'{names[place]}="%s"' for place in order)
-    return f"{metric.name}{suffix}{{{labels}}} %s\n".replace("{}", ""), order
+    line = f"{metric.name}{suffix}{{{labels}}} %s\n".replace("{}", "")
+    return line, itemgetter(*order) if len(order) > 1 else tuple
 
 
 def _as_go_does(value: float) -> str:

@@ -1,7 +1,8 @@
 """Threads for many short tasks of which any may hang.
 
-A thread for each task would be dear with hundreds of them, as they wait for one another all the
-time; a fixed number of threads could all be caught in tasks that hang.
+A thread for each task would be dear with hundreds of them: Python runs one at a time, and they
+would take turns a thousand times a second. A fixed number of threads could all be caught in tasks
+that hang. So there is one, and more of them while those there are mostly wait.
 """
 
 import threading
@@ -10,10 +11,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-FEW = 8
-PATIENCE = 0.02  # seconds without any task ended, after which there are to be twice the threads
+PATIENCE = 0.02  # seconds until the first look at whether one thread is enough
+GROWTH = 1.5  # a host with more to do than processors must not be given more and more of it
+LONG = 0.25  # seconds after which it is looked at whether they get anywhere, however busy they are
 
 
 @dataclass(frozen=True)
@@ -50,20 +52,28 @@ class Workers:
     def wait(self, outcomes: Sequence["Future[Any]"], timeout: float) -> None:
         """Return when all outcomes have come, or after `timeout` seconds.
 
-        Meanwhile every task gets its turn: while none ends, there are more and more threads.
+        Meanwhile every task gets its turn: while the threads wait, or will not be through with half
+        of the time that is left, there are more and more of them.
         """
         deadline = time.monotonic() + timeout
         all_come = _when_all_come(outcomes)
-        threads, ended = FEW, None
+        threads, patience = 1, PATIENCE
+        before = since_growth = self._progress()
+        self._start(threads)
         while True:
-            if ended in (None, self._ended):
-                self._start(threads)
-                threads *= 2
-            ended = self._ended
             left = max(0.0, deadline - time.monotonic())
-            patience = min(left, PATIENCE) if self._tasks else left
-            if all_come.wait(patience) or patience == left:
+            pause = min(left, patience) if self._tasks else left
+            if all_come.wait(pause) or pause == left:
                 return
+            now = self._progress()
+            if now.waited_since(before) or now.too_slow_since(since_growth, left / 2):
+                threads, since_growth = 2 * threads, now
+                patience = min(GROWTH * patience, left / 10)
+                self._start(threads)
+            before = now
+
+    def _progress(self) -> "Progress":
+        return Progress(time.monotonic(), time.process_time(), self._ended, len(self._tasks))
 
     def _start(self, most: int) -> None:
         for _ in range(most):
@@ -97,6 +107,23 @@ class Workers:
             threading.current_thread().name = task.name
             task.run()
             self._ended += 1  # without the lock: that it moves is enough
+
+
+class Progress(NamedTuple):
+    """How far everything was at a moment: seconds of CPU, tasks that have ended and are left."""
+
+    moment: float
+    cpu: float
+    ended: int
+    left: int
+
+    def waited_since(self, before: "Progress") -> bool:
+        """Whether no thread of this process had much to do."""
+        return self.cpu - before.cpu < (self.moment - before.moment) / 2
+
+    def too_slow_since(self, before: "Progress", time_left: float) -> bool:
+        seconds = self.moment - before.moment
+        return seconds > LONG and (self.ended - before.ended) * time_left < self.left * seconds
 
 
 def _when_all_come(outcomes: Sequence["Future[Any]"]) -> threading.Event:

@@ -76,7 +76,8 @@ def site_graphs(history: History, site: Site) -> tuple[Graph, ...]:
     if not any(value is not None for value in answered):
         answered = _finished(_logged(history, site.name))
     pings = [history.course(ping.DURATION, (site.name, target.name)) for target in site.targets]
-    slowest = [_highest(values) for values in zip(*pings, strict=True)]
+    # Most sites have one target, and a host may have hundreds of sites.
+    slowest = pings[0] if len(pings) == 1 else [_highest(each) for each in zip(*pings, strict=True)]
     return (
         *graph("Requests", answered, lambda value: f"{value:.1f}/s"),
         *graph("Slowest ping", slowest, lambda value: f"{value * 1000:.0f} ms"),

@@ -56,13 +56,16 @@ class History:
         # By metric and first label, the site: a page asks for those of one site after the other.
         self._series: dict[tuple[Metric, str], dict[tuple[str, ...], _Series]] = {}
         self._count = 0
+        self._first = 0
         self._latest: int | None = None
 
     def add(self, samples: Iterable[Sample], now: float) -> None:
         """Keep what is to be kept of one scrape; `now` is in seconds and only ever grows."""
         number = int(now / self._step)
         with self._lock:
-            self._forget_up_to(number)
+            if self._latest is None:
+                self._first, self._latest = number, number - 1
+            self._forget_up_to(number, self._latest)
             for sample in samples:
                 if sample.metric in self._kept:
                     series = self._of_sample(sample)
@@ -81,19 +84,22 @@ class History:
         with self._lock:
             if self._latest is None:
                 return []
-            first = (self._latest + 1) % self._steps
-            skipped = 0 if steps is None else max(0, self._steps - steps)
+            oldest = (self._latest + 1) % self._steps
+            asked = self._steps if steps is None else min(steps, self._steps)
+            seen = min(asked, self._latest - self._first + 1)
             courses = [
-                (values[first:] + values[:first])[skipped:] for values in self._of(metric, wanted)
+                (values[oldest:] + values[:oldest])[-seen:] for values in self._of(metric, wanted)
             ]
+        found: Course
         if len(courses) == 1:
-            return [None if math.isnan(value) else value for value in courses[0]]
-        # A sum is not equal to itself where a value is missing: it is no number.
-        found: Course = [
-            total if (total := sum(each)) == total else _sum_of_known(each)
-            for each in zip(*courses, strict=True)
-        ]
-        return found or [None] * (self._steps - skipped)
+            found = [None if math.isnan(value) else value for value in courses[0]]
+        else:
+            # A sum is not equal to itself where a value is missing: it is no number.
+            found = [
+                total if (total := sum(each)) == total else _sum_of_known(each)
+                for each in zip(*courses, strict=True)
+            ]
+        return [None] * (asked - len(found)) + found
 
     def increase(self, metric: Metric, labels: Sequence[str], steps: int | None = None) -> float:
         """Return by how much a counter has grown, within the last `steps` if not within all.
@@ -132,8 +138,7 @@ class History:
             series = of_site[sample.labels] = _Series(self._steps)
         return series
 
-    def _forget_up_to(self, number: int) -> None:
-        previous = number - 1 if self._latest is None else self._latest
+    def _forget_up_to(self, number: int, previous: int) -> None:
         if number <= previous:
             return
         for passed in range(max(previous + 1, number - self._steps + 1), number + 1):

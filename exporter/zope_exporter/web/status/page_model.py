@@ -138,8 +138,6 @@ class _Composer:
         self._views_of = last_scrape.views_of
         self._findings = _grouped(findings, lambda finding: finding.site)
         self._sources = _grouped(sources, lambda source: (source.site, source.zope))
-        told = (s for s in observation.scrape.samples if s.metric in (event.RECORDS, event.MATCHES))
-        self._events = _grouped(told, lambda sample: sample.labels[0])
         self._values = observation.scrape.values
         self._offers = offers
         self._databases = Databases(self._values, limits, history, offers, observation.time)
@@ -147,10 +145,14 @@ class _Composer:
     def site(self, site: Site) -> SiteView:
         reasons = [f for f in self._findings.get(site.name, ()) if f.severity]
         reasons.sort(key=lambda finding: -finding.severity)
-        told = self._events.get(encodable(site.name), ())
         databases = (self._databases.view(site.name, storage) for storage in site.storages)
+        told = [
+            (metric, labels, value)
+            for metric in (event.RECORDS, event.MATCHES)
+            for labels, value in self._values.series(metric, encodable(site.name))
+        ]
         # What has counted nothing so far, as most patterns, has not grown within the hour.
-        event_series = [(sample.metric, sample.labels) for sample in told if sample.value]
+        event_series = [(metric, labels) for metric, labels, value in told if value]
         return SiteView(
             site.name,
             max((finding.severity for finding in reasons), default=Severity.OK),
