@@ -3,7 +3,6 @@
 Files are read safely, with the line of every key for the errors.
 """
 
-import difflib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -213,5 +212,7 @@ def _known_keys(model: type[BaseModel], location: Location) -> str:
         if isinstance(step, str):
             model = section_of(model.model_fields[step].annotation) or model
     known = sorted(field.alias or name for name, field in model.model_fields.items())
+    import difflib  # only for who has mistyped
+
     close = difflib.get_close_matches(str(key), known, n=1)
     return f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}"

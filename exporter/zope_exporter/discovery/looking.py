@@ -65,7 +65,7 @@ class Looking:
         self._at: object = ""
         self._step = ""
         self._since: float | None = None
-        self._directories: dict[str, str] = {}  # without links
+        self._ways: dict[str, str] = {}  # to what paths lead, of this search
         self._attempt: _Attempt | None = None
         self._hanging: dict[str, _Hanging] = {}
 
@@ -99,7 +99,7 @@ class Looking:
         """Return what a search brings, or raise what it raises; what hangs is gone around."""
         self._hanging = {at: each for at, each in self._hanging.items() if not each.is_over}
         while True:
-            self._since, self._directories = None, {}
+            self._since, self._ways = None, {}
             attempt = self._attempt = _Attempt(search)
             attempt.start()
             while attempt.is_alive() and not self._give_up(attempt):
@@ -140,11 +140,15 @@ class Looking:
         if root is not None or not what.startswith("/"):
             self._enter(str(root or what))
             return
+        there = self._ways.get(what)
+        if there is not None:  # asked for again, by another Zope or for another reason
+            self._enter(there)
+            return
         directory, name = os.path.split(what)
-        here = self._directories.get(directory)
+        here = self._ways.get(directory)
         if here is None:
-            here = self._directories[directory] = self._walk("/", directory)
-        self._walk(here, name)
+            here = self._ways[directory] = self._walk("/", directory)
+        self._ways[what] = self._walk(here, name)
 
     def _walk(self, here: str, way: str) -> str:
         """Go on from a directory without links; return where that leads, without links too."""
