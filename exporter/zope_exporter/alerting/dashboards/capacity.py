@@ -101,7 +101,7 @@ def _first(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "Caches too small",
             "Caches that are full while requests load many objects, as the alert has it.",
             f"count({lacking(m, limits)}) or 0 * count({active(m)})",
-            rising("short", 1, decimals=0),
+            rising("locale", 1, decimals=0),
             width=5,
             runbooks=("ZopeCacheTooSmall",),
         ),
@@ -109,7 +109,7 @@ def _first(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "Pools below threads",
             "Pools with fewer connections than the Zope has worker threads.",
             f"count({pools} < {threads(m)}) or 0 * count({pools})",
-            rising("short", 1, decimals=0),
+            rising("locale", 1, decimals=0),
             runbooks=("ZopePoolSmallerThanThreads",),
         ),
     )

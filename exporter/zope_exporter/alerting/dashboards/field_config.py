@@ -75,7 +75,8 @@ NEVER = 999_999_999.0
 NEVER_MADE = {NEVER: ("never made", RED)}
 ILL_IF_SET = {0.0: ("no", GREEN), 1.0: ("yes", RED)}
 
-COUNT = FieldConfig("short", decimals=0)
+# Counts are told to the last: in "short" 1,500 objects and 2,400 are both 2 K without decimals.
+COUNT = FieldConfig("locale", decimals=0)
 BYTES = FieldConfig("bytes")
 BYTES_PER_SECOND = FieldConfig("Bps")
 SECONDS = FieldConfig("s")
@@ -83,7 +84,7 @@ PER_SECOND = FieldConfig("ops")
 REQUESTS = FieldConfig("reqps")
 RATIO = FieldConfig("percentunit", minimum=0)
 AGO = FieldConfig("dateTimeFromNow")
-PROBLEMS = FieldConfig("short", (Step(1, RED),), base=GREEN, decimals=0)
+PROBLEMS = FieldConfig("locale", (Step(1, RED),), base=GREEN, decimals=0)
 UP = FieldConfig("short", (Step(1, GREEN),), base=RED, names=UP_DOWN)
 PRESENT = FieldConfig("short", (Step(1, GREEN),), base=RED, names=THERE)
 SUCCESS = FieldConfig("short", (Step(1, GREEN),), base=RED, names=YES_NO)

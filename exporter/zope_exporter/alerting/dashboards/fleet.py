@@ -83,7 +83,7 @@ def _counts(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "Warnings",
             "Alerts of severity warning that fire now.",
             f'sum(count(ALERTS{{{_CHOSEN_ALERTS}, severity="warning"}}) or vector(0))',
-            rising("short", 1, decimals=0),
+            rising("locale", 1, decimals=0),
         ),
         stat(
             "Sites down",

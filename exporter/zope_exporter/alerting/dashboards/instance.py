@@ -68,7 +68,7 @@ def _state(m: Metrics) -> tuple[Panel, ...]:
             "Broken classes",
             m.help("zope_broken_classes"),
             f"sum({m('zope_broken_classes')})",
-            rising("short", 1, decimals=0),
+            rising("locale", 1, decimals=0),
             height=5,
         ),
     )

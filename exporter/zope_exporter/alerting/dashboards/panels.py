@@ -23,6 +23,7 @@ _TOPS = {
     "reqps": 1,
     "s": 0.1,
     "short": 1,
+    "locale": 1,
 }
 _LONG_LEGEND = {
     "displayMode": "table",
