@@ -62,8 +62,9 @@ class Metrics:
         """Return for how long what began at `name` lasted when it was seen; UndeclaredError.
 
         Until the next scrape nobody knows whether it goes on, so that no time is added for that.
+        The timestamp is that of the scrape's begin, after which something may have begun.
         """
-        return f"timestamp({self(name)}) - {self(name)}"
+        return f"clamp_min(timestamp({self(name)}) - {self(name)}, 0)"
 
     def help(self, name: str) -> str:
         """Return what the exporter says of a metric; raises UndeclaredError."""
