@@ -105,6 +105,12 @@ def counted(log: Path) -> dict[str, int]:
     return matches(counter)
 
 
+def but_for_waiting(matches: dict[str, int]) -> dict[str, int]:
+    """Those that do not depend on how busy the machine is: a thread that has just answered may not
+    be idle yet when the next request comes, which has to wait for it then."""
+    return {pattern: count for pattern, count in matches.items() if pattern != "task_queue_depth"}
+
+
 def event_log(zope: ZopeInstance) -> Path:
     logs = zope.home / ("var/log" if zope.zope_ini.exists() else "log")
     return logs / "event.log"
@@ -116,12 +122,12 @@ def test_what_fails_is_counted(
     zope = start_zope(any_zope)
     log = event_log(zope)
     pages(zope, tmp_path / "gate")
-    assert counted(log) == {"started": 1}
+    assert but_for_waiting(counted(log)) == {"started": 1}
     assert {path: zope.site.get(path).status_code for path in FAILING} == FAILING
     zope.site.get("/boom")
     beyond_the_pool = int(zope.site.get("/connections").text)
     expected = SINCE_ZOPE4 if zope.zope_ini.exists() else IN_ZOPE2
-    assert counted(log) == {**expected, "pool_size": beyond_the_pool}
+    assert but_for_waiting(counted(log)) == {**expected, "pool_size": beyond_the_pool}
 
 
 def test_requests_that_wait_for_a_thread_are_counted(

@@ -1,5 +1,6 @@
 """Servers that tests start, and the certainty that none is left."""
 
+import itertools
 import os
 import signal
 import socket
@@ -14,6 +15,11 @@ import psutil
 from tests.support.programs.commands import Command, last_lines, surroundings
 from tests.support.programs.processes import eventually
 from zope_exporter.system.subprocesses import Child
+
+# Three workers have as many each, all below those that Linux gives to clients.
+_FIRST_PORT, _PORTS = 10_000, 7_000
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 3
+_NUMBERS = itertools.count(os.getpid())  # another run on this host has others
 
 # A shell's background jobs ignore SIGINT, and so would every server of tests run as one.
 _HEEDING_SIGINT = """\
@@ -60,10 +66,16 @@ class Server:
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nothing listened on a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        port: int = unused.getsockname()[1]
-        return port
+    """A TCP port of 127.0.0.1 that nothing listened on a moment ago, another one at each call.
+
+    None that the kernel could give to some client meanwhile, nor that a process of the same run
+    could take: a server whose port is taken ends, and whoever waits for it may get the answers of
+    another one.
+    """
+    while True:
+        port = _FIRST_PORT + _WORKER * _PORTS + next(_NUMBERS) % _PORTS
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def processes_of(home: Path) -> list[psutil.Process]:
