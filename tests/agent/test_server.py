@@ -1,5 +1,6 @@
 """The agent's server with clients of all kinds; none of them keeps it from the others."""
 
+import errno
 import json
 import os
 import socket
@@ -142,6 +143,28 @@ def test_those_who_hang_on_make_room_for_others(agent: AgentSocket) -> None:
         for peer in held:
             peer.close()
     assert [thread.name for thread in threading.enumerate()].count(THREAD_NAME) == 1
+
+
+def test_a_socket_that_is_closed_while_it_ends_is_no_problem(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = SocketFile(str(tmp_path))
+
+    class Closing:
+        fileno = file.listener.fileno
+
+        def accept(self) -> None:
+            server.stop()
+            raise OSError(errno.EBADF, "Bad file descriptor")
+
+    server = Server(Closing(), answer, lambda: 0.02)
+    thread = server.start()
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(file.path)
+        thread.join(20)
+    assert not thread.is_alive()
+    file.close()
+    assert caplog.text == ""
 
 
 def test_a_tick_that_fails_ends_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -75,9 +75,14 @@ class Agent(object):
         gather(listeners, self._problems)
         self._look_around()
         self._server.start()
-        atexit.register(self._socket.close)
+        atexit.register(self._end)
         if hasattr(os, "register_at_fork"):  # not in Python 2
             os.register_at_fork(after_in_child=self._let_go)
+
+    def _end(self):
+        """At the end of the process: whatever the thread meets from here on is no problem."""
+        self._server.stop()
+        self._socket.close()
 
     def _let_go(self):
         """In a forked child: the socket is the parent's, and what it held at that moment is not."""

@@ -59,6 +59,8 @@ class Server(object):
                     due = self._clock() + self._tick()
                 self._turn(max(0.0, due - self._clock()))
             except Exception:  # noqa: PERF203 -- whatever it was, it goes on
+                if self._stopping.is_set():
+                    break  # the socket was closed while this looked at it
                 self._complain()
                 due = self._clock() + 1.0
                 # It shall not cost a processor when it lasts.
