@@ -6,6 +6,7 @@ from .dashboard import Dashboard, Row
 from .field_config import (
     BYTES,
     COUNT,
+    FAULTS,
     GREEN,
     ORANGE,
     RED,
@@ -101,7 +102,7 @@ def _first(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "Caches too small",
             "Caches that are full while requests load many objects, as the alert has it.",
             f"count({lacking(m, limits)}) or 0 * count({active(m)})",
-            rising("locale", 1, decimals=0),
+            FAULTS,
             width=5,
             runbooks=("ZopeCacheTooSmall",),
         ),
@@ -109,7 +110,7 @@ def _first(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "Pools below threads",
             "Pools with fewer connections than the Zope has worker threads.",
             f"count({pools} < {threads(m)}) or 0 * count({pools})",
-            rising("locale", 1, decimals=0),
+            FAULTS,
             runbooks=("ZopePoolSmallerThanThreads",),
         ),
     )

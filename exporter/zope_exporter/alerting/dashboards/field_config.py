@@ -103,6 +103,10 @@ def rising(unit: str, warning: float, critical: float | None = None, **more: flo
     return FieldConfig(unit, tuple(steps), base=GREEN, **more)  # type: ignore[arg-type]  # minimum, maximum
 
 
+# As PROBLEMS, of what nobody has to get up for.
+FAULTS = rising("locale", 1, decimals=0)
+
+
 def falling(unit: str, critical: float, warning: float, **more: float) -> FieldConfig:
     """Return the configuration of what gets worse as it shrinks."""
     steps = (Step(critical, ORANGE), Step(max(warning, critical), GREEN))

@@ -11,6 +11,7 @@ from .exporter import scraped
 from .field_config import (
     BYTES,
     COUNT,
+    FAULTS,
     GREEN,
     GREY,
     ORANGE,
@@ -83,7 +84,7 @@ def _counts(m: Metrics, limits: Limits) -> tuple[Panel, ...]:
             "Warnings",
             "Alerts of severity warning that fire now.",
             f'sum(count(ALERTS{{{_CHOSEN_ALERTS}, severity="warning"}}) or vector(0))',
-            rising("locale", 1, decimals=0),
+            FAULTS,
         ),
         stat(
             "Sites down",

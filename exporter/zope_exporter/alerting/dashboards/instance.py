@@ -3,7 +3,7 @@
 from zope_exporter.alerting.thresholds import Limits
 
 from .dashboard import Dashboard, Row
-from .field_config import AGO, BYTES, COUNT, PER_SECOND, RATIO, REQUESTS, SET, UP, rising
+from .field_config import AGO, BYTES, COUNT, FAULTS, PER_SECOND, RATIO, REQUESTS, SET, UP, rising
 from .panels import Panel, Query, series, series_of, stat, states, states_of
 from .queries import SITE, Metrics, busy_ratio
 from .tables import listing
@@ -68,7 +68,7 @@ def _state(m: Metrics) -> tuple[Panel, ...]:
             "Broken classes",
             m.help("zope_broken_classes"),
             f"sum({m('zope_broken_classes')})",
-            rising("locale", 1, decimals=0),
+            FAULTS,
             height=5,
         ),
     )

@@ -17,13 +17,13 @@ _QUIET_LEGEND = {"displayMode": "list", "placement": "bottom", "showLegend": Tru
 _TOPS = {
     "Bps": 1024,
     "bytes": 1024,
+    "locale": 1,
     "none": 1,
     "ops": 1,
     "percentunit": 1,
     "reqps": 1,
     "s": 0.1,
     "short": 1,
-    "locale": 1,
 }
 _LONG_LEGEND = {
     "displayMode": "table",
